@@ -1,0 +1,197 @@
+//! A byte buffer that is filled at the back, emptied at the front, and grows only on demand.
+
+/// A buffer could not be grown: the allocator refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutOfMemory;
+
+/// Bytes waiting to be parsed or written.
+///
+/// An empty `Buf` owns no memory. The whole allocation is kept initialised, so a socket can read
+/// straight into [`Buf::spare`] without `unsafe` and without clearing it each time.
+#[derive(Debug, Default)]
+pub struct Buf {
+    bytes: Box<[u8]>,
+    start: usize,
+    end: usize,
+}
+
+impl Buf {
+    /// An empty buffer over `bytes`, whose contents are of no interest.
+    pub fn over(bytes: Box<[u8]>) -> Buf {
+        Buf { bytes, start: 0, end: 0 }
+    }
+
+    /// Gives the allocation back; what was unread is lost.
+    pub fn into_bytes(self) -> Box<[u8]> {
+        self.bytes
+    }
+
+    /// The bytes not yet consumed.
+    #[inline]
+    pub fn unread(&self) -> &[u8] {
+        &self.bytes[self.start..self.end]
+    }
+
+    /// How many bytes are not yet consumed.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.end - self.start
+    }
+
+    /// True when everything has been consumed.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Bytes of memory this buffer owns.
+    #[inline]
+    pub fn capacity(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Room at the back, initialised; tell [`Buf::filled`] how much of it was used.
+    #[inline]
+    pub fn spare(&mut self) -> &mut [u8] {
+        &mut self.bytes[self.end..]
+    }
+
+    /// The first `count` bytes of [`Buf::spare`] now hold data.
+    ///
+    /// # Panics
+    /// If there was not that much room.
+    #[inline]
+    pub fn filled(&mut self, count: usize) {
+        assert!(count <= self.bytes.len() - self.end, "filled more than the spare room");
+        self.end += count;
+    }
+
+    /// Drops `count` bytes from the front.
+    ///
+    /// # Panics
+    /// If fewer are held.
+    #[inline]
+    pub fn consume(&mut self, count: usize) {
+        assert!(count <= self.len(), "consumed more than was held");
+        self.start += count;
+        if self.start == self.end {
+            self.start = 0;
+            self.end = 0;
+        }
+    }
+
+    /// Keeps the first `len` unread bytes and drops the rest from the back.
+    ///
+    /// # Panics
+    /// If fewer are held.
+    pub fn truncate(&mut self, len: usize) {
+        assert!(len <= self.len(), "truncated to more than was held");
+        self.end = self.start + len;
+    }
+
+    /// Forgets the contents and keeps the memory.
+    pub fn clear(&mut self) {
+        self.start = 0;
+        self.end = 0;
+    }
+
+    /// Appends `data`, growing at most to double what is needed.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    #[inline]
+    pub fn extend(&mut self, data: &[u8]) -> Result<(), OutOfMemory> {
+        if data.len() > self.bytes.len() - self.end {
+            self.reserve(data.len())?;
+        }
+        self.bytes[self.end..self.end + data.len()].copy_from_slice(data);
+        self.end += data.len();
+        Ok(())
+    }
+
+    /// Makes sure that [`Buf::spare`] has at least `additional` bytes: by moving the contents to
+    /// the front if that frees a quarter of the buffer, else by growing to at least double. Either
+    /// way a byte is moved a small constant number of times in its life.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    pub fn reserve(&mut self, additional: usize) -> Result<(), OutOfMemory> {
+        if additional <= self.bytes.len() - self.end {
+            return Ok(());
+        }
+        let needed = self.len().checked_add(additional).ok_or(OutOfMemory)?;
+        if needed <= self.bytes.len() && self.start >= self.bytes.len() / 4 {
+            self.compact();
+            return Ok(());
+        }
+        self.resize(needed.max(self.bytes.len().saturating_mul(2)).max(64))
+    }
+
+    /// Moves the contents to the front of the allocation.
+    pub fn compact(&mut self) {
+        self.bytes.copy_within(self.start..self.end, 0);
+        self.end -= self.start;
+        self.start = 0;
+    }
+
+    /// Moves the contents into an allocation of exactly `capacity` bytes.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    ///
+    /// # Panics
+    /// If the contents do not fit.
+    pub fn resize(&mut self, capacity: usize) -> Result<(), OutOfMemory> {
+        let len = self.len();
+        assert!(len <= capacity, "resized to less than was held");
+        let mut bytes = Vec::new();
+        bytes.try_reserve_exact(capacity).map_err(|_| OutOfMemory)?;
+        bytes.extend_from_slice(self.unread());
+        bytes.resize(capacity, 0);
+        *self = Buf { bytes: bytes.into_boxed_slice(), start: 0, end: len };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_empty_buffer_owns_nothing() {
+        assert_eq!(Buf::default().capacity(), 0);
+    }
+
+    #[test]
+    fn bytes_come_out_in_the_order_they_went_in() {
+        let mut buf = Buf::default();
+        let mut expected = std::collections::VecDeque::new();
+        for round in 0..2000_u32 {
+            let chunk = vec![round as u8; (round * 7 % 97) as usize];
+            buf.extend(&chunk).unwrap();
+            expected.extend(chunk);
+            let take = (round as usize * 13 % 101).min(buf.len());
+            buf.consume(take);
+            expected.drain(..take);
+            assert_eq!(buf.unread(), expected.make_contiguous() as &[u8]);
+        }
+        assert!(buf.capacity() <= 4 * expected.len().max(4096), "{}", buf.capacity());
+    }
+
+    #[test]
+    fn an_absurd_reservation_is_refused_and_harmless() {
+        let mut buf = Buf::default();
+        buf.extend(b"kept").unwrap();
+        assert_eq!(buf.reserve(usize::MAX), Err(OutOfMemory));
+        assert_eq!(buf.reserve(isize::MAX as usize), Err(OutOfMemory));
+        assert_eq!(buf.unread(), b"kept");
+    }
+
+    #[test]
+    fn truncating_drops_the_newest_bytes() {
+        let mut buf = Buf::default();
+        buf.extend(b"complete half").unwrap();
+        buf.truncate(8);
+        assert_eq!(buf.unread(), b"complete");
+    }
+}

@@ -1,0 +1,40 @@
+//! Places where a test can make a command panic half-way.
+//!
+//! A command calls [`point`] (through the reply encoders and the store) wherever it could be
+//! interrupted by a bug. Unarmed, a point is one load of a thread-local integer and a branch that
+//! is never taken, which is why it stays in release builds: the simulator must be able to prove the
+//! panic fence of the very code that ships.
+
+use std::cell::Cell;
+
+thread_local! {
+    static FUSE: Cell<u32> = const { Cell::new(0) };
+}
+
+/// Arms the fuse: the `nth` point from now panics; 0 disarms.
+pub fn arm(nth: u32) {
+    FUSE.set(nth);
+}
+
+/// True while a fuse is armed and has not gone off.
+pub fn armed() -> bool {
+    FUSE.get() != 0
+}
+
+/// Panics if it is the point the fuse was set for.
+///
+/// # Panics
+/// Only after [`arm`].
+#[inline(always)]
+pub fn point() {
+    let left = FUSE.get();
+    if left != 0 {
+        burn(left);
+    }
+}
+
+#[cold]
+fn burn(left: u32) {
+    FUSE.set(left - 1);
+    assert!(left > 1, "injected panic");
+}

@@ -1,0 +1,14 @@
+//! Leaf nouns that every room may use and that import nothing of ours.
+
+pub mod buf;
+pub mod fault;
+mod id;
+mod moment;
+mod peer;
+mod reason;
+
+pub use buf::{Buf, OutOfMemory};
+pub use id::ConnId;
+pub use moment::{Moment, Now};
+pub use peer::Peer;
+pub use reason::Reason;

@@ -1,0 +1,41 @@
+//! Time as the rooms see it: stamped once a tick, passed as an argument, never asked for.
+
+use std::time::Duration;
+
+/// A point on the monotonic clock, in nanoseconds since the process began to count.
+///
+/// Every deadline of the reactor is one of these, so a jump of the wall clock closes nobody.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
+impl Moment {
+    /// The moment that many nanoseconds after the start.
+    pub const fn from_nanos(nanos: u64) -> Moment {
+        Moment(nanos)
+    }
+
+    /// Nanoseconds since the start.
+    pub const fn nanos(self) -> u64 {
+        self.0
+    }
+
+    /// This moment moved on by `ms` milliseconds; stops at the end of time instead of overflowing.
+    #[must_use]
+    pub const fn plus_ms(self, ms: u64) -> Moment {
+        Moment(self.0.saturating_add(ms.saturating_mul(1_000_000)))
+    }
+
+    /// How long after `earlier` this is; zero if it is not.
+    pub const fn since(self, earlier: Moment) -> Duration {
+        Duration::from_nanos(self.0.saturating_sub(earlier.0))
+    }
+}
+
+/// Both clocks, read once a tick.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Now {
+    /// Monotonic: timeouts and ages.
+    pub at: Moment,
+    /// Wall clock, milliseconds since the Unix epoch: key expiry, which Redis defines on this clock.
+    pub unix_ms: u64,
+}

@@ -1,0 +1,187 @@
+//! Every limit and timeout, with its unit in its name and its reason beside it.
+//!
+//! This room owns the numbers; it knows neither sockets nor commands. What a user may set, and how
+//! it is spelled, is the table in [`options`].
+
+pub mod options;
+
+/// What happens to a newcomer when `maxclients` are being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtMaxclients {
+    /// Accept it, say `-ERR max number of clients reached`, close. What Redis does.
+    Reject,
+    /// Leave it in the kernel's backlog until somebody leaves.
+    Wait,
+}
+
+/// Who may use the `DEBUG` command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebugCommand {
+    /// Nobody.
+    No,
+    /// Everybody.
+    Yes,
+    /// Clients from a loopback address.
+    Local,
+}
+
+/// All settings of one server. [`Config::default`] is what the daemon starts with.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Addresses to listen on.
+    pub bind: Vec<String>,
+    /// TCP port; 0 lets the kernel pick one.
+    pub port: u16,
+    /// Length of the kernel's queue of connections not yet accepted.
+    pub tcp_backlog: u32,
+    /// Seconds of silence before the kernel probes whether a peer still exists; 0 = never.
+    pub tcp_keepalive_s: u32,
+
+    /// Clients served at once.
+    pub maxclients: u32,
+    /// What `maxclients` can be raised to under the process's descriptor limit.
+    pub maxclients_ceiling: u32,
+    /// What happens to the next one.
+    pub at_maxclients: AtMaxclients,
+
+    /// A client silent in both directions for this long is closed; 0 = never.
+    pub timeout_ms: u64,
+    /// A request must be complete this long after its first byte; 0 = never.
+    pub request_timeout_ms: u64,
+    /// A client that takes none of its pending replies for this long is closed; 0 = never.
+    pub write_timeout_ms: u64,
+    /// How long a drain waits for clients to leave by themselves.
+    pub shutdown_timeout_ms: u64,
+
+    /// Longest key. Every command hashes and compares its keys whole and inside one turn; at 64 KiB
+    /// that stays in the tens of microseconds, and no key in ordinary use comes near it.
+    pub max_key_bytes: usize,
+    /// Longest single argument of a request, a value included.
+    pub proto_max_bulk_len: usize,
+    /// Most arguments of a request.
+    pub max_request_args: usize,
+    /// Longest inline request.
+    pub max_inline_bytes: usize,
+    /// Longest request, framing included.
+    pub max_request_bytes: usize,
+    /// Most input held for one client.
+    pub client_query_buffer_limit: usize,
+    /// Longest reply of one command.
+    pub max_reply_bytes: usize,
+    /// Most buffer memory held for all clients together; 0 = no limit.
+    pub maxmemory_clients: usize,
+
+    /// Least severe log line that is written.
+    pub loglevel: log::LevelFilter,
+    /// File to log to; empty = stderr.
+    pub logfile: String,
+    /// Who may use `DEBUG`.
+    pub enable_debug_command: DebugCommand,
+
+    /// The bounds that are nobody's business but the reactor's.
+    pub bounds: Bounds,
+}
+
+/// Budgets of a tick and sizes of queues: what keeps one client from making the others wait.
+///
+/// These are no options, because no operator has a reason to change them; the simulator does.
+#[derive(Clone, Debug)]
+pub struct Bounds {
+    /// Bytes read from one connection in a turn.
+    pub read_bytes_per_turn: usize,
+    /// Commands run for one connection in a turn.
+    pub commands_per_turn: u32,
+    /// Bytes written to one connection in a tick.
+    pub flush_bytes_per_tick: usize,
+    /// Connections accepted from one listener in a tick. Ten, as Redis has it
+    /// (`max-new-connections-per-cycle`): a connect flood must not stall those in service.
+    pub accepts_per_tick: u32,
+    /// A client that owes us the reading of this many bytes is not served until it takes some.
+    pub output_pause_bytes: usize,
+    /// Size of a lent buffer. One read fills it with some 400 small requests.
+    pub lent_bytes: usize,
+    /// Lent buffers kept for the next borrower.
+    pub pool_spare_max: usize,
+    /// Connections refused at the cap that are still being told so; past it a refusal is brief.
+    pub refusals_max: usize,
+    /// How long a closed connection's late input is discarded so that no reset eats its last reply.
+    pub linger_ms: u64,
+    /// How long the last replies may take to leave once a drain has run out of patience.
+    pub drain_close_ms: u64,
+    /// Pause before accepting again when descriptors ran out; a close ends it early.
+    pub accept_retry_ms: u64,
+    /// Expired keys that nobody asks for are removed at most this often.
+    pub expire_interval_ms: u64,
+    /// Expired keys removed in a tick.
+    pub expiries_per_tick: usize,
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config {
+            bind: vec!["127.0.0.1".to_owned()],
+            port: 8080,
+            tcp_backlog: 511,
+            tcp_keepalive_s: 300,
+            maxclients: 10_000,
+            maxclients_ceiling: u32::MAX,
+            at_maxclients: AtMaxclients::Reject,
+            timeout_ms: 3_600_000,
+            request_timeout_ms: 30_000,
+            write_timeout_ms: 60_000,
+            shutdown_timeout_ms: 10_000,
+            max_key_bytes: 64 << 10,
+            proto_max_bulk_len: 512 << 20,
+            max_request_args: 1 << 20,
+            max_inline_bytes: 64 << 10,
+            max_request_bytes: 1 << 30,
+            client_query_buffer_limit: 1 << 30,
+            max_reply_bytes: 1 << 30,
+            maxmemory_clients: 2 << 30,
+            loglevel: log::LevelFilter::Info,
+            logfile: String::new(),
+            enable_debug_command: DebugCommand::No,
+            bounds: Bounds::default(),
+        }
+    }
+}
+
+impl Default for Bounds {
+    fn default() -> Bounds {
+        Bounds {
+            read_bytes_per_turn: 64 << 10,
+            commands_per_turn: 1_000,
+            flush_bytes_per_tick: 256 << 10,
+            accepts_per_tick: 10,
+            output_pause_bytes: 1 << 20,
+            lent_bytes: 16 << 10,
+            pool_spare_max: 64,
+            refusals_max: 64,
+            linger_ms: 1_000,
+            drain_close_ms: 50,
+            accept_retry_ms: 50,
+            expire_interval_ms: 100,
+            expiries_per_tick: 1_000,
+        }
+    }
+}
+
+impl Config {
+    /// Asserts the relations between the bounds, once, where a server is made.
+    ///
+    /// # Panics
+    /// If a bound is zero or two contradict each other: that is a mistake in the program, since no
+    /// option reaches them.
+    pub fn assert_bounds(&self) {
+        let b = &self.bounds;
+        // A budget of nothing would be leftover work for ever.
+        assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
+        assert!(b.flush_bytes_per_tick > 0 && b.accepts_per_tick > 0 && b.expiries_per_tick > 0);
+        // A turn must be able to start from an empty output buffer.
+        assert!(b.output_pause_bytes > 0);
+        // The pool exists so that small requests never allocate.
+        assert!(b.lent_bytes >= 64);
+        // Without pauses these retries would be busy loops.
+        assert!(b.accept_retry_ms > 0 && b.expire_interval_ms > 0);
+    }
+}

@@ -1,0 +1,93 @@
+//! The panic fence: one client's panic ends that client and nobody else.
+//!
+//! It stands around one connection's service turn and nowhere else. What it cannot hold back:
+//! running out of memory, stack overflow and a panic while unwinding end the process, as does a
+//! panic of the reactor itself, which every client shares.
+
+use std::any::Any;
+use std::backtrace::Backtrace;
+use std::cell::{Cell, RefCell};
+use std::panic::{self, AssertUnwindSafe, PanicHookInfo};
+use std::sync::Once;
+
+/// What is known about a panic that was caught.
+#[derive(Debug)]
+pub struct Wreck {
+    /// Source file and line.
+    pub place: String,
+    /// The message, if the program wrote it; one put together at run time may quote user data.
+    pub message: &'static str,
+    /// The stack; resolving its names takes milliseconds, so only when it is shown.
+    pub backtrace: Backtrace,
+}
+
+thread_local! {
+    static FENCED: Cell<bool> = const { Cell::new(false) };
+    static WRECK: RefCell<Option<Wreck>> = const { RefCell::new(None) };
+}
+
+/// Runs `turn`; if it panics, returns what is known about that instead.
+///
+/// `turn` may leave what it borrows half-changed. Whoever calls this repairs it from the turn's
+/// progress marks.
+///
+/// # Errors
+/// The wreck.
+pub fn run<T>(turn: impl FnOnce() -> T) -> Result<T, Wreck> {
+    install_hook();
+    let before = FENCED.replace(true);
+    let outcome = panic::catch_unwind(AssertUnwindSafe(turn));
+    FENCED.set(before);
+    outcome.map_err(|_: Box<dyn Any + Send>| {
+        WRECK.take().unwrap_or_else(|| Wreck {
+            place: "unknown".to_owned(),
+            message: "unknown",
+            backtrace: Backtrace::disabled(),
+        })
+    })
+}
+
+/// Inside the fence a panic is noted; outside it goes where it always went.
+fn install_hook() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        let outside = panic::take_hook();
+        panic::set_hook(Box::new(
+            move |info| {
+                if FENCED.get() { WRECK.set(Some(note(info))) } else { outside(info) }
+            },
+        ));
+    });
+}
+
+fn note(info: &PanicHookInfo<'_>) -> Wreck {
+    Wreck {
+        place: info.location().map_or_else(|| "unknown".to_owned(), ToString::to_string),
+        message: info
+            .payload()
+            .downcast_ref::<&'static str>()
+            .copied()
+            .unwrap_or("(withheld: it may quote user data)"),
+        backtrace: Backtrace::force_capture(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_caught_and_described_without_user_data() {
+        let secret = "secret".to_owned();
+        let wreck = run(|| panic!("value was {secret}")).map(|(): ()| ()).unwrap_err();
+        assert!(wreck.place.contains("fence.rs"), "{}", wreck.place);
+        assert!(!wreck.message.contains("secret"));
+        let wreck = run(|| panic!("plain words")).map(|(): ()| ()).unwrap_err();
+        assert_eq!(wreck.message, "plain words");
+    }
+
+    #[test]
+    fn what_does_not_panic_comes_through() {
+        assert_eq!(run(|| 7).unwrap(), 7);
+    }
+}

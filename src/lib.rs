@@ -1,0 +1,40 @@
+//! Tidegate: an in-memory key-value daemon that speaks RESP, in one thread, over a reactor.
+//!
+//! # One tick
+//!
+//! ```text
+//! wait     until an edge, the nearest deadline, or not at all if work is left over
+//! hear     stamp the time once; edges become remembered readiness; a signal becomes a stage
+//! turns    for each connection that is owed one: receive, then one fenced service turn
+//! flush    for each that is owed bytes: one write loop
+//! sweep    condemn whoever's time is over
+//! reap     free the condemned; nothing else frees
+//! admit    accept, up to a budget, as far as there is room
+//! settle   draining and nobody left, or out of patience: move on
+//! ```
+//!
+//! # The rooms
+//!
+//! In reading order: [`server`] has the tick. [`reactor`] moves bytes and knows time. [`service`]
+//! turns requests into replies, over [`resp`] (the protocol) and [`store`] (the keyspace).
+//! [`config`] has every limit, [`stage`] the life of the server, [`fence`] the panic fence,
+//! [`stats`] the counters, [`logging`] the log's sink, [`base`] the nouns that all of them use.
+//!
+//! Who may import whom: `server` all of them; `reactor` only `base`, `config` and `stats`;
+//! `service` only `resp`, `store`, `base`, `config` and `stats`; `store` and `resp` only `base`.
+//! A test reads the sources and holds these arrows.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs)]
+
+pub mod base;
+pub mod config;
+pub mod fence;
+pub mod logging;
+pub mod reactor;
+pub mod resp;
+pub mod server;
+pub mod service;
+pub mod stage;
+pub mod stats;
+pub mod store;

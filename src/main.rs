@@ -1,0 +1,112 @@
+//! The daemon: arguments, bind, tick until stopped, exit code.
+
+#![forbid(unsafe_code)]
+
+use std::hash::{BuildHasher, RandomState};
+use std::io::Write;
+use std::process::ExitCode;
+
+use clap::{Arg, ArgAction, ArgMatches, Command};
+use tidegate::config::Config;
+use tidegate::config::options::OPTIONS;
+use tidegate::logging;
+use tidegate::reactor::os::{OsNet, provide_descriptors};
+use tidegate::server::{Exit, Server};
+
+/// Everything was delivered.
+const EXIT_CLEAN: u8 = 0;
+/// It could not start, or waiting for events broke.
+const EXIT_FAILED: u8 = 1;
+/// Somebody's replies were cut off.
+const EXIT_CUT: u8 = 3;
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(Exit::Clean) => ExitCode::from(EXIT_CLEAN),
+        Ok(Exit::Cut) => ExitCode::from(EXIT_CUT),
+        Err(why) => {
+            let _ = writeln!(std::io::stderr(), "tidegate: {why}");
+            ExitCode::from(EXIT_FAILED)
+        }
+    }
+}
+
+fn run() -> Result<Exit, String> {
+    let mut config = configure(&arguments().get_matches())?;
+    logging::start(&config)?;
+    let lowered_from = provide_descriptors(&mut config);
+    let net = OsNet::new(&config)?;
+    let addresses = net.addresses();
+    config.port = addresses.first().map_or(config.port, |first| first.port());
+    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
+    let shown = shown.join(" ");
+    log::info!("tidegate {} listening on {shown}", env!("CARGO_PKG_VERSION"));
+    // Whoever started us may have closed stdout; that is no reason not to serve.
+    let _ = writeln!(std::io::stdout(), "listening on {shown}");
+    if let Some(wanted) = lowered_from {
+        log::warn!(
+            "maxclients lowered from {wanted} to {}: the limit on open descriptors allows no more",
+            config.maxclients
+        );
+    }
+    if addresses.iter().any(|address| !address.ip().is_loopback()) {
+        log::warn!(
+            "reachable from other hosts, and there is no password: anyone who can connect can do anything"
+        );
+    }
+    // The standard library seeds its hasher from the system's entropy.
+    let seed = RandomState::new().hash_one(std::process::id());
+    let mut server = Server::new(net, config, seed, addresses);
+    loop {
+        match server.tick() {
+            Ok(None) => {}
+            Ok(Some(exit)) => return Ok(exit),
+            Err(error) => return Err(format!("waiting for events failed: {error}")),
+        }
+    }
+}
+
+fn arguments() -> Command {
+    let defaults = Config::default();
+    let options = OPTIONS.iter().map(|opt| {
+        let default = (opt.get)(&defaults);
+        let help = if default.is_empty() {
+            opt.help.to_owned()
+        } else {
+            format!("{} [default: {default}]", opt.help)
+        };
+        Arg::new(opt.name)
+            .long(opt.name)
+            .value_name(opt.value)
+            .help(help)
+            .allow_hyphen_values(true)
+            .num_args(if opt.name == "bind" { 1..=256 } else { 1..=1 })
+            .action(ArgAction::Append)
+    });
+    Command::new("tidegate")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("An in-memory key-value daemon that speaks RESP, the Redis protocol")
+        .after_help(
+            "Seconds may be written as 250ms, 90s or 5m, bytes as 64kb, 16mb or 1gb.\n\
+             SIGINT and SIGTERM drain; a second one stops at once. SIGHUP reopens the log file.\n\
+             Exit codes: 0 everything was delivered, 1 could not start, 3 somebody was cut off.",
+        )
+        .args(options)
+}
+
+fn configure(matches: &ArgMatches) -> Result<Config, String> {
+    let mut config = Config::default();
+    for opt in OPTIONS {
+        if let Some(values) = matches.get_many::<String>(opt.name) {
+            let words: Vec<&str> = values.map(String::as_str).collect();
+            // The last one given counts, as everywhere; only addresses add up.
+            let value = if opt.name == "bind" {
+                words.join(" ")
+            } else {
+                words.last().copied().unwrap_or_default().to_owned()
+            };
+            (opt.set)(&mut config, &value).map_err(|why| format!("--{} {value}: {why}", opt.name))?;
+        }
+    }
+    Ok(config)
+}

@@ -1,0 +1,97 @@
+//! Buffers are lent: a connection has one while bytes are in it, and an idle one has none.
+
+use crate::base::{Buf, OutOfMemory};
+
+/// Contents up to this part of their buffer are moved into one that fits.
+const SNUG_PART: usize = 4;
+
+/// A stack of buffers of one size; the one returned last, still warm in the cache, is lent first.
+#[derive(Debug)]
+pub struct Pool {
+    spare: Vec<Box<[u8]>>,
+    size: usize,
+    spare_max: usize,
+}
+
+impl Pool {
+    /// An empty pool of buffers of `size` bytes that keeps at most `spare_max` of them.
+    pub fn new(size: usize, spare_max: usize) -> Pool {
+        Pool { spare: Vec::new(), size, spare_max }
+    }
+
+    /// Gives `buf` a lent buffer if it has none or a smaller one; what it holds is kept.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if there is none and the allocator refuses.
+    pub fn lend(&mut self, buf: &mut Buf) -> Result<(), OutOfMemory> {
+        if buf.capacity() >= self.size {
+            return Ok(());
+        }
+        let Some(bytes) = self.spare.pop() else { return buf.resize(self.size) };
+        let mut lent = Buf::over(bytes);
+        lent.extend(buf.unread())?;
+        *buf = lent;
+        Ok(())
+    }
+
+    /// Takes back what `buf` does not need: all of it if it is empty, the difference if it is much
+    /// larger than its contents.
+    pub fn settle(&mut self, buf: &mut Buf) {
+        if buf.is_empty() {
+            self.take_back(buf);
+        } else if buf.capacity() > SNUG_PART * buf.len() && buf.capacity() > 64 {
+            let mut snug = Buf::default();
+            // No memory for a smaller one: then the larger one has to do.
+            if snug.resize(buf.len()).is_ok() && snug.extend(buf.unread()).is_ok() {
+                self.take_back(buf);
+                *buf = snug;
+            }
+        }
+    }
+
+    /// Takes the buffer back, whatever is in it.
+    pub fn take_back(&mut self, buf: &mut Buf) {
+        let bytes = std::mem::take(buf).into_bytes();
+        if bytes.len() == self.size && self.spare.len() < self.spare_max {
+            self.spare.push(bytes);
+        }
+    }
+
+    /// Bytes of memory it keeps for the next borrower.
+    pub fn spare_bytes(&self) -> usize {
+        self.spare.len() * self.size
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_lent_buffer_comes_back_and_the_pool_stays_bounded() {
+        let mut pool = Pool::new(1024, 2);
+        let mut bufs: [Buf; 4] = Default::default();
+        for buf in &mut bufs {
+            pool.lend(buf).unwrap();
+            assert_eq!(buf.capacity(), 1024);
+        }
+        for buf in &mut bufs {
+            pool.settle(buf);
+            assert_eq!(buf.capacity(), 0, "an idle connection holds no buffer");
+        }
+        assert_eq!(pool.spare_bytes(), 2 * 1024);
+    }
+
+    #[test]
+    fn a_small_remainder_moves_to_a_small_buffer() {
+        let mut pool = Pool::new(1024, 2);
+        let mut buf = Buf::default();
+        pool.lend(&mut buf).unwrap();
+        buf.extend(b"half a request").unwrap();
+        pool.settle(&mut buf);
+        assert_eq!(buf.unread(), b"half a request");
+        assert!(buf.capacity() < 64);
+        pool.lend(&mut buf).unwrap();
+        assert_eq!((buf.unread(), buf.capacity()), (&b"half a request"[..], 1024));
+    }
+}

@@ -1,0 +1,145 @@
+//! A list of slots by last touch, oldest first.
+//!
+//! All members have the same time-out, so the order of touches is the order of expiry: finding who
+//! has expired costs O(expired), a touch a few nanoseconds, and the next deadline is that of the
+//! head. The links live in a vector of their own, 16 bytes a slot: touching one connection touches
+//! two neighbours, and these stay close together.
+
+use crate::base::Moment;
+
+const NONE: u32 = u32::MAX;
+/// In `prev`: not a member.
+const OUT: u32 = u32::MAX - 1;
+
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    prev: u32,
+    next: u32,
+    since: Moment,
+}
+
+/// See the head of the file.
+#[derive(Debug)]
+pub struct Recency {
+    links: Vec<Link>,
+    head: u32,
+    tail: u32,
+}
+
+impl Default for Recency {
+    fn default() -> Recency {
+        Recency { links: Vec::new(), head: NONE, tail: NONE }
+    }
+}
+
+impl Recency {
+    /// Makes `slot` the newest, whether it was a member or not.
+    ///
+    /// `now` must not lie before the newest member's moment, which one clock read a tick ensures.
+    #[inline]
+    pub fn touch(&mut self, slot: u32, now: Moment) {
+        if self.tail == slot {
+            self.links[slot as usize].since = now;
+            return;
+        }
+        self.remove(slot);
+        let at = slot as usize;
+        if at >= self.links.len() {
+            self.links.resize(at + 1, Link { prev: OUT, next: NONE, since: now });
+        }
+        debug_assert!(self.tail == NONE || self.links[self.tail as usize].since <= now, "time ran backwards");
+        self.links[at] = Link { prev: self.tail, next: NONE, since: now };
+        match self.tail {
+            NONE => self.head = slot,
+            tail => self.links[tail as usize].next = slot,
+        }
+        self.tail = slot;
+    }
+
+    /// Takes `slot` out, if it is in.
+    #[inline]
+    pub fn remove(&mut self, slot: u32) {
+        if !self.contains(slot) {
+            return;
+        }
+        let Link { prev, next, .. } = self.links[slot as usize];
+        match prev {
+            NONE => self.head = next,
+            prev => self.links[prev as usize].next = next,
+        }
+        match next {
+            NONE => self.tail = prev,
+            next => self.links[next as usize].prev = prev,
+        }
+        self.links[slot as usize].prev = OUT;
+    }
+
+    /// True if `slot` is a member.
+    #[inline]
+    pub fn contains(&self, slot: u32) -> bool {
+        self.links.get(slot as usize).is_some_and(|link| link.prev != OUT)
+    }
+
+    /// The member touched longest ago, and when.
+    #[inline]
+    pub fn oldest(&self) -> Option<(u32, Moment)> {
+        self.links.get(self.head as usize).map(|link| (self.head, link.since))
+    }
+
+    /// The oldest member if it was touched `timeout_ms` ago or longer; a time-out of 0 never ends.
+    pub fn expired(&self, now: Moment, timeout_ms: u64) -> Option<u32> {
+        let (slot, _) = self.oldest()?;
+        (self.deadline(timeout_ms)? <= now).then_some(slot)
+    }
+
+    /// When the oldest member expires; `None` without members or with a time-out of 0.
+    pub fn deadline(&self, timeout_ms: u64) -> Option<Moment> {
+        if timeout_ms == 0 {
+            return None;
+        }
+        self.oldest().map(|(_, since)| since.plus_ms(timeout_ms))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
+    #[test]
+    fn agrees_with_an_obvious_list_over_any_history() {
+        for seed in 0..50 {
+            let mut rng = StdRng::seed_from_u64(seed);
+            let (mut list, mut model): (Recency, Vec<(u32, Moment)>) = Default::default();
+            for step in 0..500 {
+                let (slot, now) = (rng.random_range(0..12), Moment::from_nanos(step / 3));
+                model.retain(|(member, _)| *member != slot);
+                if rng.random_bool(0.7) {
+                    list.touch(slot, now);
+                    model.push((slot, now));
+                } else {
+                    list.remove(slot);
+                }
+                assert_eq!(list.oldest(), model.first().copied(), "seed {seed}");
+                for slot in 0..13 {
+                    assert_eq!(list.contains(slot), model.iter().any(|(member, _)| *member == slot));
+                }
+            }
+            while let Some((slot, _)) = list.oldest() {
+                assert_eq!(slot, model.remove(0).0);
+                list.remove(slot);
+            }
+            assert!(model.is_empty());
+        }
+    }
+
+    #[test]
+    fn expires_at_its_deadline_and_never_without_one() {
+        let mut list = Recency::default();
+        list.touch(7, Moment::from_nanos(0));
+        assert_eq!(list.expired(Moment::from_nanos(4_999_999), 5), None);
+        assert_eq!(list.expired(Moment::from_nanos(5_000_000), 5), Some(7));
+        assert_eq!(list.expired(Moment::from_nanos(u64::MAX), 0), None);
+    }
+}

@@ -1,0 +1,130 @@
+//! Inline requests: a line of words, as typed into `nc`, with Redis's quoting rules.
+
+/// Splits `line` into words, appending their bytes to `bytes` and each word's end to `ends`.
+///
+/// `"..."` knows `\n \r \t \b \a \xHH` and `\` before any other byte; `'...'` knows only `\'`. A
+/// closing quote must be followed by a blank or the end of the line.
+///
+/// # Errors
+/// `Err(())` for unbalanced quotes.
+pub fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), ()> {
+    let mut rest = line;
+    loop {
+        rest = rest.trim_ascii_start();
+        if rest.is_empty() {
+            return Ok(());
+        }
+        rest = word(rest, bytes)?;
+        ends.push(bytes.len());
+    }
+}
+
+/// Appends one word and returns what follows it.
+fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
+    loop {
+        match rest {
+            [] => return Ok(rest),
+            [blank, ..] if blank.is_ascii_whitespace() => return Ok(rest),
+            [b'"', tail @ ..] => return closed(double_quoted(tail, bytes)?),
+            [b'\'', tail @ ..] => return closed(single_quoted(tail, bytes)?),
+            [byte, tail @ ..] => {
+                bytes.push(*byte);
+                rest = tail;
+            }
+        }
+    }
+}
+
+/// What follows a closing quote must be a blank or nothing.
+fn closed(rest: &[u8]) -> Result<&[u8], ()> {
+    match rest {
+        [byte, ..] if !byte.is_ascii_whitespace() => Err(()),
+        _ => Ok(rest),
+    }
+}
+
+fn double_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
+    loop {
+        rest = match rest {
+            [] => return Err(()),
+            [b'"', tail @ ..] => return Ok(tail),
+            [b'\\', b'x', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
+                bytes.push(hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0));
+                tail
+            }
+            [b'\\', escaped, tail @ ..] => {
+                bytes.push(match escaped {
+                    b'n' => b'\n',
+                    b'r' => b'\r',
+                    b't' => b'\t',
+                    b'b' => 0x08,
+                    b'a' => 0x07,
+                    other => *other,
+                });
+                tail
+            }
+            [byte, tail @ ..] => {
+                bytes.push(*byte);
+                tail
+            }
+        };
+    }
+}
+
+fn single_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
+    loop {
+        rest = match rest {
+            [] => return Err(()),
+            [b'\'', tail @ ..] => return Ok(tail),
+            [b'\\', b'\'', tail @ ..] => {
+                bytes.push(b'\'');
+                tail
+            }
+            [byte, tail @ ..] => {
+                bytes.push(*byte);
+                tail
+            }
+        };
+    }
+}
+
+fn hex(byte: u8) -> Option<u8> {
+    (byte as char).to_digit(16).map(|digit| digit as u8)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::split;
+
+    fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, ()> {
+        let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+        split(line, &mut bytes, &mut ends)?;
+        let mut start = 0;
+        Ok(ends.into_iter().map(|end| bytes[std::mem::replace(&mut start, end)..end].to_vec()).collect())
+    }
+
+    #[test]
+    fn words_are_split_and_quotes_undone_as_redis_does() {
+        let cases: [(&[u8], &[&[u8]]); 9] = [
+            (b"", &[]),
+            (b"  \t ", &[]),
+            (b"PING", &[b"PING"]),
+            (b"  SET  a\tb ", &[b"SET", b"a", b"b"]),
+            (br#"SET k "a b""#, &[b"SET", b"k", b"a b"]),
+            (br#"ECHO "\x41\n\"\\\q""#, &[b"ECHO", b"A\n\"\\q"]),
+            (br"ECHO 'it\'s \n'", &[b"ECHO", br"it's \n"]),
+            (br#"ECHO """#, &[b"ECHO", b""]),
+            (b"ECHO \0\xff", &[b"ECHO", b"\0\xff"]),
+        ];
+        for (line, expected) in cases {
+            assert_eq!(words(line).unwrap(), expected, "{}", line.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn quotes_that_do_not_balance_are_an_error() {
+        for line in ["\"a", "'a", "\"a\"b", "'a'b", "\"a\\", "a\"b"] {
+            assert_eq!(words(line.as_bytes()), Err(()), "{line}");
+        }
+    }
+}

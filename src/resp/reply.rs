@@ -1,0 +1,228 @@
+//! The reply encoders: one call an element, in RESP2 or RESP3 as the client chose.
+
+use crate::base::{Buf, fault};
+
+/// The protocol version a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proto {
+    /// What every connection starts with.
+    Resp2,
+    /// After `HELLO 3`.
+    Resp3,
+}
+
+/// Writes one command's reply behind those already waiting in an output buffer.
+///
+/// A reply that would exceed its limit, or the memory there is, stops growing; whoever runs the
+/// command asks [`Reply::overflowed`] afterwards and puts an error in its place.
+pub struct Reply<'a> {
+    out: &'a mut Buf,
+    start: usize,
+    max: usize,
+    proto: Proto,
+    overflowed: bool,
+}
+
+impl<'a> Reply<'a> {
+    /// A reply of at most `max` bytes.
+    pub fn new(out: &'a mut Buf, proto: Proto, max: usize) -> Reply<'a> {
+        let start = out.len();
+        Reply { out, start, max, proto, overflowed: false }
+    }
+
+    /// The version in use.
+    pub fn proto(&self) -> Proto {
+        self.proto
+    }
+
+    /// Changes the version of this and the following replies.
+    pub fn set_proto(&mut self, proto: Proto) {
+        self.proto = proto;
+    }
+
+    /// True if part of the reply did not fit.
+    pub fn overflowed(&self) -> bool {
+        self.overflowed
+    }
+
+    /// Takes back everything written through this `Reply`.
+    pub fn restart(&mut self) {
+        self.out.truncate(self.start);
+        self.overflowed = false;
+    }
+
+    /// `+text`. The text must not contain CR or LF.
+    #[inline]
+    pub fn simple(&mut self, text: &str) {
+        fault::point();
+        self.line(b'+', text.as_bytes());
+    }
+
+    /// `+OK`.
+    #[inline]
+    pub fn ok(&mut self) {
+        fault::point();
+        self.push(b"+OK\r\n");
+    }
+
+    /// `-text`, whose first word is the error's code. Control bytes in it become blanks, because
+    /// parts of a request may be quoted in it and a line break would put the stream out of step.
+    pub fn error(&mut self, text: &[u8]) {
+        fault::point();
+        self.push(b"-");
+        for chunk in text.split_inclusive(u8::is_ascii_control) {
+            match chunk.split_last() {
+                Some((last, head)) if last.is_ascii_control() => {
+                    self.push(head);
+                    self.push(b" ");
+                }
+                _ => self.push(chunk),
+            }
+        }
+        self.push(b"\r\n");
+    }
+
+    /// `:number`.
+    #[inline]
+    pub fn int(&mut self, number: i64) {
+        fault::point();
+        self.header(b':', number);
+    }
+
+    /// A bulk string.
+    #[inline]
+    pub fn bulk(&mut self, bytes: &[u8]) {
+        fault::point();
+        self.header(b'$', bytes.len() as i64);
+        self.push(bytes);
+        self.push(b"\r\n");
+    }
+
+    /// Text as RESP3's verbatim string, a bulk string in RESP2.
+    pub fn verbatim(&mut self, text: &str) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(text.as_bytes()),
+            Proto::Resp3 => {
+                fault::point();
+                self.header(b'=', text.len() as i64 + 4);
+                self.push(b"txt:");
+                self.push(text.as_bytes());
+                self.push(b"\r\n");
+            }
+        }
+    }
+
+    /// The absence of a value.
+    #[inline]
+    pub fn null(&mut self) {
+        fault::point();
+        match self.proto {
+            Proto::Resp2 => self.push(b"$-1\r\n"),
+            Proto::Resp3 => self.push(b"_\r\n"),
+        }
+    }
+
+    /// A bulk string, or null for `None`.
+    #[inline]
+    pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
+        match bytes {
+            Some(bytes) => self.bulk(bytes),
+            None => self.null(),
+        }
+    }
+
+    /// Opens an array: `count` elements follow.
+    pub fn array(&mut self, count: usize) {
+        fault::point();
+        self.header(b'*', count as i64);
+    }
+
+    /// Opens a set; an array in RESP2.
+    pub fn set(&mut self, count: usize) {
+        fault::point();
+        let mark = if self.proto == Proto::Resp3 { b'~' } else { b'*' };
+        self.header(mark, count as i64);
+    }
+
+    /// Opens a map: `pairs` keys, each followed by its value; a flat array in RESP2.
+    pub fn map(&mut self, pairs: usize) {
+        fault::point();
+        match self.proto {
+            Proto::Resp2 => self.header(b'*', pairs as i64 * 2),
+            Proto::Resp3 => self.header(b'%', pairs as i64),
+        }
+    }
+
+    fn line(&mut self, mark: u8, text: &[u8]) {
+        self.push(&[mark]);
+        self.push(text);
+        self.push(b"\r\n");
+    }
+
+    #[inline]
+    fn header(&mut self, mark: u8, number: i64) {
+        let mut digits = itoa::Buffer::new();
+        self.line(mark, digits.format(number).as_bytes());
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        let len = self.out.len() - self.start;
+        if self.overflowed || bytes.len() > self.max - len.min(self.max) || self.out.extend(bytes).is_err() {
+            self.overflowed = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written(proto: Proto, write: impl FnOnce(&mut Reply)) -> String {
+        let mut out = Buf::default();
+        write(&mut Reply::new(&mut out, proto, 1000));
+        String::from_utf8(out.unread().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn each_element_in_both_versions() {
+        let elements = |reply: &mut Reply| {
+            reply.simple("PONG");
+            reply.ok();
+            reply.int(-7);
+            reply.bulk(b"");
+            reply.null();
+            reply.array(2);
+            reply.set(1);
+            reply.map(3);
+            reply.verbatim("hi");
+        };
+        assert_eq!(
+            written(Proto::Resp2, elements),
+            "+PONG\r\n+OK\r\n:-7\r\n$0\r\n\r\n$-1\r\n*2\r\n*1\r\n*6\r\n$2\r\nhi\r\n"
+        );
+        assert_eq!(
+            written(Proto::Resp3, elements),
+            "+PONG\r\n+OK\r\n:-7\r\n$0\r\n\r\n_\r\n*2\r\n~1\r\n%3\r\n=6\r\ntxt:hi\r\n"
+        );
+    }
+
+    #[test]
+    fn an_error_is_always_one_line() {
+        let text = written(Proto::Resp2, |reply| reply.error(b"ERR a\r\nb\0c\n"));
+        assert_eq!(text, "-ERR a  b c \r\n");
+    }
+
+    #[test]
+    fn a_reply_stops_at_its_limit_and_can_be_replaced() {
+        let mut out = Buf::default();
+        out.extend(b"+before\r\n").unwrap();
+        let mut reply = Reply::new(&mut out, Proto::Resp2, 10);
+        reply.bulk(b"0123456789");
+        assert!(reply.overflowed());
+        reply.restart();
+        reply.ok();
+        assert!(!reply.overflowed());
+        assert_eq!(out.unread(), b"+before\r\n+OK\r\n");
+    }
+}

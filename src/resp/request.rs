@@ -1,0 +1,570 @@
+//! The request parser: resumable at any byte, never walks a byte twice, borrows its arguments.
+//!
+//! It never reserves memory because a client announced a number: what it remembers of a request
+//! grows with the arguments that have arrived. A request beyond a limit whose end can still be
+//! found is skipped and then refused, so that the connection lives; framing that cannot be followed
+//! is [`Broken`].
+
+use std::ops::Index;
+
+use super::{inline, parse_i64};
+
+/// Most bytes of a `*` or `$` line; a 64-bit number and its sign are 20.
+const HEADER_MAX: usize = 32;
+
+/// What a request may be.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// Longest argument, bytes.
+    pub bulk_max: usize,
+    /// Most arguments.
+    pub args_max: usize,
+    /// Longest inline request, bytes.
+    pub inline_max: usize,
+    /// Longest request, framing included, bytes. Must fit in 32 bits.
+    pub request_max: usize,
+}
+
+/// A request that was skipped to its end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It announced this many arguments.
+    TooManyArgs(usize),
+    /// One of its arguments announced this many bytes.
+    ArgTooLong(usize),
+    /// All of it together was too long.
+    RequestTooLong,
+}
+
+/// Framing that cannot be followed any further. The texts are Redis's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Broken {
+    /// `*` was not followed by a usable number.
+    MultibulkLength,
+    /// `$` was not followed by a usable number.
+    BulkLength,
+    /// The line after `*` has no end.
+    MultibulkLine,
+    /// The line after `$` has no end.
+    BulkLine,
+    /// Something else stood where `$` had to.
+    ExpectedDollar(u8),
+    /// An argument was not followed by CRLF.
+    ExpectedCrlf,
+    /// An inline request has no end.
+    InlineLine,
+    /// Quotes of an inline request do not balance.
+    Quotes,
+}
+
+impl Broken {
+    /// The text of the `-ERR` line, after `Protocol error: `.
+    pub fn text(self) -> String {
+        match self {
+            Broken::MultibulkLength => "invalid multibulk length".into(),
+            Broken::BulkLength => "invalid bulk length".into(),
+            Broken::MultibulkLine => "too big mbulk count string".into(),
+            Broken::BulkLine => "too big bulk count string".into(),
+            Broken::ExpectedDollar(byte) => {
+                let shown = if byte.is_ascii_graphic() || byte == b' ' { byte } else { b'?' };
+                format!("expected '$', got '{}'", shown as char)
+            }
+            Broken::ExpectedCrlf => "expected CRLF after bulk".into(),
+            Broken::InlineLine => "too big inline request".into(),
+            Broken::Quotes => "unbalanced quotes in request".into(),
+        }
+    }
+}
+
+/// What [`Parser::parse`] found.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Step {
+    /// The input ends inside a request (or before one). Call again with what is left of it and more.
+    Incomplete {
+        /// Bytes at the front that need not be kept.
+        consumed: usize,
+        /// At least this many more are needed; at most what the request has announced.
+        missing: usize,
+    },
+    /// A request is complete; [`Parser::args`] has its arguments, which may be none.
+    Complete {
+        /// Its length.
+        consumed: usize,
+    },
+    /// A request beyond a limit has been skipped.
+    Refused {
+        /// What was left of it at the front.
+        consumed: usize,
+        /// Which limit.
+        why: Refusal,
+    },
+    /// Nothing after this point can be understood.
+    Broken(Broken),
+}
+
+/// Where in a request the parser stands.
+#[derive(Clone, Copy, Debug, Default)]
+enum At {
+    /// Before its first byte.
+    #[default]
+    Start,
+    /// Inside an inline request's line.
+    Inline,
+    /// Before the `$` of one of the `left` remaining arguments.
+    Header { left: usize },
+    /// Inside an argument of `len` bytes; it and `left - 1` others remain.
+    Payload { left: usize, len: usize },
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Span {
+    start: u32,
+    end: u32,
+}
+
+/// A resumable parser of one connection's requests.
+#[derive(Debug, Default)]
+pub struct Parser {
+    at: At,
+    /// Offset, in the input, of the first byte not yet looked at.
+    scanned: usize,
+    refusal: Option<Refusal>,
+    spans: Vec<Span>,
+    /// An inline request's words with their quotes undone; empty for all others.
+    words: Vec<u8>,
+}
+
+impl Parser {
+    /// True if a request has been begun.
+    pub fn is_mid_request(&self) -> bool {
+        !matches!(self.at, At::Start)
+    }
+
+    /// Bytes of memory it owns.
+    pub fn capacity(&self) -> usize {
+        self.spans.capacity() * size_of::<Span>() + self.words.capacity()
+    }
+
+    /// Looks for the end of the request that starts at `input[0]`.
+    ///
+    /// After [`Step::Incomplete`] the next call must pass the same bytes (less those consumed)
+    /// with more behind them; after the others it starts a new request.
+    #[inline]
+    pub fn parse(&mut self, input: &[u8], limits: &Limits) -> Step {
+        loop {
+            let done = match self.at {
+                At::Start => self.start(input, limits),
+                At::Inline => self.inline(input, limits),
+                At::Header { left } => self.header(input, left, limits),
+                At::Payload { left, len } => self.payload(input, left, len),
+            };
+            if let Some(step) = done {
+                return step;
+            }
+        }
+    }
+
+    /// The arguments of the request that the last [`Step::Complete`] was about. `input` must be
+    /// what was passed to [`Parser::parse`].
+    #[inline]
+    pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
+        let bytes = if self.words.is_empty() { input } else { &self.words };
+        Args { bytes, spans: &self.spans }
+    }
+
+    fn start(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
+        self.spans.clear();
+        self.words.clear();
+        self.scanned = 0;
+        self.refusal = None;
+        match input.first() {
+            None => Some(Step::Incomplete { consumed: 0, missing: 1 }),
+            Some(b'*') => self.multibulk(input, limits),
+            Some(_) => {
+                self.at = At::Inline;
+                None
+            }
+        }
+    }
+
+    fn multibulk(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
+        let (number, end) = match line(input, 1) {
+            Line::Number(number, end) => (number, end),
+            Line::Unfinished => return Some(Step::Incomplete { consumed: 0, missing: 1 }),
+            Line::TooLong => return Some(self.broken(Broken::MultibulkLine)),
+            Line::NoNumber => return Some(self.broken(Broken::MultibulkLength)),
+        };
+        if number <= 0 {
+            return Some(self.complete(end));
+        }
+        // Redis's own bound; a count past it cannot be meant.
+        if number > i64::from(i32::MAX) {
+            return Some(self.broken(Broken::MultibulkLength));
+        }
+        let count = number as usize;
+        if count > limits.args_max {
+            self.refusal = Some(Refusal::TooManyArgs(count));
+        }
+        self.scanned = end;
+        self.at = At::Header { left: count };
+        None
+    }
+
+    fn header(&mut self, input: &[u8], left: usize, limits: &Limits) -> Option<Step> {
+        let start = self.scanned;
+        match input.get(start) {
+            None => return Some(self.incomplete(1)),
+            Some(b'$') => {}
+            Some(&other) => return Some(self.broken(Broken::ExpectedDollar(other))),
+        }
+        let (number, end) = match line(input, start + 1) {
+            Line::Number(number, end) => (number, end),
+            Line::Unfinished => return Some(self.incomplete(1)),
+            Line::TooLong => return Some(self.broken(Broken::BulkLine)),
+            Line::NoNumber => return Some(self.broken(Broken::BulkLength)),
+        };
+        // An argument longer than any request may be cannot be waited out: that is no framing.
+        let len = match usize::try_from(number) {
+            Ok(len) if len <= limits.request_max.max(limits.bulk_max) => len,
+            _ => return Some(self.broken(Broken::BulkLength)),
+        };
+        if self.refusal.is_none() {
+            if len > limits.bulk_max {
+                self.refusal = Some(Refusal::ArgTooLong(len));
+            } else if end + len + 2 > limits.request_max {
+                self.refusal = Some(Refusal::RequestTooLong);
+            }
+        }
+        self.scanned = end;
+        self.at = At::Payload { left, len };
+        None
+    }
+
+    #[inline]
+    fn payload(&mut self, input: &[u8], left: usize, len: usize) -> Option<Step> {
+        if self.refusal.is_some() {
+            // Nothing of it is kept, so the input may end anywhere in it.
+            let here = (input.len() - self.scanned).min(len);
+            self.scanned += here;
+            if here < len {
+                self.at = At::Payload { left, len: len - here };
+                return Some(self.incomplete(len - here + 2));
+            }
+        }
+        let start = self.scanned;
+        let end = if self.refusal.is_some() { start } else { start + len };
+        match input.get(end..end + 2) {
+            Some(b"\r\n") => {}
+            Some(_) => return Some(self.broken(Broken::ExpectedCrlf)),
+            None if self.refusal.is_some() => {
+                self.at = At::Payload { left, len: 0 };
+                return Some(self.incomplete(end + 2 - input.len()));
+            }
+            None => return Some(Step::Incomplete { consumed: 0, missing: end + 2 - input.len() }),
+        }
+        if self.refusal.is_none() {
+            self.spans.push(Span { start: start as u32, end: end as u32 });
+        }
+        self.scanned = end + 2;
+        if left > 1 {
+            self.at = At::Header { left: left - 1 };
+            return None;
+        }
+        Some(self.complete(self.scanned))
+    }
+
+    fn inline(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
+        let Some(newline) = memchr::memchr(b'\n', &input[self.scanned..]) else {
+            self.scanned = input.len();
+            if input.len() > limits.inline_max {
+                return Some(self.broken(Broken::InlineLine));
+            }
+            return Some(Step::Incomplete { consumed: 0, missing: 1 });
+        };
+        let end = self.scanned + newline;
+        if end > limits.inline_max {
+            return Some(self.broken(Broken::InlineLine));
+        }
+        let mut ends = Vec::new();
+        if inline::split(&input[..end], &mut self.words, &mut ends).is_err() {
+            return Some(self.broken(Broken::Quotes));
+        }
+        if ends.len() > limits.args_max {
+            self.refusal = Some(Refusal::TooManyArgs(ends.len()));
+        }
+        let mut start = 0;
+        for end in ends {
+            self.spans.push(Span { start, end: end as u32 });
+            start = end as u32;
+        }
+        Some(self.complete(end + 1))
+    }
+
+    /// Waits for `missing` more; of a request that is being skipped, nothing is kept meanwhile.
+    fn incomplete(&mut self, missing: usize) -> Step {
+        if self.refusal.is_none() {
+            return Step::Incomplete { consumed: 0, missing };
+        }
+        let consumed = self.scanned;
+        self.scanned = 0;
+        self.spans = Vec::new();
+        Step::Incomplete { consumed, missing: 1 }
+    }
+
+    fn complete(&mut self, consumed: usize) -> Step {
+        self.at = At::Start;
+        match self.refusal {
+            Some(why) => Step::Refused { consumed, why },
+            None => Step::Complete { consumed },
+        }
+    }
+
+    fn broken(&mut self, what: Broken) -> Step {
+        self.at = At::Start;
+        Step::Broken(what)
+    }
+}
+
+enum Line {
+    /// The number and the offset behind its CRLF.
+    Number(i64, usize),
+    NoNumber,
+    Unfinished,
+    TooLong,
+}
+
+/// The number from `start` to the next CRLF.
+#[inline]
+fn line(input: &[u8], start: usize) -> Line {
+    let rest = &input[start..];
+    // The common case: one to three digits.
+    let mut value = 0;
+    for (i, &byte) in rest.iter().take(4).enumerate() {
+        match byte {
+            b'0'..=b'9' if !(i == 1 && value == 0) => value = value * 10 + i64::from(byte - b'0'),
+            b'\r' if i > 0 => match rest.get(i + 1) {
+                Some(b'\n') => return Line::Number(value, start + i + 2),
+                Some(_) => return Line::NoNumber,
+                None => return Line::Unfinished,
+            },
+            _ => break,
+        }
+    }
+    long_line(rest, start)
+}
+
+fn long_line(rest: &[u8], start: usize) -> Line {
+    let head = &rest[..rest.len().min(HEADER_MAX)];
+    match head.iter().position(|&byte| byte == b'\r') {
+        Some(cr) => match (parse_i64(&head[..cr]), rest.get(cr + 1)) {
+            (None, _) => Line::NoNumber,
+            (Some(_), None) => Line::Unfinished,
+            (Some(number), Some(b'\n')) => Line::Number(number, start + cr + 2),
+            (Some(_), Some(_)) => Line::NoNumber,
+        },
+        // Sixty digits are no end either, but they are a number, and Redis calls them a bad one.
+        None if head.len() == HEADER_MAX && head.iter().all(u8::is_ascii_digit) => Line::NoNumber,
+        None if head.len() == HEADER_MAX => Line::TooLong,
+        None => Line::Unfinished,
+    }
+}
+
+/// A request's arguments, borrowed from the input. The first is the command's name.
+#[derive(Clone, Copy, Debug)]
+pub struct Args<'a> {
+    bytes: &'a [u8],
+    spans: &'a [Span],
+}
+
+impl<'a> Args<'a> {
+    /// How many there are, the command's name included.
+    #[inline]
+    pub fn len(&self) -> usize {
+        self.spans.len()
+    }
+
+    /// True for a request without arguments, such as an empty line.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.spans.is_empty()
+    }
+
+    /// The argument at `index`, if there is one.
+    #[inline]
+    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
+        self.spans.get(index).map(|span| &self.bytes[span.start as usize..span.end as usize])
+    }
+
+    /// All arguments from `index` on.
+    pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+        let bytes = self.bytes;
+        let spans = self.spans.get(index..).unwrap_or_default();
+        spans.iter().map(move |span| &bytes[span.start as usize..span.end as usize])
+    }
+}
+
+impl Index<usize> for Args<'_> {
+    type Output = [u8];
+
+    /// # Panics
+    /// If there is no such argument; the command's arity has been checked before it runs.
+    #[inline]
+    fn index(&self, index: usize) -> &[u8] {
+        let span = self.spans[index];
+        &self.bytes[span.start as usize..span.end as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIMITS: Limits = Limits { bulk_max: 20, args_max: 4, inline_max: 64, request_max: 80 };
+
+    /// All that a stream means, in order: the requests' arguments, refusals, at most one break.
+    #[derive(Debug, PartialEq)]
+    enum Heard {
+        Request(Vec<Vec<u8>>),
+        Refused(Refusal),
+        Broken(Broken),
+    }
+
+    /// Feeds `stream` in the given pieces, keeping just what the parser asks to keep.
+    fn hear<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Heard> {
+        let (mut parser, mut held, mut heard) = (Parser::default(), Vec::new(), Vec::new());
+        for piece in pieces {
+            held.extend_from_slice(piece);
+            loop {
+                match parser.parse(&held, &LIMITS) {
+                    Step::Incomplete { consumed, missing } => {
+                        assert!(missing > 0);
+                        held.drain(..consumed);
+                        break;
+                    }
+                    Step::Complete { consumed } => {
+                        let args = parser.args(&held);
+                        heard.push(Heard::Request(args.from(0).map(<[u8]>::to_vec).collect()));
+                        held.drain(..consumed);
+                    }
+                    Step::Refused { consumed, why } => {
+                        heard.push(Heard::Refused(why));
+                        held.drain(..consumed);
+                    }
+                    Step::Broken(what) => {
+                        heard.push(Heard::Broken(what));
+                        return heard;
+                    }
+                }
+            }
+        }
+        heard
+    }
+
+    fn request(words: &[&[u8]]) -> Heard {
+        Heard::Request(words.iter().map(|word| word.to_vec()).collect())
+    }
+
+    #[test]
+    fn requests_of_both_kinds_are_understood() {
+        let stream = b"*2\r\n$4\r\nECHO\r\n$2\r\n\r\n\r\nPING\r\n*0\r\n*-1\r\n\r\n*1\r\n$0\r\n\r\n\"\"\n";
+        let heard = hear([&stream[..]]);
+        assert_eq!(
+            heard,
+            [
+                request(&[b"ECHO", b"\r\n"]),
+                request(&[b"PING"]),
+                request(&[]),
+                request(&[]),
+                request(&[]),
+                request(&[b""]),
+                request(&[b""]),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_stream_split_anywhere_means_the_same() {
+        let streams: [&[u8]; 7] = [
+            b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na\0\r\nb\r\nPING hello\r\n*1\r\n$4\r\nPING\r\n",
+            b"ECHO \"a\\x41 b\"\r\n\r\n*1\r\n$4\r\nPING\r\n",
+            b"*2\r\n$4\r\nECHO\r\n$30\r\n012345678901234567890123456789\r\nPING\r\n",
+            b"*5\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\nPING\r\n",
+            b"*4\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$1\r\nx\r\nPING\r\n",
+            b"*1\r\n$4\r\nPING\r\n*1\r\n+PING\r\n",
+            b"*1\r\n$4\r\nPINGxx*1\r\n",
+        ];
+        for stream in streams {
+            let whole = hear([stream]);
+            for first in 0..=stream.len() {
+                let (head, tail) = stream.split_at(first);
+                assert_eq!(hear([head, tail]), whole, "split at {first}");
+                for second in 0..=tail.len() {
+                    let (middle, end) = tail.split_at(second);
+                    assert_eq!(hear([head, middle, end]), whole, "split at {first}, {second}");
+                }
+            }
+            assert_eq!(hear(stream.chunks(1)), whole, "byte by byte");
+        }
+    }
+
+    #[test]
+    fn a_request_beyond_a_limit_is_skipped_and_the_next_one_served() {
+        let cases: [(&[u8], Refusal); 4] = [
+            (b"*1\r\n$21\r\n012345678901234567890\r\n", Refusal::ArgTooLong(21)),
+            (b"*5\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n", Refusal::TooManyArgs(5)),
+            (b"a b c d e\r\n", Refusal::TooManyArgs(5)),
+            (
+                b"*4\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$0\r\n\r\n",
+                Refusal::RequestTooLong,
+            ),
+        ];
+        for (stream, why) in cases {
+            let stream = [stream, b"*1\r\n$4\r\nPING\r\n"].concat();
+            assert_eq!(hear([&stream[..]]), [Heard::Refused(why), request(&[b"PING"])], "{why:?}");
+        }
+    }
+
+    #[test]
+    fn framing_that_cannot_be_followed_is_named() {
+        let cases: [(&str, Broken); 25] = [
+            ("*x\r\n", Broken::MultibulkLength),
+            ("*01\r\n", Broken::MultibulkLength),
+            ("*+1\r\n", Broken::MultibulkLength),
+            ("* 1\r\n", Broken::MultibulkLength),
+            ("*\r\n", Broken::MultibulkLength),
+            ("*1\rx", Broken::MultibulkLength),
+            ("*2147483648\r\n", Broken::MultibulkLength),
+            ("*9999999999999999999999\r\n", Broken::MultibulkLength),
+            ("*999999999999999999999999999999999999999999999999\r\n", Broken::MultibulkLength),
+            ("*                                          1", Broken::MultibulkLine),
+            ("*1\r\n$-1\r\n", Broken::BulkLength),
+            ("*1\r\n$-9223372036854775808\r\n", Broken::BulkLength),
+            ("*1\r\n$\r\n", Broken::BulkLength),
+            ("*1\r\n$1x\r\n", Broken::BulkLength),
+            ("*1\r\n$81\r\n", Broken::BulkLength),
+            ("*1\r\n$2147483648\r\n", Broken::BulkLength),
+            ("*1\r\n$4294967296\r\n", Broken::BulkLength),
+            ("*1\r\n$9223372036854775807\r\n", Broken::BulkLength),
+            ("*1\r\n$18446744073709551616\r\n", Broken::BulkLength),
+            ("*1\r\n$                                          1", Broken::BulkLine),
+            ("*1\r\n+OK\r\n", Broken::ExpectedDollar(b'+')),
+            ("*1\r\n$1\r\nab\r\n", Broken::ExpectedCrlf),
+            ("\"a\r\n", Broken::Quotes),
+            ("0123456789012345678901234567890123456789012345678901234567890123\r\n", Broken::InlineLine),
+            ("012345678901234567890123456789012345678901234567890123456789012345", Broken::InlineLine),
+        ];
+        for (stream, what) in cases {
+            assert_eq!(hear([stream.as_bytes()]), [Heard::Broken(what)], "{stream}");
+        }
+    }
+
+    #[test]
+    fn an_announced_length_reserves_nothing() {
+        let generous = Limits { bulk_max: 1 << 29, args_max: 1 << 20, inline_max: 64, request_max: 1 << 30 };
+        let mut parser = Parser::default();
+        let input = b"*1000000\r\n$400000000\r\nabc";
+        let step = parser.parse(input, &generous);
+        assert_eq!(step, Step::Incomplete { consumed: 0, missing: 400_000_000 - 3 + 2 });
+        assert_eq!(parser.capacity(), 0);
+    }
+}

@@ -1,0 +1,276 @@
+//! `CLIENT` and its subcommands.
+
+use std::fmt::Write as _;
+
+use super::connection::checked_label;
+use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is, shown};
+use super::outbox::Ask;
+use super::session::{Labels, ReplyMode, Session, Sessions};
+use crate::base::{ConnId, Now, Reason};
+use crate::resp::{Proto, parse_i64};
+
+/// `CLIENT ID`
+pub fn id(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.int(cx.me.serial as i64);
+    Ok(())
+}
+
+/// `CLIENT GETNAME`
+pub fn getname(cx: &mut Cx<'_>) -> Outcome {
+    let name = match cx.sessions.get(cx.me.slot) {
+        Some(session) if !session.labels().name.is_empty() => Some(&*session.labels().name),
+        _ => None,
+    };
+    cx.reply.bulk_or_null(name);
+    Ok(())
+}
+
+/// `CLIENT SETNAME name`
+pub fn setname(cx: &mut Cx<'_>) -> Outcome {
+    let name = checked_label(cx.arg(2), "Client names")?;
+    let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
+    cx.reply.ok();
+    cx.sessions.relabel(cx.me.slot, labels);
+    Ok(())
+}
+
+/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`
+pub fn setinfo(cx: &mut Cx<'_>) -> Outcome {
+    let (what, value) = (cx.arg(2), cx.arg(3));
+    let mut labels = cx.session().labels().clone();
+    if is(what, "LIB-NAME") {
+        labels.lib_name = checked_label(value, "lib-name")?.into();
+    } else if is(what, "LIB-VER") {
+        labels.lib_ver = checked_label(value, "lib-ver")?.into();
+    } else {
+        return Err(Failure::quoting(format!("ERR Unrecognized option '{}'", shown(what, 128))));
+    }
+    cx.reply.ok();
+    cx.sessions.relabel(cx.me.slot, labels);
+    Ok(())
+}
+
+/// `CLIENT NO-EVICT ON | OFF`
+pub fn no_evict(cx: &mut Cx<'_>) -> Outcome {
+    let on = on_or_off(cx.arg(2))?;
+    cx.reply.ok();
+    cx.session().no_evict = on;
+    cx.outbox.asks.push(Ask::Spare(cx.me, on));
+    Ok(())
+}
+
+/// `CLIENT NO-TOUCH ON | OFF`. Keys have no access time yet, so it only shows in `CLIENT LIST`.
+pub fn no_touch(cx: &mut Cx<'_>) -> Outcome {
+    let on = on_or_off(cx.arg(2))?;
+    cx.reply.ok();
+    cx.session().no_touch = on;
+    Ok(())
+}
+
+fn on_or_off(word: &[u8]) -> Result<bool, Failure> {
+    match word {
+        _ if is(word, "ON") => Ok(true),
+        _ if is(word, "OFF") => Ok(false),
+        _ => Err(SYNTAX),
+    }
+}
+
+/// `CLIENT REPLY ON | OFF | SKIP`
+pub fn reply(cx: &mut Cx<'_>) -> Outcome {
+    let word = cx.arg(2);
+    let mode = match word {
+        _ if is(word, "ON") => ReplyMode::On,
+        _ if is(word, "OFF") => ReplyMode::Off,
+        _ if is(word, "SKIP") => ReplyMode::SkipNext,
+        _ => return Err(SYNTAX),
+    };
+    match mode {
+        ReplyMode::On => cx.reply.ok(),
+        // Off already silences the next one.
+        ReplyMode::SkipNext if cx.session().reply == ReplyMode::Off => return Ok(()),
+        ReplyMode::Off | ReplyMode::SkipNext => {}
+    }
+    cx.session().reply = mode;
+    Ok(())
+}
+
+/// `CLIENT INFO`
+pub fn info(cx: &mut Cx<'_>) -> Outcome {
+    let mut text = String::new();
+    if let Some(session) = cx.sessions.get(cx.me.slot) {
+        describe(&mut text, cx.me, session, cx.sessions, cx.now);
+    }
+    cx.reply.verbatim(&text);
+    Ok(())
+}
+
+/// `CLIENT LIST [TYPE type] [ID id ...]`
+pub fn list(cx: &mut Cx<'_>) -> Outcome {
+    let wanted = match (cx.args.len(), cx.args.get(2)) {
+        (2, _) => Wanted::All,
+        (4, Some(word)) if is(word, "TYPE") => Wanted::of_type(cx.arg(3))?,
+        (4.., Some(word)) if is(word, "ID") => Wanted::Ids(
+            cx.args
+                .from(3)
+                .map(|id| parse_i64(id).ok_or(Failure::text("ERR Invalid client ID")))
+                .collect::<Result<_, _>>()?,
+        ),
+        _ => return Err(SYNTAX),
+    };
+    let mut text = String::new();
+    for (id, session) in cx.sessions.by_age() {
+        let listed = match &wanted {
+            Wanted::All => true,
+            Wanted::Nobody => false,
+            Wanted::Ids(ids) => ids.contains(&(id.serial as i64)),
+        };
+        if listed {
+            describe(&mut text, id, session, cx.sessions, cx.now);
+        }
+    }
+    cx.reply.verbatim(&text);
+    Ok(())
+}
+
+enum Wanted {
+    All,
+    Nobody,
+    Ids(Vec<i64>),
+}
+
+impl Wanted {
+    /// Every client here is a normal one.
+    fn of_type(word: &[u8]) -> Result<Wanted, Failure> {
+        match word {
+            _ if is(word, "NORMAL") => Ok(Wanted::All),
+            _ if ["MASTER", "REPLICA", "SLAVE", "PUBSUB"].iter().any(|name| is(word, name)) => {
+                Ok(Wanted::Nobody)
+            }
+            _ => Err(Failure::quoting(format!("ERR Unknown client type '{}'", shown(word, 128)))),
+        }
+    }
+}
+
+fn describe(text: &mut String, id: ConnId, session: &Session, sessions: &Sessions, now: Now) {
+    let labels = session.labels();
+    let (input, output) = session.held;
+    let flags = match (session.no_evict, session.no_touch) {
+        (false, false) => "N",
+        (true, false) => "e",
+        (false, true) => "T",
+        (true, true) => "eT",
+    };
+    let _ = write!(text, "id={} addr={}", id.serial, session.peer);
+    if let Some(local) = sessions.local(session) {
+        let _ = write!(text, " laddr={local}");
+    }
+    let _ = writeln!(
+        text,
+        " fd={slot} name={name} age={age} idle={idle} flags={flags} db=0 sub=0 psub=0 ssub=0 multi=-1 \
+         qbuf={input} qbuf-free=0 argv-mem=0 multi-mem=0 obl={output} oll=0 omem={output} tot-mem={total} \
+         events=r cmd={command} user=default redir=-1 resp={resp} lib-name={lib_name} lib-ver={lib_ver}",
+        slot = id.slot,
+        name = String::from_utf8_lossy(&labels.name),
+        age = now.at.since(session.opened).as_secs(),
+        idle = now.at.since(session.last).as_secs(),
+        total = input as usize + output as usize + size_of::<Session>(),
+        command = session.command.map_or("NULL", |command| command.name),
+        resp = if session.proto == Proto::Resp3 { 3 } else { 2 },
+        lib_name = String::from_utf8_lossy(&labels.lib_name),
+        lib_ver = String::from_utf8_lossy(&labels.lib_ver),
+    );
+}
+
+/// `CLIENT KILL address` or `CLIENT KILL filter value [filter value ...]`
+pub fn kill(cx: &mut Cx<'_>) -> Outcome {
+    if cx.args.len() == 3 {
+        let address = cx.arg(2);
+        let killed = kill_where(cx, |_, session, _| session.peer.to_string().as_bytes() == address);
+        if killed.is_empty() {
+            return Err(Failure::text("ERR No such client"));
+        }
+        cx.reply.ok();
+        condemn(cx, killed);
+        return Ok(());
+    }
+    let filter = Filter::of(cx)?;
+    let (me, now) = (cx.me, cx.now);
+    let killed = kill_where(cx, |id, session, sessions| {
+        (!filter.skip_me || id != me)
+            && filter.id.is_none_or(|wanted| wanted == id.serial as i64)
+            && filter.address.is_none_or(|wanted| session.peer.to_string().as_bytes() == wanted)
+            && filter.local.is_none_or(|wanted| {
+                sessions.local(session).is_some_and(|local| local.to_string().as_bytes() == wanted)
+            })
+            && filter.max_age_s.is_none_or(|limit| now.at.since(session.opened).as_secs() as i64 >= limit)
+            && !filter.nobody
+    });
+    cx.reply.int(killed.len() as i64);
+    condemn(cx, killed);
+    Ok(())
+}
+
+struct Filter<'a> {
+    id: Option<i64>,
+    address: Option<&'a [u8]>,
+    local: Option<&'a [u8]>,
+    max_age_s: Option<i64>,
+    skip_me: bool,
+    /// A type or user that no client has.
+    nobody: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn of(cx: &Cx<'a>) -> Result<Filter<'a>, Failure> {
+        let mut filter =
+            Filter { id: None, address: None, local: None, max_age_s: None, skip_me: true, nobody: false };
+        let words: Vec<&'a [u8]> = cx.args.from(2).collect();
+        if !words.len().is_multiple_of(2) {
+            return Err(SYNTAX);
+        }
+        for pair in words.chunks_exact(2) {
+            let (word, value) = (pair[0], pair[1]);
+            if is(word, "ID") {
+                let text = "ERR client-id should be greater than 0";
+                filter.id = Some(parse_i64(value).filter(|id| *id > 0).ok_or(Failure::text(text))?);
+            } else if is(word, "ADDR") {
+                filter.address = Some(value);
+            } else if is(word, "LADDR") {
+                filter.local = Some(value);
+            } else if is(word, "TYPE") {
+                filter.nobody |= matches!(Wanted::of_type(value)?, Wanted::Nobody);
+            } else if is(word, "USER") {
+                if value != b"default" {
+                    let text = format!("ERR No such user '{}'", shown(value, 128));
+                    return Err(Failure::quoting(text));
+                }
+            } else if is(word, "SKIPME") {
+                filter.skip_me = match value {
+                    _ if is(value, "YES") => true,
+                    _ if is(value, "NO") => false,
+                    _ => return Err(SYNTAX),
+                };
+            } else if is(word, "MAXAGE") {
+                filter.max_age_s = Some(parse_i64(value).ok_or(NOT_INTEGER)?);
+            } else {
+                return Err(SYNTAX);
+            }
+        }
+        Ok(filter)
+    }
+}
+
+fn kill_where(cx: &Cx<'_>, doomed: impl Fn(ConnId, &Session, &Sessions) -> bool) -> Vec<ConnId> {
+    let all = cx.sessions.by_age().into_iter();
+    all.filter(|(id, session)| doomed(*id, session, cx.sessions)).map(|(id, _)| id).collect()
+}
+
+fn condemn(cx: &mut Cx<'_>, killed: Vec<ConnId>) {
+    for id in killed {
+        if id == cx.me {
+            cx.close = Some(Reason::Killed);
+        } else {
+            cx.outbox.asks.push(Ask::Kill(id));
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! The commands about the caller's own connection.
+
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is, shown};
+use super::info::REDIS_VERSION;
+use super::session::{Labels, ReplyMode};
+use crate::base::Reason;
+use crate::resp::{Proto, parse_i64};
+
+const WRONG_PASSWORD: Failure =
+    Failure::text("WRONGPASS invalid username-password pair or user is disabled.");
+
+/// `PING [message]`
+pub fn ping(cx: &mut Cx<'_>) -> Outcome {
+    match cx.args.len() {
+        1 => cx.reply.simple("PONG"),
+        2 => cx.reply.bulk(cx.arg(1)),
+        _ => return Err(Failure::text("ERR wrong number of arguments for 'ping' command")),
+    }
+    Ok(())
+}
+
+/// `ECHO message`
+pub fn echo(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.bulk(cx.arg(1));
+    Ok(())
+}
+
+/// `QUIT`
+pub fn quit(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.ok();
+    cx.close = Some(Reason::Quit);
+    Ok(())
+}
+
+/// `RESET`
+pub fn reset(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.simple("RESET");
+    let labels = Labels { name: Box::default(), ..cx.session().labels().clone() };
+    cx.sessions.relabel(cx.me.slot, labels);
+    let session = cx.session();
+    session.proto = Proto::Resp2;
+    session.reply = ReplyMode::On;
+    session.no_evict = false;
+    session.no_touch = false;
+    Ok(())
+}
+
+/// `SELECT index`. There is one database.
+pub fn select(cx: &mut Cx<'_>) -> Outcome {
+    if cx.int(1)? != 0 {
+        return Err(Failure::text("ERR DB index is out of range"));
+    }
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `AUTH [username] password`. No password can be set, so the default user needs none.
+pub fn auth(cx: &mut Cx<'_>) -> Outcome {
+    match cx.args.len() {
+        2 => Err(Failure::text(
+            "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+             configuration is correct?",
+        )),
+        3 => {
+            authenticate(cx.arg(1))?;
+            cx.reply.ok();
+            Ok(())
+        }
+        _ => Err(SYNTAX),
+    }
+}
+
+/// The default user takes any password, as in a Redis that has none configured.
+fn authenticate(user: &[u8]) -> Outcome {
+    if user == b"default" { Ok(()) } else { Err(WRONG_PASSWORD) }
+}
+
+/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+pub fn hello(cx: &mut Cx<'_>) -> Outcome {
+    let proto = match cx.args.get(1) {
+        None => cx.session().proto,
+        Some(version) => match parse_i64(version) {
+            Some(2) => Proto::Resp2,
+            Some(3) => Proto::Resp3,
+            Some(_) => return Err(Failure::text("NOPROTO unsupported protocol version")),
+            None => return Err(Failure::text("ERR Protocol version is not an integer or out of range")),
+        },
+    };
+    let mut name = None;
+    let mut at = 2;
+    while at < cx.args.len() {
+        let left = cx.args.len() - at;
+        let word = cx.arg(at);
+        if is(word, "AUTH") && left > 2 {
+            authenticate(cx.arg(at + 1))?;
+            at += 3;
+        } else if is(word, "SETNAME") && left > 1 {
+            name = Some(checked_label(cx.arg(at + 1), "Client names")?);
+            at += 2;
+        } else {
+            return Err(Failure::quoting(format!("ERR Syntax error in HELLO option '{}'", shown(word, 128))));
+        }
+    }
+    greet(cx, proto);
+    if let Some(name) = name {
+        let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
+        cx.sessions.relabel(cx.me.slot, labels);
+    }
+    cx.session().proto = proto;
+    Ok(())
+}
+
+fn greet(cx: &mut Cx<'_>, proto: Proto) {
+    let reply = &mut cx.reply;
+    reply.set_proto(proto);
+    reply.map(7);
+    reply.bulk(b"server");
+    reply.bulk(b"redis");
+    reply.bulk(b"version");
+    reply.bulk(REDIS_VERSION.as_bytes());
+    reply.bulk(b"proto");
+    reply.int(if proto == Proto::Resp3 { 3 } else { 2 });
+    reply.bulk(b"id");
+    reply.int(cx.me.serial as i64);
+    reply.bulk(b"mode");
+    reply.bulk(b"standalone");
+    reply.bulk(b"role");
+    reply.bulk(b"master");
+    reply.bulk(b"modules");
+    reply.array(0);
+}
+
+/// A name fit for a line of `CLIENT LIST`.
+///
+/// # Errors
+/// Redis's text, which begins with `what`.
+pub fn checked_label<'a>(label: &'a [u8], what: &str) -> Result<&'a [u8], Failure> {
+    if label.iter().all(u8::is_ascii_graphic) {
+        return Ok(label);
+    }
+    Err(Failure::quoting(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
+}

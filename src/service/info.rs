@@ -1,0 +1,194 @@
+//! What `INFO` says, section by section.
+//!
+//! Field names are Redis's where Redis has the fact. `redis_version` is what clients check before
+//! they use a command; `tidegate_version` beside it is ours.
+
+use std::fmt::Write as _;
+
+use super::table;
+use crate::base::{Now, Reason};
+use crate::config::Config;
+use crate::stats::Stats;
+use crate::store::Store;
+
+/// The version of Redis whose commands and texts these are.
+pub const REDIS_VERSION: &str = "7.2.0";
+
+/// Where the facts come from.
+pub struct Facts<'a> {
+    /// The keyspace.
+    pub store: &'a Store,
+    /// The settings.
+    pub config: &'a Config,
+    /// The counters.
+    pub stats: &'a Stats,
+    /// When the server started.
+    pub started: Now,
+    /// Both clocks.
+    pub now: Now,
+}
+
+type Section = (&'static str, fn(&mut String, &Facts<'_>));
+
+/// The sections in Redis's order; the ones after `keyspace` only when asked for by name, `all` or
+/// `everything`.
+const SECTIONS: [Section; 12] = [
+    ("Server", server),
+    ("Clients", clients),
+    ("Memory", memory),
+    ("Persistence", persistence),
+    ("Stats", stats),
+    ("Replication", replication),
+    ("CPU", cpu),
+    ("Cluster", cluster),
+    ("Keyspace", keyspace),
+    ("Reactor", reactor),
+    ("Closes", closes),
+    ("Commandstats", commandstats),
+];
+const DEFAULT_SECTIONS: usize = 11;
+
+/// The text of the given sections, or of the default ones if none is given.
+pub fn render(wanted: &[&[u8]], facts: &Facts<'_>) -> String {
+    let asked = |name: &str| wanted.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    let everything = asked("all") || asked("everything");
+    let defaults = wanted.is_empty() || asked("default") || everything;
+    let mut text = String::new();
+    for (at, (name, write)) in SECTIONS.into_iter().enumerate() {
+        if everything || defaults && at < DEFAULT_SECTIONS || asked(name) {
+            if !text.is_empty() {
+                text += "\r\n";
+            }
+            let _ = write!(text, "# {name}\r\n");
+            write(&mut text, facts);
+        }
+    }
+    text
+}
+
+fn field(text: &mut String, name: &str, value: impl std::fmt::Display) {
+    let _ = write!(text, "{name}:{value}\r\n");
+}
+
+fn server(text: &mut String, facts: &Facts<'_>) {
+    let uptime = facts.now.at.since(facts.started.at).as_secs();
+    field(text, "redis_version", REDIS_VERSION);
+    field(text, "tidegate_version", env!("CARGO_PKG_VERSION"));
+    field(text, "redis_mode", "standalone");
+    field(text, "os", std::env::consts::OS);
+    field(text, "arch_bits", usize::BITS);
+    field(
+        text,
+        "multiplexing_api",
+        if cfg!(any(target_os = "linux", target_os = "android")) { "epoll" } else { "kqueue" },
+    );
+    field(text, "process_id", std::process::id());
+    field(text, "tcp_port", facts.config.port);
+    field(text, "server_time_usec", facts.now.unix_ms * 1_000);
+    field(text, "uptime_in_seconds", uptime);
+    field(text, "uptime_in_days", uptime / 86_400);
+}
+
+fn clients(text: &mut String, facts: &Facts<'_>) {
+    field(text, "connected_clients", facts.stats.present.clients);
+    field(text, "maxclients", facts.config.maxclients);
+    field(text, "blocked_clients", 0);
+}
+
+fn memory(text: &mut String, facts: &Facts<'_>) {
+    let present = &facts.stats.present;
+    field(text, "used_memory", facts.store.memory() + present.held_bytes);
+    field(text, "used_memory_dataset", facts.store.memory());
+    field(text, "mem_clients_normal", present.held_bytes);
+    field(text, "used_memory_rss", resident_bytes().unwrap_or(0));
+    field(text, "maxmemory", 0);
+    field(text, "maxmemory_policy", "noeviction");
+    field(text, "maxmemory_clients", facts.config.maxmemory_clients);
+}
+
+/// Linux tells; elsewhere nobody does without unsafe code, and the field says 0.
+fn resident_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
+}
+
+fn persistence(text: &mut String, _: &Facts<'_>) {
+    field(text, "loading", 0);
+    field(text, "rdb_bgsave_in_progress", 0);
+    field(text, "aof_enabled", 0);
+}
+
+fn stats(text: &mut String, facts: &Facts<'_>) {
+    let stats = facts.stats;
+    field(text, "total_connections_received", stats.accepted);
+    field(text, "total_commands_processed", stats.commands);
+    field(text, "total_net_input_bytes", stats.bytes_in);
+    field(text, "total_net_output_bytes", stats.bytes_out);
+    field(text, "rejected_connections", stats.rejected);
+    field(text, "expired_keys", facts.store.expired());
+    field(text, "evicted_keys", 0);
+    field(text, "evicted_clients", stats.closes[Reason::Evicted.index()]);
+    field(text, "keyspace_hits", stats.keyspace_hits);
+    field(text, "keyspace_misses", stats.keyspace_misses);
+    field(text, "total_error_replies", stats.errors);
+    field(text, "client_query_buffer_limit_disconnections", stats.closes[Reason::QueryBufferLimit.index()]);
+    field(text, "client_output_buffer_limit_disconnections", stats.closes[Reason::SlowConsumer.index()]);
+}
+
+fn replication(text: &mut String, _: &Facts<'_>) {
+    field(text, "role", "master");
+    field(text, "connected_slaves", 0);
+}
+
+fn cpu(text: &mut String, _: &Facts<'_>) {
+    use nix::sys::resource::{UsageWho, getrusage};
+    let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return };
+    let (system, user) = (usage.system_time(), usage.user_time());
+    let _ = write!(text, "used_cpu_sys:{}.{:06}\r\n", system.tv_sec(), system.tv_usec());
+    let _ = write!(text, "used_cpu_user:{}.{:06}\r\n", user.tv_sec(), user.tv_usec());
+}
+
+fn cluster(text: &mut String, _: &Facts<'_>) {
+    field(text, "cluster_enabled", 0);
+}
+
+fn keyspace(text: &mut String, facts: &Facts<'_>) {
+    if !facts.store.is_empty() {
+        let (keys, expires) = (facts.store.len(), facts.store.expiring());
+        let _ = write!(text, "db0:keys={keys},expires={expires},avg_ttl=0\r\n");
+    }
+}
+
+fn reactor(text: &mut String, facts: &Facts<'_>) {
+    let stats = facts.stats;
+    field(text, "ticks", stats.ticks);
+    field(text, "turns_yielded", stats.yields);
+    field(text, "turns_paused", stats.pauses);
+    field(text, "command_panics", stats.panics);
+    field(text, "unwatched_connections", stats.unwatched);
+    field(text, "descriptor_exhaustions", stats.descriptor_episodes);
+    field(text, "descriptor_refusing_usec", stats.descriptor_refusing_us);
+    field(text, "descriptor_refusing_now", u8::from(stats.present.refusing));
+    field(text, "draining", u8::from(stats.present.draining));
+    field(text, "log_lines_dropped", stats.present.log_lines_dropped);
+}
+
+fn closes(text: &mut String, facts: &Facts<'_>) {
+    for (name, count) in Reason::NAMES.iter().zip(facts.stats.closes) {
+        field(text, &format!("closed_{name}"), count);
+    }
+}
+
+fn commandstats(text: &mut String, facts: &Facts<'_>) {
+    for command in table::everything() {
+        let Some(counted) = facts.stats.per_command.get(usize::from(command.id)) else { continue };
+        if counted.calls + counted.rejected > 0 {
+            let _ = write!(
+                text,
+                "cmdstat_{}:calls={},rejected_calls={},failed_calls={}\r\n",
+                command.name, counted.calls, counted.rejected, counted.failed
+            );
+        }
+    }
+}

@@ -1,0 +1,166 @@
+//! `COMMAND` and the `HELP` of every container: what the table says about itself.
+
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use super::glob;
+use super::table::{COMMANDS, Command, everything, find_full, short_name};
+use crate::resp::Reply;
+
+/// Stands in the table for a container without a subcommand, which the arity refuses before.
+pub fn no_subcommand(cx: &mut Cx<'_>) -> Outcome {
+    Err(Failure::quoting(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
+}
+
+/// `COMMAND`
+pub fn all(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.array(COMMANDS.len());
+    for command in COMMANDS {
+        entry(&mut cx.reply, command);
+    }
+    Ok(())
+}
+
+/// `COMMAND COUNT`
+pub fn count(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.int(COMMANDS.len() as i64);
+    Ok(())
+}
+
+/// `COMMAND INFO [name ...]`
+pub fn info(cx: &mut Cx<'_>) -> Outcome {
+    if cx.args.len() == 2 {
+        return all(cx);
+    }
+    cx.reply.array(cx.args.len() - 2);
+    for name in cx.args.from(2) {
+        match find_full(name) {
+            Some(command) => entry(&mut cx.reply, command),
+            None => cx.reply.null(),
+        }
+    }
+    Ok(())
+}
+
+/// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`
+pub fn list(cx: &mut Cx<'_>) -> Outcome {
+    let names: Vec<&str> = match cx.args.len() {
+        2 => everything().map(|command| command.name).collect(),
+        5 if is(cx.arg(2), "FILTERBY") => {
+            let (by, value) = (cx.arg(3), cx.arg(4));
+            if is(by, "MODULE") {
+                Vec::new()
+            } else if is(by, "ACLCAT") {
+                let in_category =
+                    |command: &&Command| categories(command).iter().any(|category| is(value, category));
+                everything().filter(in_category).map(|command| command.name).collect()
+            } else if is(by, "PATTERN") {
+                let matching = |name: &&str| glob::matches_ignoring_case(value, name.as_bytes());
+                everything().map(|command| command.name).filter(matching).collect()
+            } else {
+                return Err(SYNTAX);
+            }
+        }
+        _ => return Err(SYNTAX),
+    };
+    cx.reply.array(names.len());
+    for name in names {
+        cx.reply.bulk(name.as_bytes());
+    }
+    Ok(())
+}
+
+/// `COMMAND DOCS [name ...]`
+pub fn docs(cx: &mut Cx<'_>) -> Outcome {
+    let found: Vec<&Command> = match cx.args.len() {
+        2 => COMMANDS.iter().collect(),
+        _ => cx.args.from(2).filter_map(find_full).collect(),
+    };
+    cx.reply.map(found.len());
+    for command in found {
+        document(&mut cx.reply, command);
+    }
+    Ok(())
+}
+
+fn document(reply: &mut Reply<'_>, command: &Command) {
+    reply.bulk(command.name.as_bytes());
+    reply.map(if command.subcommands.is_empty() { 4 } else { 5 });
+    for (field, value) in [
+        ("summary", command.summary),
+        ("since", command.since),
+        ("group", command.group),
+        ("complexity", command.complexity),
+    ] {
+        reply.bulk(field.as_bytes());
+        reply.bulk(value.as_bytes());
+    }
+    if !command.subcommands.is_empty() {
+        reply.bulk(b"subcommands");
+        reply.map(command.subcommands.len());
+        for sub in command.subcommands {
+            document(reply, sub);
+        }
+    }
+}
+
+/// The ten fields of a command in `COMMAND INFO`.
+fn entry(reply: &mut Reply<'_>, command: &Command) {
+    reply.array(10);
+    reply.bulk(command.name.as_bytes());
+    reply.int(i64::from(command.arity.0));
+    reply.set(command.flags.len());
+    for flag in command.flags {
+        reply.simple(flag);
+    }
+    reply.int(i64::from(command.keys.first));
+    reply.int(i64::from(command.keys.last));
+    reply.int(i64::from(command.keys.step));
+    let categories = categories(command);
+    reply.set(categories.len());
+    for category in categories {
+        reply.simple(&format!("@{category}"));
+    }
+    // No tips; the key positions above say all that a key specification would.
+    reply.array(0);
+    reply.array(0);
+    reply.array(command.subcommands.len());
+    for sub in command.subcommands {
+        entry(reply, sub);
+    }
+}
+
+/// Redis derives its ACL categories from flags and group in just this way.
+fn categories(command: &Command) -> Vec<&'static str> {
+    let has = |flag| command.flags.contains(&flag);
+    let mut all = Vec::new();
+    if has("write") {
+        all.push("write");
+    }
+    if has("readonly") {
+        all.push("read");
+    }
+    if has("admin") {
+        all.extend(["admin", "dangerous"]);
+    }
+    match command.group {
+        "generic" => all.push("keyspace"),
+        "string" | "connection" => all.push(command.group),
+        _ => {}
+    }
+    all.push(if has("fast") { "fast" } else { "slow" });
+    all
+}
+
+/// `CLIENT HELP` and its like.
+pub fn help(cx: &mut Cx<'_>) -> Outcome {
+    let container = cx.command.name.split_once('|').map_or("", |(name, _)| name);
+    let subcommands =
+        COMMANDS.iter().find(|command| command.name == container).map_or(&[][..], |c| c.subcommands);
+    cx.reply.array(1 + 2 * subcommands.len());
+    let name = container.to_ascii_uppercase();
+    cx.reply.simple(&format!("{name} <subcommand> [<arg> [value] [opt] ...]. Subcommands are:"));
+    for sub in subcommands {
+        cx.reply.simple(&short_name(sub).to_ascii_uppercase());
+        cx.reply.simple(&format!("    {}.", sub.summary));
+    }
+    Ok(())
+}

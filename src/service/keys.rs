@@ -1,0 +1,156 @@
+//! The commands about keys, whatever they hold.
+
+use super::cx::{Cx, Failure, Outcome, is, shown};
+use super::glob;
+use super::strings::{Unit, invalid_expire};
+
+/// `DEL key [key ...]` and `UNLINK key [key ...]`
+pub fn del(cx: &mut Cx<'_>) -> Outcome {
+    let mut found: Vec<&[u8]> =
+        cx.args.from(1).filter(|key| cx.store.contains(key, cx.now.unix_ms)).collect();
+    // Counted before anything is removed, and each key once however often it is named.
+    found.sort_unstable();
+    found.dedup();
+    cx.reply.int(found.len() as i64);
+    for key in found {
+        cx.store.remove(key);
+    }
+    Ok(())
+}
+
+/// `EXISTS key [key ...]`
+pub fn exists(cx: &mut Cx<'_>) -> Outcome {
+    let count = cx.args.from(1).filter(|key| cx.lookup(key).is_some()).count();
+    cx.reply.int(count as i64);
+    Ok(())
+}
+
+/// `TYPE key`
+pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
+    let exists = cx.store.contains(cx.arg(1), cx.now.unix_ms);
+    cx.reply.simple(if exists { "string" } else { "none" });
+    Ok(())
+}
+
+/// `EXPIRE key seconds [NX | XX | GT | LT]`
+pub fn expire(cx: &mut Cx<'_>) -> Outcome {
+    expire_in(cx, Unit::Seconds)
+}
+
+/// `PEXPIRE key milliseconds [NX | XX | GT | LT]`
+pub fn pexpire(cx: &mut Cx<'_>) -> Outcome {
+    expire_in(cx, Unit::Milliseconds)
+}
+
+#[derive(Default)]
+struct Conditions {
+    only_without: bool,
+    only_with: bool,
+    only_later: bool,
+    only_sooner: bool,
+}
+
+impl Conditions {
+    fn of(cx: &Cx<'_>) -> Result<Conditions, Failure> {
+        let mut when = Conditions::default();
+        for word in cx.args.from(3) {
+            let flag = match word {
+                _ if is(word, "NX") => &mut when.only_without,
+                _ if is(word, "XX") => &mut when.only_with,
+                _ if is(word, "GT") => &mut when.only_later,
+                _ if is(word, "LT") => &mut when.only_sooner,
+                _ => return Err(Failure::quoting(format!("ERR Unsupported option {}", shown(word, 128)))),
+            };
+            *flag = true;
+        }
+        if when.only_without && (when.only_with || when.only_later || when.only_sooner) {
+            let text = "ERR NX and XX, GT or LT options at the same time are not compatible";
+            return Err(Failure::text(text));
+        }
+        if when.only_later && when.only_sooner {
+            return Err(Failure::text("ERR GT and LT options at the same time are not compatible"));
+        }
+        Ok(when)
+    }
+
+    /// No expiry counts as one infinitely far away.
+    fn hold(&self, before: Option<u64>, after: i64) -> bool {
+        let before = before.map(|ms| ms as i64);
+        !(self.only_without && before.is_some()
+            || self.only_with && before.is_none()
+            || self.only_later && before.is_none_or(|before| after <= before)
+            || self.only_sooner && before.is_some_and(|before| after >= before))
+    }
+}
+
+fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
+    let key = cx.arg(1);
+    let number = cx.int(2)?;
+    let at = unit.unix_ms(number, cx.now.unix_ms).ok_or_else(|| invalid_expire(cx))?;
+    let when = Conditions::of(cx)?;
+    let Some(before) = cx.store.expiry(key, cx.now.unix_ms) else {
+        cx.reply.int(0);
+        return Ok(());
+    };
+    if !when.hold(before, at) {
+        cx.reply.int(0);
+        return Ok(());
+    }
+    cx.reply.int(1);
+    match u64::try_from(at) {
+        Ok(ms) if ms > cx.now.unix_ms => cx.store.expire(key, Some(ms)),
+        // A time that is already over removes the key at once.
+        _ => {
+            cx.store.remove(key);
+        }
+    }
+    Ok(())
+}
+
+/// `PERSIST key`
+pub fn persist(cx: &mut Cx<'_>) -> Outcome {
+    let key = cx.arg(1);
+    let had_expiry = cx.store.expiry(key, cx.now.unix_ms).flatten().is_some();
+    cx.reply.int(i64::from(had_expiry));
+    if had_expiry {
+        cx.store.expire(key, None);
+    }
+    Ok(())
+}
+
+/// `TTL key`
+pub fn ttl(cx: &mut Cx<'_>) -> Outcome {
+    // To the nearest second, as Redis rounds it.
+    remaining(cx, |ms| (ms + 500) / 1_000)
+}
+
+/// `PTTL key`
+pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
+    remaining(cx, |ms| ms)
+}
+
+fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
+    let answer = match cx.store.expiry(cx.arg(1), cx.now.unix_ms) {
+        None => -2,
+        Some(None) => -1,
+        Some(Some(at)) => scale(at.saturating_sub(cx.now.unix_ms)) as i64,
+    };
+    cx.reply.int(answer);
+    Ok(())
+}
+
+/// `KEYS pattern`. Sorted, because the order of a seeded hash is nobody's business.
+pub fn keys(cx: &mut Cx<'_>) -> Outcome {
+    let pattern = cx.arg(1);
+    let mut found: Vec<&[u8]> =
+        cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)).collect();
+    found.sort_unstable();
+    cx.reply.array(found.len());
+    for key in found {
+        cx.reply.bulk(key);
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}

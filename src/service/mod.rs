@@ -1,0 +1,69 @@
+//! Turns request bytes into reply bytes. Knows no sockets; the server lends it a connection's input
+//! and output for one turn at a time, and any other transport could do the same.
+//!
+//! - [`turn`]: one connection's turn: parse, look up, execute, within a budget
+//! - [`table`]: the one table that declares every command
+//! - [`cx`]: what a command gets to see, and how it fails
+//! - [`session`]: what is remembered of a client between turns
+//! - [`outbox`]: what a command asks of the server about other connections
+//! - `strings`, `keys`, `connection`, `client`, `config`, `server`, `introspect`, `info`: the commands
+
+mod client;
+mod config;
+mod connection;
+pub mod cx;
+mod glob;
+mod info;
+mod introspect;
+mod keys;
+pub mod outbox;
+mod server;
+pub mod session;
+mod strings;
+pub mod table;
+pub mod turn;
+
+use crate::base::{ConnId, Moment, Now, Peer};
+use crate::resp::Parser;
+use crate::store::Store;
+use outbox::Outbox;
+use session::{Session, Sessions};
+
+/// The keyspace and the clients' sessions.
+pub struct Service {
+    /// The keyspace.
+    pub store: Store,
+    /// What is remembered of each client.
+    pub sessions: Sessions,
+    /// What commands asked for and the server has not yet done.
+    pub outbox: Outbox,
+    /// For requests that begin and end within one turn, which is nearly all.
+    parser: Parser,
+    started: Now,
+    cross_protocol_logged: Option<Moment>,
+}
+
+impl Service {
+    /// A service with an empty keyspace whose hash is seeded with `seed`. `listeners` are the
+    /// addresses it is reached at, for `CLIENT LIST`.
+    pub fn new(seed: u64, started: Now, listeners: Vec<Peer>) -> Service {
+        Service {
+            store: Store::new(seed),
+            sessions: Sessions::new(listeners),
+            outbox: Outbox::default(),
+            parser: Parser::default(),
+            started,
+            cross_protocol_logged: None,
+        }
+    }
+
+    /// A client has come, from `peer`, by listener number `listener`.
+    pub fn open(&mut self, id: ConnId, peer: Peer, listener: u8, now: Moment) {
+        self.sessions.open(id, peer, listener, now);
+    }
+
+    /// A client is gone; what was remembered of it is returned.
+    pub fn close(&mut self, slot: u32) -> Option<Session> {
+        self.sessions.close(slot)
+    }
+}

@@ -1,0 +1,100 @@
+//! The commands about the server as a whole.
+
+use std::time::Duration;
+
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use super::info::{Facts, render};
+use super::outbox::Ask;
+use crate::base::{Reason, fault};
+use crate::resp::parse_i64;
+
+/// `DBSIZE`
+pub fn dbsize(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.int(cx.store.len() as i64);
+    Ok(())
+}
+
+/// `TIME`. The tick's stamp of the wall clock, hence to the millisecond.
+pub fn time(cx: &mut Cx<'_>) -> Outcome {
+    let ms = cx.now.unix_ms;
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(ms / 1_000).as_bytes());
+    cx.reply.bulk(itoa::Buffer::new().format(ms % 1_000 * 1_000).as_bytes());
+    Ok(())
+}
+
+/// `FLUSHALL [ASYNC | SYNC]` and `FLUSHDB [ASYNC | SYNC]`
+pub fn flush(cx: &mut Cx<'_>) -> Outcome {
+    match cx.args.get(1) {
+        None => {}
+        Some(word) if cx.args.len() == 2 && (is(word, "ASYNC") || is(word, "SYNC")) => {}
+        Some(_) => return Err(SYNTAX),
+    }
+    cx.reply.ok();
+    cx.store.clear();
+    Ok(())
+}
+
+/// `INFO [section ...]`
+pub fn info(cx: &mut Cx<'_>) -> Outcome {
+    let sections: Vec<&[u8]> = cx.args.from(1).collect();
+    let text = render(
+        &sections,
+        &Facts { store: cx.store, config: cx.config, stats: cx.stats, started: cx.started, now: cx.now },
+    );
+    cx.reply.verbatim(&text);
+    Ok(())
+}
+
+/// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`. Nothing is saved, so only `NOW` matters.
+///
+/// As in Redis there is no reply: the connection closes.
+pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
+    let (mut now, mut abort, mut save, mut nosave) = (false, false, false, false);
+    for word in cx.args.from(1) {
+        match word {
+            _ if is(word, "NOW") => now = true,
+            _ if is(word, "ABORT") => abort = true,
+            _ if is(word, "SAVE") => save = true,
+            _ if is(word, "NOSAVE") => nosave = true,
+            _ if is(word, "FORCE") => {}
+            _ => return Err(SYNTAX),
+        }
+    }
+    if save && nosave || abort && cx.args.len() > 2 {
+        return Err(SYNTAX);
+    }
+    if abort {
+        // A drain has already closed the listener; it cannot be taken back.
+        return Err(Failure::text("ERR No shutdown in progress."));
+    }
+    cx.outbox.asks.push(Ask::Quit { now });
+    cx.close = Some(Reason::Drained);
+    Ok(())
+}
+
+/// `DEBUG SLEEP seconds`. Stops the whole server, which is what it is for.
+pub fn debug_sleep(cx: &mut Cx<'_>) -> Outcome {
+    const SLEEP_MAX_S: f64 = 60.0;
+    let seconds = std::str::from_utf8(cx.arg(2)).ok().and_then(|text| text.parse::<f64>().ok());
+    let seconds = seconds.filter(|s| (0.0..=SLEEP_MAX_S).contains(s));
+    let Some(seconds) = seconds else {
+        return Err(Failure::text("ERR seconds must be between 0 and 60"));
+    };
+    std::thread::sleep(Duration::from_secs_f64(seconds));
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `DEBUG PANIC [n]`: panics here, or arms a panic at the nth step from here, which may lie inside
+/// whatever command comes next.
+pub fn debug_panic(cx: &mut Cx<'_>) -> Outcome {
+    if cx.args.len() > 3 {
+        return Err(SYNTAX);
+    }
+    let Some(word) = cx.args.get(2) else { panic!("DEBUG PANIC") };
+    let nth = parse_i64(word).and_then(|n| u32::try_from(n).ok()).ok_or(SYNTAX)?;
+    cx.reply.ok();
+    fault::arm(nth);
+    Ok(())
+}

@@ -1,0 +1,201 @@
+//! What the service remembers of a client between turns. Ten thousand idle clients each cost one of
+//! these, so its size is a promise.
+
+use std::sync::Arc;
+
+use super::table::Command;
+use crate::base::{ConnId, Moment, Peer};
+use crate::resp::{Parser, Proto};
+
+/// Distinct sets of labels that are shared; past it a client keeps its own.
+const SHARED_LABELS_MAX: usize = 64;
+
+/// What `CLIENT REPLY` has asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReplyMode {
+    /// Every command is answered.
+    On,
+    /// None is.
+    Off,
+    /// The next one is not.
+    SkipNext,
+}
+
+/// What a client calls itself and its library. Most clients of a pool say the same, so equal labels
+/// are shared.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Labels {
+    /// `CLIENT SETNAME`.
+    pub name: Box<[u8]>,
+    /// `CLIENT SETINFO LIB-NAME`.
+    pub lib_name: Box<[u8]>,
+    /// `CLIENT SETINFO LIB-VER`.
+    pub lib_ver: Box<[u8]>,
+}
+
+/// One client.
+#[derive(Debug)]
+pub struct Session {
+    /// Its `CLIENT ID`.
+    pub serial: u64,
+    /// When it came.
+    pub opened: Moment,
+    /// When it last sent a command.
+    pub last: Moment,
+    /// Commands it has completed.
+    pub commands: u64,
+    /// The command it last sent.
+    pub command: Option<&'static Command>,
+    /// A request that has begun and not ended.
+    pub partial: Option<Box<Parser>>,
+    labels: Arc<Labels>,
+    /// Bytes of unserved input and of undelivered output held for it, as of its last turn.
+    pub held: (u32, u32),
+    /// Where it comes from.
+    pub peer: Peer,
+    /// By which listener.
+    pub listener: u8,
+    /// The protocol version it speaks.
+    pub proto: Proto,
+    /// Which of its commands are answered.
+    pub reply: ReplyMode,
+    /// `CLIENT NO-EVICT`.
+    pub no_evict: bool,
+    /// `CLIENT NO-TOUCH`.
+    pub no_touch: bool,
+}
+
+impl Session {
+    /// What the client calls itself.
+    pub fn labels(&self) -> &Labels {
+        &self.labels
+    }
+}
+
+/// All sessions, by their connection's slot.
+#[derive(Debug)]
+pub struct Sessions {
+    by_slot: Vec<Option<Session>>,
+    listeners: Vec<Peer>,
+    shared: Vec<Arc<Labels>>,
+}
+
+impl Sessions {
+    /// No sessions, at a server that listens on these addresses.
+    pub fn new(listeners: Vec<Peer>) -> Sessions {
+        Sessions { by_slot: Vec::new(), listeners, shared: vec![Arc::default()] }
+    }
+
+    /// Begins the session of a new connection.
+    ///
+    /// # Panics
+    /// If the slot's last session was not closed: the reactor has lost track of a slot.
+    pub fn open(&mut self, id: ConnId, peer: Peer, listener: u8, now: Moment) {
+        let slot = id.slot as usize;
+        if slot >= self.by_slot.len() {
+            self.by_slot.resize_with(slot + 1, || None);
+        }
+        assert!(self.by_slot[slot].is_none(), "a slot was used again before its session was closed");
+        self.by_slot[slot] = Some(Session {
+            serial: id.serial,
+            opened: now,
+            last: now,
+            commands: 0,
+            command: None,
+            partial: None,
+            labels: Arc::clone(&self.shared[0]),
+            held: (0, 0),
+            peer,
+            listener,
+            proto: Proto::Resp2,
+            reply: ReplyMode::On,
+            no_evict: false,
+            no_touch: false,
+        });
+    }
+
+    /// Ends a session.
+    pub fn close(&mut self, slot: u32) -> Option<Session> {
+        self.by_slot.get_mut(slot as usize)?.take()
+    }
+
+    /// The session in a slot.
+    pub fn get(&self, slot: u32) -> Option<&Session> {
+        self.by_slot.get(slot as usize)?.as_ref()
+    }
+
+    /// The session in a slot, to change it.
+    #[inline]
+    pub fn get_mut(&mut self, slot: u32) -> Option<&mut Session> {
+        self.by_slot.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// All sessions with their ids, oldest client first.
+    pub fn by_age(&self) -> Vec<(ConnId, &Session)> {
+        let mut all: Vec<(ConnId, &Session)> = self
+            .by_slot
+            .iter()
+            .enumerate()
+            .filter_map(|(slot, session)| {
+                let session = session.as_ref()?;
+                Some((ConnId { slot: slot as u32, serial: session.serial }, session))
+            })
+            .collect();
+        all.sort_unstable_by_key(|(id, _)| id.serial);
+        all
+    }
+
+    /// The address a session was accepted on. For a wildcard address, that address.
+    pub fn local(&self, session: &Session) -> Option<Peer> {
+        self.listeners.get(usize::from(session.listener)).copied()
+    }
+
+    /// Gives a client these labels, shared with whoever has the same.
+    pub fn relabel(&mut self, slot: u32, labels: Labels) {
+        let labels = self.share(labels);
+        if let Some(session) = self.get_mut(slot) {
+            session.labels = labels;
+        }
+    }
+
+    fn share(&mut self, labels: Labels) -> Arc<Labels> {
+        if let Some(same) = self.shared.iter().find(|shared| ***shared == labels) {
+            return Arc::clone(same);
+        }
+        let labels = Arc::new(labels);
+        if self.shared.len() >= SHARED_LABELS_MAX {
+            // The first is the empty one, which every newcomer needs.
+            let mut first = true;
+            self.shared.retain(|shared| std::mem::take(&mut first) || Arc::strong_count(shared) > 1);
+        }
+        if self.shared.len() < SHARED_LABELS_MAX {
+            self.shared.push(Arc::clone(&labels));
+        }
+        labels
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_stays_small() {
+        assert!(size_of::<Option<Session>>() <= 104, "{}", size_of::<Option<Session>>());
+    }
+
+    #[test]
+    fn clients_that_say_the_same_share_it_and_the_shared_set_is_bounded() {
+        let mut sessions = Sessions::new(Vec::new());
+        let peer = Peer::from(std::net::SocketAddr::from(([127, 0, 0, 1], 1)));
+        for slot in 0..200 {
+            sessions.open(ConnId { slot, serial: 1 + u64::from(slot) }, peer, 0, Moment::default());
+            let name = if slot < 2 { b"same".to_vec() } else { slot.to_string().into_bytes() };
+            sessions.relabel(slot, Labels { name: name.into(), ..Labels::default() });
+        }
+        let labels = |slot| &sessions.get(slot).unwrap().labels;
+        assert!(Arc::ptr_eq(labels(0), labels(1)));
+        assert_eq!(&*labels(199).name, b"199");
+        assert!(sessions.shared.len() <= SHARED_LABELS_MAX);
+    }
+}

@@ -1,0 +1,94 @@
+//! Where the server is in its life. Pure transitions; whoever wants to know asks here.
+
+use crate::base::Moment;
+
+/// Serving, then draining, then stopped; never back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Open for business.
+    Serving,
+    /// Newcomers are refused; those who are here are served until they leave or the deadline.
+    Draining {
+        /// When patience ends.
+        deadline: Moment,
+    },
+    /// Patience has ended: nothing more is read, what was read is answered and flushed.
+    Closing {
+        /// When even that ends.
+        deadline: Moment,
+    },
+    /// Nothing is left to do.
+    Stopped,
+}
+
+impl Stage {
+    /// Somebody asked the server to stop: the first time it drains for `patience_ms`, the second
+    /// time it stops now.
+    #[must_use]
+    pub fn quit(self, now: Moment, patience_ms: u64) -> Stage {
+        match self {
+            Stage::Serving => Stage::Draining { deadline: now.plus_ms(patience_ms) },
+            _ => Stage::Stopped,
+        }
+    }
+
+    /// The end of a tick: moves on if `live` connections and the time allow it.
+    #[must_use]
+    pub fn settle(self, now: Moment, live: usize, close_ms: u64) -> Stage {
+        match self {
+            Stage::Draining { .. } | Stage::Closing { .. } if live == 0 => Stage::Stopped,
+            Stage::Draining { deadline } if now >= deadline => {
+                Stage::Closing { deadline: now.plus_ms(close_ms) }
+            }
+            Stage::Closing { deadline } if now >= deadline => Stage::Stopped,
+            stage => stage,
+        }
+    }
+
+    /// When [`Stage::settle`] next has something to do without anybody leaving.
+    pub fn deadline(self) -> Option<Moment> {
+        match self {
+            Stage::Draining { deadline } | Stage::Closing { deadline } => Some(deadline),
+            Stage::Serving | Stage::Stopped => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const T: fn(u64) -> Moment = |ms| Moment::from_nanos(ms * 1_000_000);
+
+    #[test]
+    fn the_first_quit_drains_and_any_further_one_stops() {
+        let draining = Stage::Draining { deadline: T(15) };
+        let closing = Stage::Closing { deadline: T(20) };
+        for (from, to) in [
+            (Stage::Serving, draining),
+            (draining, Stage::Stopped),
+            (closing, Stage::Stopped),
+            (Stage::Stopped, Stage::Stopped),
+        ] {
+            assert_eq!(from.quit(T(5), 10), to, "from {from:?}");
+        }
+    }
+
+    #[test]
+    fn a_tick_moves_on_only_for_a_reason() {
+        let draining = Stage::Draining { deadline: T(15) };
+        let closing = Stage::Closing { deadline: T(20) };
+        for (from, now, live, to) in [
+            (Stage::Serving, T(99), 0, Stage::Serving),
+            (draining, T(14), 1, draining),
+            (draining, T(14), 0, Stage::Stopped),
+            (draining, T(15), 1, Stage::Closing { deadline: T(20) }),
+            (closing, T(19), 1, closing),
+            (closing, T(19), 0, Stage::Stopped),
+            (closing, T(20), 1, Stage::Stopped),
+            (Stage::Stopped, T(99), 1, Stage::Stopped),
+        ] {
+            assert_eq!(from.settle(now, live, 5), to, "from {from:?} at {now:?} with {live}");
+        }
+    }
+}
