@@ -210,11 +210,17 @@ impl<N: Net> Server<N> {
                 let full = conn.input.len() >= self.config.client_query_buffer_limit;
                 if let Some(reason) = conn.ending {
                     // A half request at the end of the input is nobody's any more.
-                    return self.reactor.finish(slot, reason);
+                    return self.reactor.finish(slot, reason, &self.config);
                 }
                 if full {
                     let text = "ERR client-query-buffer-limit reached";
-                    return self.reactor.finish_with_error(slot, Reason::QueryBufferLimit, text, self.now.at);
+                    return self.reactor.finish_with_error(
+                        slot,
+                        Reason::QueryBufferLimit,
+                        text,
+                        self.now.at,
+                        &self.config,
+                    );
                 }
                 self.reactor.note_request(slot, begun, progressed, self.now.at);
             }
@@ -226,7 +232,7 @@ impl<N: Net> Server<N> {
                 self.stats.pauses += 1;
                 self.reactor.note_request(slot, false, false, self.now.at);
             }
-            Ended::Close(reason) => self.reactor.finish(slot, reason),
+            Ended::Close(reason) => self.reactor.finish(slot, reason, &self.config),
         }
     }
 
@@ -244,7 +250,13 @@ impl<N: Net> Server<N> {
                 wreck.backtrace
             );
         }
-        self.reactor.finish_with_error(me.slot, Reason::Panicked, "ERR internal error", self.now.at);
+        self.reactor.finish_with_error(
+            me.slot,
+            Reason::Panicked,
+            "ERR internal error",
+            self.now.at,
+            &self.config,
+        );
     }
 
     /// What the turn asked about others, now that its borrows have ended.
@@ -256,7 +268,7 @@ impl<N: Net> Server<N> {
             match ask {
                 Ask::Kill(id) => {
                     if let Some(slot) = self.reactor.slot_of(id) {
-                        self.reactor.finish(slot, Reason::Killed);
+                        self.reactor.finish(slot, Reason::Killed, &self.config);
                     }
                 }
                 Ask::Spare(id, spared) => {
@@ -470,6 +482,11 @@ impl<N: Net> Server<N> {
     /// The stage of its life.
     pub fn stage(&self) -> Stage {
         self.stage
+    }
+
+    /// The service, for tests.
+    pub fn service(&mut self) -> &mut Service {
+        &mut self.service
     }
 
     /// The reactor, for tests.

@@ -245,7 +245,7 @@ impl<N: Net> Reactor<N> {
             // A flood: one read, one write, and no slot. Its errors are its own.
             let mut scrap = [0; 1024];
             let _ = socket.read(&mut scrap);
-            let _ = socket.write(REFUSAL);
+            let _ = socket.write_all(REFUSAL);
             let _ = self.net.shut_write(&socket);
             self.net.forget(socket);
             stats.closes[Reason::AtCapacity.index()] += 1;

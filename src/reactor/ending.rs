@@ -29,7 +29,7 @@ pub struct Gone {
 
 impl<N: Net> Reactor<N> {
     /// Serves nothing more to an open connection, delivers what it is owed, and says goodbye.
-    pub fn finish(&mut self, slot: u32, reason: Reason) {
+    pub fn finish(&mut self, slot: u32, reason: Reason, config: &Config) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         if conn.phase != Phase::Open {
             return;
@@ -42,10 +42,12 @@ impl<N: Net> Reactor<N> {
         self.request.remove(slot);
         self.settle_buffers(slot);
         self.note_dirty(slot);
+        // It may have been paused with input waiting, which is to be discarded now.
+        self.note_turn(slot, config);
     }
 
     /// Finishes an open connection with an error line, `text`, as its last reply.
-    pub fn finish_with_error(&mut self, slot: u32, reason: Reason, text: &str, now: Moment) {
+    pub fn finish_with_error(&mut self, slot: u32, reason: Reason, text: &str, now: Moment, config: &Config) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         if conn.phase != Phase::Open {
             return;
@@ -56,7 +58,7 @@ impl<N: Net> Reactor<N> {
         if !conn.output.is_empty() && !self.stalled.contains(slot) {
             self.stalled.touch(slot, now);
         }
-        self.finish(slot, reason);
+        self.finish(slot, reason, config);
     }
 
     /// Frees a connection at this tick's reaping, whatever it is owed.
@@ -102,20 +104,19 @@ impl<N: Net> Reactor<N> {
     /// Condemns everyone whose time is over, from the oldest end of each list.
     pub fn sweep(&mut self, now: Moment, config: &Config) {
         while let Some(slot) = self.idle.expired(now, config.timeout_ms) {
-            // One more period to take what it is owed; then it is only a slow consumer.
+            // One more period to take what it is owed; after that it is only a slow consumer.
             self.idle.touch(slot, now);
-            match self.slots.get(slot as usize).map(|conn| conn.phase) {
-                Some(Phase::Open) => self.finish(slot, Reason::Idle),
-                _ => {
-                    self.doom_as_phased(slot);
-                    self.idle.remove(slot);
-                }
+            if self.slots.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Open) {
+                self.finish(slot, Reason::Idle, config);
+            } else {
+                self.idle.remove(slot);
+                self.doom(slot, Reason::SlowConsumer);
             }
         }
         while let Some(slot) = self.request.expired(now, config.request_timeout_ms) {
             self.request.remove(slot);
             let text = "ERR request not completed within request-timeout";
-            self.finish_with_error(slot, Reason::RequestTimeout, text, now);
+            self.finish_with_error(slot, Reason::RequestTimeout, text, now, config);
         }
         while let Some(slot) = self.stalled.expired(now, config.write_timeout_ms) {
             self.stalled.remove(slot);
@@ -144,7 +145,7 @@ impl<N: Net> Reactor<N> {
         let slot = slot as u32;
         if conn.phase == Phase::Open && conn.output.is_empty() {
             let text = "ERR evicted: clients together exceed maxmemory-clients";
-            self.finish_with_error(slot, Reason::Evicted, text, now);
+            self.finish_with_error(slot, Reason::Evicted, text, now, config);
         } else {
             // It holds replies that it does not take: waiting for it is what there is no memory for.
             self.doom(slot, Reason::Evicted);

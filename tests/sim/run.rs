@@ -1,0 +1,428 @@
+//! One run: a server and its clients, faults for a while, then peace, then the reckoning.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use rand::RngExt;
+use tidegate::base::{Reason, fault};
+use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
+use tidegate::reactor::net::{Edge, Patience};
+use tidegate::server::{Exit, Server};
+use tidegate::stage::Stage;
+
+use crate::client::{self, Client, NO_ROOM};
+use crate::world::{Faults, SimNet, World};
+
+/// What must have happened at least once over all seeds.
+pub const EXPECTED_EVENTS: &[&str] = &[
+    "aborted accept",
+    "clock jump",
+    "closed: at_capacity",
+    "closed: drained",
+    "closed: evicted",
+    "closed: forced",
+    "closed: idle",
+    "closed: io",
+    "closed: panicked",
+    "closed: peer_closed",
+    "closed: protocol_error",
+    "closed: query_buffer_limit",
+    "closed: quit",
+    "closed: request_timeout",
+    "closed: slow_consumer",
+    "delayed edge",
+    "exit clean",
+    "exit cut",
+    "half-close",
+    "injected panic",
+    "interrupted accept",
+    "interrupted read",
+    "interrupted write",
+    "no descriptors",
+    "refused registration",
+    "refused write",
+    "reset by client",
+    "short read",
+    "short write",
+    "signal",
+    "spurious edge",
+    "urgent data",
+];
+
+/// More ticks than any run needs once the faults are over.
+const TICKS_OF_PEACE: usize = 60_000;
+
+/// What a run amounts to; two runs of one seed are equal.
+#[derive(Debug, PartialEq)]
+pub struct Report {
+    pub injected: BTreeMap<&'static str, u64>,
+    /// Everything every client received.
+    received: Vec<Vec<u8>>,
+}
+
+pub fn run(seed: u64) -> Report {
+    fault::arm(0);
+    let honest = !seed.is_multiple_of(3);
+    if honest { Run::<true>::new(seed).play() } else { Run::<false>::new(seed).play() }
+}
+
+struct Run<const HONEST: bool> {
+    world: Rc<RefCell<World>>,
+    server: Server<SimNet<HONEST>>,
+    clients: Vec<Client>,
+    /// Nobody is faulted and no limit is in the way: everybody must get everything.
+    calm: bool,
+    quits: bool,
+    panics: bool,
+    exit: Option<Exit>,
+}
+
+impl<const HONEST: bool> Run<HONEST> {
+    fn new(seed: u64) -> Run<HONEST> {
+        let mut world = World::new(seed);
+        let rng = &mut world.rng;
+        let calm = rng.random_bool(0.3);
+        let config = draw_config(rng, calm);
+        let clients = (0..rng.random_range(1..8)).map(|name| Client::new(rng, name)).collect();
+        let (quits, panics) = (!calm && rng.random_bool(0.4), !calm && rng.random_bool(0.4));
+        let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
+        let mut faults = Faults {
+            interrupted: often(200),
+            short: often(500),
+            spurious: often(100),
+            delayed: often(600),
+            urgent: often(100),
+            ..Faults::default()
+        };
+        if !calm {
+            faults.watch_fails = often(100);
+            faults.aborted = often(100);
+        }
+        world.faults = faults;
+        let world = Rc::new(RefCell::new(world));
+        let server = Server::new(SimNet(Rc::clone(&world)), config, seed, Vec::new());
+        Run { world, server, clients, calm, quits, panics, exit: None }
+    }
+
+    fn play(mut self) -> Report {
+        let steps = self.draw(50..600);
+        for _ in 0..steps {
+            if self.exit.is_some() {
+                break;
+            }
+            for _ in 0..self.draw(0..4) {
+                self.act();
+            }
+            self.tick();
+        }
+        self.make_peace();
+        self.settle_down();
+        self.reckon();
+        let closes = self.server.stats().closes;
+        let mut world = self.world.borrow_mut();
+        for (name, count) in Reason::NAMES.iter().zip(closes) {
+            if count > 0 {
+                let name: &'static str = Box::leak(format!("closed: {name}").into_boxed_str());
+                *world.injected.entry(name).or_default() += count;
+            }
+        }
+        let received = self.clients.iter().map(|client| client.received.clone()).collect();
+        Report { injected: std::mem::take(&mut world.injected), received }
+    }
+
+    fn draw(&self, range: std::ops::Range<usize>) -> usize {
+        self.world.borrow_mut().rng.random_range(range)
+    }
+
+    fn chance(&self, probability: f64) -> bool {
+        self.world.borrow_mut().rng.random_bool(probability)
+    }
+
+    fn count(&self, what: &'static str) {
+        self.world.borrow_mut().count(what);
+    }
+
+    /// One thing happens that is not the server's doing.
+    fn act(&mut self) {
+        let name = self.draw(0..self.clients.len());
+        match self.draw(0..100) {
+            0..=89 => self.client_acts(name),
+            90..=94 => self.world.borrow_mut().advance_ms(1),
+            95 if !self.calm => {
+                let ms = 10_u64.pow(self.draw(1..8) as u32);
+                self.count("clock jump");
+                self.world.borrow_mut().advance_ms(ms);
+            }
+            96 if !self.calm => {
+                let mut world = self.world.borrow_mut();
+                world.no_descriptors = !world.no_descriptors;
+            }
+            97 if !self.calm && self.chance(0.3) => {
+                if let Some(pipe) = self.clients[name].pipe {
+                    self.world.borrow_mut().reset(pipe);
+                    self.clients[name].gave_up = true;
+                }
+            }
+            98 if self.quits && self.chance(0.1) => {
+                self.count("signal");
+                self.world.borrow_mut().signals.push(Edge::Quit);
+            }
+            99 if self.panics && self.chance(0.2) => fault::arm(self.draw(1..20) as u32),
+            _ => {}
+        }
+    }
+
+    fn client_acts(&mut self, name: usize) {
+        let client = &mut self.clients[name];
+        let mut world = self.world.borrow_mut();
+        let Some(pipe) = client.pipe else {
+            client.pipe = world.connect();
+            client.gave_up = client.pipe.is_none();
+            return;
+        };
+        if client.gave_up {
+            return;
+        }
+        let until = client.temper.falls_silent_at.unwrap_or(client.stream.len());
+        let count = world.rng.random_range(0..=client.temper.send_max).min(until.saturating_sub(client.sent));
+        if !client.saw_end {
+            client.sent += world.send(pipe, &client.stream[client.sent..client.sent + count]);
+            if client.temper.half_closes && client.sent == client.stream.len() {
+                if !world.pipes[pipe].client_fin {
+                    world.count("half-close");
+                }
+                world.half_close(pipe);
+            }
+        }
+        client.received.extend(world.take(pipe, client.temper.read_max));
+        let state = &world.pipes[pipe];
+        client.saw_end |= state.to_client.is_empty() && (state.server_fin || state.closed);
+        if client.saw_end {
+            // As a client library does on an end: close.
+            world.half_close(pipe);
+        }
+        client.check_received(name);
+    }
+
+    fn tick(&mut self) {
+        let armed = fault::armed();
+        self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
+        if armed && !fault::armed() {
+            self.count("injected panic");
+        }
+        if self.exit.is_none() {
+            self.server.audit();
+            self.check_edges();
+        }
+        let config = self.server.config();
+        assert!(self.server.stats().closes[Reason::AtCapacity.index()] <= self.server.stats().rejected);
+        assert!(self.server.stage() != Stage::Serving || config.maxclients > 0);
+        let cap = config.maxclients as usize;
+        assert!(self.server.reactor().serving() <= cap, "more clients than maxclients");
+    }
+
+    /// The liveness invariant from the world's side: what the kernel holds, and the server does
+    /// not know of, it will be told of.
+    fn check_edges(&mut self) {
+        let world = self.world.borrow();
+        for pipe in &world.pipes {
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            if pipe.readable() && conn.ending.is_none() {
+                assert!(
+                    pipe.pending.readable || conn.can_read,
+                    "slot {slot}: forgot that there is something to read"
+                );
+            }
+            if pipe.room_to_client() > 0 && !pipe.reset {
+                assert!(
+                    pipe.pending.writable || conn.can_write,
+                    "slot {slot}: forgot that there is room to write"
+                );
+            }
+        }
+    }
+
+    /// The faults are over; everybody reads and sends what is left.
+    fn make_peace(&mut self) {
+        fault::arm(0);
+        let mut world = self.world.borrow_mut();
+        world.faults = Faults::default();
+        world.no_descriptors = false;
+        for client in &mut self.clients {
+            client.temper.read_max = 4096;
+            client.temper.send_max = 4096;
+        }
+    }
+
+    /// Ticks until everyone has what they can get; then everyone leaves.
+    fn settle_down(&mut self) {
+        let mut quiet = 0;
+        for _ in 0..TICKS_OF_PEACE {
+            if self.exit.is_some() || quiet > 40 {
+                break;
+            }
+            let before = self.progress();
+            for name in 0..self.clients.len() {
+                self.client_acts(name);
+            }
+            self.tick();
+            let asleep = self.world.borrow().patience != Patience::None && !self.world.borrow().has_pending();
+            quiet = if asleep && before == self.progress() { quiet + 1 } else { 0 };
+        }
+        assert!(self.exit.is_some() || quiet > 40, "never came to rest");
+        if self.calm {
+            self.everyone_got_everything();
+        }
+        self.everyone_leaves();
+    }
+
+    fn progress(&self) -> Vec<(usize, usize, bool)> {
+        self.clients.iter().map(|client| (client.sent, client.received.len(), client.saw_end)).collect()
+    }
+
+    fn everyone_got_everything(&self) {
+        let refused = self.server.stats().rejected > 0;
+        for (name, client) in self.clients.iter().enumerate() {
+            if refused && client.received == NO_ROOM.as_bytes() || client.temper.falls_silent_at.is_some() {
+                continue;
+            }
+            assert_eq!(
+                client.received.escape_ascii().to_string(),
+                client.expected.escape_ascii().to_string(),
+                "client {name} was not answered completely"
+            );
+        }
+    }
+
+    fn everyone_leaves(&mut self) {
+        for _ in 0..TICKS_OF_PEACE {
+            if self.exit.is_some() {
+                return;
+            }
+            for client in &self.clients {
+                if let Some(pipe) = client.pipe {
+                    self.world.borrow_mut().half_close(pipe);
+                }
+            }
+            for name in 0..self.clients.len() {
+                self.client_acts(name);
+            }
+            self.tick();
+            let idle = self.server.reactor().live() == 0 && !self.world.borrow().has_pending();
+            if idle && self.world.borrow().patience != Patience::None {
+                break;
+            }
+        }
+        assert_eq!(self.server.reactor().live(), 0, "everybody left and somebody is still here");
+        self.tick();
+        let resting = self.world.borrow().patience;
+        let store = &self.server.service().store;
+        assert!(
+            resting == Patience::Endless || store.next_expiry().is_some(),
+            "an idle server woke up: {resting:?}"
+        );
+        self.world.borrow_mut().signals.push(Edge::Quit);
+        while self.exit.is_none() {
+            self.tick();
+        }
+    }
+
+    /// At the end: what was received is right, nothing was cut that need not be, and the keys are
+    /// as after the last complete command.
+    fn reckon(&mut self) {
+        assert_eq!(self.server.reactor().live(), 0, "something survived the exit");
+        let exit = self.exit.expect("the run ends with the server");
+        self.count(if exit == Exit::Clean { "exit clean" } else { "exit cut" });
+        let closes = self.server.stats().closes;
+        let may_cut = [Reason::SlowConsumer, Reason::Forced, Reason::Evicted]
+            .iter()
+            .any(|reason| closes[reason.index()] > 0)
+            || closes[Reason::Io(std::io::ErrorKind::Other).index()] > 0;
+        for name in 0..self.clients.len() {
+            let Some(pipe) = self.clients[name].pipe else { continue };
+            let rest = self.world.borrow_mut().take(pipe, usize::MAX);
+            let client = &mut self.clients[name];
+            client.received.extend(rest);
+            client.check_received(name);
+            let world = self.world.borrow();
+            let pipe = &world.pipes[pipe];
+            assert!(pipe.closed, "client {name} was left behind");
+            if !may_cut && !pipe.reset && !pipe.server_reset {
+                assert!(
+                    client.ends_whole(),
+                    "client {name}'s last reply was cut: {}",
+                    client.received.escape_ascii()
+                );
+            }
+            let read = pipe.read_total;
+            drop(world);
+            self.check_keys(name, read);
+        }
+        self.server.audit();
+    }
+
+    fn check_keys(&mut self, name: usize, bytes_read: usize) {
+        let client = &self.clients[name];
+        let least = client.replies_received();
+        let most = client.requests_within(bytes_read).max(least);
+        let prefix = format!("{name}:");
+        let now_ms = self.world.borrow().unix_ms;
+        let store = &mut self.server.service().store;
+        let names: Vec<Vec<u8>> =
+            store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
+        let stored: client::Keys = names
+            .iter()
+            .map(|key| {
+                let value = store.get(key, now_ms).expect("it was listed");
+                (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
+            })
+            .collect();
+        let states =
+            |at: usize| if at == 0 { client::Keys::new() } else { client.steps[at - 1].keys.clone() };
+        assert!(
+            (least..=most).any(|at| states(at) == stored),
+            "client {name}'s keys are as after no command between {least} and {most}: {stored:?} instead of {:?}",
+            states(most),
+        );
+    }
+}
+
+/// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
+fn draw_config(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
+    let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
+    let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(5_000), net(2_000), net(2_000));
+    let maxmemory_clients = net(60_000) as usize;
+    let tight_input = !calm && rng.random_bool(0.2);
+    Config {
+        maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },
+        at_maxclients: if rng.random_bool(0.7) { AtMaxclients::Reject } else { AtMaxclients::Wait },
+        timeout_ms,
+        request_timeout_ms,
+        write_timeout_ms,
+        shutdown_timeout_ms: rng.random_range(0..3_000),
+        max_key_bytes: client::KEY_MAX,
+        proto_max_bulk_len: client::BULK_MAX,
+        max_request_args: client::ARGS_MAX,
+        max_inline_bytes: client::INLINE_MAX,
+        max_request_bytes: client::REQUEST_MAX,
+        client_query_buffer_limit: if tight_input { rng.random_range(64..600) } else { 2_000 },
+        maxmemory_clients,
+        enable_debug_command: DebugCommand::Yes,
+        bounds: Bounds {
+            read_bytes_per_turn: rng.random_range(1..3_000),
+            commands_per_turn: rng.random_range(1..20),
+            flush_bytes_per_tick: rng.random_range(1..3_000),
+            accepts_per_tick: rng.random_range(1..4),
+            output_pause_bytes: rng.random_range(1..2_000),
+            lent_bytes: rng.random_range(64..2_048),
+            pool_spare_max: rng.random_range(0..4),
+            refusals_max: rng.random_range(0..4),
+            linger_ms: rng.random_range(1..2_000),
+            drain_close_ms: rng.random_range(1..100),
+            ..Bounds::default()
+        },
+        ..Config::default()
+    }
+}
