@@ -1,1 +1,178 @@
-fn main() {}
+//! Micro benchmarks of the three inner loops: parsing a request, a service turn, a whole tick.
+//!
+//! `cargo bench --bench micro`. Times are wall time on a shared machine: compare within one run.
+
+use std::hint::black_box;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::config::Config;
+use tidegate::reactor::net::{Edge, Net, Patience};
+use tidegate::resp::{Limits, Parser, Step};
+use tidegate::server::Server;
+use tidegate::service::Service;
+use tidegate::service::turn::{Progress, Turn};
+use tidegate::stats::Stats;
+
+const PIPELINES: [usize; 3] = [1, 16, 100];
+
+fn request(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len());
+    for word in words {
+        bytes += &format!("${}\r\n{word}\r\n", word.len());
+    }
+    bytes.into_bytes()
+}
+
+/// The requests that are measured, all about one key of 16 bytes with a value of 32.
+fn requests() -> [(&'static str, Vec<u8>); 4] {
+    let (key, value) = ("key:000000000042", "0123456789abcdef0123456789abcdef");
+    [
+        ("PING", request(&["PING"])),
+        ("GET", request(&["GET", key])),
+        ("SET", request(&["SET", key, value])),
+        ("MGET 10", request(&[&["MGET"][..], &[key; 10]].concat())),
+    ]
+}
+
+fn parse(c: &mut Criterion) {
+    let limits = Limits { bulk_max: 1 << 29, args_max: 1 << 20, inline_max: 1 << 16, request_max: 1 << 30 };
+    let mut group = c.benchmark_group("parse");
+    group.throughput(Throughput::Elements(1));
+    for (name, bytes) in requests() {
+        let mut parser = Parser::default();
+        group.bench_function(name, |b| {
+            b.iter(|| match parser.parse(black_box(&bytes), &limits) {
+                Step::Complete { consumed } => consumed,
+                other => panic!("{other:?}"),
+            });
+        });
+    }
+}
+
+fn turn(c: &mut Criterion) {
+    let mut group = c.benchmark_group("turn");
+    for (name, bytes) in requests() {
+        for pipeline in PIPELINES {
+            let input = bytes.repeat(pipeline);
+            let mut service = Service::new(1, Now::default(), Vec::new());
+            let me = ConnId { slot: 0, serial: 1 };
+            service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, Moment::default());
+            let (mut config, mut stats, mut output) = (Config::default(), Stats::default(), Buf::default());
+            group.throughput(Throughput::Elements(pipeline as u64));
+            group.bench_function(BenchmarkId::new(name, pipeline), |b| {
+                b.iter(|| {
+                    output.clear();
+                    let mut progress = Progress::default();
+                    let turn = Turn {
+                        me,
+                        input: black_box(&input),
+                        output: &mut output,
+                        now: Now::default(),
+                        config: &mut config,
+                        stats: &mut stats,
+                    };
+                    service.turn(turn, &mut progress);
+                    progress.commands
+                });
+            });
+        }
+    }
+}
+
+/// A world without system calls: one client that is always ready with the same bytes.
+struct Treadmill {
+    batch: Vec<u8>,
+    waiting: bool,
+    watched: Option<u32>,
+}
+
+struct Belt {
+    batch: Vec<u8>,
+    at: usize,
+}
+
+impl Read for Belt {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let rest = &self.batch[self.at..];
+        let count = rest.len().min(buf.len());
+        buf[..count].copy_from_slice(&rest[..count]);
+        self.at = (self.at + count) % self.batch.len();
+        Ok(count)
+    }
+}
+
+impl Write for Belt {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(black_box(buf).len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Net for Treadmill {
+    type Socket = Belt;
+
+    const SHORT_READ_MEANS_EMPTY: bool = true;
+
+    fn wait(&mut self, _: Patience, edges: &mut Vec<Edge>) -> io::Result<()> {
+        edges.extend(self.watched.map(|slot| Edge::Ready {
+            slot,
+            readable: true,
+            writable: true,
+            hides_more: false,
+        }));
+        Ok(())
+    }
+
+    fn now(&mut self) -> Now {
+        Now::default()
+    }
+
+    fn listeners(&self) -> usize {
+        1
+    }
+
+    fn accept(&mut self, _: usize) -> io::Result<(Belt, Peer)> {
+        if !std::mem::take(&mut self.waiting) {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok((Belt { batch: self.batch.clone(), at: 0 }, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1)))))
+    }
+
+    fn watch(&mut self, _: &mut Belt, slot: u32) -> io::Result<()> {
+        self.watched = Some(slot);
+        Ok(())
+    }
+
+    fn shut_write(&mut self, _: &Belt) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn forget(&mut self, _: Belt) {}
+
+    fn stop_listening(&mut self) {}
+}
+
+fn tick(c: &mut Criterion) {
+    let mut group = c.benchmark_group("tick");
+    for (name, bytes) in requests() {
+        // A tick serves what one lent buffer holds.
+        let one_read = |pipeline: &usize| bytes.len() * pipeline < Config::default().bounds.lent_bytes;
+        for pipeline in PIPELINES.into_iter().filter(one_read) {
+            let world = Treadmill { batch: bytes.repeat(pipeline), waiting: true, watched: None };
+            let mut server = Server::new(world, Config::default(), 1, Vec::new());
+            group.throughput(Throughput::Elements(pipeline as u64));
+            group.bench_function(BenchmarkId::new(name, pipeline), |b| {
+                b.iter(|| server.tick().expect("no trouble here"))
+            });
+        }
+    }
+}
+
+criterion_group!(benches, parse, turn, tick);
+criterion_main!(benches);

@@ -32,7 +32,16 @@ fn main() -> ExitCode {
 }
 
 fn run() -> Result<Exit, String> {
-    let mut config = configure(&arguments().get_matches())?;
+    let matches = match arguments().try_get_matches() {
+        Ok(matches) => matches,
+        Err(asked) if !asked.use_stderr() => {
+            // --help and --version are no errors.
+            let _ = asked.print();
+            return Ok(Exit::Clean);
+        }
+        Err(error) => return Err(one_line(&error)),
+    };
+    let mut config = configure(&matches)?;
     logging::start(&config)?;
     let lowered_from = provide_descriptors(&mut config);
     let net = OsNet::new(&config)?;
@@ -64,6 +73,13 @@ fn run() -> Result<Exit, String> {
             Err(error) => return Err(format!("waiting for events failed: {error}")),
         }
     }
+}
+
+/// What clap has to say, without the usage lines that follow it.
+fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let first = text.lines().next().unwrap_or_default();
+    format!("{}; see --help", first.trim_start_matches("error: "))
 }
 
 fn arguments() -> Command {

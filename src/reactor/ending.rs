@@ -124,9 +124,19 @@ impl<N: Net> Reactor<N> {
         }
         while let Some(slot) = self.linger.expired(now, config.bounds.linger_ms) {
             self.linger.remove(slot);
-            self.doom_as_phased(slot);
+            self.last_discard(slot, config);
         }
         self.evict(now, config);
+    }
+
+    /// A lingering connection has had its time. One more look, whatever the edges said: input that
+    /// is left unread at the close resets the connection, and a reply may still be on its way.
+    pub fn last_discard(&mut self, slot: u32, config: &Config) {
+        if let Some(conn) = self.slots.get_mut(slot as usize) {
+            conn.can_read = true;
+        }
+        self.discard(slot, config);
+        self.doom_as_phased(slot);
     }
 
     /// If all clients together hold too much, ends the one that holds the most. One a tick: a look

@@ -5,8 +5,7 @@
 //! found is skipped and then refused, so that the connection lives; framing that cannot be followed
 //! is [`Broken`].
 
-use std::ops::Index;
-
+use super::args::{Args, Span};
 use super::{inline, parse_i64};
 
 /// Most bytes of a `*` or `$` line; a 64-bit number and its sign are 20.
@@ -116,12 +115,6 @@ enum At {
     Payload { left: usize, len: usize },
 }
 
-#[derive(Clone, Copy, Debug)]
-struct Span {
-    start: u32,
-    end: u32,
-}
-
 /// A resumable parser of one connection's requests.
 #[derive(Debug, Default)]
 pub struct Parser {
@@ -169,7 +162,7 @@ impl Parser {
     #[inline]
     pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
         let bytes = if self.words.is_empty() { input } else { &self.words };
-        Args { bytes, spans: &self.spans }
+        Args::new(bytes, &self.spans)
     }
 
     fn start(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
@@ -366,52 +359,6 @@ fn long_line(rest: &[u8], start: usize) -> Line {
         None if head.len() == HEADER_MAX && head.iter().all(u8::is_ascii_digit) => Line::NoNumber,
         None if head.len() == HEADER_MAX => Line::TooLong,
         None => Line::Unfinished,
-    }
-}
-
-/// A request's arguments, borrowed from the input. The first is the command's name.
-#[derive(Clone, Copy, Debug)]
-pub struct Args<'a> {
-    bytes: &'a [u8],
-    spans: &'a [Span],
-}
-
-impl<'a> Args<'a> {
-    /// How many there are, the command's name included.
-    #[inline]
-    pub fn len(&self) -> usize {
-        self.spans.len()
-    }
-
-    /// True for a request without arguments, such as an empty line.
-    #[inline]
-    pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
-    }
-
-    /// The argument at `index`, if there is one.
-    #[inline]
-    pub fn get(&self, index: usize) -> Option<&'a [u8]> {
-        self.spans.get(index).map(|span| &self.bytes[span.start as usize..span.end as usize])
-    }
-
-    /// All arguments from `index` on.
-    pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
-        let bytes = self.bytes;
-        let spans = self.spans.get(index..).unwrap_or_default();
-        spans.iter().map(move |span| &bytes[span.start as usize..span.end as usize])
-    }
-}
-
-impl Index<usize> for Args<'_> {
-    type Output = [u8];
-
-    /// # Panics
-    /// If there is no such argument; the command's arity has been checked before it runs.
-    #[inline]
-    fn index(&self, index: usize) -> &[u8] {
-        let span = self.spans[index];
-        &self.bytes[span.start as usize..span.end as usize]
     }
 }
 

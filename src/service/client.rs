@@ -271,6 +271,9 @@ fn condemn(cx: &mut Cx<'_>, killed: Vec<ConnId>) {
             cx.close = Some(Reason::Killed);
         } else {
             cx.outbox.asks.push(Ask::Kill(id));
+            if let Some(session) = cx.sessions.get_mut(id.slot) {
+                session.leaving = true;
+            }
         }
     }
 }

@@ -63,6 +63,8 @@ pub struct Session {
     pub no_evict: bool,
     /// `CLIENT NO-TOUCH`.
     pub no_touch: bool,
+    /// Its connection is ending: it is a client no more, and nobody is to see it.
+    pub leaving: bool,
 }
 
 impl Session {
@@ -111,6 +113,7 @@ impl Sessions {
             reply: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            leaving: false,
         });
     }
 
@@ -130,14 +133,14 @@ impl Sessions {
         self.by_slot.get_mut(slot as usize)?.as_mut()
     }
 
-    /// All sessions with their ids, oldest client first.
+    /// All clients with their ids, oldest first.
     pub fn by_age(&self) -> Vec<(ConnId, &Session)> {
         let mut all: Vec<(ConnId, &Session)> = self
             .by_slot
             .iter()
             .enumerate()
             .filter_map(|(slot, session)| {
-                let session = session.as_ref()?;
+                let session = session.as_ref().filter(|session| !session.leaving)?;
                 Some((ConnId { slot: slot as u32, serial: session.serial }, session))
             })
             .collect();

@@ -127,6 +127,9 @@ impl Service {
             progress.commands += 1;
             progress.running = None;
             if let Some(reason) = close {
+                if let Some(session) = self.sessions.get_mut(turn.me.slot) {
+                    session.leaving = true;
+                }
                 return Ended::Close(reason);
             }
         }

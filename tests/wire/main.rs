@@ -1,1 +1,12 @@
-fn main() {}
+//! The real binary, real sockets, real clients: every promise of the README by name.
+
+mod clients;
+mod commands;
+mod connections;
+mod drain;
+mod harness;
+mod logging;
+mod origin;
+mod panics;
+mod readme;
+mod sources;

@@ -1,6 +1,8 @@
 //! The server owns the reactor, which moves bytes, and the service, which understands them, and
 //! alternates between the two. The only room that knows both.
 
+mod drain;
+
 use std::io;
 
 use crate::base::{ConnId, Moment, Now, Peer, Reason};
@@ -354,119 +356,6 @@ impl<N: Net> Server<N> {
             self.service.open(id, peer, listener, self.now.at);
             log::debug!("client {id} addr={peer} opened");
         }
-    }
-
-    /// Somebody wants us to stop: politely the first time, at once the second.
-    fn quit(&mut self, at_once: bool) {
-        let before = self.stage;
-        let patience = if at_once { 0 } else { self.config.shutdown_timeout_ms };
-        self.stage = self.stage.quit(self.now.at, patience);
-        if before == Stage::Serving {
-            self.reactor.close_the_gate(self.now.at, &self.config, &mut self.stats, &mut self.newcomers);
-            self.welcome();
-            log::info!(
-                "shutting down: newcomers are refused, {} clients have up to {} ms to leave",
-                self.reactor.serving(),
-                patience
-            );
-            self.next_progress = Some(self.now.at.plus_ms(PROGRESS_MS));
-        } else if self.stage == Stage::Stopped {
-            log::info!("asked to stop again: stopping now");
-        }
-    }
-
-    /// The end of the tick: does time or the last departure change what the server is doing?
-    fn settle(&mut self) -> Option<Exit> {
-        if let Some(due) = self.next_progress
-            && self.now.at >= due
-        {
-            log::info!("shutting down: {} clients left", self.reactor.live());
-            self.next_progress = Some(self.now.at.plus_ms(PROGRESS_MS));
-        }
-        let before = self.stage;
-        self.stage = self.stage.settle(self.now.at, self.reactor.live(), self.config.bounds.drain_close_ms);
-        if matches!(self.stage, Stage::Closing { .. }) && self.stage != before {
-            self.last_read();
-            // Those with nothing more to come are gone by the end of this.
-            self.stage =
-                self.stage.settle(self.now.at, self.reactor.live(), self.config.bounds.drain_close_ms);
-        }
-        match self.stage {
-            Stage::Stopped => Some(self.stop()),
-            Stage::Closing { .. } => {
-                self.release_the_paid();
-                None
-            }
-            _ => None,
-        }
-    }
-
-    /// Patience has ended: what has arrived by now is read, and everything complete in it will be
-    /// answered; nothing that comes later will.
-    fn last_read(&mut self) {
-        log::info!("shutting down: patience has ended for {} clients", self.reactor.live());
-        for slot in self.reactor.live_slots() {
-            let Some(conn) = self.reactor.conn(slot) else { continue };
-            if conn.phase == Phase::Open {
-                // Whatever the edges said: this is the last look.
-                conn.can_read = true;
-                if !conn.paused(self.config.bounds.output_pause_bytes) {
-                    self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);
-                }
-                if let Some(conn) = self.reactor.conn(slot) {
-                    conn.ending.get_or_insert(Reason::Drained);
-                    self.serve_the_rest(slot);
-                }
-            }
-        }
-        self.flush();
-        self.release_the_paid();
-    }
-
-    fn serve_the_rest(&mut self, slot: u32) {
-        if let Some(conn) = self.reactor.conn(slot)
-            && conn.phase == Phase::Open
-            && !conn.paused(self.config.bounds.output_pause_bytes)
-        {
-            self.serve(slot);
-        }
-        self.reactor.note_dirty(slot);
-        self.reactor.note_turn(slot, &self.config);
-    }
-
-    /// There is no time to linger any more: whoever has been paid and has sent nothing further is
-    /// let go.
-    fn release_the_paid(&mut self) {
-        for slot in self.reactor.live_slots() {
-            let lingering =
-                self.reactor.conn(slot).is_some_and(|conn| matches!(conn.phase, Phase::Lingering(_)));
-            if lingering {
-                self.reactor.discard(slot, &self.config);
-                self.reactor.doom_as_phased(slot);
-            }
-        }
-        self.reap();
-    }
-
-    /// Nothing is waited for any more.
-    fn stop(&mut self) -> Exit {
-        for slot in self.reactor.live_slots() {
-            let Some(conn) = self.reactor.conn(slot) else { continue };
-            match conn.phase {
-                Phase::Open if conn.output.is_empty() && !conn.unserved => {
-                    self.reactor.doom(slot, Reason::Drained)
-                }
-                Phase::Open | Phase::Finishing(_) => self.reactor.doom(slot, Reason::Forced),
-                Phase::Lingering(_) | Phase::Doomed(_) => self.reactor.doom_as_phased(slot),
-            }
-        }
-        self.reap();
-        if self.stats.cut == 0 {
-            log::info!("stopped: everything was delivered");
-            return Exit::Clean;
-        }
-        log::warn!("stopped: {} clients were cut off", self.stats.cut);
-        Exit::Cut
     }
 
     /// The counters.

@@ -1,0 +1,398 @@
+//! Replies and error texts, to the letter; compared with a redis-server where there is one.
+
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+
+use crate::harness::{Daemon, Wire, have, within};
+
+/// Requests and the replies that Redis gives, in one session.
+const SESSION: &[(&str, &str)] = &[
+    ("PING", "+PONG\r\n"),
+    ("PING hello", "$5\r\nhello\r\n"),
+    ("PING a b", "-ERR wrong number of arguments for 'ping' command\r\n"),
+    ("ECHO", "-ERR wrong number of arguments for 'echo' command\r\n"),
+    ("FOO a b", "-ERR unknown command 'FOO', with args beginning with: 'a' 'b' \r\n"),
+    ("SELECT 0", "+OK\r\n"),
+    ("SELECT 99", "-ERR DB index is out of range\r\n"),
+    ("SELECT -1", "-ERR DB index is out of range\r\n"),
+    ("SELECT x", "-ERR value is not an integer or out of range\r\n"),
+    (
+        "AUTH x",
+        "-ERR AUTH <password> called without any password configured for the default user. Are you sure your \
+         configuration is correct?\r\n",
+    ),
+    ("AUTH default x", "+OK\r\n"),
+    ("AUTH foo x", "-WRONGPASS invalid username-password pair or user is disabled.\r\n"),
+    ("AUTH a b c", "-ERR syntax error\r\n"),
+    ("HELLO 4", "-NOPROTO unsupported protocol version\r\n"),
+    ("HELLO x", "-ERR Protocol version is not an integer or out of range\r\n"),
+    ("HELLO 2 FOO", "-ERR Syntax error in HELLO option 'FOO'\r\n"),
+    ("HELLO 2 AUTH foo bar", "-WRONGPASS invalid username-password pair or user is disabled.\r\n"),
+    ("SET a b", "+OK\r\n"),
+    ("GET a", "$1\r\nb\r\n"),
+    ("GET nothing", "$-1\r\n"),
+    ("SET a", "-ERR wrong number of arguments for 'set' command\r\n"),
+    ("SET a b EX", "-ERR syntax error\r\n"),
+    ("SET a b EX 0", "-ERR invalid expire time in 'set' command\r\n"),
+    ("SET a b PX -1", "-ERR invalid expire time in 'set' command\r\n"),
+    ("SET a b EX x", "-ERR value is not an integer or out of range\r\n"),
+    ("SET a b EX 9223372036854775807", "-ERR invalid expire time in 'set' command\r\n"),
+    ("SET a b NX XX", "-ERR syntax error\r\n"),
+    ("SET a b KEEPTTL EX 3", "-ERR syntax error\r\n"),
+    ("SET a b EX 3 PX 4", "-ERR syntax error\r\n"),
+    ("SET a c NX", "$-1\r\n"),
+    ("SET a c NX GET", "$1\r\nb\r\n"),
+    ("SET nothing c XX", "$-1\r\n"),
+    ("SET a c XX GET", "$1\r\nb\r\n"),
+    ("SET a d EX 100", "+OK\r\n"),
+    ("TTL a", ":100\r\n"),
+    ("SET a e KEEPTTL", "+OK\r\n"),
+    ("TTL a", ":100\r\n"),
+    ("PERSIST a", ":1\r\n"),
+    ("PERSIST a", ":0\r\n"),
+    ("TTL a", ":-1\r\n"),
+    ("PTTL nothing", ":-2\r\n"),
+    ("SET a f PXAT 1", "+OK\r\n"),
+    ("EXISTS a", ":0\r\n"),
+    ("SET a f EXAT 99999999999", "+OK\r\n"),
+    ("SETEX a 0 b", "-ERR invalid expire time in 'setex' command\r\n"),
+    ("PSETEX a -1 b", "-ERR invalid expire time in 'psetex' command\r\n"),
+    ("SETEX a 100 b", "+OK\r\n"),
+    ("PSETEX a 100000 b", "+OK\r\n"),
+    ("TTL a", ":100\r\n"),
+    ("SETNX a z", ":0\r\n"),
+    ("SETNX fresh z", ":1\r\n"),
+    ("GETSET fresh y", "$1\r\nz\r\n"),
+    ("GETDEL fresh", "$1\r\ny\r\n"),
+    ("GETDEL fresh", "$-1\r\n"),
+    ("GETEX a", "$1\r\nb\r\n"),
+    ("GETEX a PERSIST", "$1\r\nb\r\n"),
+    ("TTL a", ":-1\r\n"),
+    ("GETEX a EX 50", "$1\r\nb\r\n"),
+    ("TTL a", ":50\r\n"),
+    ("GETEX a EX 0", "-ERR invalid expire time in 'getex' command\r\n"),
+    ("GETEX nothing EX 0", "$-1\r\n"),
+    ("GETEX a FOO", "-ERR syntax error\r\n"),
+    ("GETEX a PERSIST EX 1", "-ERR syntax error\r\n"),
+    ("GETEX a PXAT 1", "$1\r\nb\r\n"),
+    ("EXISTS a", ":0\r\n"),
+    ("MSET a 1 b 2 c 3", "+OK\r\n"),
+    ("MSET a", "-ERR wrong number of arguments for 'mset' command\r\n"),
+    ("MSET a b c", "-ERR wrong number of arguments for 'mset' command\r\n"),
+    ("MGET a b nothing a", "*4\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n$1\r\n1\r\n"),
+    ("EXISTS a a nothing", ":2\r\n"),
+    ("DEL a a nothing", ":1\r\n"),
+    ("UNLINK b c", ":2\r\n"),
+    ("APPEND a ab", ":2\r\n"),
+    ("APPEND a cd", ":4\r\n"),
+    ("STRLEN a", ":4\r\n"),
+    ("STRLEN nothing", ":0\r\n"),
+    ("INCR a", "-ERR value is not an integer or out of range\r\n"),
+    ("INCR n", ":1\r\n"),
+    ("INCRBY n 41", ":42\r\n"),
+    ("DECR n", ":41\r\n"),
+    ("DECRBY n 50", ":-9\r\n"),
+    ("INCRBY n x", "-ERR value is not an integer or out of range\r\n"),
+    ("SET n 9223372036854775807", "+OK\r\n"),
+    ("INCR n", "-ERR increment or decrement would overflow\r\n"),
+    ("DECRBY n -9223372036854775808", "-ERR decrement would overflow\r\n"),
+    ("GET n", "$19\r\n9223372036854775807\r\n"),
+    ("SET n \" 1\"", "+OK\r\n"),
+    ("INCR n", "-ERR value is not an integer or out of range\r\n"),
+    ("TYPE n", "+string\r\n"),
+    ("TYPE nothing", "+none\r\n"),
+    ("EXPIRE nothing 10", ":0\r\n"),
+    ("EXPIRE nothing x", "-ERR value is not an integer or out of range\r\n"),
+    ("EXPIRE n 9223372036854775807", "-ERR invalid expire time in 'expire' command\r\n"),
+    ("EXPIRE n 1 FOO", "-ERR Unsupported option FOO\r\n"),
+    ("EXPIRE n 1 NX XX", "-ERR NX and XX, GT or LT options at the same time are not compatible\r\n"),
+    ("EXPIRE n 1 GT LT", "-ERR GT and LT options at the same time are not compatible\r\n"),
+    ("EXPIRE n 10 XX", ":0\r\n"),
+    ("EXPIRE n 10 GT", ":0\r\n"),
+    ("EXPIRE n 100 NX", ":1\r\n"),
+    ("EXPIRE n 50 GT", ":0\r\n"),
+    ("EXPIRE n 50 LT", ":1\r\n"),
+    ("PEXPIRE n 100000 XX", ":1\r\n"),
+    ("TTL n", ":100\r\n"),
+    ("EXPIRE n -1", ":1\r\n"),
+    ("EXISTS n", ":0\r\n"),
+    ("FLUSHALL FOO", "-ERR syntax error\r\n"),
+    ("FLUSHALL ASYNC", "+OK\r\n"),
+    ("DBSIZE", ":0\r\n"),
+    ("KEYS *", "*0\r\n"),
+    ("SET one 1", "+OK\r\n"),
+    ("KEYS o?e", "*1\r\n$3\r\none\r\n"),
+    ("KEYS [^o]ne", "*0\r\n"),
+    ("FLUSHDB", "+OK\r\n"),
+    ("CLIENT", "-ERR wrong number of arguments for 'client' command\r\n"),
+    ("CLIENT FOO", "-ERR unknown subcommand 'FOO'. Try CLIENT HELP.\r\n"),
+    ("CLIENT GETNAME", "$-1\r\n"),
+    ("CLIENT SETNAME me", "+OK\r\n"),
+    ("CLIENT GETNAME", "$2\r\nme\r\n"),
+    (
+        "CLIENT SETNAME \"a b\"",
+        "-ERR Client names cannot contain spaces, newlines or special characters.\r\n",
+    ),
+    ("CLIENT KILL", "-ERR wrong number of arguments for 'client|kill' command\r\n"),
+    ("CLIENT KILL ID 999", ":0\r\n"),
+    ("CLIENT KILL ID x", "-ERR client-id should be greater than 0\r\n"),
+    ("CLIENT KILL 1.2.3.4:1", "-ERR No such client\r\n"),
+    ("CLIENT KILL FOO 1", "-ERR syntax error\r\n"),
+    ("CLIENT LIST TYPE foo", "-ERR Unknown client type 'foo'\r\n"),
+    ("CLIENT LIST TYPE master", "$0\r\n\r\n"),
+    ("CLIENT LIST ID x", "-ERR Invalid client ID\r\n"),
+    ("CLIENT LIST FOO", "-ERR syntax error\r\n"),
+    ("CLIENT REPLY FOO", "-ERR syntax error\r\n"),
+    ("CLIENT REPLY ON", "+OK\r\n"),
+    ("CLIENT NO-EVICT FOO", "-ERR syntax error\r\n"),
+    ("CLIENT NO-EVICT ON", "+OK\r\n"),
+    ("CONFIG GET", "-ERR wrong number of arguments for 'config|get' command\r\n"),
+    ("CONFIG GET maxclient?", "*2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n"),
+    ("CONFIG GET save", "*2\r\n$4\r\nsave\r\n$0\r\n\r\n"),
+    ("CONFIG FOO", "-ERR unknown subcommand 'FOO'. Try CONFIG HELP.\r\n"),
+    ("CONFIG SET foo 1", "-ERR Unknown option or number of arguments for CONFIG SET - 'foo'\r\n"),
+    ("CONFIG SET timeout", "-ERR wrong number of arguments for 'config|set' command\r\n"),
+    (
+        "CONFIG SET timeout 1 timeout 2",
+        "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter\r\n",
+    ),
+    (
+        "CONFIG SET databases 3",
+        "-ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config\r\n",
+    ),
+    (
+        "CONFIG SET timeout -1",
+        "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument must be between 0 and 2147483647 \
+         inclusive\r\n",
+    ),
+    (
+        "CONFIG SET maxclients x",
+        "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument couldn't be parsed into an \
+         integer\r\n",
+    ),
+    (
+        "CONFIG SET maxclients 0",
+        "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - argument must be between 1 and \
+         4294967295 inclusive\r\n",
+    ),
+    (
+        "CONFIG SET loglevel x",
+        "-ERR CONFIG SET failed (possibly related to argument 'loglevel') - argument(s) must be one of the following: \
+         debug, verbose, notice, warning\r\n",
+    ),
+    ("CONFIG SET timeout 7 tcp-keepalive x", "-ERR CONFIG SET failed"),
+    ("CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$"),
+    ("CONFIG RESETSTAT", "+OK\r\n"),
+    ("COMMAND FOO", "-ERR unknown subcommand 'FOO'. Try COMMAND HELP.\r\n"),
+    ("COMMAND COUNT x", "-ERR wrong number of arguments for 'command|count' command\r\n"),
+    ("COMMAND LIST FILTERBY foo bar", "-ERR syntax error\r\n"),
+    ("COMMAND INFO nothing", "*1\r\n$-1\r\n"),
+    ("COMMAND LIST FILTERBY PATTERN strle?", "*1\r\n$6\r\nstrlen\r\n"),
+    ("TIME x", "-ERR wrong number of arguments for 'time' command\r\n"),
+    ("INFO nothing", "$0\r\n\r\n"),
+    ("SHUTDOWN FOO", "-ERR syntax error\r\n"),
+    ("SHUTDOWN ABORT", "-ERR No shutdown in progress.\r\n"),
+    ("RESET", "+RESET\r\n"),
+    ("CLIENT GETNAME", "$-1\r\n"),
+];
+
+/// Plays the session and returns each whole reply, a PING between them marking the end of each.
+fn play(wire: &mut Wire) -> Vec<String> {
+    SESSION
+        .iter()
+        .map(|(request, _)| {
+            wire.send(format!("{request}\r\nECHO --end--\r\n"));
+            let mut reply = String::new();
+            while !reply.ends_with("$7\r\n--end--\r\n") {
+                reply += &wire.line();
+                reply += "\r\n";
+            }
+            reply.trim_end_matches("$7\r\n--end--\r\n").to_owned()
+        })
+        .collect()
+}
+
+#[test]
+fn every_reply_is_rediss_to_the_letter() {
+    let daemon = Daemon::start(&[]);
+    for ((request, expected), reply) in SESSION.iter().zip(play(&mut daemon.connect())) {
+        assert!(
+            reply == *expected || !expected.ends_with("\r\n") && reply.starts_with(expected),
+            "{request}: {reply:?}"
+        );
+    }
+}
+
+struct Redis(Child);
+
+impl Drop for Redis {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// The table above is what Redis says, not what we think it says.
+#[test]
+fn a_redis_server_says_the_same() {
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let redis = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let _redis = Redis(redis);
+    let stream = within("redis-server to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
+    for ((request, expected), reply) in SESSION.iter().zip(play(&mut Wire::new(stream))) {
+        assert!(
+            reply == *expected || !expected.ends_with("\r\n") && reply.starts_with(expected),
+            "{request}: {reply:?}"
+        );
+    }
+}
+
+#[test]
+fn hello_3_switches_to_resp3() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let hello = |mark: &str, proto: u8| {
+        format!(
+            "{mark}\r\n$6\r\nserver\r\n$5\r\nredis\r\n$7\r\nversion\r\n$5\r\n7.2.0\r\n$5\r\nproto\r\n:{proto}\r\n$2\r\nid\r\n:1\r\n\
+             $4\r\nmode\r\n$10\r\nstandalone\r\n$4\r\nrole\r\n$6\r\nmaster\r\n$7\r\nmodules\r\n*0\r\n"
+        )
+    };
+    wire.ask("HELLO 3 AUTH default x SETNAME me\r\n", hello("%7", 3));
+    wire.ask("GET nothing\r\n", "_\r\n");
+    wire.ask("CLIENT GETNAME\r\n", "$2\r\nme\r\n");
+    wire.ask("CONFIG GET maxclients\r\n", "%1\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n");
+    wire.ask("INFO nothing\r\n", "=4\r\ntxt:\r\n");
+    wire.ask("HELLO 2\r\n", hello("*14", 2));
+    wire.ask("GET nothing\r\n", "$-1\r\n");
+}
+
+#[test]
+fn broken_framing_gets_rediss_error_and_a_close_that_can_be_read() {
+    let daemon = Daemon::start(&[]);
+    for (request, error) in [
+        ("*x\r\n", "invalid multibulk length"),
+        ("*99999999999\r\n", "invalid multibulk length"),
+        ("*1\r\n+\r\n", "expected '$', got '+'"),
+        ("*1\r\n$x\r\n", "invalid bulk length"),
+        ("*1\r\n$-1\r\n", "invalid bulk length"),
+        ("*1\r\n$99999999999\r\n", "invalid bulk length"),
+        ("*1\r\n$4\r\nPINGxx", "expected CRLF after bulk"),
+        ("'a\r\n", "unbalanced quotes in request"),
+        ("\"a\"b\r\n", "unbalanced quotes in request"),
+    ] {
+        let mut wire = daemon.connect();
+        wire.send(format!("SET before it\r\n{request}SET after it\r\n"));
+        wire.expect(format!("+OK\r\n-ERR Protocol error: {error}\r\n"));
+        wire.expect_end();
+        daemon.connect().ask("EXISTS before after\r\nDEL before\r\n", ":1\r\n:1\r\n");
+    }
+}
+
+#[test]
+fn a_browser_that_was_tricked_is_shut_out() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.send("POST / HTTP/1.1\r\nHost: localhost\r\n\r\nSET stolen key\r\n");
+    wire.expect_end();
+    daemon.connect().ask("EXISTS stolen\r\n", ":0\r\n");
+}
+
+#[test]
+fn what_is_too_long_is_skipped_and_the_connection_lives() {
+    let limits =
+        ["--proto-max-bulk-len", "1000", "--max-request-args", "100", "--max-request-bytes", "100kb"];
+    let daemon = Daemon::start(&limits);
+    let mut wire = daemon.connect();
+    let long = "x".repeat(5000);
+    wire.send(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5000\r\n{long}\r\nPING\r\n"));
+    wire.expect("-ERR argument of 5000 bytes exceeds proto-max-bulk-len (1000)\r\n+PONG\r\n");
+    let args = "$1\r\nx\r\n".repeat(101);
+    wire.ask(
+        format!("*101\r\n{args}PING\r\n"),
+        "-ERR 101 arguments exceed max-request-args (100)\r\n+PONG\r\n",
+    );
+    let args = format!("$1000\r\n{}\r\n", "x".repeat(1000)).repeat(99);
+    wire.send(format!("*100\r\n$4\r\nMGET\r\n{args}PING\r\n"));
+    wire.expect("*99\r\n");
+    for _ in 0..99 {
+        wire.expect("$-1\r\n");
+    }
+    wire.expect("+PONG\r\n");
+    wire.ask("CONFIG SET max-request-bytes 50kb\r\n", "+OK\r\n");
+    wire.send(format!("*100\r\n$4\r\nMGET\r\n{args}PING\r\n"));
+    wire.expect("-ERR request exceeds max-request-bytes (51200)\r\n+PONG\r\n");
+}
+
+#[test]
+fn a_reply_beyond_its_limit_is_an_error_and_the_connection_lives() {
+    let daemon = Daemon::start(&["--max-reply-bytes", "1000"]);
+    let mut wire = daemon.connect();
+    wire.ask(format!("SET k {}\r\n", "x".repeat(400)), "+OK\r\n");
+    wire.ask("MGET k k k\r\n", "-ERR reply exceeds max-reply-bytes (1000) or the memory there is\r\n");
+    wire.ask("PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn input_beyond_the_query_buffer_limit_ends_the_client() {
+    let daemon = Daemon::start(&["--client-query-buffer-limit", "10kb"]);
+    let mut wire = daemon.connect();
+    wire.send(format!("*2\r\n$4\r\nECHO\r\n$20000\r\n{}", "x".repeat(15_000)));
+    wire.expect("-ERR client-query-buffer-limit reached\r\n");
+    wire.expect_end();
+    drop(wire);
+    within("the close to be counted", || {
+        (daemon.info("client_query_buffer_limit_disconnections") == "1").then_some(())
+    });
+}
+
+#[test]
+fn a_client_decides_which_commands_are_answered() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.ask("CLIENT REPLY SKIP\r\nPING a\r\nPING b\r\n", "$1\r\nb\r\n");
+    wire.ask(
+        "CLIENT REPLY OFF\r\nPING a\r\nNOSUCH\r\nGET\r\nCLIENT REPLY ON\r\nPING b\r\n",
+        "+OK\r\n$1\r\nb\r\n",
+    );
+}
+
+#[test]
+fn keys_expire_by_themselves() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    for n in 0..3000 {
+        wire.send(format!("SET k{n} v PX 50\r\n"));
+    }
+    for _ in 0..3000 {
+        wire.expect("+OK\r\n");
+    }
+    within("nobody to ask and all to be gone", || {
+        wire.send("DBSIZE\r\n");
+        (wire.line() == ":0").then_some(())
+    });
+    assert_eq!(wire.info("expired_keys"), "3000");
+}
+
+#[test]
+fn info_names_both_versions_and_counts_commands() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.ask("GET nothing\r\nGET\r\n", "$-1\r\n-ERR wrong number of arguments for 'get' command\r\n");
+    assert!(wire.info("redis_version").starts_with("7."));
+    assert_eq!(wire.info("tidegate_version"), env!("CARGO_PKG_VERSION"));
+    assert_eq!(wire.info("role"), "master");
+    assert_eq!(wire.info("loading"), "0");
+    assert_eq!(wire.info("maxmemory_policy"), "noeviction");
+    assert_eq!(wire.info("cmdstat_get"), "calls=1,rejected_calls=1,failed_calls=0");
+    assert_eq!(wire.info("keyspace_misses"), "1");
+    wire.send("CLIENT LIST\r\n");
+    let list = String::from_utf8(wire.bulk()).unwrap();
+    assert!(list.contains("id=1 addr=127.0.0.1:") && list.contains("cmd=client|list"), "{list}");
+}

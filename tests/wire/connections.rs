@@ -1,0 +1,410 @@
+//! Who may come in, how long they may stay, and how much they may ask for.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use crate::harness::{Daemon, Wire, command, have, request, within};
+
+const NO_ROOM: &str = "-ERR max number of clients reached\r\n";
+
+#[test]
+fn maxclients_counts_exactly_what_it_says() {
+    let daemon = Daemon::start(&["--maxclients", "3"]);
+    let mut served: Vec<Wire> = (0..3).map(|_| daemon.connect()).collect();
+    for wire in &mut served {
+        wire.ask("PING\r\n", "+PONG\r\n");
+    }
+    let mut refused = daemon.connect();
+    refused.expect(NO_ROOM);
+    refused.expect_end();
+    for wire in &mut served {
+        wire.ask("PING\r\n", "+PONG\r\n");
+    }
+    assert_eq!(served[0].info("rejected_connections"), "1");
+    // Whoever leaves makes room at once, even for itself.
+    for _ in 0..200 {
+        drop(served.pop());
+        let mut wire = daemon.connect();
+        wire.ask("PING\r\n", "+PONG\r\n");
+        served.push(wire);
+    }
+}
+
+#[test]
+fn a_refused_client_reads_why_even_if_it_has_already_sent_something() {
+    let daemon = Daemon::start(&["--maxclients", "1"]);
+    let mut only = daemon.connect();
+    only.ask("PING\r\n", "+PONG\r\n");
+    for _ in 0..300 {
+        let mut refused = daemon.connect();
+        refused.send("PING\r\nSET some thing\r\n");
+        refused.expect(NO_ROOM);
+        refused.expect_end();
+    }
+    only.ask("GET some\r\n", "$-1\r\n");
+}
+
+#[test]
+fn with_at_maxclients_wait_newcomers_wait_in_the_backlog() {
+    let daemon = Daemon::start(&["--maxclients", "1", "--at-maxclients", "wait"]);
+    let mut first = daemon.connect();
+    first.ask("PING\r\n", "+PONG\r\n");
+    let mut second = daemon.connect();
+    second.send("ECHO later\r\n");
+    for _ in 0..20 {
+        first.ask("PING\r\n", "+PONG\r\n");
+    }
+    assert_eq!(first.info("total_connections_received"), "1");
+    drop(first);
+    second.expect("$5\r\nlater\r\n");
+}
+
+#[test]
+fn maxclients_is_lowered_aloud_if_descriptors_do_not_suffice() {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", r#"ulimit -n 200 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_tidegate"), "--port", "0"]);
+    shell.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let daemon = Daemon::spawn(shell);
+    let mut wire = daemon.connect();
+    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$3\r\n104\r\n");
+    wire.ask(
+        "CONFIG SET maxclients 105\r\n",
+        "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
+         handle the specified number of clients, try with 104\r\n",
+    );
+    wire.send("SHUTDOWN\r\n");
+    let (_, log) = daemon.exit();
+    assert!(log.contains("maxclients lowered from 10000 to 104"), "{log}");
+}
+
+#[test]
+fn running_out_of_descriptors_pauses_accepting_and_recovers_by_itself() {
+    if !have("prlimit", "--version") {
+        return;
+    }
+    let daemon = Daemon::start(&[]);
+    let mut watcher = daemon.connect();
+    watcher.ask("PING\r\n", "+PONG\r\n");
+    let limit = |soft: u32| {
+        let pid = daemon.child.id().to_string();
+        let status =
+            Command::new("prlimit").args(["--pid", &pid, &format!("--nofile={soft}:")]).status().unwrap();
+        assert!(status.success());
+    };
+    limit(25);
+    let mut crowd: Vec<Wire> = (0..40).map(|_| daemon.connect()).collect();
+    for wire in &mut crowd {
+        wire.send("PING\r\n");
+    }
+    within("the descriptors to run out", || (watcher.info("descriptor_refusing_now") == "1").then_some(()));
+    let (ticks, pid) = (watcher.info("ticks"), daemon.child.id());
+    let cpu_before = cpu_ticks(pid);
+    let paused = Instant::now();
+    while paused.elapsed() < Duration::from_millis(500) {
+        watcher.ask("PING\r\n", "+PONG\r\n");
+        std::thread::park_timeout(Duration::from_millis(50));
+    }
+    let ticked: u64 = watcher.info("ticks").parse::<u64>().unwrap() - ticks.parse::<u64>().unwrap();
+    assert!(ticked < 100, "{ticked} ticks while nothing could be done: it spins");
+    assert!(cpu_ticks(pid) - cpu_before < 20, "it burns CPU");
+    // No newcomer, no leaver: only descriptors become free.
+    limit(1000);
+    for wire in &mut crowd {
+        wire.expect("+PONG\r\n");
+    }
+    assert_eq!(watcher.info("descriptor_refusing_now"), "0");
+    assert_eq!(watcher.info("descriptor_exhaustions"), "1");
+    assert_ne!(watcher.info("descriptor_refusing_usec"), "0");
+    drop((watcher, crowd));
+    daemon.signal("TERM");
+    let (_, log) = daemon.exit();
+    assert_eq!(log.matches("cannot accept").count(), 1, "one line an episode: {log}");
+}
+
+/// User and system time of a process in clock ticks (10 ms).
+fn cpu_ticks(pid: u32) -> u64 {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let after_name = stat.rsplit(") ").next().unwrap_or_default();
+    after_name.split(' ').skip(11).take(2).filter_map(|n| n.parse::<u64>().ok()).sum()
+}
+
+#[test]
+fn a_silent_client_is_closed_at_its_deadline_and_a_talking_one_is_not() {
+    let daemon = Daemon::start(&["--timeout", "400ms"]);
+    let mut silent = daemon.connect();
+    let since = Instant::now();
+    silent.ask("PING\r\n", "+PONG\r\n");
+    let mut talking = daemon.connect();
+    while since.elapsed() < Duration::from_millis(1200) {
+        talking.ask("PING\r\n", "+PONG\r\n");
+        std::thread::park_timeout(Duration::from_millis(20));
+    }
+    silent.expect_end();
+    talking.ask("PING\r\n", "+PONG\r\n");
+    drop(silent);
+    within("the close to be counted", || (talking.info("closed_idle") == "1").then_some(()));
+    let mut early = daemon.connect();
+    let since = Instant::now();
+    early.expect_end();
+    assert!(since.elapsed() >= Duration::from_millis(390), "closed before its deadline");
+}
+
+#[test]
+fn a_request_that_trickles_is_closed_however_steadily() {
+    let daemon = Daemon::start(&["--request-timeout", "400ms"]);
+    for start in
+        [&b"*2\r\n$4\r\nECHO\r\n$100000\r\n"[..], b"*1000\r\n", b"PING with an inline line that never ends"]
+    {
+        let mut wire = daemon.connect();
+        wire.send(start);
+        wire.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        let mut heard = Vec::new();
+        let mut byte = [0; 64];
+        within("the request's deadline", || {
+            // Bytes that complete nothing: digits of a bulk, the start of a header, more of a line.
+            let _ = wire.stream.write(if start.starts_with(b"*1000") { b"" } else { b"1" });
+            match wire.stream.read(&mut byte) {
+                Ok(0) => Some(()),
+                Ok(count) => {
+                    heard.extend(&byte[..count]);
+                    None
+                }
+                Err(_) => None,
+            }
+        });
+        assert_eq!(
+            heard.escape_ascii().to_string(),
+            "-ERR request not completed within request-timeout\\r\\n"
+        );
+    }
+    within("the closes to be counted", || (daemon.info("closed_request_timeout") == "3").then_some(()));
+}
+
+#[test]
+fn a_client_that_takes_none_of_its_replies_is_closed_and_its_memory_is_bounded() {
+    let daemon = Daemon::start(&["--write-timeout", "500ms"]);
+    let mut watcher = daemon.connect();
+    let value = vec![b'v'; 1 << 20];
+    watcher.ask(request(&[b"SET", b"big", &value]), "+OK\r\n");
+    let mut lazy = daemon.connect();
+    lazy.stream.set_nonblocking(true).unwrap();
+    // 256 MB of replies are asked for and none is read.
+    let asked = b"GET big\r\n".repeat(256);
+    let _ = lazy.stream.write(&asked);
+    let mut most = 0;
+    within("the write deadline", || {
+        most = most.max(watcher.info("mem_clients_normal").parse::<u64>().unwrap());
+        (watcher.info("closed_slow_consumer") == "1").then_some(())
+    });
+    assert!(most < 8 << 20, "{most} bytes held for a client that reads nothing");
+}
+
+#[test]
+fn half_closed_client_still_gets_its_replies() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.ask(request(&[b"SET", b"big", &vec![b'v'; 1 << 20]]), "+OK\r\n");
+    wire.send(b"GET big\r\n".repeat(32));
+    wire.send("ECHO last\r\nSET half a requ");
+    wire.half_close();
+    // Only now does it begin to read.
+    for _ in 0..32 {
+        assert_eq!(wire.bulk().len(), 1 << 20);
+    }
+    wire.expect("$4\r\nlast\r\n");
+    wire.expect_end();
+}
+
+#[test]
+fn an_endless_pipeline_does_not_starve_a_polite_client() {
+    let daemon = Daemon::start(&[]);
+    let flood = daemon.connect().stream;
+    let (mut sender, mut reader) = (flood.try_clone().unwrap(), flood.try_clone().unwrap());
+    let batch = b"PING\r\n".repeat(50_000);
+    std::thread::scope(|scope| {
+        scope.spawn(move || while sender.write_all(&batch).is_ok() {});
+        scope.spawn(move || {
+            let mut scrap = vec![0; 1 << 20];
+            while reader.read(&mut scrap).is_ok_and(|count| count > 0) {}
+        });
+        let mut polite = daemon.connect();
+        let mut yields = 0;
+        for round in 0.. {
+            polite.ask("PING\r\n", "+PONG\r\n");
+            yields = polite.info("turns_yielded").parse().unwrap();
+            if round >= 200 && yields > 0 {
+                break;
+            }
+        }
+        assert!(yields > 0, "the flood never met its budget");
+        flood.shutdown(std::net::Shutdown::Both).unwrap();
+    });
+}
+
+#[test]
+fn an_idle_daemon_makes_no_wake_ups() {
+    let daemon = Daemon::start(&[]);
+    let mut silent: Vec<Wire> = (0..50).map(|_| daemon.connect()).collect();
+    for wire in &mut silent {
+        wire.ask("PING\r\n", "+PONG\r\n");
+    }
+    let mut watcher = daemon.connect();
+    let before: u64 = watcher.info("ticks").parse().unwrap();
+    // What is promised is that nothing happens; so this has to wait for nothing.
+    std::thread::park_timeout(Duration::from_millis(1500));
+    let after: u64 = watcher.info("ticks").parse().unwrap();
+    // One for the question; the kernel may split its arrival, but it does not come by the second.
+    assert!(after - before <= 3, "{} ticks in a second and a half of silence", after - before);
+}
+
+#[test]
+fn an_idle_connection_costs_at_most_300_bytes_after_use() {
+    const CONNECTIONS: usize = 4_000;
+    if cfg!(debug_assertions) && !cfg!(target_os = "linux") {
+        println!("SKIPPED: resident memory is read from /proc");
+        return;
+    }
+    let mut plain = command(&["--timeout", "0"]);
+    plain.stdout(Stdio::piped()).stderr(Stdio::null());
+    let daemon = Daemon::spawn(plain);
+    let mut watcher = daemon.connect();
+    let open = |count: usize| -> Vec<Wire> {
+        (0..count)
+            .map(|_| {
+                let stream = TcpStream::connect(daemon.address).expect("descriptors for 8,000 sockets");
+                let mut wire = Wire::new(stream);
+                wire.ask(
+                    "CLIENT SETINFO LIB-NAME library\r\nSET k v\r\nGET k\r\n",
+                    "+OK\r\n+OK\r\n$1\r\nv\r\n",
+                );
+                wire
+            })
+            .collect()
+    };
+    let warm = open(1_000);
+    let before: usize = watcher.info("used_memory_rss").parse().unwrap();
+    let crowd = open(CONNECTIONS);
+    let after: usize = watcher.info("used_memory_rss").parse().unwrap();
+    let each = after.saturating_sub(before) / CONNECTIONS;
+    println!("{each} bytes an idle connection");
+    assert!(each <= 300, "{each} bytes an idle connection");
+    drop((warm, crowd));
+}
+
+#[test]
+fn what_is_announced_allocates_nothing() {
+    let daemon = Daemon::start(&["--request-timeout", "0"]);
+    let mut watcher = daemon.connect();
+    let before: usize = watcher.info("used_memory_rss").parse().unwrap();
+    let mut liars: Vec<Wire> = (0..100).map(|_| daemon.connect()).collect();
+    for wire in &mut liars {
+        wire.send("*1000000\r\n$400000000\r\nabc");
+    }
+    within("the liars to be heard", || {
+        (watcher.info("total_net_input_bytes").parse::<usize>().unwrap() > 100 * 26).then_some(())
+    });
+    let held: usize = watcher.info("mem_clients_normal").parse().unwrap();
+    assert!(held < 200_000, "{held} bytes held for 2,600 received");
+    let after: usize = watcher.info("used_memory_rss").parse().unwrap();
+    assert!(after - before < 4 << 20, "{} bytes more", after - before);
+}
+
+#[test]
+fn all_clients_together_are_held_to_maxmemory_clients() {
+    let daemon = Daemon::start(&["--maxmemory-clients", "3mb"]);
+    let mut watcher = daemon.connect();
+    watcher.ask("CLIENT NO-EVICT ON\r\n", "+OK\r\n");
+    let mut small = daemon.connect();
+    small.send("*2\r\n$4\r\nECHO\r\n$5\r\nhel");
+    let mut hogs: Vec<Wire> = (0..3).map(|_| daemon.connect()).collect();
+    for hog in &mut hogs {
+        hog.send("*2\r\n$4\r\nECHO\r\n$2000000\r\n");
+        let _ = hog.stream.write_all(&vec![b'x'; 1_400_000]);
+    }
+    within("somebody to be evicted", || (watcher.info("evicted_clients") != "0").then_some(()));
+    within("memory to be within its limit", || {
+        (watcher.info("mem_clients_normal").parse::<usize>().unwrap() < (3 << 20) + (2 << 20)).then_some(())
+    });
+    small.send("lo\r\n");
+    small.expect("$5\r\nhello\r\n");
+}
+
+#[test]
+fn it_listens_on_several_addresses_of_both_families() {
+    if std::net::TcpListener::bind("[::1]:0").is_err() {
+        println!("SKIPPED: this machine has no IPv6");
+        return;
+    }
+    let daemon = Daemon::start(&["--bind", "127.0.0.1", "::1"]);
+    for host in ["127.0.0.1", "::1"] {
+        let stream = TcpStream::connect((host, daemon.address.port())).unwrap();
+        let mut wire = Wire::new(stream);
+        wire.send("CLIENT INFO\r\n");
+        let text = String::from_utf8(wire.bulk()).unwrap();
+        let shown = if host == "::1" { "addr=[::1]:" } else { "addr=127.0.0.1:" };
+        assert!(text.contains(shown), "{text}");
+    }
+}
+
+#[test]
+fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
+    let daemon = Daemon::start(&[]);
+    let taken = daemon.port();
+    for (options, why) in [
+        (&["--port", &taken][..], "cannot listen on 127.0.0.1"),
+        (&["--bind", "256.1.1.1"], "cannot resolve the bind address '256.1.1.1'"),
+        (&["--maxclients", "none"], "--maxclients none: argument couldn't be parsed into an integer"),
+        (&["--maxclient", "3"], "unexpected argument '--maxclient'"),
+        (&["--logfile", "/no/such/directory/log"], "cannot open the log file"),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_tidegate")).args(options).output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{err}");
+        assert!(err.starts_with("tidegate: ") && err.contains(why) && err.lines().count() == 1, "{err}");
+    }
+}
+
+#[test]
+fn it_binds_again_at_once_after_a_restart() {
+    let daemon = Daemon::start(&[]);
+    let port = daemon.port();
+    // The side that closes first keeps the port busy for a while: here that is the server.
+    let mut wire = daemon.connect();
+    wire.ask("QUIT\r\n", "+OK\r\n");
+    wire.expect_end();
+    drop(daemon);
+    let mut again = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    again.args(["--port", &port]).stdout(Stdio::piped()).stderr(Stdio::null());
+    Daemon::spawn(again).connect().ask("PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn a_kill_ends_another_client_and_spares_the_killer() {
+    let daemon = Daemon::start(&[]);
+    let mut victim = daemon.connect();
+    victim.ask("CLIENT ID\r\n", ":1\r\n");
+    let mut killer = daemon.connect();
+    killer.ask("CLIENT KILL ID 1\r\n", ":1\r\n");
+    victim.expect_end();
+    killer.ask("CLIENT KILL ID 1\r\n", ":0\r\n");
+    killer.ask("CLIENT KILL TYPE normal\r\n", ":0\r\n");
+    killer.ask("CLIENT KILL TYPE normal SKIPME no\r\n", ":1\r\n");
+    killer.expect_end();
+}
+
+#[test]
+fn urgent_data_neither_stops_nor_spins_the_connection() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    for _ in 0..200 {
+        // Behind the urgent byte a read comes back short although more is there.
+        wire.send("PING one\r\n");
+        socket2::SockRef::from(&wire.stream).send_out_of_band(b"!").unwrap();
+        wire.ask("PING two\r\n", "$3\r\none\r\n$3\r\ntwo\r\n");
+    }
+    let before: u64 = wire.info("ticks").parse().unwrap();
+    let after: u64 = wire.info("ticks").parse().unwrap();
+    assert!(after - before < 10, "it spins");
+}

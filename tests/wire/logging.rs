@@ -1,0 +1,107 @@
+//! The log: what is in it, and that it never stops the loop.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use crate::harness::{Daemon, command, within};
+
+#[test]
+fn opens_and_closes_are_told_at_debug_with_their_reason() {
+    let daemon = Daemon::start(&["--loglevel", "debug"]);
+    let mut wire = daemon.connect();
+    let port = wire.stream.local_addr().unwrap().port();
+    wire.ask("PING\r\nQUIT\r\n", "+PONG\r\n+OK\r\n");
+    wire.expect_end();
+    drop(wire);
+    daemon.signal("TERM");
+    let (_, log) = daemon.exit();
+    let lines: Vec<&str> = log.lines().collect();
+    assert!(lines[0].contains("[INFO] tidegate") && lines[0].contains("listening on 127.0.0.1:"), "{log}");
+    assert!(log.contains(&format!("client id=1 addr=127.0.0.1:{port} opened")), "{log}");
+    let closed = format!("client id=1 addr=127.0.0.1:{port} closed: quit age=0.");
+    let line = lines.iter().find(|line| line.contains(&closed)).unwrap_or_else(|| panic!("{log}"));
+    assert!(line.contains("cmds=2 in=12 out=12"), "{line}");
+}
+
+#[test]
+fn at_notice_clients_are_not_told_of_until_the_level_is_changed() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    wire.ask("CONFIG SET loglevel debug\r\n", "+OK\r\n");
+    daemon.connect().ask("PING\r\n", "+PONG\r\n");
+    wire.ask("CONFIG GET loglevel\r\n", "*2\r\n$8\r\nloglevel\r\n$5\r\ndebug\r\n");
+    drop(wire);
+    daemon.signal("TERM");
+    let (_, log) = daemon.exit();
+    assert!(!log.contains("client id=1 addr=127.0.0.1:") || !log.contains("id=1 opened"), "{log}");
+    assert!(log.contains("client id=2"), "{log}");
+}
+
+#[test]
+fn sighup_reopens_a_log_file_that_was_moved_away() {
+    let dir = std::env::temp_dir().join(format!("tidegate-log-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let (path, moved) = (dir.join("log"), dir.join("log.1"));
+    let daemon = Daemon::start(&["--logfile", path.to_str().unwrap(), "--loglevel", "debug"]);
+    daemon.connect().ask("PING\r\n", "+PONG\r\n");
+    std::fs::rename(&path, &moved).unwrap();
+    daemon.signal("HUP");
+    within("the file to be opened again", || path.exists().then_some(()));
+    let mut wire = daemon.connect();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    drop(wire);
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit().0, Some(0));
+    let (old, new) = (std::fs::read_to_string(&moved).unwrap(), std::fs::read_to_string(&path).unwrap());
+    assert!(old.contains("listening on") && !old.contains("everything was delivered"), "{old}");
+    assert!(new.contains("log reopened") && new.contains("everything was delivered"), "{new}");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn a_pipe_that_nobody_reads_stops_nothing_and_the_lost_lines_are_counted() {
+    let daemon = Daemon::start(&["--loglevel", "debug"]);
+    let mut watcher = daemon.connect();
+    // Each connection is two lines; the pipe holds some hundreds.
+    for _ in 0..1500 {
+        daemon.connect().ask("PING\r\n", "+PONG\r\n");
+    }
+    let dropped = watcher.info("log_lines_dropped");
+    assert_ne!(dropped, "0", "the pipe was never full");
+    drop(watcher);
+    daemon.signal("TERM");
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0));
+    assert!(log.lines().all(|line| line.starts_with("20")), "a line was torn");
+}
+
+#[test]
+fn a_closed_log_pipe_stops_nothing() {
+    let mut closed = command(&["--loglevel", "debug"]);
+    closed.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = closed.spawn().unwrap();
+    drop(child.stderr.take());
+    let mut text = Vec::new();
+    let mut stdout = child.stdout.take().unwrap();
+    while !text.ends_with(b"\n") {
+        let mut byte = [0];
+        stdout.read_exact(&mut byte).unwrap();
+        text.push(byte[0]);
+    }
+    let address = String::from_utf8(text).unwrap().trim().replace("listening on ", "").parse().unwrap();
+    let _guard = Guard(child);
+    for _ in 0..5 {
+        let stream = std::net::TcpStream::connect::<std::net::SocketAddr>(address).unwrap();
+        crate::harness::Wire::new(stream).ask("PING\r\n", "+PONG\r\n");
+    }
+}
+
+struct Guard(std::process::Child);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}

@@ -1,0 +1,106 @@
+//! One client's panic is its own.
+
+use crate::harness::{Daemon, request, within};
+
+#[test]
+fn a_panic_ends_one_client_after_its_complete_replies_and_nobody_else() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let mut bystander = daemon.connect();
+    bystander.ask("SET secret-key 1\r\n", "+OK\r\n");
+    let mut wire = daemon.connect();
+    wire.send("SET a 1\r\nGET a\r\nDEBUG PANIC secret-word\r\nSET a 2\r\n");
+    // The word is no number, so that was an error; now for the real thing.
+    wire.expect("+OK\r\n$1\r\n1\r\n-ERR syntax error\r\n+OK\r\n");
+    wire.send("GET a\r\nDEBUG PANIC\r\nSET a 3\r\n");
+    wire.expect("$1\r\n2\r\n-ERR internal error\r\n");
+    wire.expect_end();
+    bystander.ask("GET a\r\n", "$1\r\n2\r\n");
+    assert_eq!(bystander.info("command_panics"), "1");
+    drop(wire);
+    within("the close to be counted", || (bystander.info("closed_panicked") == "1").then_some(()));
+    drop(bystander);
+    daemon.signal("TERM");
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0));
+    assert!(log.contains("panic in command 'debug|panic' of client id=2 addr=127.0.0.1:"), "{log}");
+    assert!(log.contains("server.rs"), "no backtrace in {log}");
+    assert!(!log.contains("secret"), "user data in {log}");
+}
+
+/// A command that is interrupted at any step of its own leaves no trace: no half reply, no half write.
+#[test]
+fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let mut judge = daemon.connect();
+    let commands: [&[&[u8]]; 14] = [
+        &[b"SET", b"a", b"new"],
+        &[b"SET", b"a", b"new", b"GET"],
+        &[b"SETNX", b"fresh", b"new"],
+        &[b"SETEX", b"a", b"100", b"new"],
+        &[b"GETSET", b"a", b"new"],
+        &[b"GETDEL", b"a"],
+        &[b"GETEX", b"a", b"EX", b"100"],
+        &[b"MSET", b"a", b"new", b"b", b"new", b"fresh", b"new"],
+        &[b"APPEND", b"a", b"new"],
+        &[b"INCRBY", b"n", b"7"],
+        &[b"DEL", b"a", b"b", b"n"],
+        &[b"EXPIRE", b"a", b"100"],
+        &[b"PEXPIRE", b"a", b"-1"],
+        &[b"FLUSHALL"],
+    ];
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\n";
+    let look = "MGET a b n fresh\r\nTTL a\r\nDBSIZE\r\n";
+    let untouched = "*4\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$-1\r\n:-1\r\n:3\r\n";
+    for words in commands {
+        let mut panics = 0;
+        loop {
+            judge.ask(setup, "+OK\r\n+OK\r\n");
+            let mut victim = daemon.connect();
+            let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
+            victim.send([nth.into_bytes(), request(words), b"QUIT\r\n".to_vec()].concat());
+            let heard = String::from_utf8(victim.rest()).unwrap();
+            if heard != "+OK\r\n-ERR internal error\r\n" {
+                // It ran to its end; the fuse lies in whatever comes next, which is QUIT.
+                assert!(heard.ends_with("-ERR internal error\r\n") || heard.ends_with("+OK\r\n"), "{heard}");
+                break;
+            }
+            panics += 1;
+            judge.ask(look, untouched);
+        }
+        assert!(panics > 0, "{} was never interrupted", words[0].escape_ascii());
+        // Whatever is left of the fuse must not hit the next round.
+        judge.ask("DEBUG PANIC 0\r\n", "+OK\r\n");
+    }
+}
+
+#[test]
+fn many_panics_cost_nothing_that_stays() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    for _ in 0..300 {
+        let mut wire = daemon.connect();
+        wire.send("DEBUG PANIC\r\n");
+        wire.expect("-ERR internal error\r\n");
+        wire.expect_end();
+    }
+    let mut wire = daemon.connect();
+    assert_eq!(wire.info("command_panics"), "300");
+    assert_eq!(wire.info("connected_clients"), "1");
+    drop(wire);
+    daemon.signal("TERM");
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0));
+    assert_eq!(log.matches("panic in command").count(), 10, "the log of panics is limited");
+}
+
+#[test]
+fn debug_is_off_unless_it_is_enabled() {
+    let daemon = Daemon::start(&[]);
+    daemon.connect().ask(
+        "DEBUG PANIC\r\n",
+        "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
+         local connection, otherwise you need to set this option in the configuration file, and then restart the \
+         server.\r\n",
+    );
+    let daemon = Daemon::start(&["--enable-debug-command", "local"]);
+    daemon.connect().ask("DEBUG SLEEP 0\r\n", "+OK\r\n");
+}

@@ -1,0 +1,87 @@
+//! Reads the sources and holds the arrows between the rooms: a diagram that nobody runs rots.
+
+use std::path::{Path, PathBuf};
+
+/// What each room may import, itself excepted.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("base", &[]),
+    ("config", &[]),
+    ("stage", &["base"]),
+    ("stats", &["base"]),
+    ("fence", &[]),
+    ("logging", &["config"]),
+    ("resp", &["base"]),
+    ("store", &["base"]),
+    ("reactor", &["base", "config", "stats"]),
+    ("service", &["base", "config", "stats", "resp", "store"]),
+    ("server", &["base", "config", "stats", "stage", "fence", "logging", "reactor", "service"]),
+];
+
+fn sources(dir: &Path, all: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, all);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            all.push(path);
+        }
+    }
+}
+
+/// Path below `src` and text of each source file, without its unit tests.
+fn files() -> Vec<(String, String)> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut paths = Vec::new();
+    sources(&src, &mut paths);
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).unwrap();
+            let code = text.split("#[cfg(test)]\nmod tests").next().unwrap_or_default().to_owned();
+            (path.strip_prefix(&src).unwrap().to_str().unwrap().to_owned(), code)
+        })
+        .collect()
+}
+
+#[test]
+fn rooms_import_only_what_the_arrows_allow() {
+    for (path, code) in files() {
+        let room = path.split(['/', '.']).next().unwrap();
+        let Some((_, allowed)) = ARROWS.iter().find(|(name, _)| *name == room) else {
+            assert!(["lib", "main"].contains(&room), "{room} is a room without arrows");
+            continue;
+        };
+        for rest in code.split("crate::").skip(1) {
+            let imported: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
+            let known = imported == room || allowed.contains(&imported.as_str());
+            assert!(known, "{path} imports {imported}, which the arrows forbid");
+        }
+    }
+}
+
+#[test]
+fn what_belongs_to_one_file_stays_there() {
+    for (word, home) in [
+        ("mio::", "reactor/os.rs"),
+        ("signal_hook", "reactor/os.rs"),
+        ("Instant", "reactor/os.rs"),
+        ("SystemTime", "reactor/os.rs"),
+        ("TcpStream", "reactor/os.rs"),
+        ("catch_unwind", "fence.rs"),
+    ] {
+        for (path, code) in files() {
+            let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+            assert!(path == home || !code.contains(word), "{path} names {word}, which belongs to {home}");
+        }
+    }
+}
+
+#[test]
+fn every_file_says_what_it_is_for() {
+    for (path, code) in files() {
+        assert!(code.starts_with("//!"), "{path} does not open with what it is for");
+        let unsafe_code =
+            code.lines().any(|line| line.contains("unsafe ") && !line.trim_start().starts_with("//"));
+        assert!(!unsafe_code, "{path} has unsafe code");
+    }
+}
