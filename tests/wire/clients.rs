@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use redis::{Commands, ErrorKind, ProtocolVersion, ServerErrorKind, Value};
 
-use crate::harness::{Daemon, have, within};
+use crate::harness::{Daemon, have, skipped, within};
 
 #[test]
 fn a_client_library_works_in_both_protocol_versions() {
@@ -78,7 +78,7 @@ fn script(interpreter: &str, check: &[&str], code: &str) {
         .status()
         .is_ok_and(|status| status.success());
     if !installed {
-        println!("SKIPPED: {interpreter} has no redis client");
+        skipped(&format!("{interpreter} has no redis client"));
         return;
     }
     let daemon = Daemon::start(&[]);

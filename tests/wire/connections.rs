@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Daemon, Wire, command, have, request, within};
+use crate::harness::{Daemon, Wire, command, have, request, skipped, within};
 
 const NO_ROOM: &str = "-ERR max number of clients reached\r\n";
 
@@ -262,8 +262,8 @@ fn an_idle_daemon_makes_no_wake_ups() {
 #[test]
 fn an_idle_connection_costs_at_most_300_bytes_after_use() {
     const CONNECTIONS: usize = 4_000;
-    if cfg!(debug_assertions) && !cfg!(target_os = "linux") {
-        println!("SKIPPED: resident memory is read from /proc");
+    if !cfg!(target_os = "linux") {
+        skipped("resident memory is read from /proc");
         return;
     }
     let mut plain = command(&["--timeout", "0"]);
@@ -334,7 +334,7 @@ fn all_clients_together_are_held_to_maxmemory_clients() {
 #[test]
 fn it_listens_on_several_addresses_of_both_families() {
     if std::net::TcpListener::bind("[::1]:0").is_err() {
-        println!("SKIPPED: this machine has no IPv6");
+        skipped("this machine has no IPv6");
         return;
     }
     let daemon = Daemon::start(&["--bind", "127.0.0.1", "::1"]);
@@ -407,4 +407,22 @@ fn urgent_data_neither_stops_nor_spins_the_connection() {
     let before: u64 = wire.info("ticks").parse().unwrap();
     let after: u64 = wire.info("ticks").parse().unwrap();
     assert!(after - before < 10, "it spins");
+}
+
+#[test]
+fn a_silent_peer_is_probed_after_tcp_keepalive() {
+    if !have("ss", "-V") {
+        return;
+    }
+    for (option, expected) in [(&[][..], Some("timer:(keepalive,4min")), (&["--tcp-keepalive", "0"], None)] {
+        let daemon = Daemon::start(option);
+        let mut wire = daemon.connect();
+        wire.ask("PING\r\n", "+PONG\r\n");
+        let filter = format!("sport = :{}", daemon.port());
+        let output = Command::new("ss").args(["-tnoH", "state", "established", &filter]).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert!(text.contains(&daemon.port()), "{text}");
+        assert_eq!(text.contains("keepalive"), expected.is_some(), "{text}");
+        assert!(text.contains(expected.unwrap_or_default()), "{text}");
+    }
 }
