@@ -104,7 +104,8 @@ impl Service {
             let close = match parser.parse(rest, &limits) {
                 Step::Incomplete { consumed, missing } => {
                     progress.consumed += consumed;
-                    let begun = parser.is_mid_request();
+                    // A header that is not complete either leaves the parser where it was.
+                    let begun = parser.is_mid_request() || rest.len() > consumed;
                     return Ended::Hungry { begun, missing, parser_bytes: parser.capacity() };
                 }
                 Step::Complete { consumed } => {

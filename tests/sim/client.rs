@@ -62,6 +62,8 @@ pub struct Client {
     pub received: Vec<u8>,
     pub saw_end: bool,
     pub gave_up: bool,
+    /// The half request the server holds: how many came before it, and since when.
+    pub half_since: Option<(usize, u64)>,
 }
 
 impl Client {
@@ -93,6 +95,7 @@ impl Client {
             received: Vec::new(),
             saw_end: false,
             gave_up: false,
+            half_since: None,
         }
     }
 
@@ -179,11 +182,11 @@ impl Author<'_> {
         let skip = self.rng.random_bool(0.5);
         let request = words(&["CLIENT", "REPLY", if skip { "SKIP" } else { "OFF" }]);
         steps.push(Step { request, reply: String::new(), keys: self.keys.clone() });
-        // RESET would turn them on again.
+        // RESET would turn them on again, and what has no reply is no command to skip.
         let keys = self.keys.clone();
         let request = loop {
             match self.step() {
-                (_, reply) if reply == RESET => self.keys.clone_from(&keys),
+                (_, reply) if reply == RESET || reply.is_empty() => self.keys.clone_from(&keys),
                 (request, _) => break request,
             }
         };
@@ -213,7 +216,7 @@ impl Author<'_> {
 
     fn step(&mut self) -> (Vec<u8>, String) {
         let (key, value) = (self.key(), self.value());
-        match self.rng.random_range(0..25) {
+        match self.rng.random_range(0..27) {
             0..=2 => {
                 self.keys.insert(key.clone(), value.clone());
                 (words(&["SET", &key, &value]), OK.into())
@@ -318,7 +321,9 @@ impl Author<'_> {
                     format!("-ERR {} arguments exceed max-request-args ({ARGS_MAX})\r\n", ARGS_MAX + 1),
                 )
             }
-            _ => (b"*0\r\n\r\n*1\r\n$5\r\nRESET\r\n".to_vec(), RESET.into()),
+            24 => (b"*0\r\n".to_vec(), String::new()),
+            25 => (b"\r\n".to_vec(), String::new()),
+            _ => (words(&["RESET"]), RESET.into()),
         }
     }
 

@@ -7,6 +7,7 @@ use std::rc::Rc;
 use rand::RngExt;
 use tidegate::base::{Reason, fault};
 use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
+use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
 use tidegate::stage::Stage;
@@ -214,6 +215,7 @@ impl<const HONEST: bool> Run<HONEST> {
         if self.exit.is_none() {
             self.server.audit();
             self.check_edges();
+            self.check_deadlines();
         }
         let config = self.server.config();
         assert!(self.server.stats().closes[Reason::AtCapacity.index()] <= self.server.stats().rejected);
@@ -240,6 +242,34 @@ impl<const HONEST: bool> Run<HONEST> {
                     pipe.pending.writable || conn.can_write,
                     "slot {slot}: forgot that there is room to write"
                 );
+            }
+        }
+    }
+
+    /// Nobody outlives a deadline by more than the tick that noticed it.
+    fn check_deadlines(&mut self) {
+        let world = self.world.borrow();
+        let config = self.server.config().clone();
+        let over =
+            |since_ns: u64, limit_ms: u64| limit_ms > 0 && world.now_ns - since_ns >= limit_ms * 1_000_000;
+        for (name, client) in self.clients.iter_mut().enumerate() {
+            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            if conn.phase != Phase::Open {
+                continue;
+            }
+            assert!(!over(pipe.moved_ns, config.timeout_ms), "client {name} is silent beyond its deadline");
+            let complete = client.requests_within(pipe.read_total);
+            let waits = conn.unserved || conn.paused(config.bounds.output_pause_bytes);
+            client.half_since = match client.half_since {
+                // Whoever is kept waiting by us is not on this clock.
+                _ if waits || client.request_ends[complete] == pipe.read_total => None,
+                Some((before, since)) if before == complete => Some((before, since)),
+                _ => Some((complete, world.now_ns)),
+            };
+            if let Some((_, since)) = client.half_since {
+                assert!(!over(since, config.request_timeout_ms), "client {name}'s request is late");
             }
         }
     }

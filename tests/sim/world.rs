@@ -58,6 +58,8 @@ pub struct Pipe {
     urgent: bool,
     /// Bytes the server has read.
     pub read_total: usize,
+    /// When the server last moved a byte in either direction.
+    pub moved_ns: u64,
 }
 
 impl Pipe {
@@ -148,6 +150,7 @@ impl World {
             write_refused: false,
             urgent: false,
             read_total: 0,
+            moved_ns: 0,
         });
         self.backlog.push_back(self.pipes.len() - 1);
         Some(self.pipes.len() - 1)
@@ -234,6 +237,7 @@ impl<const HONEST: bool> Read for SimSocket<HONEST> {
         let may_be_short = !HONEST || world.pipes[self.pipe].urgent;
         let short = may_be_short && world.roll(|faults| faults.short, "short read");
         let cut = if short { world.rng.random_range(1..=buf.len()) } else { buf.len() };
+        let now_ns = world.now_ns;
         let pipe = &mut world.pipes[self.pipe];
         if pipe.reset {
             return Err(ErrorKind::ConnectionReset.into());
@@ -247,6 +251,7 @@ impl<const HONEST: bool> Read for SimSocket<HONEST> {
             *to = from;
         }
         pipe.read_total += count;
+        pipe.moved_ns = now_ns;
         Ok(count)
     }
 }
@@ -259,6 +264,7 @@ impl<const HONEST: bool> Write for SimSocket<HONEST> {
         }
         let short = world.roll(|faults| faults.short, "short write");
         let cut = if short { world.rng.random_range(1..=buf.len()) } else { buf.len() };
+        let now_ns = world.now_ns;
         let pipe = &mut world.pipes[self.pipe];
         assert!(!pipe.server_fin, "wrote after shutting the write side");
         if pipe.reset {
@@ -271,6 +277,7 @@ impl<const HONEST: bool> Write for SimSocket<HONEST> {
             return Err(ErrorKind::WouldBlock.into());
         }
         pipe.to_client.extend(&buf[..count]);
+        pipe.moved_ns = now_ns;
         Ok(count)
     }
 
@@ -356,7 +363,9 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
             return Err(ErrorKind::OutOfMemory.into());
         }
         assert!(world.pipes.iter().all(|pipe| pipe.slot != Some(slot)), "two connections in one slot");
+        let now_ns = world.now_ns;
         let pipe = &mut world.pipes[socket.pipe];
+        pipe.moved_ns = now_ns;
         pipe.slot = Some(slot);
         let ends = pipe.client_fin || pipe.reset;
         pipe.pending = Pending { readable: pipe.readable(), writable: true, hides_more: ends || pipe.urgent };

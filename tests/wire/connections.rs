@@ -154,9 +154,12 @@ fn a_silent_client_is_closed_at_its_deadline_and_a_talking_one_is_not() {
 #[test]
 fn a_request_that_trickles_is_closed_however_steadily() {
     let daemon = Daemon::start(&["--request-timeout", "400ms"]);
-    for start in
-        [&b"*2\r\n$4\r\nECHO\r\n$100000\r\n"[..], b"*1000\r\n", b"PING with an inline line that never ends"]
-    {
+    for start in [
+        &b"*2\r\n$4\r\nECHO\r\n$100000\r\n"[..],
+        b"*1000\r\n",
+        b"*",
+        b"PING with an inline line that never ends",
+    ] {
         let mut wire = daemon.connect();
         wire.send(start);
         wire.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
@@ -164,7 +167,7 @@ fn a_request_that_trickles_is_closed_however_steadily() {
         let mut byte = [0; 64];
         within("the request's deadline", || {
             // Bytes that complete nothing: digits of a bulk, the start of a header, more of a line.
-            let _ = wire.stream.write(if start.starts_with(b"*1000") { b"" } else { b"1" });
+            let _ = wire.stream.write(if start[0] == b'*' && start.len() < 8 { b"" } else { b"1" });
             match wire.stream.read(&mut byte) {
                 Ok(0) => Some(()),
                 Ok(count) => {
@@ -179,7 +182,7 @@ fn a_request_that_trickles_is_closed_however_steadily() {
             "-ERR request not completed within request-timeout\\r\\n"
         );
     }
-    within("the closes to be counted", || (daemon.info("closed_request_timeout") == "3").then_some(()));
+    within("the closes to be counted", || (daemon.info("closed_request_timeout") == "4").then_some(()));
 }
 
 #[test]
@@ -414,7 +417,7 @@ fn a_silent_peer_is_probed_after_tcp_keepalive() {
     if !have("ss", "-V") {
         return;
     }
-    for (option, expected) in [(&[][..], Some("timer:(keepalive,4min")), (&["--tcp-keepalive", "0"], None)] {
+    for (option, expected) in [(&[][..], Some("timer:(keepalive,")), (&["--tcp-keepalive", "0"], None)] {
         let daemon = Daemon::start(option);
         let mut wire = daemon.connect();
         wire.ask("PING\r\n", "+PONG\r\n");
