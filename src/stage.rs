@@ -32,6 +32,15 @@ impl Stage {
         }
     }
 
+    /// A drain is to wait for nobody any more.
+    #[must_use]
+    pub fn hurry(self, now: Moment) -> Stage {
+        match self {
+            Stage::Draining { .. } => Stage::Draining { deadline: now },
+            stage => stage,
+        }
+    }
+
     /// The end of a tick: moves on if `live` connections and the time allow it.
     #[must_use]
     pub fn settle(self, now: Moment, live: usize, close_ms: u64) -> Stage {
@@ -71,6 +80,14 @@ mod tests {
             (Stage::Stopped, Stage::Stopped),
         ] {
             assert_eq!(from.quit(T(5), 10), to, "from {from:?}");
+        }
+    }
+
+    #[test]
+    fn haste_only_shortens_a_drain() {
+        assert_eq!(Stage::Draining { deadline: T(15) }.hurry(T(5)), Stage::Draining { deadline: T(5) });
+        for stage in [Stage::Serving, Stage::Closing { deadline: T(20) }, Stage::Stopped] {
+            assert_eq!(stage.hurry(T(5)), stage);
         }
     }
 

@@ -37,8 +37,6 @@ pub struct Stats {
     pub descriptor_episodes: u64,
     /// Time spent refusing because of that, in microseconds; of finished episodes.
     pub descriptor_refusing_us: u64,
-    /// Connections whose replies were cut off by a shutdown.
-    pub cut: u64,
     /// How things stand now; no statistic, so never reset.
     pub present: Present,
     /// Calls, failures and rejections of each command, by its place in the table.
@@ -67,6 +65,8 @@ pub struct Present {
     pub refusing: bool,
     /// True once the server has been told to stop.
     pub draining: bool,
+    /// Connections whose replies were cut off by a shutdown; the exit code depends on it.
+    pub cut: u64,
     /// Log lines dropped because their sink could not take them.
     pub log_lines_dropped: u64,
 }

@@ -5,6 +5,13 @@
 
 pub mod options;
 
+/// Longest name a client may give itself or its library. Every client pays for its own.
+pub const LABEL_BYTES_MAX: usize = 256;
+/// Distinct sets of such names that are shared among clients; past it a client keeps its own.
+pub const SHARED_LABELS_MAX: usize = 64;
+/// Longest glob pattern: matching takes pattern times text, within one turn.
+pub const PATTERN_BYTES_MAX: usize = 1024;
+
 /// What happens to a newcomer when `maxclients` are being served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtMaxclients {

@@ -118,7 +118,12 @@ impl<N: Net> Reactor<N> {
         !admission.lobby.is_empty()
             || admission.exhausted.is_none()
                 && admission.can_accept.contains(&true)
-                && (self.has_room(config) || config.at_maxclients == AtMaxclients::Reject)
+                && self.may_accept(config)
+    }
+
+    /// True if newcomers are to be accepted at all, be it to refuse them.
+    pub fn may_accept(&self, config: &Config) -> bool {
+        self.has_room(config) || config.at_maxclients == AtMaxclients::Reject
     }
 
     /// True while accepting pauses for lack of descriptors.
@@ -156,11 +161,10 @@ impl<N: Net> Reactor<N> {
         newcomers: &mut Vec<Newcomer>,
     ) {
         for _ in 0..config.bounds.accepts_per_tick {
-            let has_room = self.has_room(config);
-            if !self.admission.can_accept[listener] || !has_room && config.at_maxclients == AtMaxclients::Wait
-            {
+            if !self.admission.can_accept[listener] || !self.may_accept(config) {
                 return;
             }
+            let has_room = self.has_room(config);
             match self.net.accept(listener) {
                 Ok((socket, peer)) => {
                     stats.accepted += 1;

@@ -91,14 +91,27 @@ impl<N: Net> Reactor<N> {
     pub fn shut(&mut self, slot: u32, now: Moment) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         let Phase::Finishing(reason) = conn.phase else { return };
-        if conn.ending.is_some() || self.net.shut_write(&conn.socket).is_err() {
+        if conn.ending == Some(Reason::PeerClosed) || self.net.shut_write(&conn.socket).is_err() {
             return self.doom(slot, reason);
         }
+        // If it was us who would read no more: late input is to be discarded all the same.
+        conn.ending = None;
         // From here on it is no client any more: its place is free.
         self.serving -= usize::from(std::mem::take(&mut conn.counted));
         conn.phase = Phase::Lingering(reason);
         self.idle.remove(slot);
         self.linger.touch(slot, now);
+    }
+
+    /// Takes the condemned out of the queues of work, before [`Reactor::reap`] frees them.
+    pub fn begin_reap(&mut self) {
+        if self.doomed.is_empty() {
+            return;
+        }
+        let slots = &self.slots;
+        let stays = |slot: &u32| !matches!(slots[*slot as usize].phase, Phase::Doomed(_));
+        self.resume.retain(stays);
+        self.dirty.retain(stays);
     }
 
     /// Condemns everyone whose time is over, from the oldest end of each list.
@@ -162,19 +175,13 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Frees one condemned connection; `None` when all are.
+    /// Frees one condemned connection; `None` when all are. Call [`Reactor::begin_reap`] first.
     pub fn reap(&mut self, now: Moment) -> Option<Gone> {
         let slot = self.doomed.pop()?;
         for list in [&mut self.idle, &mut self.request, &mut self.stalled, &mut self.linger] {
             list.remove(slot);
         }
         let mut conn = self.slots.remove(slot as usize);
-        if conn.dirty {
-            self.dirty.retain(|other| *other != slot);
-        }
-        if conn.queued {
-            self.resume.retain(|other| *other != slot);
-        }
         let Phase::Doomed(reason) = conn.phase else { unreachable!("only the doomed are in the queue") };
         self.held -= conn.held;
         let gone = Gone {

@@ -123,7 +123,7 @@ impl<N: Net> Reactor<N> {
             self.request.deadline(config.request_timeout_ms),
             self.stalled.deadline(config.write_timeout_ms),
             self.linger.deadline(config.bounds.linger_ms),
-            self.admission.retry_at(),
+            self.admission.retry_at().filter(|_| self.may_accept(config)),
         ]
         .into_iter()
         .flatten()

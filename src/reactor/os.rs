@@ -1,4 +1,4 @@
-//! The world as mio shows it: epoll on Linux, kqueue on the BSDs and macOS. The only room that
+//! The world as mio shows it: epoll on Linux, kqueue on macOS and the BSDs. The only room that
 //! names mio, signals, `std::net` or `Instant`.
 
 use std::io;
@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
-use nix::sys::resource::{Resource, getrlimit, setrlimit};
+use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
@@ -24,6 +24,8 @@ const LISTENERS: usize = usize::MAX - 1;
 const LISTENERS_MAX: usize = 255;
 /// Events taken from the kernel at once; the rest waits for the next tick.
 const EVENTS_MAX: usize = 1024;
+/// Longest single wait: some kqueues take longer ones for an error. Waking early does no harm.
+const WAIT_MAX: Duration = Duration::from_secs(1_000_000);
 /// Descriptors for everything but clients: the log, the poll, the listeners, those being refused.
 const DESCRIPTORS_RESERVED: u64 = 32;
 /// Accepted sockets inherit these settings of their listener here; elsewhere each is set up anew.
@@ -124,10 +126,12 @@ fn set_up(socket: &SockRef<'_>, keepalive_s: u32) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     if keepalive_s > 0 {
         // Redis's schedule: three probes within the last third.
-        let keepalive = TcpKeepalive::new()
-            .with_time(Duration::from_secs(keepalive_s.into()))
-            .with_interval(Duration::from_secs((keepalive_s / 3).max(1).into()))
-            .with_retries(3);
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s.into()));
+        #[cfg(not(target_os = "openbsd"))]
+        let keepalive = {
+            let interval = Duration::from_secs((keepalive_s / 3).max(1).into());
+            keepalive.with_interval(interval).with_retries(3)
+        };
         socket.set_tcp_keepalive(&keepalive)?;
     }
     Ok(())
@@ -139,10 +143,12 @@ pub fn provide_descriptors(config: &mut Config) -> Option<u32> {
     let reserved = DESCRIPTORS_RESERVED + config.bounds.refusals_max as u64;
     let needed = u64::from(config.maxclients) + reserved;
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return None };
-    let mut available = soft;
-    if soft < needed {
-        let wanted = needed.min(hard);
-        if setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).is_ok() {
+    // Signed on some systems, where "no limit" may be negative.
+    let bounded = |limit: rlim_t| u64::try_from(i128::from(limit)).unwrap_or(u64::MAX);
+    let mut available = bounded(soft);
+    if available < needed {
+        let wanted = needed.min(bounded(hard));
+        if setrlimit(Resource::RLIMIT_NOFILE, wanted as rlim_t, hard).is_ok() {
             available = wanted;
         }
     }
@@ -181,7 +187,7 @@ impl Net for OsNet {
     fn wait(&mut self, patience: Patience, edges: &mut Vec<Edge>) -> io::Result<()> {
         let timeout = match patience {
             Patience::None => Some(Duration::ZERO),
-            Patience::Until(deadline) => Some(deadline.since(self.moment())),
+            Patience::Until(deadline) => Some(deadline.since(self.moment()).min(WAIT_MAX)),
             Patience::Endless => None,
         };
         match self.poll.poll(&mut self.events, timeout) {

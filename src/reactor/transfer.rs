@@ -173,9 +173,14 @@ impl<N: Net> Reactor<N> {
         if taken > 0 {
             self.idle.touch(slot, now);
         }
+        // Whoever is only finishing must take more than a trickle, or it would never be done.
+        let unit = match conn.phase {
+            Phase::Finishing(_) => config.bounds.lent_bytes as u64,
+            _ => 1,
+        };
         if conn.output.is_empty() {
             self.stalled.remove(slot);
-        } else if taken > 0 || !self.stalled.contains(slot) {
+        } else if conn.bytes_out / unit > before / unit || !self.stalled.contains(slot) {
             self.stalled.touch(slot, now);
         }
         if let Some(kind) = failed {

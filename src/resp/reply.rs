@@ -45,10 +45,13 @@ impl<'a> Reply<'a> {
         self.overflowed
     }
 
-    /// Takes back everything written through this `Reply`.
-    pub fn restart(&mut self) {
+    /// Takes back everything written through this `Reply` and writes an error instead, which no
+    /// limit cuts: half an error line would put the stream out of step.
+    pub fn replace_by_error(&mut self, text: &[u8]) {
         self.out.truncate(self.start);
         self.overflowed = false;
+        self.max = usize::MAX;
+        self.error(text);
     }
 
     /// `+text`. The text must not contain CR or LF.
@@ -220,9 +223,8 @@ mod tests {
         let mut reply = Reply::new(&mut out, Proto::Resp2, 10);
         reply.bulk(b"0123456789");
         assert!(reply.overflowed());
-        reply.restart();
-        reply.ok();
+        reply.replace_by_error(b"ERR longer than the limit");
         assert!(!reply.overflowed());
-        assert_eq!(out.unread(), b"+before\r\n+OK\r\n");
+        assert_eq!(out.unread(), b"+before\r\n-ERR longer than the limit\r\n");
     }
 }

@@ -8,23 +8,33 @@ use crate::reactor::conn::Phase;
 use crate::reactor::net::Net;
 use crate::stage::Stage;
 
+/// Turns a client gets at the last read: enough for what a kernel buffers, and an end to it.
+const LAST_TURNS: u32 = 1_000;
+
 impl<N: Net> Server<N> {
-    /// Somebody wants us to stop: politely the first time, at once the second.
-    pub(super) fn quit(&mut self, at_once: bool) {
+    /// A signal asks us to stop: politely the first time, at once the second.
+    pub(super) fn quit(&mut self, patience_ms: u64) {
         let before = self.stage;
-        let patience = if at_once { 0 } else { self.config.shutdown_timeout_ms };
-        self.stage = self.stage.quit(self.now.at, patience);
+        self.stage = self.stage.quit(self.now.at, patience_ms);
         if before == Stage::Serving {
             self.reactor.close_the_gate(self.now.at, &self.config, &mut self.stats, &mut self.newcomers);
             self.welcome();
             log::info!(
-                "shutting down: newcomers are refused, {} clients have up to {} ms to leave",
-                self.reactor.serving(),
-                patience
+                "shutting down: newcomers are refused, {} clients have up to {patience_ms} ms to leave",
+                self.reactor.serving()
             );
             self.next_progress = Some(self.now.at.plus_ms(PROGRESS_MS));
         } else if self.stage == Stage::Stopped {
             log::info!("asked to stop again: stopping now");
+        }
+    }
+
+    /// `SHUTDOWN`: as the first signal, however often it is said; with `NOW` nobody is waited for.
+    pub(super) fn shutdown(&mut self, at_once: bool) {
+        if self.stage == Stage::Serving {
+            self.quit(if at_once { 0 } else { self.config.shutdown_timeout_ms });
+        } else if at_once {
+            self.stage = self.stage.hurry(self.now.at);
         }
     }
 
@@ -63,9 +73,7 @@ impl<N: Net> Server<N> {
             if conn.phase == Phase::Open {
                 // Whatever the edges said: this is the last look.
                 conn.can_read = true;
-                if !conn.paused(self.config.bounds.output_pause_bytes) {
-                    self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);
-                }
+                self.read_to_the_end(slot);
                 if let Some(conn) = self.reactor.conn(slot) {
                     conn.ending.get_or_insert(Reason::Drained);
                     self.serve_the_rest(slot);
@@ -74,6 +82,19 @@ impl<N: Net> Server<N> {
         }
         self.flush();
         self.release_the_paid();
+    }
+
+    /// Reads and serves what the kernel holds for a client, as far as it takes its replies.
+    fn read_to_the_end(&mut self, slot: u32) {
+        for _ in 0..LAST_TURNS {
+            let Some(conn) = self.reactor.conn(slot) else { return };
+            let wants = conn.wants_turn(self.config.bounds.output_pause_bytes);
+            if conn.phase != Phase::Open || !wants {
+                return;
+            }
+            self.turn(slot);
+            self.reactor.flush(slot, self.now.at, &self.config, &mut self.stats);
+        }
     }
 
     fn serve_the_rest(&mut self, slot: u32) {
@@ -113,11 +134,11 @@ impl<N: Net> Server<N> {
             }
         }
         self.reap();
-        if self.stats.cut == 0 {
+        if self.stats.present.cut == 0 {
             log::info!("stopped: everything was delivered");
             return Exit::Clean;
         }
-        log::warn!("stopped: {} clients were cut off", self.stats.cut);
+        log::warn!("stopped: {} clients were cut off", self.stats.present.cut);
         Exit::Cut
     }
 }

@@ -119,7 +119,7 @@ impl<N: Net> Server<N> {
                     self.reactor.hear(slot, readable, writable, hides_more, &self.config);
                 }
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
-                Edge::Quit => self.quit(false),
+                Edge::Quit => self.quit(self.config.shutdown_timeout_ms),
                 Edge::Reopen => {
                     logging::reopen();
                     log::info!("log reopened");
@@ -155,7 +155,10 @@ impl<N: Net> Server<N> {
                 if conn.paused(self.config.bounds.output_pause_bytes) {
                     return;
                 }
-                self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);
+                // Back-pressure is not reading: what is here is served first.
+                if !conn.unserved {
+                    self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);
+                }
                 self.serve(slot);
             }
             Phase::Finishing(_) | Phase::Lingering(_) => self.reactor.discard(slot, &self.config),
@@ -269,8 +272,15 @@ impl<N: Net> Server<N> {
         for ask in std::mem::take(&mut self.service.outbox.asks) {
             match ask {
                 Ask::Kill(id) => {
-                    if let Some(slot) = self.reactor.slot_of(id) {
-                        self.reactor.finish(slot, Reason::Killed, &self.config);
+                    if let Some(slot) = self.reactor.slot_of(id)
+                        && let Some(conn) = self.reactor.conn(slot)
+                    {
+                        // An operator kills what hangs: it is not waited for to take its replies.
+                        if conn.output.is_empty() {
+                            self.reactor.finish(slot, Reason::Killed, &self.config);
+                        } else {
+                            self.reactor.doom(slot, Reason::Killed);
+                        }
                     }
                 }
                 Ask::Spare(id, spared) => {
@@ -280,7 +290,7 @@ impl<N: Net> Server<N> {
                         conn.spared = spared;
                     }
                 }
-                Ask::Quit { now } => self.quit(now),
+                Ask::Quit { now } => self.shutdown(now),
             }
         }
     }
@@ -323,13 +333,14 @@ impl<N: Net> Server<N> {
 
     /// The only phase that frees connections.
     fn reap(&mut self) {
+        self.reactor.begin_reap();
         while let Some(gone) = self.reactor.reap(self.now.at) {
             self.stats.closes[gone.reason.index()] += 1;
             let session = self.service.close(gone.slot);
             log_close(&gone, session.as_ref(), self.now.at);
             let given_up = !matches!(gone.reason, Reason::Io(_));
             if self.stage != Stage::Serving && given_up && gone.undelivered + gone.unserved > 0 {
-                self.stats.cut += 1;
+                self.stats.present.cut += 1;
                 log::warn!(
                     "client id={} cut off ({}): {} bytes of replies undelivered, {} bytes of requests unanswered",
                     gone.serial,

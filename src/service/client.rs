@@ -109,12 +109,7 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
     let wanted = match (cx.args.len(), cx.args.get(2)) {
         (2, _) => Wanted::All,
         (4, Some(word)) if is(word, "TYPE") => Wanted::of_type(cx.arg(3))?,
-        (4.., Some(word)) if is(word, "ID") => Wanted::Ids(
-            cx.args
-                .from(3)
-                .map(|id| parse_i64(id).ok_or(Failure::text("ERR Invalid client ID")))
-                .collect::<Result<_, _>>()?,
-        ),
+        (4.., Some(word)) if is(word, "ID") => Wanted::ids(cx)?,
         _ => return Err(SYNTAX),
     };
     let mut text = String::new();
@@ -122,7 +117,7 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
         let listed = match &wanted {
             Wanted::All => true,
             Wanted::Nobody => false,
-            Wanted::Ids(ids) => ids.contains(&(id.serial as i64)),
+            Wanted::Ids(ids) => ids.binary_search(&(id.serial as i64)).is_ok(),
         };
         if listed {
             describe(&mut text, id, session, cx.sessions, cx.now);
@@ -135,10 +130,18 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
 enum Wanted {
     All,
     Nobody,
+    /// In order.
     Ids(Vec<i64>),
 }
 
 impl Wanted {
+    fn ids(cx: &Cx<'_>) -> Result<Wanted, Failure> {
+        let parse = |id| parse_i64(id).ok_or(Failure::text("ERR Invalid client ID"));
+        let mut ids = cx.args.from(3).map(parse).collect::<Result<Vec<i64>, Failure>>()?;
+        ids.sort_unstable();
+        Ok(Wanted::Ids(ids))
+    }
+
     /// Every client here is a normal one.
     fn of_type(word: &[u8]) -> Result<Wanted, Failure> {
         match word {

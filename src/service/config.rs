@@ -1,6 +1,6 @@
 //! `CONFIG` and its subcommands.
 
-use super::cx::{Cx, Failure, Outcome, shown};
+use super::cx::{Cx, Failure, Outcome, pattern, shown};
 use super::glob;
 use crate::config::Config;
 use crate::config::options::{CONSTANTS, OPTIONS, find};
@@ -8,6 +8,9 @@ use crate::stats::Stats;
 
 /// `CONFIG GET pattern [pattern ...]`
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
+    for word in cx.args.from(2) {
+        pattern(word)?;
+    }
     let wanted = |name: &str| cx.args.from(2).any(|p| glob::matches_ignoring_case(p, name.as_bytes()));
     let mut found: Vec<(&str, String)> = OPTIONS
         .iter()

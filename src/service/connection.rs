@@ -2,8 +2,10 @@
 
 use super::cx::{Cx, Failure, Outcome, SYNTAX, is, shown};
 use super::info::REDIS_VERSION;
+use super::outbox::Ask;
 use super::session::{Labels, ReplyMode};
 use crate::base::Reason;
+use crate::config::LABEL_BYTES_MAX;
 use crate::resp::{Proto, parse_i64};
 
 const WRONG_PASSWORD: Failure =
@@ -42,6 +44,7 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     session.reply = ReplyMode::On;
     session.no_evict = false;
     session.no_touch = false;
+    cx.outbox.asks.push(Ask::Spare(cx.me, false));
     Ok(())
 }
 
@@ -135,6 +138,10 @@ fn greet(cx: &mut Cx<'_>, proto: Proto) {
 /// # Errors
 /// Redis's text, which begins with `what`.
 pub fn checked_label<'a>(label: &'a [u8], what: &str) -> Result<&'a [u8], Failure> {
+    if label.len() > LABEL_BYTES_MAX {
+        let text = format!("ERR {what} cannot be longer than {LABEL_BYTES_MAX} bytes.");
+        return Err(Failure::quoting(text));
+    }
     if label.iter().all(u8::is_ascii_graphic) {
         return Ok(label);
     }

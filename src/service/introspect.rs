@@ -1,6 +1,6 @@
 //! `COMMAND` and the `HELP` of every container: what the table says about itself.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
 use super::glob;
 use super::table::{COMMANDS, Command, everything, find_full, short_name};
 use crate::resp::Reply;
@@ -36,6 +36,9 @@ pub fn info(cx: &mut Cx<'_>) -> Outcome {
             Some(command) => entry(&mut cx.reply, command),
             None => cx.reply.null(),
         }
+        if cx.reply.overflowed() {
+            break;
+        }
     }
     Ok(())
 }
@@ -53,7 +56,8 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
                     |command: &&Command| categories(command).iter().any(|category| is(value, category));
                 everything().filter(in_category).map(|command| command.name).collect()
             } else if is(by, "PATTERN") {
-                let matching = |name: &&str| glob::matches_ignoring_case(value, name.as_bytes());
+                let pattern = pattern(value)?;
+                let matching = |name: &&str| glob::matches_ignoring_case(pattern, name.as_bytes());
                 everything().map(|command| command.name).filter(matching).collect()
             } else {
                 return Err(SYNTAX);
@@ -77,6 +81,9 @@ pub fn docs(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.map(found.len());
     for command in found {
         document(&mut cx.reply, command);
+        if cx.reply.overflowed() {
+            break;
+        }
     }
     Ok(())
 }

@@ -1,6 +1,6 @@
 //! The commands about keys, whatever they hold.
 
-use super::cx::{Cx, Failure, Outcome, is, shown};
+use super::cx::{Cx, Failure, Outcome, is, pattern, shown};
 use super::glob;
 use super::strings::{Unit, invalid_expire};
 
@@ -141,7 +141,7 @@ fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
 
 /// `KEYS pattern`. Sorted, because the order of a seeded hash is nobody's business.
 pub fn keys(cx: &mut Cx<'_>) -> Outcome {
-    let pattern = cx.arg(1);
+    let pattern = pattern(cx.arg(1))?;
     let mut found: Vec<&[u8]> =
         cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)).collect();
     found.sort_unstable();

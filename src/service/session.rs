@@ -5,10 +5,8 @@ use std::sync::Arc;
 
 use super::table::Command;
 use crate::base::{ConnId, Moment, Peer};
+use crate::config::SHARED_LABELS_MAX;
 use crate::resp::{Parser, Proto};
-
-/// Distinct sets of labels that are shared; past it a client keeps its own.
-const SHARED_LABELS_MAX: usize = 64;
 
 /// What `CLIENT REPLY` has asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -165,12 +163,10 @@ impl Sessions {
         if let Some(same) = self.shared.iter().find(|shared| ***shared == labels) {
             return Arc::clone(same);
         }
+        // What nobody uses any more goes, but for the first: the empty one every newcomer needs.
+        let mut first = true;
+        self.shared.retain(|shared| std::mem::take(&mut first) || Arc::strong_count(shared) > 1);
         let labels = Arc::new(labels);
-        if self.shared.len() >= SHARED_LABELS_MAX {
-            // The first is the empty one, which every newcomer needs.
-            let mut first = true;
-            self.shared.retain(|shared| std::mem::take(&mut first) || Arc::strong_count(shared) > 1);
-        }
         if self.shared.len() < SHARED_LABELS_MAX {
             self.shared.push(Arc::clone(&labels));
         }

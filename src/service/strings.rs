@@ -149,7 +149,7 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     let pairs = cx.args.len() / 2;
     let mut entries = Vec::new();
     for pair in 0..pairs {
-        entries.push(cx.store.prepare(cx.arg(1 + 2 * pair), cx.arg(2 + 2 * pair), &[], pairs)?);
+        entries.push(cx.store.prepare(cx.arg(1 + 2 * pair), cx.arg(2 + 2 * pair), pairs)?);
     }
     cx.reply.ok();
     for entry in entries {
@@ -162,15 +162,18 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
 pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let (key, tail) = (cx.arg(1), cx.arg(2));
     // A value of a length that could not have been sent could not be read back either.
-    let head = cx.store.get(key, cx.now.unix_ms).unwrap_or_default();
-    let len = head.len() + tail.len();
+    let len = cx.store.get(key, cx.now.unix_ms).map_or(0, <[u8]>::len) + tail.len();
     if len > cx.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
-    let head = head.to_vec();
-    let entry = cx.store.prepare(key, &head, tail, 1)?;
-    cx.reply.int(len as i64);
-    cx.store.commit(entry, Expiry::Keep);
+    if cx.store.prepare_append(key, tail.len())? {
+        cx.reply.int(len as i64);
+        cx.store.append(key, tail);
+    } else {
+        let entry = cx.prepare(key, tail)?;
+        cx.reply.int(len as i64);
+        cx.store.commit(entry, Expiry::Never);
+    }
     Ok(())
 }
 

@@ -254,8 +254,7 @@ fn settle(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
         )),
         Err(failure) => failure,
     };
-    cx.reply.restart();
-    cx.reply.error(&failure.0);
+    cx.reply.replace_by_error(&failure.0);
     true
 }
 

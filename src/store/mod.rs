@@ -2,8 +2,9 @@
 //!
 //! This room knows neither protocol nor clients. Its invariants: every key with an expiry time is
 //! in the expiry index exactly once with that time, and no other key is; `bytes` is the sum of the
-//! lengths of all keys and values. Everything that can fail (memory) happens in [`Store::prepare`];
-//! what changes the table afterwards cannot panic half-way, so a command that prepares first and
+//! lengths of all keys, values and keys in the index. What a client sizes is allocated in
+//! [`Store::prepare`], which can fail; what changes the table afterwards cannot panic half-way,
+//! so a command that prepares first and
 //! commits last is atomic even if it panics.
 
 use std::collections::BTreeSet;
@@ -29,12 +30,12 @@ pub enum Expiry {
 #[derive(Debug)]
 pub struct Prepared {
     key: Box<[u8]>,
-    value: Box<[u8]>,
+    value: Vec<u8>,
 }
 
 #[derive(Debug)]
 struct Item {
-    value: Box<[u8]>,
+    value: Vec<u8>,
     expires_ms: Option<u64>,
 }
 
@@ -89,7 +90,7 @@ impl Store {
     pub fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&[u8]> {
         fault::point();
         self.drop_if_expired(key, now_ms);
-        self.items.get(key).map(|item| &*item.value)
+        self.items.get(key).map(|item| &item.value[..])
     }
 
     /// True if `key` exists and has not expired.
@@ -104,21 +105,36 @@ impl Store {
         self.items.get(key).map(|item| item.expires_ms)
     }
 
-    /// Copies the two parts of a value behind `key` into memory of their own and makes sure the
-    /// table has room for `count` such entries.
+    /// Copies `key` and `value` into memory of their own and makes sure that the table has room for
+    /// `count` such entries.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare(
-        &mut self,
-        key: &[u8],
-        head: &[u8],
-        tail: &[u8],
-        count: usize,
-    ) -> Result<Prepared, OutOfMemory> {
+    pub fn prepare(&mut self, key: &[u8], value: &[u8], count: usize) -> Result<Prepared, OutOfMemory> {
         fault::point();
         self.items.try_reserve(count).map_err(|_| OutOfMemory)?;
-        Ok(Prepared { key: owned(key, &[])?, value: owned(head, tail)? })
+        Ok(Prepared { key: owned(key)?.into_boxed_slice(), value: owned(value)? })
+    }
+
+    /// Makes room for `count` more bytes behind the value of `key`, so that [`Store::append`] only
+    /// copies those; false if there is no such key. Building a value piece by piece costs its
+    /// length, not the square of it.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn prepare_append(&mut self, key: &[u8], count: usize) -> Result<bool, OutOfMemory> {
+        fault::point();
+        let Some(item) = self.items.get_mut(key) else { return Ok(false) };
+        item.value.try_reserve(count).map_err(|_| OutOfMemory)?;
+        Ok(true)
+    }
+
+    /// Appends to the value of `key`, after [`Store::prepare_append`] for as many bytes or more.
+    pub fn append(&mut self, key: &[u8], tail: &[u8]) {
+        if let Some(item) = self.items.get_mut(key) {
+            item.value.extend_from_slice(tail);
+            self.bytes += tail.len();
+        }
     }
 
     /// Puts what was prepared into the table. Cannot fail or panic half-way.
@@ -152,9 +168,7 @@ impl Store {
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let Some((key, item)) = self.items.remove_entry(key) else { return false };
         self.bytes -= key.len() + item.value.len();
-        if let Some(at) = item.expires_ms {
-            self.expiries.remove(&(at, key));
-        }
+        self.reindex(&key, item.expires_ms, None);
         true
     }
 
@@ -185,7 +199,7 @@ impl Store {
             if let Some((_, key)) = self.expiries.pop_first()
                 && let Some(item) = self.items.remove(&key)
             {
-                self.bytes -= key.len() + item.value.len();
+                self.bytes -= 2 * key.len() + item.value.len();
             }
             removed += 1;
         }
@@ -199,7 +213,8 @@ impl Store {
     /// If one does not hold.
     pub fn audit(&self) {
         let bytes: usize = self.items.iter().map(|(key, item)| key.len() + item.value.len()).sum();
-        assert_eq!(bytes, self.bytes, "the count of bytes is off");
+        let indexed: usize = self.expiries.iter().map(|(_, key)| key.len()).sum();
+        assert_eq!(bytes + indexed, self.bytes, "the count of bytes is off");
         let expiring = self.items.values().filter(|item| item.expires_ms.is_some()).count();
         assert_eq!(expiring, self.expiries.len(), "the expiry index has lost or invented keys");
         for (at, key) in &self.expiries {
@@ -223,9 +238,11 @@ impl Store {
         }
         if let Some(at) = before {
             self.expiries.remove(&(at, key.into()));
+            self.bytes -= key.len();
         }
         if let Some(at) = after {
             self.expiries.insert((at, key.into()));
+            self.bytes += key.len();
         }
     }
 }
@@ -240,14 +257,11 @@ impl Expiry {
     }
 }
 
-fn owned(head: &[u8], tail: &[u8]) -> Result<Box<[u8]>, OutOfMemory> {
-    let mut bytes = Vec::new();
-    bytes
-        .try_reserve_exact(head.len().checked_add(tail.len()).ok_or(OutOfMemory)?)
-        .map_err(|_| OutOfMemory)?;
-    bytes.extend_from_slice(head);
-    bytes.extend_from_slice(tail);
-    Ok(bytes.into_boxed_slice())
+fn owned(bytes: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory)?;
+    copy.extend_from_slice(bytes);
+    Ok(copy)
 }
 
 #[cfg(test)]
@@ -255,7 +269,7 @@ mod tests {
     use super::*;
 
     fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
-        let entry = store.prepare(key, value, b"", 1).unwrap();
+        let entry = store.prepare(key, value, 1).unwrap();
         store.commit(entry, expiry);
         store.audit();
     }
