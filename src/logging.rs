@@ -7,9 +7,12 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, Stderr, Write};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::os::unix::fs::OpenOptionsExt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use log::LevelFilter;
+use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use simplelog::{ConfigBuilder, WriteLogger};
 
@@ -19,16 +22,25 @@ use crate::config::Config;
 const LINE_MAX: usize = 4096;
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
-static REOPEN: AtomicBool = AtomicBool::new(false);
+static OUTLET: OnceLock<Mutex<Outlet>> = OnceLock::new();
 
 /// Lines dropped because the sink had no room, since the start.
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// Opens the log file again before the next line: it has been moved away.
-pub fn reopen() {
-    REOPEN.store(true, Ordering::Relaxed);
+/// Opens the log file again: it has been moved away. Until that succeeds the old one is written to.
+///
+/// # Errors
+/// Whatever opening it says.
+pub fn reopen() -> io::Result<()> {
+    let Some(mut outlet) = outlet() else { return Ok(()) };
+    outlet.target = Target::open(&outlet.path)?;
+    Ok(())
+}
+
+fn outlet() -> Option<MutexGuard<'static, Outlet>> {
+    OUTLET.get().map(|outlet| outlet.lock().unwrap_or_else(PoisonError::into_inner))
 }
 
 /// Starts logging as `config` says.
@@ -38,14 +50,18 @@ pub fn reopen() {
 pub fn start(config: &Config) -> Result<(), String> {
     let target = Target::open(&config.logfile)
         .map_err(|error| format!("cannot open the log file '{}': {error}", config.logfile))?;
-    let sink = Sink { target, path: config.logfile.clone(), line: Vec::new() };
+    OUTLET
+        .set(Mutex::new(Outlet { target, path: config.logfile.clone() }))
+        .map_err(|_| "logging was started twice".to_owned())?;
     let format = ConfigBuilder::new()
         .set_time_format_rfc3339()
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off)
+        // It traces each registration.
+        .add_filter_ignore_str("mio")
         .build();
-    WriteLogger::init(LevelFilter::Debug, format, sink).map_err(|error| error.to_string())?;
+    WriteLogger::init(LevelFilter::Trace, format, Sink::default()).map_err(|error| error.to_string())?;
     log::set_max_level(config.loglevel);
     Ok(())
 }
@@ -60,7 +76,9 @@ impl Target {
         if path.is_empty() {
             return Ok(Target::Stderr(io::stderr()));
         }
-        OpenOptions::new().create(true).append(true).open(path).map(Target::File)
+        // A named pipe without a reader would block the open for ever.
+        let flags = OFlag::O_NONBLOCK.bits();
+        OpenOptions::new().create(true).append(true).custom_flags(flags).open(path).map(Target::File)
     }
 
     fn fd(&self) -> BorrowedFd<'_> {
@@ -89,21 +107,24 @@ impl Target {
     }
 }
 
-/// Gathers each line, since the logger writes it in pieces, and passes it on whole or not at all.
-struct Sink {
+/// Where lines go, and by what name to find it again.
+struct Outlet {
     target: Target,
     path: String,
+}
+
+/// Gathers each line, since the logger writes it in pieces, and passes it on whole or not at all.
+#[derive(Default)]
+struct Sink {
     line: Vec<u8>,
 }
 
 impl Sink {
     fn pass_on(&mut self) {
-        if REOPEN.swap(false, Ordering::Relaxed)
-            && let Ok(target) = Target::open(&self.path)
+        if let Some(mut outlet) = outlet()
+            && !(outlet.target.has_room()
+                && outlet.target.write(&self.line).is_ok_and(|n| n == self.line.len()))
         {
-            self.target = target;
-        }
-        if !self.target.has_room() || self.target.write(&self.line).is_err() {
             DROPPED.fetch_add(1, Ordering::Relaxed);
         }
         self.line.clear();

@@ -35,7 +35,7 @@ pub struct Stats {
     pub keyspace_misses: u64,
     /// Episodes in which the process or the system had no descriptor left.
     pub descriptor_episodes: u64,
-    /// Time spent refusing because of that, in microseconds; of finished episodes.
+    /// Time spent refusing because of that, in microseconds.
     pub descriptor_refusing_us: u64,
     /// How things stand now; no statistic, so never reset.
     pub present: Present,

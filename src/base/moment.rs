@@ -38,4 +38,6 @@ pub struct Now {
     pub at: Moment,
     /// Wall clock, milliseconds since the Unix epoch: key expiry, which Redis defines on this clock.
     pub unix_ms: u64,
+    /// The same in microseconds: `TIME`.
+    pub unix_us: u64,
 }

@@ -214,9 +214,9 @@ const AT_MAXCLIENTS: [(&str, AtMaxclients); 2] =
 const DEBUG_COMMAND: [(&str, DebugCommand); 3] =
     [("no", DebugCommand::No), ("yes", DebugCommand::Yes), ("local", DebugCommand::Local)];
 
-/// Redis's four names; the first that has a level is the one shown for it.
+/// Redis's four names. Clients' comings and goings are told at `verbose`, as there, and at `debug`.
 const LOGLEVELS: [(&str, log::LevelFilter); 4] = [
-    ("debug", log::LevelFilter::Debug),
+    ("debug", log::LevelFilter::Trace),
     ("verbose", log::LevelFilter::Debug),
     ("notice", log::LevelFilter::Info),
     ("warning", log::LevelFilter::Warn),
@@ -272,7 +272,7 @@ fn parse_ms(text: &str) -> Result<u64, String> {
         return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);
     }
     let duration = humantime::parse_duration(text)
-        .map_err(|_| "argument must be a number of seconds or a duration such as 250ms".to_owned())?;
+        .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
     between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)
 }
 

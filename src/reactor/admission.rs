@@ -42,6 +42,8 @@ pub struct Admission<S> {
 #[derive(Clone, Copy)]
 struct Exhausted {
     since: Moment,
+    /// Up to when it has been counted.
+    counted: Moment,
     retry_at: Moment,
 }
 
@@ -192,7 +194,10 @@ impl<N: Net> Reactor<N> {
     /// for a connection that it has reported already.
     fn pause(&mut self, error: &std::io::Error, now: Moment, config: &Config, stats: &mut Stats) {
         let since = match self.admission.exhausted {
-            Some(exhausted) => exhausted.since,
+            Some(exhausted) => {
+                stats.descriptor_refusing_us += now.since(exhausted.counted).as_micros() as u64;
+                exhausted.since
+            }
             None => {
                 log::warn!("cannot accept: {error}; newcomers wait until a descriptor is free");
                 stats.descriptor_episodes += 1;
@@ -200,14 +205,14 @@ impl<N: Net> Reactor<N> {
             }
         };
         let retry_at = now.plus_ms(config.bounds.accept_retry_ms);
-        self.admission.exhausted = Some(Exhausted { since, retry_at });
+        self.admission.exhausted = Some(Exhausted { since, counted: now, retry_at });
     }
 
     fn recovered(&mut self, now: Moment, stats: &mut Stats) {
         if let Some(exhausted) = self.admission.exhausted.take() {
-            let refused = now.since(exhausted.since);
-            stats.descriptor_refusing_us += refused.as_micros() as u64;
-            log::info!("accepting again after {} ms without descriptors", refused.as_millis());
+            stats.descriptor_refusing_us += now.since(exhausted.counted).as_micros() as u64;
+            let ms = now.since(exhausted.since).as_millis();
+            log::info!("accepting again after {ms} ms without descriptors");
         }
     }
 

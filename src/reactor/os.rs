@@ -213,7 +213,7 @@ impl Net for OsNet {
     fn now(&mut self) -> Now {
         // A clock before 1970 counts as 1970.
         let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { at: self.moment(), unix_ms: unix.as_millis() as u64 }
+        Now { at: self.moment(), unix_ms: unix.as_millis() as u64, unix_us: unix.as_micros() as u64 }
     }
 
     fn listeners(&self) -> usize {

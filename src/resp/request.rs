@@ -65,7 +65,11 @@ impl Broken {
             Broken::MultibulkLine => "too big mbulk count string".into(),
             Broken::BulkLine => "too big bulk count string".into(),
             Broken::ExpectedDollar(byte) => {
-                let shown = if byte.is_ascii_graphic() || byte == b' ' { byte } else { b'?' };
+                let shown = match byte {
+                    b'\r' | b'\n' => b' ',
+                    _ if byte.is_ascii_graphic() || byte == b' ' => byte,
+                    _ => b'?',
+                };
                 format!("expected '$', got '{}'", shown as char)
             }
             Broken::ExpectedCrlf => "expected CRLF after bulk".into(),

@@ -120,10 +120,10 @@ impl<N: Net> Server<N> {
                 }
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
                 Edge::Quit => self.quit(self.config.shutdown_timeout_ms),
-                Edge::Reopen => {
-                    logging::reopen();
-                    log::info!("log reopened");
-                }
+                Edge::Reopen => match logging::reopen() {
+                    Ok(()) => log::info!("log reopened"),
+                    Err(error) => log::error!("cannot open the log file again: {error}"),
+                },
             }
         }
         self.note_present();

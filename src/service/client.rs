@@ -88,7 +88,7 @@ pub fn reply(cx: &mut Cx<'_>) -> Outcome {
         ReplyMode::On => cx.reply.ok(),
         // Off already silences the next one.
         ReplyMode::SkipNext if cx.session().reply == ReplyMode::Off => return Ok(()),
-        ReplyMode::Off | ReplyMode::SkipNext => {}
+        ReplyMode::Off | ReplyMode::SkipNext | ReplyMode::Skipping => {}
     }
     cx.session().reply = mode;
     Ok(())

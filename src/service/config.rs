@@ -1,6 +1,6 @@
 //! `CONFIG` and its subcommands.
 
-use super::cx::{Cx, Failure, Outcome, pattern, shown};
+use super::cx::{Cx, Failure, Outcome, SYNTAX, pattern, shown};
 use super::glob;
 use crate::config::Config;
 use crate::config::options::{CONSTANTS, OPTIONS, find};
@@ -11,22 +11,20 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
     for word in cx.args.from(2) {
         pattern(word)?;
     }
-    let wanted = |name: &str| cx.args.from(2).any(|p| glob::matches_ignoring_case(p, name.as_bytes()));
-    let mut found: Vec<(&str, String)> = OPTIONS
-        .iter()
-        .filter(|opt| wanted(opt.name))
-        .map(|opt| (opt.name, (opt.get)(cx.config)))
-        .chain(
-            CONSTANTS
-                .iter()
-                .filter(|(name, _)| wanted(name))
-                .map(|(name, value)| (*name, (*value).to_owned())),
-        )
-        .collect();
+    // A name asked for in full comes back as it was written, since clients look it up by that.
+    let wanted = |name: &'static str| {
+        let full = cx.args.from(2).find(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+        let by_pattern = || cx.args.from(2).any(|p| glob::matches_ignoring_case(p, name.as_bytes()));
+        full.or_else(|| by_pattern().then_some(name.as_bytes()))
+    };
+    let options = OPTIONS.iter().map(|opt| (wanted(opt.name), (opt.get)(cx.config)));
+    let constants = CONSTANTS.iter().map(|(name, value)| (wanted(name), (*value).to_owned()));
+    let mut found: Vec<(&[u8], String)> =
+        options.chain(constants).filter_map(|(name, value)| Some((name?, value))).collect();
     found.sort_unstable();
     cx.reply.map(found.len());
     for (name, value) in found {
-        cx.reply.bulk(name.as_bytes());
+        cx.reply.bulk(name);
         cx.reply.bulk(value.as_bytes());
     }
     Ok(())
@@ -36,7 +34,7 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
 pub fn set(cx: &mut Cx<'_>) -> Outcome {
     let words: Vec<&[u8]> = cx.args.from(2).collect();
     if !words.len().is_multiple_of(2) {
-        return Err(Failure::text("ERR wrong number of arguments for 'config|set' command"));
+        return Err(SYNTAX);
     }
     let mut changed = cx.config.clone();
     for (at, pair) in words.chunks_exact(2).enumerate() {
@@ -50,28 +48,30 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
 }
 
 fn apply(config: &mut Config, name: &[u8], value: &[u8], again: bool) -> Outcome {
-    let failed = |name: &str, why: &str| {
-        Failure::quoting(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
-    };
+    let text = std::str::from_utf8(value);
+    if let Some((known, fixed)) =
+        CONSTANTS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
+    {
+        // What it is anyway may be asked for: many a start-up script does.
+        return if text == Ok(fixed) { Ok(()) } else { Err(failed(known, "can't set immutable config")) };
+    }
+    let typed = shown(name, 128);
     let Some(opt) = find(name) else {
-        if let Some((name, _)) =
-            CONSTANTS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
-        {
-            return Err(failed(name, "can't set immutable config"));
-        }
-        return Err(Failure::quoting(format!(
-            "ERR Unknown option or number of arguments for CONFIG SET - '{}'",
-            shown(name, 128)
-        )));
+        let text = format!("ERR Unknown option or number of arguments for CONFIG SET - '{typed}'");
+        return Err(Failure::quoting(text));
     };
     if !opt.live {
         return Err(failed(opt.name, "can't set immutable config"));
     }
     if again {
-        return Err(failed(opt.name, "duplicate parameter"));
+        return Err(failed(&typed, "duplicate parameter"));
     }
-    let text = std::str::from_utf8(value).map_err(|_| failed(opt.name, "argument is not UTF-8"))?;
+    let text = text.map_err(|_| failed(opt.name, "argument is not UTF-8"))?;
     (opt.set)(config, text).map_err(|why| failed(opt.name, &why))
+}
+
+fn failed(name: &str, why: &str) -> Failure {
+    Failure::quoting(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
 }
 
 /// `CONFIG RESETSTAT`

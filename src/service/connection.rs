@@ -41,7 +41,9 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     cx.sessions.relabel(cx.me.slot, labels);
     let session = cx.session();
     session.proto = Proto::Resp2;
-    session.reply = ReplyMode::On;
+    if session.reply != ReplyMode::Skipping {
+        session.reply = ReplyMode::On;
+    }
     session.no_evict = false;
     session.no_touch = false;
     cx.outbox.asks.push(Ask::Spare(cx.me, false));
@@ -50,7 +52,12 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
 
 /// `SELECT index`. There is one database.
 pub fn select(cx: &mut Cx<'_>) -> Outcome {
-    if cx.int(1)? != 0 {
+    let index = cx.int(1)?;
+    if i32::try_from(index).is_err() {
+        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
+        return Err(Failure::text(text));
+    }
+    if index != 0 {
         return Err(Failure::text("ERR DB index is out of range"));
     }
     cx.reply.ok();

@@ -84,7 +84,7 @@ fn server(text: &mut String, facts: &Facts<'_>) {
     );
     field(text, "process_id", std::process::id());
     field(text, "tcp_port", facts.config.port);
-    field(text, "server_time_usec", facts.now.unix_ms * 1_000);
+    field(text, "server_time_usec", facts.now.unix_us);
     field(text, "uptime_in_seconds", uptime);
     field(text, "uptime_in_days", uptime / 86_400);
 }

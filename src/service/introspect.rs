@@ -127,8 +127,8 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
         reply.simple(&format!("@{category}"));
     }
     // No tips; the key positions above say all that a key specification would.
-    reply.array(0);
-    reply.array(0);
+    reply.set(0);
+    reply.set(0);
     reply.array(command.subcommands.len());
     for sub in command.subcommands {
         entry(reply, sub);
@@ -138,6 +138,7 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
 /// Redis derives its ACL categories from flags and group in just this way.
 fn categories(command: &Command) -> Vec<&'static str> {
     let has = |flag| command.flags.contains(&flag);
+    let is_container = !command.subcommands.is_empty();
     let mut all = Vec::new();
     if has("write") {
         all.push("write");
@@ -150,9 +151,12 @@ fn categories(command: &Command) -> Vec<&'static str> {
     }
     match command.group {
         "generic" => all.push("keyspace"),
-        "string" | "connection" => all.push(command.group),
+        "string" => all.push("string"),
+        "connection" if !is_container => all.push("connection"),
+        _ if command.name.starts_with("command") => all.push("connection"),
         _ => {}
     }
+    all.extend(command.categories);
     all.push(if has("fast") { "fast" } else { "slow" });
     all
 }

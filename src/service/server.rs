@@ -14,12 +14,12 @@ pub fn dbsize(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `TIME`. The tick's stamp of the wall clock, hence to the millisecond.
+/// `TIME`. The tick's stamp of the wall clock, so the same for all commands of a tick.
 pub fn time(cx: &mut Cx<'_>) -> Outcome {
-    let ms = cx.now.unix_ms;
+    let us = cx.now.unix_us;
     cx.reply.array(2);
-    cx.reply.bulk(itoa::Buffer::new().format(ms / 1_000).as_bytes());
-    cx.reply.bulk(itoa::Buffer::new().format(ms % 1_000 * 1_000).as_bytes());
+    cx.reply.bulk(itoa::Buffer::new().format(us / 1_000_000).as_bytes());
+    cx.reply.bulk(itoa::Buffer::new().format(us % 1_000_000).as_bytes());
     Ok(())
 }
 

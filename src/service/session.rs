@@ -17,6 +17,8 @@ pub enum ReplyMode {
     Off,
     /// The next one is not.
     SkipNext,
+    /// The one that runs now is not.
+    Skipping,
 }
 
 /// What a client calls itself and its library. Most clients of a pool say the same, so equal labels

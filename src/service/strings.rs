@@ -12,39 +12,74 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
 
 /// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`
 pub fn set(cx: &mut Cx<'_>) -> Outcome {
-    let mut options = SetOptions::default();
+    let (mut options, mut when) = (SetOptions::default(), When::default());
     let mut at = 3;
     while at < cx.args.len() {
         let word = cx.arg(at);
-        let free = options.expiry.is_none();
         if is(word, "NX") && !options.only_existing {
             options.only_new = true;
         } else if is(word, "XX") && !options.only_new {
             options.only_existing = true;
         } else if is(word, "GET") {
             options.get = true;
-        } else if is(word, "KEEPTTL") && free {
-            options.expiry = Some(Expiry::Keep);
-        } else if let Some(unit) = Unit::named(word)
-            && free
-            && at + 1 < cx.args.len()
-        {
-            options.expiry = Some(unit.expiry(cx, at + 1)?);
-            at += 1;
         } else {
-            return Err(SYNTAX);
+            at = when.option(cx, at, "KEEPTTL")?;
         }
         at += 1;
     }
+    options.expiry = match when {
+        When::Unsaid => Expiry::Never,
+        When::Word => Expiry::Keep,
+        When::At { unit, index } => unit.expiry(cx, index)?,
+    };
     store_value(cx, 2, options)
 }
 
-#[derive(Default)]
 struct SetOptions {
     only_new: bool,
     only_existing: bool,
     get: bool,
-    expiry: Option<Expiry>,
+    expiry: Expiry,
+}
+
+impl Default for SetOptions {
+    fn default() -> SetOptions {
+        SetOptions { only_new: false, only_existing: false, get: false, expiry: Expiry::Never }
+    }
+}
+
+/// The option about time among a command's options: one of the units with a number, or a word of
+/// the command's own. Redis lets the same one be repeated, and the last number counts.
+#[derive(Clone, Copy, Default)]
+enum When {
+    #[default]
+    Unsaid,
+    /// The command's own word.
+    Word,
+    /// A unit, and where its number is.
+    At { unit: Unit, index: usize },
+}
+
+impl When {
+    /// Takes the option at `at`; returns the position of its last word.
+    fn option(&mut self, cx: &Cx<'_>, at: usize, own: &str) -> Result<usize, Failure> {
+        let word = cx.arg(at);
+        match (*self, Unit::named(word)) {
+            (When::Unsaid | When::Word, None) if is(word, own) => {
+                *self = When::Word;
+                Ok(at)
+            }
+            (When::Unsaid, Some(unit)) if at + 1 < cx.args.len() => {
+                *self = When::At { unit, index: at + 1 };
+                Ok(at + 1)
+            }
+            (When::At { unit, .. }, Some(again)) if unit == again && at + 1 < cx.args.len() => {
+                *self = When::At { unit, index: at + 1 };
+                Ok(at + 1)
+            }
+            _ => Err(SYNTAX),
+        }
+    }
 }
 
 fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome {
@@ -60,7 +95,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
         cx.reply.ok();
     }
     if let Some(entry) = entry {
-        cx.store.commit(entry, options.expiry.unwrap_or(Expiry::Never));
+        cx.store.commit(entry, options.expiry);
     }
     Ok(())
 }
@@ -81,13 +116,13 @@ pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
 /// `SETEX key seconds value`
 pub fn setex(cx: &mut Cx<'_>) -> Outcome {
     let expiry = Unit::Seconds.expiry(cx, 2)?;
-    store_value(cx, 3, SetOptions { expiry: Some(expiry), ..SetOptions::default() })
+    store_value(cx, 3, SetOptions { expiry, ..SetOptions::default() })
 }
 
 /// `PSETEX key milliseconds value`
 pub fn psetex(cx: &mut Cx<'_>) -> Outcome {
     let expiry = Unit::Milliseconds.expiry(cx, 2)?;
-    store_value(cx, 3, SetOptions { expiry: Some(expiry), ..SetOptions::default() })
+    store_value(cx, 3, SetOptions { expiry, ..SetOptions::default() })
 }
 
 /// `GETSET key value`
@@ -108,22 +143,22 @@ pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
 /// `GETEX key [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | PERSIST]`
 pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    let unit = match cx.args.len() {
-        2 => None,
-        3 if is(cx.arg(2), "PERSIST") => None,
-        4 => Some(Unit::named(cx.arg(2)).ok_or(SYNTAX)?),
-        _ => return Err(SYNTAX),
-    };
+    let mut when = When::default();
+    let mut at = 2;
+    while at < cx.args.len() {
+        at = when.option(cx, at, "PERSIST")? + 1;
+    }
     // Redis looks the key up before it judges the time.
-    let expires_ms = match unit {
-        Some(unit) if cx.store.contains(key, cx.now.unix_ms) => match unit.expiry(cx, 3)? {
+    let exists = cx.store.contains(key, cx.now.unix_ms);
+    let expires_ms = match when {
+        When::At { unit, index } if exists => match unit.expiry(cx, index)? {
             Expiry::At(ms) => Some(ms),
             Expiry::Never | Expiry::Keep => None,
         },
         _ => None,
     };
     cx.reply_value(key);
-    if cx.args.len() > 2 {
+    if !matches!(when, When::Unsaid) {
         cx.store.expire(key, expires_ms);
     }
     Ok(())
@@ -220,7 +255,7 @@ fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
 }
 
 /// The units in which a time of expiry is given.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// `EX`: seconds from now.
     Seconds,

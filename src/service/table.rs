@@ -19,6 +19,8 @@ pub struct Command {
     pub flags: &'static [&'static str],
     /// Which arguments are keys.
     pub keys: Keys,
+    /// Redis's ACL categories beyond those that follow from flags and group.
+    pub categories: &'static [&'static str],
     /// Redis's group, as `COMMAND DOCS` shows it.
     pub group: &'static str,
     /// One line.
@@ -90,6 +92,8 @@ const GENERIC: &str = "generic";
 const SERVER: &str = "server";
 const STRING: &str = "string";
 
+const FAST: &[&str] = &["fast"];
+const NONE: &[&str] = &[];
 const READ: &[&str] = &["readonly"];
 const READ_FAST: &[&str] = &["readonly", "fast"];
 const WRITE: &[&str] = &["write"];
@@ -97,6 +101,7 @@ const WRITE_FAST: &[&str] = &["write", "fast"];
 const WRITE_OOM: &[&str] = &["write", "denyoom"];
 const WRITE_OOM_FAST: &[&str] = &["write", "denyoom", "fast"];
 const ADMIN: &[&str] = &["admin", "noscript", "loading", "stale"];
+const SHUTDOWN: &[&str] = &["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"];
 const ALWAYS: &[&str] = &["loading", "stale"];
 const ALWAYS_FAST: &[&str] = &["fast", "loading", "stale"];
 const SESSION: &[&str] = &["noscript", "loading", "stale"];
@@ -117,6 +122,7 @@ const fn row(
         name,
         arity: Arity(arity),
         flags,
+        categories: &[],
         keys: NO_KEYS,
         group,
         summary,
@@ -131,6 +137,11 @@ const fn row(
 impl Command {
     const fn keys(mut self, keys: Keys) -> Command {
         self.keys = keys;
+        self
+    }
+
+    const fn acl(mut self, categories: &'static [&'static str]) -> Command {
+        self.categories = categories;
         self
     }
 
@@ -172,13 +183,13 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("append", 3, WRITE_OOM_FAST, STRING, "2.0.0", "Append a value to a key", strings::append)
         .keys(ONE_KEY).complexity("O(N) where N is the length of the resulting value"),
     row("auth", -2, GREETING, CONNECTION, "1.0.0", "Authenticate to the server", connection::auth),
-    row("client", -2, SESSION, CONNECTION, "2.4.0", "A container for client connection commands", introspect::no_subcommand)
+    row("client", -2, NONE, CONNECTION, "2.4.0", "A container for client connection commands", introspect::no_subcommand)
         .container(CLIENT),
     row("command", -1, ALWAYS, SERVER, "2.8.13", "Get details about all commands", introspect::all)
         .complexity("O(N) where N is the number of commands").container(COMMAND),
-    row("config", -2, ADMIN, SERVER, "2.0.0", "A container for server configuration commands", introspect::no_subcommand)
+    row("config", -2, NONE, SERVER, "2.0.0", "A container for server configuration commands", introspect::no_subcommand)
         .container(CONFIG),
-    row("dbsize", 1, READ_FAST, SERVER, "1.0.0", "Return the number of keys", server::dbsize),
+    row("dbsize", 1, READ_FAST, SERVER, "1.0.0", "Return the number of keys", server::dbsize).acl(&["keyspace"]),
     row("debug", -2, ADMIN, SERVER, "1.0.0", "A container for debugging commands", introspect::no_subcommand)
         .debug().container(DEBUG),
     row("decr", 2, WRITE_OOM_FAST, STRING, "1.0.0", "Decrement the integer value of a key by one", strings::decr).keys(ONE_KEY),
@@ -191,9 +202,9 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("expire", -3, WRITE_FAST, GENERIC, "1.0.0", "Set a key's time to live in seconds", keys::expire).keys(ONE_KEY),
     row("flushall", -1, WRITE, SERVER, "1.0.0", "Remove all keys", server::flush)
-        .complexity("O(N) where N is the number of keys"),
+        .acl(&["keyspace", "dangerous"]).complexity("O(N) where N is the number of keys"),
     row("flushdb", -1, WRITE, SERVER, "1.0.0", "Remove all keys of the current database", server::flush)
-        .complexity("O(N) where N is the number of keys"),
+        .acl(&["keyspace", "dangerous"]).complexity("O(N) where N is the number of keys"),
     row("get", 2, READ_FAST, STRING, "1.0.0", "Get the value of a key", strings::get).keys(ONE_KEY),
     row("getdel", 2, WRITE_FAST, STRING, "6.2.0", "Get the value of a key and delete the key", strings::getdel).keys(ONE_KEY),
     row("getex", -2, WRITE_FAST, STRING, "6.2.0", "Get the value of a key and optionally set its expiration", strings::getex)
@@ -205,16 +216,16 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("incrby", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by the given amount", strings::incrby)
         .keys(ONE_KEY),
     row("info", -1, ALWAYS, SERVER, "1.0.0", "Get information and statistics about the server", server::info)
-        .complexity("O(N) where N is the number of commands"),
+        .acl(&["dangerous"]).complexity("O(N) where N is the number of commands"),
     row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order", keys::keys)
-        .complexity("O(N) over the keyspace and O(M log M) over the matches; the server does nothing else meanwhile"),
+        .acl(&["dangerous"]).complexity("O(N) over the keyspace and O(M log M) over the matches; the server does nothing else meanwhile"),
     row("mget", -2, READ_FAST, STRING, "1.0.0", "Get the values of all the given keys", strings::mget)
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("mset", -3, WRITE_OOM, STRING, "1.0.1", "Set multiple keys to multiple values", strings::mset)
         .keys(PAIRS).complexity("O(N) where N is the number of keys named"),
     row("persist", 2, WRITE_FAST, GENERIC, "2.2.0", "Remove the expiration from a key", keys::persist).keys(ONE_KEY),
     row("pexpire", -3, WRITE_FAST, GENERIC, "2.6.0", "Set a key's time to live in milliseconds", keys::pexpire).keys(ONE_KEY),
-    row("ping", -1, ALWAYS_FAST, CONNECTION, "1.0.0", "Ping the server", connection::ping),
+    row("ping", -1, FAST, CONNECTION, "1.0.0", "Ping the server", connection::ping),
     row("psetex", 4, WRITE_OOM, STRING, "2.6.0", "Set the value and expiration in milliseconds of a key", strings::psetex)
         .keys(ONE_KEY),
     row("pttl", 2, READ_FAST, GENERIC, "2.6.0", "Get the time to live for a key in milliseconds", keys::pttl).keys(ONE_KEY),
@@ -225,7 +236,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("setex", 4, WRITE_OOM, STRING, "2.0.0", "Set the value and expiration of a key", strings::setex).keys(ONE_KEY),
     row("setnx", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Set the value of a key, only if the key does not exist", strings::setnx)
         .keys(ONE_KEY),
-    row("shutdown", -1, ADMIN, SERVER, "1.0.0", "Drain the open clients and stop the server", server::shutdown),
+    row("shutdown", -1, SHUTDOWN, SERVER, "1.0.0", "Drain the open clients and stop the server", server::shutdown),
     row("strlen", 2, READ_FAST, STRING, "2.2.0", "Get the length of the value stored in a key", strings::strlen).keys(ONE_KEY),
     row("time", 1, ALWAYS_FAST, SERVER, "2.6.0", "Return the current server time", server::time),
     row("ttl", 2, READ_FAST, GENERIC, "1.0.0", "Get the time to live for a key in seconds", keys::ttl).keys(ONE_KEY),

@@ -165,9 +165,8 @@ impl Service {
     fn run(&mut self, turn: &mut Turn<'_>, args: Args<'_>, command: &'static Command) -> Option<Reason> {
         let session = self.sessions.get_mut(turn.me.slot)?;
         session.command = Some(command);
-        let skipped = session.reply == ReplyMode::SkipNext;
-        if skipped {
-            session.reply = ReplyMode::On;
+        if session.reply == ReplyMode::SkipNext {
+            session.reply = ReplyMode::Skipping;
         }
         let reply_start = turn.output.len();
         let asks = self.outbox.asks.len();
@@ -197,8 +196,11 @@ impl Service {
         turn.stats.commands += 1;
         if let Some(session) = self.sessions.get_mut(turn.me.slot) {
             session.commands += 1;
-            if skipped || session.reply == ReplyMode::Off {
+            if matches!(session.reply, ReplyMode::Off | ReplyMode::Skipping) {
                 turn.output.truncate(reply_start);
+            }
+            if session.reply == ReplyMode::Skipping {
+                session.reply = ReplyMode::On;
             }
         }
         close
@@ -210,7 +212,7 @@ impl Service {
         let Some(session) = self.sessions.get_mut(turn.me.slot) else { return };
         match session.reply {
             ReplyMode::Off => {}
-            ReplyMode::SkipNext => session.reply = ReplyMode::On,
+            ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
             ReplyMode::On => {
                 Reply::new(turn.output, session.proto, usize::MAX).error(&failure.0);
             }

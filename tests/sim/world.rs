@@ -327,7 +327,7 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
 
     fn now(&mut self) -> Now {
         let world = self.0.borrow();
-        Now { at: Moment::from_nanos(world.now_ns), unix_ms: world.unix_ms }
+        Now { at: Moment::from_nanos(world.now_ns), unix_ms: world.unix_ms, unix_us: world.unix_ms * 1_000 }
     }
 
     fn listeners(&self) -> usize {

@@ -15,6 +15,7 @@ const SESSION: &[(&str, &str)] = &[
     ("SELECT 0", "+OK\r\n"),
     ("SELECT 99", "-ERR DB index is out of range\r\n"),
     ("SELECT -1", "-ERR DB index is out of range\r\n"),
+    ("SELECT 2147483648", "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"),
     ("SELECT x", "-ERR value is not an integer or out of range\r\n"),
     (
         "AUTH x",
@@ -42,6 +43,19 @@ const SESSION: &[(&str, &str)] = &[
     ("SET a b EX 3 PX 4", "-ERR syntax error\r\n"),
     ("SET a c NX", "$-1\r\n"),
     ("SET a c NX GET", "$1\r\nb\r\n"),
+    ("SET a c EX 10 EX 20 XX XX GET GET", "$1\r\nb\r\n"),
+    ("TTL a", ":20\r\n"),
+    ("GETEX a EX 10 EX 30", "$1\r\nc\r\n"),
+    ("TTL a", ":30\r\n"),
+    ("GETEX a PERSIST PERSIST", "$1\r\nc\r\n"),
+    ("SET a b KEEPTTL KEEPTTL", "+OK\r\n"),
+    ("TTL a", ":-1\r\n"),
+    ("SET a b EX x FOO", "-ERR syntax error\r\n"),
+    ("SET a \"q\\x41\\n\\\"\"", "+OK\r\n"),
+    ("GET a", "$4\r\nqA\n\"\r\n"),
+    ("SET a 'it\\'s'", "+OK\r\n"),
+    ("GET 'a'", "$4\r\nit's\r\n"),
+    ("SET a b", "+OK\r\n"),
     ("SET nothing c XX", "$-1\r\n"),
     ("SET a c XX GET", "$1\r\nb\r\n"),
     ("SET a d EX 100", "+OK\r\n"),
@@ -157,6 +171,10 @@ const SESSION: &[(&str, &str)] = &[
         "-ERR CONFIG SET failed (possibly related to argument 'timeout') - duplicate parameter\r\n",
     ),
     (
+        "CONFIG SET timeout 1 TIMEOUT 2",
+        "-ERR CONFIG SET failed (possibly related to argument 'TIMEOUT') - duplicate parameter\r\n",
+    ),
+    (
         "CONFIG SET databases 3",
         "-ERR CONFIG SET failed (possibly related to argument 'databases') - can't set immutable config\r\n",
     ),
@@ -180,8 +198,21 @@ const SESSION: &[(&str, &str)] = &[
         "-ERR CONFIG SET failed (possibly related to argument 'loglevel') - argument(s) must be one of the following: \
          debug, verbose, notice, warning\r\n",
     ),
-    ("CONFIG SET timeout 7 tcp-keepalive x", "-ERR CONFIG SET failed"),
-    ("CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$"),
+    (
+        "CONFIG SET maxclients 50 TIMEOUT x",
+        "-ERR CONFIG SET failed (possibly related to argument 'timeout') - argument couldn't be parsed into an \
+         integer\r\n",
+    ),
+    ("CONFIG GET MaxClients", "*2\r\n$10\r\nMaxClients\r\n$5\r\n10000\r\n"),
+    ("CONFIG SET timeout 77 maxclients 9999 save \"\" appendonly no", "+OK\r\n"),
+    ("CONFIG GET maxclients", "*2\r\n$10\r\nmaxclients\r\n$4\r\n9999\r\n"),
+    ("CONFIG GET timeout", "*2\r\n$7\r\ntimeout\r\n$2\r\n77\r\n"),
+    ("CONFIG SET timeout 1 maxclients", "-ERR syntax error\r\n"),
+    ("CONFIG SET loglevel verbose", "+OK\r\n"),
+    ("CONFIG GET loglevel", "*2\r\n$8\r\nloglevel\r\n$7\r\nverbose\r\n"),
+    ("CONFIG SET loglevel notice", "+OK\r\n"),
+    ("CONFIG SET proto-max-bulk-len 1mb", "+OK\r\n"),
+    ("CONFIG GET proto-max-bulk-len", "*2\r\n$18\r\nproto-max-bulk-len\r\n$7\r\n1048576\r\n"),
     ("CONFIG RESETSTAT", "+OK\r\n"),
     ("COMMAND FOO", "-ERR unknown subcommand 'FOO'. Try COMMAND HELP.\r\n"),
     ("COMMAND COUNT x", "-ERR wrong number of arguments for 'command|count' command\r\n"),
@@ -223,7 +254,22 @@ fn every_reply_is_rediss_to_the_letter() {
     }
 }
 
+/// A redis-server on a port of its own; it ends with the test.
 struct Redis(Child);
+
+impl Redis {
+    fn start() -> (Redis, Wire, u16) {
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+        let child = Command::new("redis-server")
+            .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let redis = Redis(child);
+        let stream = within("redis-server to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
+        (redis, Wire::new(stream), port)
+    }
+}
 
 impl Drop for Redis {
     fn drop(&mut self) {
@@ -238,20 +284,114 @@ fn a_redis_server_says_the_same() {
     if !have("redis-server", "--version") {
         return;
     }
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let redis = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    let _redis = Redis(redis);
-    let stream = within("redis-server to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
-    for ((request, expected), reply) in SESSION.iter().zip(play(&mut Wire::new(stream))) {
-        assert!(
-            reply == *expected || !expected.ends_with("\r\n") && reply.starts_with(expected),
-            "{request}: {reply:?}"
-        );
+    let (_redis, mut wire, _) = Redis::start();
+    for ((request, expected), reply) in SESSION.iter().zip(play(&mut wire)) {
+        assert_eq!(reply, *expected, "{request}");
     }
+}
+
+/// Arity, flags, key positions and categories of every command that Redis 7.0 has.
+#[test]
+fn a_redis_server_describes_its_commands_alike() {
+    use redis::Value;
+    use tidegate::service::table::everything;
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let (_redis, _, port) = Redis::start();
+    let mut theirs =
+        redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
+    let daemon = Daemon::start(&[]);
+    let mut ours = daemon.client("");
+    let describe = |client: &mut redis::Connection, name: &str| -> Option<Vec<String>> {
+        let reply: Vec<Value> = redis::cmd("COMMAND").arg("INFO").arg(name).query(client).unwrap();
+        let Value::Array(fields) = &reply[0] else { return None };
+        let sorted = |field: &Value| {
+            let mut words: Vec<String> = redis::from_redis_value(field.clone()).unwrap();
+            words.sort();
+            words.join(" ")
+        };
+        let plain = |field: &Value| format!("{field:?}");
+        Some(
+            (0..7)
+                .map(|at| if [2, 6].contains(&at) { sorted(&fields[at]) } else { plain(&fields[at]) })
+                .collect(),
+        )
+    };
+    let mut compared = 0;
+    for command in
+        everything().filter(|command| !command.name.ends_with("help") && !command.name.starts_with("debug"))
+    {
+        if let Some(expected) = describe(&mut theirs, command.name) {
+            assert_eq!(describe(&mut ours, command.name), Some(expected), "{}", command.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 55, "only {compared} commands were compared");
+}
+
+#[test]
+fn the_table_can_be_asked_for_in_every_way() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let count = tidegate::service::table::COMMANDS.len();
+    wire.ask("COMMAND COUNT\r\n", format!(":{count}\r\n"));
+    wire.send("COMMAND\r\nECHO --end--\r\n");
+    assert_eq!(wire.line(), format!("*{count}"));
+    while wire.line() != "--end--" {}
+    wire.send("COMMAND DOCS client|id nothing\r\n");
+    wire.expect("*2\r\n$9\r\nclient|id\r\n*8\r\n$7\r\nsummary\r\n");
+    while wire.line() != "O(1)" {}
+    wire.send("COMMAND LIST FILTERBY ACLCAT dangerous\r\nECHO --end--\r\n");
+    let mut listed = Vec::new();
+    while listed.last().is_none_or(|line| line != "--end--") {
+        listed.push(wire.line());
+    }
+    assert!(listed.contains(&"flushall".to_owned()) && !listed.contains(&"get".to_owned()), "{listed:?}");
+    wire.send("CLIENT HELP\r\n");
+    let lines: usize = wire.line().trim_start_matches('*').parse().unwrap();
+    let help: Vec<String> = (0..lines).map(|_| wire.line()).collect();
+    assert!(help.contains(&"+KILL".to_owned()), "{help:?}");
+}
+
+#[test]
+fn statistics_can_be_reset_and_sections_asked_for_by_name() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.ask("GET a\r\nCONFIG RESETSTAT\r\n", "$-1\r\n+OK\r\n");
+    assert_eq!(wire.info("keyspace_misses"), "0");
+    assert_eq!(wire.info("connected_clients"), "1");
+    wire.send("INFO replication keyspace\r\n");
+    let text = String::from_utf8(wire.bulk()).unwrap();
+    assert_eq!(text, "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n# Keyspace\r\n");
+    wire.send("TIME\r\n");
+    assert_eq!(wire.line(), "*2");
+    let (seconds, micros) = (wire.bulk(), wire.bulk());
+    let number = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().parse::<u64>().unwrap();
+    assert!(number(seconds) > 1_700_000_000 && number(micros) < 1_000_000);
+}
+
+#[test]
+fn labels_and_patterns_have_a_limit() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let long = "x".repeat(257);
+    wire.ask(format!("CLIENT SETNAME {long}\r\n"), "-ERR Client names cannot be longer than 256 bytes.\r\n");
+    wire.ask(
+        format!("CLIENT SETINFO LIB-NAME {long}\r\n"),
+        "-ERR lib-name cannot be longer than 256 bytes.\r\n",
+    );
+    wire.ask(
+        "CLIENT SETINFO LIB-VER \"a b\"\r\n",
+        "-ERR lib-ver cannot contain spaces, newlines or special characters.\r\n",
+    );
+    wire.ask("CLIENT SETINFO LIB-FOO x\r\n", "-ERR Unrecognized option 'LIB-FOO'\r\n");
+    wire.ask("CLIENT NO-TOUCH FOO\r\n", "-ERR syntax error\r\n");
+    wire.ask("CLIENT NO-TOUCH ON\r\n", "+OK\r\n");
+    wire.ask(format!("KEYS {}\r\n", "*".repeat(1025)), "-ERR pattern of 1025 bytes exceeds 1024\r\n");
+    wire.ask("CONFIG SET max-reply-bytes 64\r\nGET\r\nAUTH foo bar\r\n", "+OK\r\n");
+    wire.expect("-ERR wrong number of arguments for 'get' command\r\n");
+    wire.expect("-WRONGPASS invalid username-password pair or user is disabled.\r\n");
 }
 
 #[test]
@@ -357,6 +497,7 @@ fn a_client_decides_which_commands_are_answered() {
     let daemon = Daemon::start(&[]);
     let mut wire = daemon.connect();
     wire.ask("CLIENT REPLY SKIP\r\nPING a\r\nPING b\r\n", "$1\r\nb\r\n");
+    wire.ask("CLIENT REPLY SKIP\r\nCLIENT REPLY ON\r\nPING b\r\n", "+OK\r\n$1\r\nb\r\n");
     wire.ask(
         "CLIENT REPLY OFF\r\nPING a\r\nNOSUCH\r\nGET\r\nCLIENT REPLY ON\r\nPING b\r\n",
         "+OK\r\n$1\r\nb\r\n",

@@ -149,3 +149,37 @@ fn other_signals_kill_nobody() {
     daemon.signal("CONT");
     wire.expect("+PONG\r\n");
 }
+
+#[test]
+fn the_last_read_goes_on_to_the_end_of_what_has_arrived() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let mut wire = daemon.connect();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    // While it sleeps, more arrives than one read takes.
+    let mut sleeper = daemon.connect();
+    sleeper.send("DEBUG SLEEP 0.5\r\nSHUTDOWN NOW\r\n");
+    wire.send("PING\r\n".repeat(20_000));
+    wire.expect("+PONG\r\n".repeat(20_000));
+    wire.expect_end();
+    sleeper.expect("+OK\r\n");
+    sleeper.expect_end();
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn shutdown_said_twice_is_no_second_signal() {
+    let daemon = Daemon::start(&["--shutdown-timeout", "3600"]);
+    let mut wire = daemon.connect();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    let mut other = daemon.connect();
+    other.ask("PING\r\n", "+PONG\r\n");
+    daemon.signal("TERM");
+    within("the drain to begin", || (wire.info("draining") == "1").then_some(()));
+    other.send("SHUTDOWN\r\n");
+    other.expect_end();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    wire.send("SHUTDOWN NOW\r\n");
+    wire.expect_end();
+    assert_eq!(daemon.exit().0, Some(0));
+}

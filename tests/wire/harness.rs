@@ -111,6 +111,17 @@ pub fn have(program: &str, argument: &str) -> bool {
     found
 }
 
+/// Makes sure that this process may open that many sockets; says so if it may not.
+pub fn have_descriptors(count: u64) -> bool {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
+    let enough = soft >= count || hard >= count && setrlimit(Resource::RLIMIT_NOFILE, count, hard).is_ok();
+    if !enough {
+        skipped(&format!("{count} descriptors are needed and {hard} allowed"));
+    }
+    enough
+}
+
 /// Says why a test proves nothing here. Not through `println!`, which the test runner swallows.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();

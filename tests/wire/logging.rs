@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::harness::{Daemon, command, within};
+use crate::harness::{Daemon, command, skipped, within};
 
 #[test]
 fn opens_and_closes_are_told_at_debug_with_their_reason() {
@@ -104,4 +104,60 @@ impl Drop for Guard {
         let _ = self.0.kill();
         let _ = self.0.wait();
     }
+}
+
+#[test]
+fn a_full_disk_stops_nothing() {
+    if !std::path::Path::new("/dev/full").exists() {
+        skipped("there is no /dev/full");
+        return;
+    }
+    let daemon = Daemon::start(&["--logfile", "/dev/full"]);
+    let mut wire = daemon.connect();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    assert_ne!(wire.info("log_lines_dropped"), "0");
+}
+
+#[test]
+fn a_log_that_cannot_be_reopened_goes_on_where_it_was() {
+    let dir = std::env::temp_dir().join(format!("tidegate-reopen-{}", std::process::id()));
+    let moved = dir.with_extension("moved");
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("log");
+    let daemon = Daemon::start(&["--logfile", path.to_str().unwrap()]);
+    std::fs::rename(&dir, &moved).unwrap();
+    daemon.signal("HUP");
+    let text = within("the failure to be told", || {
+        let text = std::fs::read_to_string(moved.join("log")).unwrap();
+        text.contains("[ERROR]").then_some(text)
+    });
+    assert!(text.contains("cannot open the log file again") && !text.contains("log reopened"), "{text}");
+    daemon.connect().ask("PING\r\n", "+PONG\r\n");
+    std::fs::remove_dir_all(&moved).unwrap();
+}
+
+#[test]
+fn a_named_pipe_without_a_reader_does_not_hold_up_a_reopen() {
+    let dir = std::env::temp_dir().join(format!("tidegate-fifo-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("log");
+    let made = std::process::Command::new("mkfifo").arg(&path).status();
+    if !made.is_ok_and(|status| status.success()) {
+        skipped("mkfifo does not work here");
+        return;
+    }
+    let reader = {
+        let path = path.clone();
+        std::thread::spawn(move || std::fs::File::open(path).unwrap())
+    };
+    // Opening for reading waits for a writer, which this one is until the daemon is.
+    let writer = std::fs::OpenOptions::new().write(true).open(&path).unwrap();
+    let reader = reader.join().unwrap();
+    let daemon = Daemon::start(&["--logfile", path.to_str().unwrap()]);
+    drop((writer, reader));
+    daemon.signal("HUP");
+    daemon.connect().ask("PING\r\n", "+PONG\r\n");
+    daemon.signal("HUP");
+    daemon.connect().ask("PING\r\n", "+PONG\r\n");
+    std::fs::remove_dir_all(&dir).unwrap();
 }
