@@ -254,6 +254,9 @@ impl<N: Net> Reactor<N> {
     pub fn audit(&self, config: &Config) {
         let pause = config.bounds.output_pause_bytes;
         assert!(self.fresh.is_empty() && self.doomed.is_empty(), "a phase left its queue behind");
+        for slot in self.resume.iter().chain(&self.dirty) {
+            assert!(self.slots.contains(*slot as usize), "slot {slot}: queued for work and freed");
+        }
         let (mut serving, mut held, mut refusals) = (0, 0, 0);
         for (slot, conn) in &self.slots {
             let slot = slot as u32;

@@ -58,6 +58,8 @@ pub struct Pipe {
     urgent: bool,
     /// Bytes the server has read.
     pub read_total: usize,
+    /// The same as of when it shut its write side.
+    pub read_at_fin: Option<usize>,
     /// When the server last moved a byte in either direction.
     pub moved_ns: u64,
 }
@@ -150,6 +152,7 @@ impl World {
             write_refused: false,
             urgent: false,
             read_total: 0,
+            read_at_fin: None,
             moved_ns: 0,
         });
         self.backlog.push_back(self.pipes.len() - 1);
@@ -379,6 +382,7 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
             return Err(ErrorKind::NotConnected.into());
         }
         pipe.server_fin = true;
+        pipe.read_at_fin = Some(pipe.read_total);
         Ok(())
     }
 
