@@ -16,10 +16,7 @@ use nix::fcntl::OFlag;
 use nix::poll::{PollFd, PollFlags, PollTimeout, poll};
 use simplelog::{ConfigBuilder, WriteLogger};
 
-use crate::config::Config;
-
-/// Longest line. A pipe with any room takes this much at once (POSIX's PIPE_BUF on Linux).
-const LINE_MAX: usize = 4096;
+use crate::config::{Config, LOG_LINE_MAX};
 
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static OUTLET: OnceLock<Mutex<Outlet>> = OnceLock::new();
@@ -135,7 +132,7 @@ impl Write for Sink {
     /// Never fails and never blocks on a pipe: what cannot be written is counted instead.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
-            let room = (LINE_MAX - 1).saturating_sub(self.line.len());
+            let room = (LOG_LINE_MAX - 1).saturating_sub(self.line.len());
             let (text, ends) = match piece.split_last() {
                 Some((b'\n', text)) => (text, true),
                 _ => (piece, false),

@@ -5,6 +5,29 @@
 
 pub mod options;
 
+/// Addresses listened on at most; a connection remembers its listener in one byte.
+pub const LISTENERS_MAX: usize = 255;
+/// Events taken from the kernel at once; the rest waits for the next tick.
+pub const EVENTS_MAX: usize = 1024;
+/// Longest single wait, seconds: some kqueues take longer ones for an error, and waking early does
+/// no harm.
+pub const WAIT_MAX_S: u64 = 1_000_000;
+/// Descriptors for everything but clients: the log, the poll, the listeners.
+pub const DESCRIPTORS_RESERVED: u64 = 32;
+/// Interrupted calls in a row before a turn is given up; the connection stays ready.
+pub const INTERRUPTS_MAX: u32 = 16;
+/// Turns a client gets at a drain's last read: enough for what a kernel buffers, and an end to it.
+pub const LAST_TURNS_MAX: u32 = 1_000;
+/// How often a drain says how many clients are left, milliseconds.
+pub const DRAIN_PROGRESS_MS: u64 = 1_000;
+/// Panics told in a minute, each with its backtrace; the others are only counted.
+pub const BACKTRACES_PER_MINUTE: u32 = 10;
+/// A warning about HTTP on our port comes at most this often, seconds.
+pub const CROSS_PROTOCOL_LOG_S: u64 = 60;
+/// Longest log line, bytes. A pipe with any room takes this much at once (Linux's PIPE_BUF).
+pub const LOG_LINE_MAX: usize = 4096;
+/// Longest `DEBUG SLEEP`, seconds.
+pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
 /// Longest name a client may give itself or its library. Every client pays for its own.
 pub const LABEL_BYTES_MAX: usize = 256;
 /// Distinct sets of such names that are shared among clients; past it a client keeps its own.

@@ -15,19 +15,11 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::net::{Edge, Net, Patience};
 use crate::base::{Moment, Now, Peer};
-use crate::config::Config;
+use crate::config::{Config, DESCRIPTORS_RESERVED, EVENTS_MAX, LISTENERS_MAX, WAIT_MAX_S};
 
 const SIGNALS: Token = Token(usize::MAX);
 /// Listeners are numbered downwards from here.
 const LISTENERS: usize = usize::MAX - 1;
-/// `bind` addresses; a connection remembers its listener in one byte.
-const LISTENERS_MAX: usize = 255;
-/// Events taken from the kernel at once; the rest waits for the next tick.
-const EVENTS_MAX: usize = 1024;
-/// Longest single wait: some kqueues take longer ones for an error. Waking early does no harm.
-const WAIT_MAX: Duration = Duration::from_secs(1_000_000);
-/// Descriptors for everything but clients: the log, the poll, the listeners, those being refused.
-const DESCRIPTORS_RESERVED: u64 = 32;
 /// Accepted sockets inherit these settings of their listener here; elsewhere each is set up anew.
 const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(target_os = "linux");
 
@@ -187,7 +179,9 @@ impl Net for OsNet {
     fn wait(&mut self, patience: Patience, edges: &mut Vec<Edge>) -> io::Result<()> {
         let timeout = match patience {
             Patience::None => Some(Duration::ZERO),
-            Patience::Until(deadline) => Some(deadline.since(self.moment()).min(WAIT_MAX)),
+            Patience::Until(deadline) => {
+                Some(deadline.since(self.moment()).min(Duration::from_secs(WAIT_MAX_S)))
+            }
             Patience::Endless => None,
         };
         match self.poll.poll(&mut self.events, timeout) {

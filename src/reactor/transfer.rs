@@ -6,11 +6,8 @@ use super::Reactor;
 use super::conn::Phase;
 use super::net::Net;
 use crate::base::{Buf, Moment, Reason};
-use crate::config::Config;
+use crate::config::{Config, INTERRUPTS_MAX};
 use crate::stats::Stats;
-
-/// Interrupted calls in a row before the turn is given up; the connection stays ready.
-const INTERRUPTS_MAX: u32 = 16;
 
 /// What one read or write did, once the errors that mean nothing are out of the way.
 enum Did {

@@ -2,14 +2,12 @@
 //! then whatever has arrived is answered, then it stops. Everything asks [`Stage`]; nobody keeps a
 //! flag of their own.
 
-use super::{Exit, PROGRESS_MS, Server};
+use super::{Exit, Server};
 use crate::base::Reason;
+use crate::config::{DRAIN_PROGRESS_MS, LAST_TURNS_MAX};
 use crate::reactor::conn::Phase;
 use crate::reactor::net::Net;
 use crate::stage::Stage;
-
-/// Turns a client gets at the last read: enough for what a kernel buffers, and an end to it.
-const LAST_TURNS: u32 = 1_000;
 
 impl<N: Net> Server<N> {
     /// A signal asks us to stop: politely the first time, at once the second.
@@ -23,7 +21,7 @@ impl<N: Net> Server<N> {
                 "shutting down: newcomers are refused, {} clients have up to {patience_ms} ms to leave",
                 self.reactor.serving()
             );
-            self.next_progress = Some(self.now.at.plus_ms(PROGRESS_MS));
+            self.next_progress = Some(self.now.at.plus_ms(DRAIN_PROGRESS_MS));
         } else if self.stage == Stage::Stopped {
             log::info!("asked to stop again: stopping now");
         }
@@ -44,7 +42,7 @@ impl<N: Net> Server<N> {
             && self.now.at >= due
         {
             log::info!("shutting down: {} clients left", self.reactor.live());
-            self.next_progress = Some(self.now.at.plus_ms(PROGRESS_MS));
+            self.next_progress = Some(self.now.at.plus_ms(DRAIN_PROGRESS_MS));
         }
         let before = self.stage;
         self.stage = self.stage.settle(self.now.at, self.reactor.live(), self.config.bounds.drain_close_ms);
@@ -86,7 +84,7 @@ impl<N: Net> Server<N> {
 
     /// Reads and serves what the kernel holds for a client, as far as it takes its replies.
     fn read_to_the_end(&mut self, slot: u32) {
-        for _ in 0..LAST_TURNS {
+        for _ in 0..LAST_TURNS_MAX {
             let Some(conn) = self.reactor.conn(slot) else { return };
             let wants = conn.wants_turn(self.config.bounds.output_pause_bytes);
             if conn.phase != Phase::Open || !wants {

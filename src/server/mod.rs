@@ -6,7 +6,7 @@ mod drain;
 use std::io;
 
 use crate::base::{ConnId, Moment, Now, Peer, Reason};
-use crate::config::Config;
+use crate::config::{BACKTRACES_PER_MINUTE, Config};
 use crate::fence::{self, Wreck};
 use crate::logging;
 use crate::reactor::Reactor;
@@ -19,11 +19,6 @@ use crate::service::turn::{Ended, Progress, Turn, take_back};
 use crate::service::{Service, session::Session};
 use crate::stage::Stage;
 use crate::stats::Stats;
-
-/// Backtraces logged in a minute; further panics get a line each only in the counters.
-const BACKTRACES_PER_MINUTE: u32 = 10;
-/// How often a drain says how many clients are left.
-const PROGRESS_MS: u64 = 1_000;
 
 /// How a server came to its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,7 +108,8 @@ impl<N: Net> Server<N> {
     fn hear(&mut self) {
         self.now = self.reactor.now();
         self.stats.ticks += 1;
-        for edge in std::mem::take(&mut self.edges) {
+        let mut edges = std::mem::take(&mut self.edges);
+        for edge in edges.drain(..) {
             match edge {
                 Edge::Ready { slot, readable, writable, hides_more } => {
                     self.reactor.hear(slot, readable, writable, hides_more, &self.config);
@@ -126,6 +122,7 @@ impl<N: Net> Server<N> {
                 },
             }
         }
+        self.edges = edges;
         self.note_present();
     }
 

@@ -6,6 +6,7 @@ use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use super::info::{Facts, render};
 use super::outbox::Ask;
 use crate::base::{Reason, fault};
+use crate::config::DEBUG_SLEEP_MAX_S;
 use crate::resp::parse_i64;
 
 /// `DBSIZE`
@@ -75,9 +76,8 @@ pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
 
 /// `DEBUG SLEEP seconds`. Stops the whole server, which is what it is for.
 pub fn debug_sleep(cx: &mut Cx<'_>) -> Outcome {
-    const SLEEP_MAX_S: f64 = 60.0;
     let seconds = std::str::from_utf8(cx.arg(2)).ok().and_then(|text| text.parse::<f64>().ok());
-    let seconds = seconds.filter(|s| (0.0..=SLEEP_MAX_S).contains(s));
+    let seconds = seconds.filter(|s| (0.0..=DEBUG_SLEEP_MAX_S).contains(s));
     let Some(seconds) = seconds else {
         return Err(Failure::text("ERR seconds must be between 0 and 60"));
     };

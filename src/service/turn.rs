@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
 use crate::base::{Buf, ConnId, Now, Reason};
-use crate::config::{Config, DebugCommand};
+use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand};
 use crate::resp::{Args, Broken, Limits, Parser, Refusal, Reply, Step};
 use crate::stats::Stats;
 
@@ -92,13 +92,12 @@ impl Service {
 
     fn serve(&mut self, turn: &mut Turn<'_>, parser: &mut Parser, progress: &mut Progress) -> Ended {
         let limits = limits(turn.config);
-        let bounds = turn.config.bounds.clone();
         loop {
             let rest = &turn.input[progress.consumed..];
-            if !rest.is_empty() && progress.commands >= bounds.commands_per_turn {
+            if !rest.is_empty() && progress.commands >= turn.config.bounds.commands_per_turn {
                 return Ended::Budget;
             }
-            if !rest.is_empty() && turn.output.len() >= bounds.output_pause_bytes {
+            if !rest.is_empty() && turn.output.len() >= turn.config.bounds.output_pause_bytes {
                 return Ended::Paused;
             }
             let close = match parser.parse(rest, &limits) {
@@ -230,9 +229,8 @@ impl Service {
 
     /// A browser that was tricked into talking to us is worth a line, but not one for each try.
     fn note_cross_protocol(&mut self, turn: &Turn<'_>) {
-        const INTERVAL_S: u64 = 60;
         let now = turn.now.at;
-        if self.cross_protocol_logged.is_some_and(|at| now.since(at).as_secs() < INTERVAL_S) {
+        if self.cross_protocol_logged.is_some_and(|at| now.since(at).as_secs() < CROSS_PROTOCOL_LOG_S) {
             return;
         }
         self.cross_protocol_logged = Some(now);
