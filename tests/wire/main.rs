@@ -4,6 +4,7 @@ mod clients;
 mod commands;
 mod connections;
 mod drain;
+mod faults;
 mod harness;
 mod logging;
 mod origin;
