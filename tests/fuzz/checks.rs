@@ -1,0 +1,310 @@
+//! What each fuzz target checks about a string of bytes. Shared by cargo-fuzz (`fuzz_targets/`) and
+//! by the plain test (`main.rs`), so that stable `cargo test` covers the same ground.
+
+use std::net::SocketAddr;
+
+use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::config::options::OPTIONS;
+use tidegate::config::{Config, DebugCommand};
+use tidegate::resp::{Limits, Parser, Proto, Reply, Step, parse_i64};
+use tidegate::service::Service;
+use tidegate::service::turn::{Ended, Progress, Turn};
+use tidegate::stats::Stats;
+
+const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
+
+/// What a stream means, in order.
+#[derive(Debug, PartialEq)]
+pub enum Heard {
+    Request(Vec<Vec<u8>>),
+    Refused,
+    Broken,
+}
+
+/// The parser, fed in pieces whose lengths the first byte decides, against the obvious reference.
+pub fn parser(data: &[u8]) {
+    let Some((&pace, stream)) = data.split_first() else { return };
+    let expected = reference(stream);
+    for step in [usize::MAX, 1, usize::from(pace) + 1] {
+        let heard = in_pieces(stream, step);
+        assert_eq!(heard, expected, "in pieces of {step}: {}", stream.escape_ascii());
+    }
+}
+
+fn in_pieces(stream: &[u8], step: usize) -> Vec<Heard> {
+    let (mut parser, mut held, mut heard) = (Parser::default(), Vec::new(), Vec::new());
+    for piece in stream.chunks(step.min(stream.len().max(1))) {
+        held.extend_from_slice(piece);
+        loop {
+            let consumed = match parser.parse(&held, &LIMITS) {
+                Step::Incomplete { consumed, missing } => {
+                    assert!(missing > 0, "waits for nothing");
+                    held.drain(..consumed);
+                    break;
+                }
+                Step::Complete { consumed } => {
+                    let words: Vec<Vec<u8>> = parser.args(&held).from(0).map(<[u8]>::to_vec).collect();
+                    heard.push(Heard::Request(words));
+                    consumed
+                }
+                Step::Refused { consumed, .. } => {
+                    heard.push(Heard::Refused);
+                    consumed
+                }
+                Step::Broken(_) => {
+                    heard.push(Heard::Broken);
+                    return heard;
+                }
+            };
+            assert!(consumed > 0, "a request of no bytes");
+            held.drain(..consumed);
+        }
+    }
+    assert!(parser.capacity() <= 64 * (stream.len() + 8), "remembers more than it was told");
+    heard
+}
+
+/// The protocol as one would write it down, with everything in hand and no thought of speed.
+fn reference(stream: &[u8]) -> Vec<Heard> {
+    let (mut heard, mut at) = (Vec::new(), 0);
+    while at < stream.len() {
+        let (what, end) = if stream[at] == b'*' { array(stream, at) } else { inline(stream, at) };
+        match what {
+            Some(Heard::Broken) => {
+                heard.push(Heard::Broken);
+                return heard;
+            }
+            Some(what) => heard.push(what),
+            None => return heard,
+        }
+        at = end;
+    }
+    heard
+}
+
+enum Header {
+    Number(i64, usize),
+    Unfinished,
+    Broken,
+}
+
+/// The number between `from` and CRLF; a line of 32 bytes without a CR is none.
+fn header(stream: &[u8], from: usize) -> Header {
+    let line = &stream[from..stream.len().min(from + 32)];
+    match line.iter().position(|byte| *byte == b'\r') {
+        None if line.len() == 32 => Header::Broken,
+        None => Header::Unfinished,
+        Some(cr) => match (parse_i64(&line[..cr]), stream.get(from + cr + 1)) {
+            (None, _) | (_, Some(0..=9 | 11..)) => Header::Broken,
+            (_, None) => Header::Unfinished,
+            (Some(number), Some(10)) => Header::Number(number, from + cr + 2),
+        },
+    }
+}
+
+fn array(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
+    let (count, mut at) = match header(stream, start + 1) {
+        Header::Unfinished => return (None, 0),
+        Header::Broken => return (Some(Heard::Broken), 0),
+        Header::Number(count, _) if count > i64::from(i32::MAX) => return (Some(Heard::Broken), 0),
+        Header::Number(count, end) => (count.max(0) as usize, end),
+    };
+    let mut refused = count > LIMITS.args_max;
+    // Once a request is refused its bytes no longer count against anything.
+    let mut words = Vec::new();
+    for _ in 0..count {
+        match stream.get(at) {
+            None => return (None, 0),
+            Some(b'$') => {}
+            Some(_) => return (Some(Heard::Broken), 0),
+        }
+        let (len, body) = match header(stream, at + 1) {
+            Header::Unfinished => return (None, 0),
+            Header::Broken => return (Some(Heard::Broken), 0),
+            Header::Number(len, body) => match usize::try_from(len) {
+                Ok(len) if len <= LIMITS.request_max => (len, body),
+                _ => return (Some(Heard::Broken), 0),
+            },
+        };
+        refused |= len > LIMITS.bulk_max || body - start + len + 2 > LIMITS.request_max;
+        match stream.get(body + len..body + len + 2) {
+            None => return (None, 0),
+            Some(b"\r\n") => {}
+            Some(_) => return (Some(Heard::Broken), 0),
+        }
+        words.push(stream[body..body + len].to_vec());
+        at = body + len + 2;
+    }
+    (Some(if refused { Heard::Refused } else { Heard::Request(words) }), at)
+}
+
+fn inline(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
+    let rest = &stream[start..];
+    let Some(end) = rest.iter().position(|byte| *byte == b'\n') else {
+        return ((rest.len() > LIMITS.inline_max).then_some(Heard::Broken), 0);
+    };
+    if end > LIMITS.inline_max {
+        return (Some(Heard::Broken), 0);
+    }
+    let (mut words, mut word, mut quote) = (Vec::new(), None::<Vec<u8>>, 0);
+    let mut bytes = rest[..end].iter().copied().peekable();
+    while let Some(byte) = bytes.next() {
+        let ends = bytes.peek().is_none_or(u8::is_ascii_whitespace);
+        match (quote, byte) {
+            (0, b'"' | b'\'') => {
+                quote = byte;
+                word.get_or_insert_default();
+            }
+            (0, _) if byte.is_ascii_whitespace() => words.extend(word.take()),
+            (0, _) => word.get_or_insert_default().push(byte),
+            (_, _) if byte == quote => {
+                if !ends {
+                    return (Some(Heard::Broken), 0);
+                }
+                quote = 0;
+            }
+            (b'"', b'\\') => {
+                let rest: Vec<u8> = bytes.clone().take(3).collect();
+                let hex = |at: usize| rest.get(at).and_then(|byte| (*byte as char).to_digit(16));
+                let word = word.get_or_insert_default();
+                if rest.first() == Some(&b'x')
+                    && let (Some(high), Some(low)) = (hex(1), hex(2))
+                {
+                    word.push((high * 16 + low) as u8);
+                    bytes.nth(2);
+                } else {
+                    match bytes.next() {
+                        None => word.push(b'\\'),
+                        Some(b'n') => word.push(b'\n'),
+                        Some(b'r') => word.push(b'\r'),
+                        Some(b't') => word.push(b'\t'),
+                        Some(b'b') => word.push(8),
+                        Some(b'a') => word.push(7),
+                        Some(other) => word.push(other),
+                    }
+                }
+            }
+            (b'\'', b'\\') if bytes.peek() == Some(&b'\'') => {
+                bytes.next();
+                word.get_or_insert_default().push(b'\'');
+            }
+            _ => word.get_or_insert_default().push(byte),
+        }
+    }
+    if quote != 0 {
+        return (Some(Heard::Broken), 0);
+    }
+    words.extend(word);
+    let what = if words.len() > LIMITS.args_max { Heard::Refused } else { Heard::Request(words) };
+    (Some(what), start + end + 1)
+}
+
+/// A whole turn on arbitrary bytes: never panics, stays within its budget and its limits, and what
+/// it answers is RESP.
+pub fn turn(data: &[u8]) {
+    let mut config = Config {
+        max_key_bytes: 64,
+        proto_max_bulk_len: 512,
+        max_request_bytes: 4096,
+        max_reply_bytes: 4096,
+        enable_debug_command: DebugCommand::No,
+        ..Config::default()
+    };
+    config.bounds.output_pause_bytes = 16 << 10;
+    let bounds = config.bounds.clone();
+    let now = Now { at: Moment::from_nanos(1), unix_ms: 1_000_000, unix_us: 1_000_000_000 };
+    let mut service = Service::new(1, now, Vec::new());
+    let me = ConnId { slot: 0, serial: 1 };
+    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, now.at);
+    let (mut stats, mut output, mut rest) = (Stats::default(), Buf::default(), data);
+    loop {
+        let mut progress = Progress { output: output.len(), ..Progress::default() };
+        let turn = Turn { me, input: rest, output: &mut output, now, config: &mut config, stats: &mut stats };
+        let ended = service.turn(turn, &mut progress);
+        assert!(progress.commands <= bounds.commands_per_turn);
+        assert_eq!(progress.output, output.len(), "a reply is not on the books");
+        assert!(output.len() < bounds.output_pause_bytes + (8 << 10), "{} bytes of replies", output.len());
+        replies_parse(output.unread());
+        output.clear();
+        rest = &rest[progress.consumed..];
+        match ended {
+            Ended::Hungry { .. } | Ended::Close(_) => break,
+            // The settings may have been changed to anything but never to standing still.
+            Ended::Budget | Ended::Paused => assert!(progress.consumed > 0),
+        }
+    }
+    service.store.audit();
+}
+
+fn replies_parse(mut bytes: &[u8]) {
+    while !bytes.is_empty() {
+        bytes = decoded(bytes).unwrap_or_else(|| panic!("no reply: {}", bytes.escape_ascii()));
+    }
+}
+
+/// A reference decoder of replies: what follows the first one, or nothing if there is none.
+fn decoded(bytes: &[u8]) -> Option<&[u8]> {
+    let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
+    let (line, rest) = (&bytes[1..end], &bytes[end + 2..]);
+    let number = || parse_i64(line);
+    match bytes[0] {
+        b'+' | b'-' => (!line.iter().any(u8::is_ascii_control)).then_some(rest),
+        b':' => number().map(|_| rest),
+        b'_' => line.is_empty().then_some(rest),
+        b'$' if line == b"-1" => Some(rest),
+        b'$' | b'=' => {
+            let len = usize::try_from(number()?).ok()?;
+            (rest.get(len..len + 2)? == b"\r\n").then(|| &rest[len + 2..])
+        }
+        mark @ (b'*' | b'~' | b'%') => {
+            let count = usize::try_from(number()?).ok()?;
+            (0..if mark == b'%' { 2 * count } else { count }).try_fold(rest, |rest, _| decoded(rest))
+        }
+        _ => None,
+    }
+}
+
+/// The encoders write, whatever they are given, exactly one reply each.
+pub fn reply(data: &[u8]) {
+    let Some((&choice, rest)) = data.split_first() else { return };
+    let proto = if choice & 1 == 0 { Proto::Resp2 } else { Proto::Resp3 };
+    let mut out = Buf::default();
+    let mut reply = Reply::new(&mut out, proto, 1 << 20);
+    match choice >> 1 & 7 {
+        0 => reply.error(rest),
+        1 => reply.bulk(rest),
+        2 => reply.int(rest.iter().fold(0, |n: i64, byte| n.wrapping_mul(257) ^ i64::from(*byte))),
+        3 => reply.verbatim(&String::from_utf8_lossy(rest)),
+        4 => reply.bulk_or_null(rest.first().map(|_| rest)),
+        5 => {
+            reply.array(rest.len());
+            rest.iter().for_each(|byte| reply.int(i64::from(*byte)));
+        }
+        6 => {
+            reply.map(rest.len());
+            rest.iter().for_each(|byte| {
+                reply.bulk(&[*byte]);
+                reply.null();
+            });
+        }
+        _ => reply.replace_by_error(rest),
+    }
+    assert_eq!(decoded(out.unread()), Some(&b""[..]), "{}", out.unread().escape_ascii());
+}
+
+/// An option takes a value or refuses it; what it has taken it shows, and takes again as shown.
+pub fn config(data: &[u8]) {
+    let Some((&which, value)) = data.split_first() else { return };
+    let Ok(text) = std::str::from_utf8(value) else { return };
+    let opt = &OPTIONS[usize::from(which) % OPTIONS.len()];
+    let mut config = Config::default();
+    let before = (opt.get)(&config);
+    if (opt.set)(&mut config, text).is_err() {
+        assert!(opt.name == "bind" || (opt.get)(&config) == before, "{}: refused and changed", opt.name);
+        return;
+    }
+    let shown = (opt.get)(&config);
+    let mut again = Config::default();
+    (opt.set)(&mut again, &shown).unwrap_or_else(|why| panic!("{} {shown}: {why}", opt.name));
+    assert_eq!((opt.get)(&again), shown, "{}", opt.name);
+}
