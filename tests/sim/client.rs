@@ -67,8 +67,9 @@ pub struct Client {
 }
 
 impl Client {
-    pub fn new(rng: &mut StdRng, name: usize) -> Client {
-        let steps = Author { rng, name, keys: Keys::new() }.write();
+    /// A client that, unless the run is calm, also changes limits while they are in use.
+    pub fn new(rng: &mut StdRng, name: usize, calm: bool) -> Client {
+        let steps = Author { rng, name, keys: Keys::new(), calm }.write();
         let (mut stream, mut expected) = (Vec::new(), Vec::new());
         let (mut ends, mut request_ends) = (vec![0], vec![0]);
         for step in &steps {
@@ -79,7 +80,7 @@ impl Client {
         }
         let temper = Temper {
             send_max: 1 << rng.random_range(0..10),
-            read_max: if rng.random_bool(0.15) { 0 } else { 1 << rng.random_range(0..10) },
+            read_max: if rng.random_bool(0.3) { 0 } else { 1 << rng.random_range(0..10) },
             half_closes: rng.random_bool(0.5),
             falls_silent_at: rng.random_bool(0.1).then(|| rng.random_range(0..=stream.len())),
         };
@@ -152,6 +153,7 @@ struct Author<'a> {
     rng: &'a mut StdRng,
     name: usize,
     keys: Keys,
+    calm: bool,
 }
 
 impl Author<'_> {
@@ -216,7 +218,7 @@ impl Author<'_> {
 
     fn step(&mut self) -> (Vec<u8>, String) {
         let (key, value) = (self.key(), self.value());
-        match self.rng.random_range(0..27) {
+        match self.rng.random_range(0..28) {
             0..=2 => {
                 self.keys.insert(key.clone(), value.clone());
                 (words(&["SET", &key, &value]), OK.into())
@@ -323,6 +325,10 @@ impl Author<'_> {
             }
             24 => (b"*0\r\n".to_vec(), String::new()),
             25 => (b"\r\n".to_vec(), String::new()),
+            26 if !self.calm => {
+                let (name, value) = LIVE_LIMITS[self.rng.random_range(0..LIVE_LIMITS.len())];
+                (words(&["CONFIG", "SET", name, value]), OK.into())
+            }
             _ => (words(&["RESET"]), RESET.into()),
         }
     }
@@ -340,6 +346,19 @@ impl Author<'_> {
     }
 }
 
+/// Limits that scripts change while clients are served. None that the model depends on.
+const LIVE_LIMITS: [(&str, &str); 10] = [
+    ("timeout", "0"),
+    ("timeout", "800ms"),
+    ("request-timeout", "300ms"),
+    ("write-timeout", "0"),
+    ("write-timeout", "500ms"),
+    ("shutdown-timeout", "1"),
+    ("maxclients", "100"),
+    ("at-maxclients", "wait"),
+    ("maxmemory-clients", "3kb"),
+    ("client-query-buffer-limit", "512"),
+];
 const RESET: &str = "+RESET\r\n";
 const OK: &str = "+OK\r\n";
 

@@ -6,6 +6,7 @@ mod run;
 mod world;
 
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// Seeds run by a plain `cargo test`; some seconds of them.
 const SEEDS: u64 = 4_000;
@@ -23,7 +24,12 @@ fn every_seed_keeps_every_promise() {
     let mut injected: BTreeMap<&'static str, u64> = BTreeMap::new();
     let seeds = seeds();
     let whole = seeds.end - seeds.start >= SEEDS;
+    let started = std::time::Instant::now();
     for seed in seeds {
+        if seed > 0 && seed.is_multiple_of(10_000) {
+            // Not through println!, which the test runner keeps to itself.
+            let _ = writeln!(std::io::stderr(), "{seed} seeds in {:.0?}", started.elapsed());
+        }
         let outcome = std::panic::catch_unwind(|| run::run(seed));
         match outcome {
             Ok(report) => report

@@ -19,6 +19,7 @@ use crate::world::{Faults, SimNet, World};
 pub const EXPECTED_EVENTS: &[&str] = &[
     "aborted accept",
     "clock jump",
+    "connection storm",
     "closed: at_capacity",
     "closed: drained",
     "closed: evicted",
@@ -44,6 +45,7 @@ pub const EXPECTED_EVENTS: &[&str] = &[
     "refused registration",
     "refused write",
     "reset by client",
+    "reset in the backlog",
     "short read",
     "short write",
     "signal",
@@ -72,6 +74,8 @@ struct Run<const HONEST: bool> {
     world: Rc<RefCell<World>>,
     server: Server<SimNet<HONEST>>,
     clients: Vec<Client>,
+    /// Connections that say nothing.
+    strangers: Vec<usize>,
     /// Nobody is faulted and no limit is in the way: everybody must get everything.
     calm: bool,
     quits: bool,
@@ -87,7 +91,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let rng = &mut world.rng;
         let calm = rng.random_bool(0.3);
         let config = draw_config(rng, calm);
-        let clients = (0..rng.random_range(1..8)).map(|name| Client::new(rng, name)).collect();
+        let clients = (0..rng.random_range(1..8)).map(|name| Client::new(rng, name, calm)).collect();
         let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
         let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
         let mut faults = Faults {
@@ -105,7 +109,7 @@ impl<const HONEST: bool> Run<HONEST> {
         world.faults = faults;
         let world = Rc::new(RefCell::new(world));
         let server = Server::new(SimNet(Rc::clone(&world)), config, seed, Vec::new());
-        Run { world, server, clients, calm, quits, panics, quit: false, exit: None }
+        Run { world, server, clients, strangers: Vec::new(), calm, quits, panics, quit: false, exit: None }
     }
 
     fn play(mut self) -> Report {
@@ -154,7 +158,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
         match self.draw(0..100) {
             0..=89 => self.client_acts(name),
-            90..=94 => self.world.borrow_mut().advance_ms(1),
+            90..=93 => self.world.borrow_mut().advance_ms(1),
             95 if !self.calm => {
                 let ms = 10_u64.pow(self.draw(1..8) as u32);
                 self.count("clock jump");
@@ -164,8 +168,18 @@ impl<const HONEST: bool> Run<HONEST> {
                 let mut world = self.world.borrow_mut();
                 world.no_descriptors = !world.no_descriptors;
             }
+            94 if !self.calm && self.chance(0.2) => {
+                self.count("connection storm");
+                for _ in 0..self.draw(1..20) {
+                    let stranger = self.world.borrow_mut().connect();
+                    self.strangers.extend(stranger);
+                }
+            }
             97 if !self.calm && self.chance(0.3) => {
                 if let Some(pipe) = self.clients[name].pipe {
+                    if self.world.borrow().backlog.contains(&pipe) {
+                        self.count("reset in the backlog");
+                    }
                     self.world.borrow_mut().reset(pipe);
                     self.clients[name].gave_up = true;
                 }
@@ -338,10 +352,9 @@ impl<const HONEST: bool> Run<HONEST> {
             if self.exit.is_some() {
                 return;
             }
-            for client in &self.clients {
-                if let Some(pipe) = client.pipe {
-                    self.world.borrow_mut().half_close(pipe);
-                }
+            let pipes = self.clients.iter().filter_map(|client| client.pipe);
+            for pipe in pipes.chain(self.strangers.iter().copied()) {
+                self.world.borrow_mut().half_close(pipe);
             }
             for name in 0..self.clients.len() {
                 self.client_acts(name);
@@ -444,8 +457,8 @@ impl<const HONEST: bool> Run<HONEST> {
 /// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
 fn draw_config(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
     let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
-    let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(5_000), net(2_000), net(2_000));
-    let maxmemory_clients = net(60_000) as usize;
+    let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(2_000), net(2_000), net(2_000));
+    let maxmemory_clients = net(8_000) as usize;
     let tight_input = !calm && rng.random_bool(0.2);
     Config {
         maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },
