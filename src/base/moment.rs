@@ -14,11 +14,6 @@ impl Moment {
         Moment(nanos)
     }
 
-    /// Nanoseconds since the start.
-    pub const fn nanos(self) -> u64 {
-        self.0
-    }
-
     /// This moment moved on by `ms` milliseconds; stops at the end of time instead of overflowing.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Moment {

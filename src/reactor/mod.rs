@@ -84,11 +84,6 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// The world. Tests look at it; nobody else needs to.
-    pub fn net(&mut self) -> &mut N {
-        &mut self.net
-    }
-
     /// Waits for edges: not at all if work is left over, else until the nearest of our own
     /// deadlines and `other`, else for ever.
     ///

@@ -30,11 +30,6 @@ impl<'a> Reply<'a> {
         Reply { out, start, max, proto, overflowed: false }
     }
 
-    /// The version in use.
-    pub fn proto(&self) -> Proto {
-        self.proto
-    }
-
     /// Changes the version of this and the following replies.
     pub fn set_proto(&mut self, proto: Proto) {
         self.proto = proto;

@@ -15,7 +15,7 @@ use crate::reactor::conn::Phase;
 use crate::reactor::ending::Gone;
 use crate::reactor::net::{Edge, Net};
 use crate::service::outbox::Ask;
-use crate::service::turn::{Ended, Progress, Turn, take_back};
+use crate::service::turn::{Ended, Progress, Turn};
 use crate::service::{Service, session::Session};
 use crate::stage::Stage;
 use crate::stats::Stats;
@@ -187,7 +187,7 @@ impl<N: Net> Server<N> {
         };
         let outcome = fence::run(|| self.service.turn(turn, &mut progress));
         if outcome.is_err() {
-            take_back(&mut self.service.outbox, &progress);
+            self.service.outbox.asks.truncate(progress.asks);
             conn.output.truncate(progress.output);
         }
         conn.input.consume(progress.consumed);

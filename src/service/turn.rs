@@ -5,7 +5,6 @@
 
 use super::Service;
 use super::cx::{Cx, Failure, Outcome, shown};
-use super::outbox::Outbox;
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
 use crate::base::{Buf, ConnId, Now, Reason};
@@ -347,9 +346,4 @@ fn unknown_command(args: Args<'_>) -> Failure {
     }
     let name = shown(&args[0], QUOTED_MAX);
     Failure::quoting(format!("ERR unknown command '{name}', with args beginning with: {quoted}"))
-}
-
-/// Called by the server after a panic: what the turn had staged and not completed is dropped.
-pub fn take_back(outbox: &mut Outbox, progress: &Progress) {
-    outbox.asks.truncate(progress.asks);
 }

@@ -266,6 +266,9 @@ fn copy(from: &Path, to: &PathBuf) {
         fs::create_dir_all(to).unwrap();
         for entry in fs::read_dir(from).unwrap() {
             let entry = entry.unwrap();
+            if entry.file_name() == "target" {
+                continue;
+            }
             copy(&entry.path(), &to.join(entry.file_name()));
         }
     } else {
