@@ -29,7 +29,7 @@ pub struct Gone {
 
 impl<N: Net> Reactor<N> {
     /// Serves nothing more to an open connection, delivers what it is owed, and says goodbye.
-    pub fn finish(&mut self, slot: u32, reason: Reason, config: &Config) {
+    pub fn finish(&mut self, slot: u32, reason: Reason) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         if conn.phase != Phase::Open {
             return;
@@ -43,11 +43,11 @@ impl<N: Net> Reactor<N> {
         self.settle_buffers(slot);
         self.note_dirty(slot);
         // It may have been paused with input waiting, which is to be discarded now.
-        self.note_turn(slot, config);
+        self.note_turn(slot);
     }
 
     /// Finishes an open connection with an error line, `text`, as its last reply.
-    pub fn finish_with_error(&mut self, slot: u32, reason: Reason, text: &str, now: Moment, config: &Config) {
+    pub fn finish_with_error(&mut self, slot: u32, reason: Reason, text: &str, now: Moment) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         if conn.phase != Phase::Open {
             return;
@@ -58,7 +58,7 @@ impl<N: Net> Reactor<N> {
         if !conn.output.is_empty() && !self.stalled.contains(slot) {
             self.stalled.touch(slot, now);
         }
-        self.finish(slot, reason, config);
+        self.finish(slot, reason);
     }
 
     /// Frees a connection at this tick's reaping, whatever it is owed.
@@ -120,7 +120,7 @@ impl<N: Net> Reactor<N> {
             // One more period to take what it is owed; after that it is only a slow consumer.
             self.idle.touch(slot, now);
             if self.slots.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Open) {
-                self.finish(slot, Reason::Idle, config);
+                self.finish(slot, Reason::Idle);
             } else {
                 self.idle.remove(slot);
                 self.doom(slot, Reason::SlowConsumer);
@@ -129,7 +129,7 @@ impl<N: Net> Reactor<N> {
         while let Some(slot) = self.request.expired(now, config.request_timeout_ms) {
             self.request.remove(slot);
             let text = "ERR request not completed within request-timeout";
-            self.finish_with_error(slot, Reason::RequestTimeout, text, now, config);
+            self.finish_with_error(slot, Reason::RequestTimeout, text, now);
         }
         while let Some(slot) = self.stalled.expired(now, config.write_timeout_ms) {
             self.stalled.remove(slot);
@@ -168,7 +168,7 @@ impl<N: Net> Reactor<N> {
         let slot = slot as u32;
         if conn.phase == Phase::Open && conn.output.is_empty() {
             let text = "ERR evicted: clients together exceed maxmemory-clients";
-            self.finish_with_error(slot, Reason::Evicted, text, now, config);
+            self.finish_with_error(slot, Reason::Evicted, text, now);
         } else {
             // It holds replies that it does not take: waiting for it is what there is no memory for.
             self.doom(slot, Reason::Evicted);

@@ -55,9 +55,20 @@ pub struct Reactor<N: Net> {
     serving: usize,
     /// Bytes of buffers held for all connections.
     held: usize,
+    /// From so many bytes of output on, a client is not served until it takes some.
+    output_pause_bytes: usize,
     /// The last eviction did not suffice.
     evicting: bool,
     next_serial: u64,
+}
+
+/// Lets a queue go on with the memory of the one that was taken out of it and worked off.
+fn give_back(queue: &mut Vec<u32>, mut worked_off: Vec<u32>) {
+    worked_off.clear();
+    if queue.capacity() < worked_off.capacity() {
+        worked_off.append(queue);
+        *queue = worked_off;
+    }
 }
 
 impl<N: Net> Reactor<N> {
@@ -79,6 +90,7 @@ impl<N: Net> Reactor<N> {
             doomed: Vec::new(),
             serving: 0,
             held: 0,
+            output_pause_bytes: config.bounds.output_pause_bytes,
             evicting: false,
             next_serial: 1,
         }
@@ -126,12 +138,12 @@ impl<N: Net> Reactor<N> {
     }
 
     /// A connection became ready: remembers it and queues what is owed.
-    pub fn hear(&mut self, slot: u32, readable: bool, writable: bool, hides_more: bool, config: &Config) {
+    pub fn hear(&mut self, slot: u32, readable: bool, writable: bool, hides_more: bool) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         conn.can_read |= readable;
         conn.can_write |= writable;
         conn.hides_more |= hides_more;
-        if !conn.queued && conn.wants_turn(config.bounds.output_pause_bytes) {
+        if !conn.queued && conn.wants_turn(self.output_pause_bytes) {
             conn.queued = true;
             self.fresh.push(slot);
         }
@@ -152,19 +164,15 @@ impl<N: Net> Reactor<N> {
     }
 
     /// Gives the emptied queue back.
-    pub fn return_turns(&mut self, mut turns: Vec<u32>) {
-        turns.clear();
-        if self.fresh.capacity() < turns.capacity() {
-            turns.append(&mut self.fresh);
-            self.fresh = turns;
-        }
+    pub fn return_turns(&mut self, turns: Vec<u32>) {
+        give_back(&mut self.fresh, turns);
     }
 
     /// Queues another turn if one would find work.
-    pub fn note_turn(&mut self, slot: u32, config: &Config) {
+    pub fn note_turn(&mut self, slot: u32) {
         if let Some(conn) = self.slots.get_mut(slot as usize)
             && !conn.queued
-            && conn.wants_turn(config.bounds.output_pause_bytes)
+            && conn.wants_turn(self.output_pause_bytes)
         {
             conn.queued = true;
             self.resume.push(slot);
@@ -246,8 +254,7 @@ impl<N: Net> Reactor<N> {
     ///
     /// # Panics
     /// If one does not hold.
-    pub fn audit(&self, config: &Config) {
-        let pause = config.bounds.output_pause_bytes;
+    pub fn audit(&self) {
         assert!(self.fresh.is_empty() && self.doomed.is_empty(), "a phase left its queue behind");
         for slot in self.resume.iter().chain(&self.dirty) {
             assert!(self.slots.contains(*slot as usize), "slot {slot}: queued for work and freed");
@@ -265,7 +272,7 @@ impl<N: Net> Reactor<N> {
             assert_eq!(conn.queued, self.resume.contains(&slot), "slot {slot}: lost in the resume queue");
             assert_eq!(conn.dirty, self.dirty.contains(&slot), "slot {slot}: lost in the dirty queue");
             assert!(
-                conn.queued || !conn.wants_turn(pause),
+                conn.queued || !conn.wants_turn(self.output_pause_bytes),
                 "slot {slot}: owed a turn nobody will give: {:?}",
                 conn.phase
             );

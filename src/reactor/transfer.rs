@@ -2,9 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use super::Reactor;
 use super::conn::Phase;
 use super::net::Net;
+use super::{Reactor, give_back};
 use crate::base::{Buf, Moment, Reason};
 use crate::config::{Config, INTERRUPTS_MAX};
 use crate::stats::Stats;
@@ -129,12 +129,8 @@ impl<N: Net> Reactor<N> {
     }
 
     /// Gives the emptied queue back, so that its memory is kept.
-    pub fn return_dirty(&mut self, mut dirty: Vec<u32>) {
-        dirty.clear();
-        if self.dirty.capacity() < dirty.capacity() {
-            dirty.append(&mut self.dirty);
-            self.dirty = dirty;
-        }
+    pub fn return_dirty(&mut self, dirty: Vec<u32>) {
+        give_back(&mut self.dirty, dirty);
     }
 
     /// Writes what is owed, up to the budget of a tick; a finishing connection that has been paid
@@ -187,6 +183,6 @@ impl<N: Net> Reactor<N> {
             self.shut(slot, now);
         }
         self.note_dirty(slot);
-        self.note_turn(slot, config);
+        self.note_turn(slot);
     }
 }

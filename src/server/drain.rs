@@ -74,8 +74,9 @@ impl<N: Net> Server<N> {
                 self.read_to_the_end(slot);
                 if let Some(conn) = self.reactor.conn(slot) {
                     conn.ending.get_or_insert(Reason::Drained);
-                    self.serve_the_rest(slot);
                 }
+                // With nothing more to receive, a turn only serves.
+                self.turn(slot);
             }
         }
         self.flush();
@@ -93,17 +94,6 @@ impl<N: Net> Server<N> {
             self.turn(slot);
             self.reactor.flush(slot, self.now.at, &self.config, &mut self.stats);
         }
-    }
-
-    fn serve_the_rest(&mut self, slot: u32) {
-        if let Some(conn) = self.reactor.conn(slot)
-            && conn.phase == Phase::Open
-            && !conn.paused(self.config.bounds.output_pause_bytes)
-        {
-            self.serve(slot);
-        }
-        self.reactor.note_dirty(slot);
-        self.reactor.note_turn(slot, &self.config);
     }
 
     /// There is no time to linger any more: whoever has been paid and has sent nothing further is

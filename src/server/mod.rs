@@ -112,7 +112,7 @@ impl<N: Net> Server<N> {
         for edge in edges.drain(..) {
             match edge {
                 Edge::Ready { slot, readable, writable, hides_more } => {
-                    self.reactor.hear(slot, readable, writable, hides_more, &self.config);
+                    self.reactor.hear(slot, readable, writable, hides_more);
                 }
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
                 Edge::Quit => self.quit(self.config.shutdown_timeout_ms),
@@ -162,7 +162,7 @@ impl<N: Net> Server<N> {
             Phase::Doomed(_) => return,
         }
         self.reactor.note_dirty(slot);
-        self.reactor.note_turn(slot, &self.config);
+        self.reactor.note_turn(slot);
     }
 
     /// One fenced service turn over what is in a connection's input.
@@ -212,17 +212,11 @@ impl<N: Net> Server<N> {
                 let full = conn.input.len() >= self.config.client_query_buffer_limit;
                 if let Some(reason) = conn.ending {
                     // A half request at the end of the input is nobody's any more.
-                    return self.reactor.finish(slot, reason, &self.config);
+                    return self.reactor.finish(slot, reason);
                 }
                 if full {
                     let text = "ERR client-query-buffer-limit reached";
-                    return self.reactor.finish_with_error(
-                        slot,
-                        Reason::QueryBufferLimit,
-                        text,
-                        self.now.at,
-                        &self.config,
-                    );
+                    return self.reactor.finish_with_error(slot, Reason::QueryBufferLimit, text, self.now.at);
                 }
                 self.reactor.note_request(slot, begun, progressed, self.now.at);
             }
@@ -234,7 +228,7 @@ impl<N: Net> Server<N> {
                 self.stats.pauses += 1;
                 self.reactor.note_request(slot, false, false, self.now.at);
             }
-            Ended::Close(reason) => self.reactor.finish(slot, reason, &self.config),
+            Ended::Close(reason) => self.reactor.finish(slot, reason),
         }
     }
 
@@ -252,13 +246,7 @@ impl<N: Net> Server<N> {
                 wreck.backtrace
             );
         }
-        self.reactor.finish_with_error(
-            me.slot,
-            Reason::Panicked,
-            "ERR internal error",
-            self.now.at,
-            &self.config,
-        );
+        self.reactor.finish_with_error(me.slot, Reason::Panicked, "ERR internal error", self.now.at);
     }
 
     /// What the turn asked about others, now that its borrows have ended.
@@ -274,7 +262,7 @@ impl<N: Net> Server<N> {
                     {
                         // An operator kills what hangs: it is not waited for to take its replies.
                         if conn.output.is_empty() {
-                            self.reactor.finish(slot, Reason::Killed, &self.config);
+                            self.reactor.finish(slot, Reason::Killed);
                         } else {
                             self.reactor.doom(slot, Reason::Killed);
                         }
@@ -396,7 +384,7 @@ impl<N: Net> Server<N> {
     /// # Panics
     /// If one does not hold.
     pub fn audit(&self) {
-        self.reactor.audit(&self.config);
+        self.reactor.audit();
         self.service.store.audit();
     }
 }

@@ -56,14 +56,14 @@ const MUTANTS: &[Mutant] = &[
     mutant(
         "no turn after a pause",
         "src/reactor/transfer.rs",
-        "        self.note_dirty(slot);\n        self.note_turn(slot, config);\n",
-        "        self.note_dirty(slot);\n        let _ = config;\n",
+        "        self.note_dirty(slot);\n        self.note_turn(slot);\n",
+        "        self.note_dirty(slot);\n",
     ),
     mutant(
         "no flush after a spent budget",
         "src/reactor/transfer.rs",
-        "        self.note_dirty(slot);\n        self.note_turn(slot, config);\n",
-        "        self.note_turn(slot, config);\n",
+        "        self.note_dirty(slot);\n        self.note_turn(slot);\n",
+        "        self.note_turn(slot);\n",
     ),
     mutant(
         "room to write is not remembered",
@@ -164,8 +164,8 @@ const MUTANTS: &[Mutant] = &[
     mutant(
         "a paused client that finishes is not drained of its input",
         "src/reactor/ending.rs",
-        "        self.note_turn(slot, config);\n",
-        "        let _ = config;\n",
+        "        self.note_turn(slot);\n",
+        "",
     ),
     mutant(
         "a skipped request leaves its last two bytes in the stream",

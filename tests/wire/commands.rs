@@ -1,9 +1,9 @@
 //! Replies and error texts, to the letter; compared with a redis-server where there is one.
 
 use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
-use crate::harness::{Daemon, Wire, have, within};
+use crate::harness::{Daemon, Guard, Wire, have, within};
 
 /// Requests and the replies that Redis gives, in one session.
 const SESSION: &[(&str, &str)] = &[
@@ -254,28 +254,17 @@ fn every_reply_is_rediss_to_the_letter() {
     }
 }
 
-/// A redis-server on a port of its own; it ends with the test.
-struct Redis(Child);
-
-impl Redis {
-    fn start() -> (Redis, Wire, u16) {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let child = Command::new("redis-server")
-            .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        let redis = Redis(child);
-        let stream = within("redis-server to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
-        (redis, Wire::new(stream), port)
-    }
-}
-
-impl Drop for Redis {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
+/// Starts a redis-server on a port of its own.
+fn start_redis() -> (Guard, Wire, u16) {
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let child = Command::new("redis-server")
+        .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let redis = Guard(child);
+    let stream = within("redis-server to listen", || TcpStream::connect(("127.0.0.1", port)).ok());
+    (redis, Wire::new(stream), port)
 }
 
 /// The table above is what Redis says, not what we think it says.
@@ -284,7 +273,7 @@ fn a_redis_server_says_the_same() {
     if !have("redis-server", "--version") {
         return;
     }
-    let (_redis, mut wire, _) = Redis::start();
+    let (_redis, mut wire, _) = start_redis();
     for ((request, expected), reply) in SESSION.iter().zip(play(&mut wire)) {
         assert_eq!(reply, *expected, "{request}");
     }
@@ -298,7 +287,7 @@ fn a_redis_server_describes_its_commands_alike() {
     if !have("redis-server", "--version") {
         return;
     }
-    let (_redis, _, port) = Redis::start();
+    let (_redis, _, port) = start_redis();
     let mut theirs =
         redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
     let daemon = Daemon::start(&[]);

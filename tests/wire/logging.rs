@@ -3,7 +3,7 @@
 use std::io::Read;
 use std::process::Stdio;
 
-use crate::harness::{Daemon, command, skipped, within};
+use crate::harness::{Daemon, Guard, command, skipped, within};
 
 #[test]
 fn opens_and_closes_are_told_at_debug_with_their_reason() {
@@ -94,15 +94,6 @@ fn a_closed_log_pipe_stops_nothing() {
     for _ in 0..5 {
         let stream = std::net::TcpStream::connect::<std::net::SocketAddr>(address).unwrap();
         crate::harness::Wire::new(stream).ask("PING\r\n", "+PONG\r\n");
-    }
-}
-
-struct Guard(std::process::Child);
-
-impl Drop for Guard {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
     }
 }
 
