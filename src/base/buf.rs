@@ -1,8 +1,6 @@
 //! A byte buffer that is filled at the back, emptied at the front, and grows only on demand.
 
-/// A buffer could not be grown: the allocator refused.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct OutOfMemory;
+use super::memory::{self, OutOfMemory};
 
 /// Bytes waiting to be parsed or written.
 ///
@@ -145,7 +143,7 @@ impl Buf {
         let len = self.len();
         assert!(len <= capacity, "resized to less than was held");
         let mut bytes = Vec::new();
-        bytes.try_reserve_exact(capacity).map_err(|_| OutOfMemory)?;
+        memory::reserve_exact(&mut bytes, capacity)?;
         bytes.extend_from_slice(self.unread());
         bytes.resize(capacity, 0);
         *self = Buf { bytes: bytes.into_boxed_slice(), start: 0, end: len };

@@ -3,12 +3,14 @@
 pub mod buf;
 pub mod fault;
 mod id;
+pub mod memory;
 mod moment;
 mod peer;
 mod reason;
 
-pub use buf::{Buf, OutOfMemory};
+pub use buf::Buf;
 pub use id::ConnId;
+pub use memory::OutOfMemory;
 pub use moment::{Moment, Now};
 pub use peer::Peer;
 pub use reason::Reason;

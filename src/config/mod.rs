@@ -16,6 +16,9 @@ pub const WAIT_MAX_S: u64 = 1_000_000;
 pub const DESCRIPTORS_RESERVED: u64 = 32;
 /// Interrupted calls in a row before a turn is given up; the connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;
+/// Late input of a connection that is ending is read and dropped in pieces of this size. On the
+/// stack: to let somebody go must not need memory.
+pub const SCRAP_BYTES: usize = 4096;
 /// Turns a client gets at a drain's last read: enough for what a kernel buffers, and an end to it.
 pub const LAST_TURNS_MAX: u32 = 1_000;
 /// How often a drain says how many clients are left, milliseconds.
@@ -26,6 +29,9 @@ pub const BACKTRACES_PER_MINUTE: u32 = 10;
 pub const CROSS_PROTOCOL_LOG_S: u64 = 60;
 /// Longest log line, bytes. A pipe with any room takes this much at once (Linux's PIPE_BUF).
 pub const LOG_LINE_MAX: usize = 4096;
+/// Room that is made for a reply before its command runs. Nothing that fits into it, as each status,
+/// number and error text does, can fail for want of memory after the command has had its effect.
+pub const REPLY_HEADROOM_BYTES: usize = 1024;
 /// Longest `DEBUG SLEEP`, seconds.
 pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
 /// Longest name a client may give itself or its library. Every client pays for its own.

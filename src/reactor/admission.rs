@@ -11,7 +11,7 @@ use super::Reactor;
 use super::conn::{Conn, Phase};
 use super::net::Net;
 use crate::base::{ConnId, Moment, Peer, Reason};
-use crate::config::{AtMaxclients, Config};
+use crate::config::{AtMaxclients, Config, SCRAP_BYTES};
 use crate::stats::Stats;
 
 const REFUSAL: &[u8] = b"-ERR max number of clients reached\r\n";
@@ -252,7 +252,7 @@ impl<N: Net> Reactor<N> {
         stats.rejected += 1;
         if self.admission.refusals >= config.bounds.refusals_max {
             // A flood: one read, one write, and no slot. Its errors are its own.
-            let mut scrap = [0; 1024];
+            let mut scrap = [0; SCRAP_BYTES];
             let _ = socket.read(&mut scrap);
             let _ = socket.write_all(REFUSAL);
             let _ = self.net.shut_write(&socket);
@@ -263,10 +263,12 @@ impl<N: Net> Reactor<N> {
         let mut conn = Conn::new(socket, self.next_serial, false);
         conn.phase = Phase::Finishing(Reason::AtCapacity);
         // Without memory for the line, the close alone has to say it.
-        let _ = conn.output.extend(REFUSAL);
+        let says_why = conn.output.extend(REFUSAL).is_ok();
         if let Some(id) = self.install(conn, now, stats) {
             self.admission.count_refusal(true);
-            self.stalled.touch(id.slot, now);
+            if says_why {
+                self.stalled.touch(id.slot, now);
+            }
             self.settle_buffers(id.slot);
             self.note_dirty(id.slot);
         }

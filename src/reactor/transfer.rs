@@ -5,8 +5,8 @@ use std::io::{ErrorKind, Read, Write};
 use super::conn::Phase;
 use super::net::Net;
 use super::{Reactor, give_back};
-use crate::base::{Buf, Moment, Reason};
-use crate::config::{Config, INTERRUPTS_MAX};
+use crate::base::{Moment, Reason};
+use crate::config::{Config, INTERRUPTS_MAX, SCRAP_BYTES};
 use crate::stats::Stats;
 
 /// What one read or write did, once the errors that mean nothing are out of the way.
@@ -91,15 +91,12 @@ impl<N: Net> Reactor<N> {
     /// Reads and drops what a connection that is ending still sends, up to the budget of a turn.
     pub fn discard(&mut self, slot: u32, config: &Config) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
-        let mut scrap = Buf::default();
-        if self.pool.lend(&mut scrap).is_err() {
-            return self.doom_as_phased(slot);
-        }
+        let mut scrap = [0; SCRAP_BYTES];
         let mut budget = config.bounds.read_bytes_per_turn;
         let mut failed = false;
         while conn.can_read && conn.ending.is_none() && budget > 0 {
-            let asked = scrap.spare().len().min(budget);
-            match attempt(|| conn.socket.read(&mut scrap.spare()[..asked])) {
+            let asked = scrap.len().min(budget);
+            match attempt(|| conn.socket.read(&mut scrap[..asked])) {
                 Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),
                 Did::Bytes(count) => budget -= count,
                 Did::Blocked => conn.can_read = false,
@@ -110,7 +107,6 @@ impl<N: Net> Reactor<N> {
                 }
             }
         }
-        self.pool.take_back(&mut scrap);
         let over = conn.ending.is_some() && matches!(conn.phase, Phase::Lingering(_));
         if failed || over {
             self.doom_as_phased(slot);

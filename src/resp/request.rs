@@ -7,6 +7,7 @@
 
 use super::args::{Args, Span};
 use super::{inline, parse_i64};
+use crate::base::{OutOfMemory, memory};
 
 /// Most bytes of a `*` or `$` line; a 64-bit number and its sign are 20.
 const HEADER_MAX: usize = 32;
@@ -29,6 +30,8 @@ pub struct Limits {
 pub enum Refusal {
     /// It announced this many arguments.
     TooManyArgs(usize),
+    /// There was no memory left to note where its arguments lie.
+    OutOfMemory,
     /// One of its arguments announced this many bytes.
     ArgTooLong(usize),
     /// All of it together was too long.
@@ -260,7 +263,10 @@ impl Parser {
             None => return Some(Step::Incomplete { consumed: 0, missing: end + 2 - input.len() }),
         }
         if self.refusal.is_none() {
-            self.spans.push(Span { start: start as u32, end: end as u32 });
+            match memory::reserve(&mut self.spans, 1) {
+                Ok(()) => self.spans.push(Span { start: start as u32, end: end as u32 }),
+                Err(OutOfMemory) => self.refusal = Some(Refusal::OutOfMemory),
+            }
         }
         self.scanned = end + 2;
         if left > 1 {

@@ -6,7 +6,7 @@ use super::connection::checked_label;
 use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is, shown};
 use super::outbox::Ask;
 use super::session::{Labels, ReplyMode, Session, Sessions};
-use crate::base::{ConnId, Now, Reason};
+use crate::base::{ConnId, Now, Reason, memory};
 use crate::resp::{Proto, parse_i64};
 
 /// `CLIENT ID`
@@ -227,7 +227,7 @@ impl<'a> Filter<'a> {
     fn of(cx: &Cx<'a>) -> Result<Filter<'a>, Failure> {
         let mut filter =
             Filter { id: None, address: None, local: None, max_age_s: None, skip_me: true, nobody: false };
-        let words: Vec<&'a [u8]> = cx.args.from(2).collect();
+        let words = memory::collect(cx.args.from(2))?;
         if !words.len().is_multiple_of(2) {
             return Err(SYNTAX);
         }

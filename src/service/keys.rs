@@ -3,11 +3,12 @@
 use super::cx::{Cx, Failure, Outcome, is, pattern, shown};
 use super::glob;
 use super::strings::{Unit, invalid_expire};
+use crate::base::memory;
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
     let mut found: Vec<&[u8]> =
-        cx.args.from(1).filter(|key| cx.store.contains(key, cx.now.unix_ms)).collect();
+        memory::collect(cx.args.from(1).filter(|key| cx.store.contains(key, cx.now.unix_ms)))?;
     // Counted before anything is removed, and each key once however often it is named.
     found.sort_unstable();
     found.dedup();
@@ -143,7 +144,7 @@ fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
 pub fn keys(cx: &mut Cx<'_>) -> Outcome {
     let pattern = pattern(cx.arg(1))?;
     let mut found: Vec<&[u8]> =
-        cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)).collect();
+        memory::collect(cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
     found.sort_unstable();
     cx.reply.array(found.len());
     for key in found {

@@ -1,6 +1,7 @@
 //! The string commands.
 
 use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use crate::base::memory;
 use crate::resp::parse_i64;
 use crate::store::Expiry;
 
@@ -94,7 +95,9 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     } else {
         cx.reply.ok();
     }
-    if let Some(entry) = entry {
+    if let Some(entry) = entry
+        && !cx.reply.overflowed()
+    {
         cx.store.commit(entry, options.expiry);
     }
     Ok(())
@@ -158,7 +161,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         _ => None,
     };
     cx.reply_value(key);
-    if !matches!(when, When::Unsaid) {
+    if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {
         cx.store.expire(key, expires_ms);
     }
     Ok(())
@@ -183,6 +186,7 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     }
     let pairs = cx.args.len() / 2;
     let mut entries = Vec::new();
+    memory::reserve_exact(&mut entries, pairs)?;
     for pair in 0..pairs {
         entries.push(cx.store.prepare(cx.arg(1 + 2 * pair), cx.arg(2 + 2 * pair), pairs)?);
     }

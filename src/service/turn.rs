@@ -3,12 +3,14 @@
 //! After each completed command the turn moves its [`Progress`] marks. If a command panics, the
 //! marks say what was complete, and the server keeps exactly that.
 
+use std::io::ErrorKind;
+
 use super::Service;
 use super::cx::{Cx, Failure, Outcome, shown};
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
-use crate::base::{Buf, ConnId, Now, Reason};
-use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand};
+use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason};
+use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Broken, Limits, Parser, Refusal, Reply, Step};
 use crate::stats::Stats;
 
@@ -99,7 +101,12 @@ impl Service {
             if !rest.is_empty() && turn.output.len() >= turn.config.bounds.output_pause_bytes {
                 return Ended::Paused;
             }
-            let close = match parser.parse(rest, &limits) {
+            let step = parser.parse(rest, &limits);
+            let answered = !matches!(step, Step::Incomplete { .. });
+            if answered && turn.output.reserve(REPLY_HEADROOM_BYTES).is_err() {
+                return Ended::Close(Reason::Io(ErrorKind::OutOfMemory));
+            }
+            let close = match step {
                 Step::Incomplete { consumed, missing } => {
                     progress.consumed += consumed;
                     // A header that is not complete either leaves the parser where it was.
@@ -306,6 +313,7 @@ fn limits(config: &Config) -> Limits {
 
 fn refusal(why: Refusal, config: &Config) -> Failure {
     Failure::quoting(match why {
+        Refusal::OutOfMemory => return OutOfMemory.into(),
         Refusal::TooManyArgs(count) => {
             format!("ERR {count} arguments exceed max-request-args ({})", config.max_request_args)
         }

@@ -13,7 +13,7 @@ use ahash::RandomState;
 use hashbrown::HashMap;
 use hashbrown::hash_map::Entry;
 
-use crate::base::{OutOfMemory, fault};
+use crate::base::{OutOfMemory, fault, memory};
 
 /// When a value written by [`Store::commit`] expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,6 +112,7 @@ impl Store {
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn prepare(&mut self, key: &[u8], value: &[u8], count: usize) -> Result<Prepared, OutOfMemory> {
         fault::point();
+        memory::ask(count.saturating_mul(size_of::<(Box<[u8]>, Item)>()))?;
         self.items.try_reserve(count).map_err(|_| OutOfMemory)?;
         Ok(Prepared { key: owned(key)?.into_boxed_slice(), value: owned(value)? })
     }
@@ -125,7 +126,7 @@ impl Store {
     pub fn prepare_append(&mut self, key: &[u8], count: usize) -> Result<bool, OutOfMemory> {
         fault::point();
         let Some(item) = self.items.get_mut(key) else { return Ok(false) };
-        item.value.try_reserve(count).map_err(|_| OutOfMemory)?;
+        memory::reserve(&mut item.value, count)?;
         Ok(true)
     }
 
@@ -259,7 +260,7 @@ impl Expiry {
 
 fn owned(bytes: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
     let mut copy = Vec::new();
-    copy.try_reserve_exact(bytes.len()).map_err(|_| OutOfMemory)?;
+    memory::reserve_exact(&mut copy, bytes.len())?;
     copy.extend_from_slice(bytes);
     Ok(copy)
 }

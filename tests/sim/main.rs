@@ -2,7 +2,10 @@
 //! one seed. `SEED=n cargo test --test sim` replays a run; `SEEDS=n` runs that many.
 
 mod client;
+mod model;
+mod reasons;
 mod run;
+mod script;
 mod world;
 
 use std::collections::BTreeMap;

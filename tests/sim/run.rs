@@ -5,21 +5,31 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rand::RngExt;
-use tidegate::base::{Reason, fault};
+use tidegate::base::{Reason, fault, memory};
 use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
 use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
 use tidegate::stage::Stage;
 
-use crate::client::{self, Client, NO_ROOM};
+use crate::client::{Client, NO_ROOM};
+use crate::model;
+use crate::reasons::{self, Circumstances, Evidence};
+use crate::script::Contents;
 use crate::world::{Faults, SimNet, World};
 
 /// What must have happened at least once over all seeds.
 pub const EXPECTED_EVENTS: &[&str] = &[
     "aborted accept",
+    "allocation budget",
+    "allocation refused",
     "clock jump",
+    "client that falls silent",
+    "client that never reads",
+    "client that pipelines without end",
+    "client that trickles",
     "connection storm",
+    "connection that says nothing",
     "closed: at_capacity",
     "closed: drained",
     "closed: evicted",
@@ -36,25 +46,32 @@ pub const EXPECTED_EVENTS: &[&str] = &[
     "delayed edge",
     "exit clean",
     "exit cut",
-    "half-close",
+    "half-close by a client",
+    "half-close by the server",
     "injected panic",
     "interrupted accept",
     "interrupted read",
+    "interrupted wait",
     "interrupted write",
     "no descriptors",
     "refused registration",
     "refused write",
     "reset by client",
     "reset in the backlog",
+    "second signal",
     "short read",
     "short write",
     "signal",
     "spurious edge",
     "urgent data",
+    "wall clock jump",
 ];
 
 /// More ticks than any run needs once the faults are over.
 const TICKS_OF_PEACE: usize = 60_000;
+
+/// Ticks in which somebody whom the server owes something may see nothing happen.
+const STARVED_TICKS_MAX: u32 = 1;
 
 /// What a run amounts to; two runs of one seed are equal.
 #[derive(Debug, PartialEq)]
@@ -66,6 +83,7 @@ pub struct Report {
 
 pub fn run(seed: u64) -> Report {
     fault::arm(0);
+    memory::allow(usize::MAX);
     let honest = !seed.is_multiple_of(3);
     if honest { Run::<true>::new(seed).play() } else { Run::<false>::new(seed).play() }
 }
@@ -79,9 +97,11 @@ struct Run<const HONEST: bool> {
     /// Nobody is faulted and no limit is in the way: everybody must get everything.
     calm: bool,
     quits: bool,
-    panics: bool,
-    /// Somebody has been told to stop.
-    quit: bool,
+    seen: Circumstances,
+    /// Of each connection of the world.
+    evidence: Vec<Evidence>,
+    /// Connections ended before this tick, by reason.
+    closes: [u64; Reason::NAMES.len()],
     exit: Option<Exit>,
 }
 
@@ -91,8 +111,13 @@ impl<const HONEST: bool> Run<HONEST> {
         let rng = &mut world.rng;
         let calm = rng.random_bool(0.3);
         let config = draw_config(rng, calm);
-        let clients = (0..rng.random_range(1..8)).map(|name| Client::new(rng, name, calm)).collect();
         let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
+        let scarce = !calm && rng.random_bool(0.25);
+        let contents = Contents { limits: !calm, refusable: scarce };
+        let clients: Vec<Client> =
+            (0..rng.random_range(1..8)).map(|name| Client::new(rng, name, contents)).collect();
+        clients.iter().flat_map(Client::kinds).for_each(|kind| world.count(kind));
+        let rng = &mut world.rng;
         let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
         let mut faults = Faults {
             interrupted: often(200),
@@ -109,20 +134,23 @@ impl<const HONEST: bool> Run<HONEST> {
         world.faults = faults;
         let world = Rc::new(RefCell::new(world));
         let server = Server::new(SimNet(Rc::clone(&world)), config, seed, Vec::new());
-        Run { world, server, clients, strangers: Vec::new(), calm, quits, panics, quit: false, exit: None }
+        let seen = Circumstances { panics, scarce, ..Circumstances::default() };
+        Run {
+            world,
+            server,
+            clients,
+            strangers: Vec::new(),
+            calm,
+            quits,
+            seen,
+            evidence: Vec::new(),
+            closes: [0; Reason::NAMES.len()],
+            exit: None,
+        }
     }
 
     fn play(mut self) -> Report {
-        let steps = self.draw(50..600);
-        for _ in 0..steps {
-            if self.exit.is_some() {
-                break;
-            }
-            for _ in 0..self.draw(0..4) {
-                self.act();
-            }
-            self.tick();
-        }
+        self.make_trouble();
         self.make_peace();
         self.settle_down();
         self.reckon();
@@ -134,8 +162,24 @@ impl<const HONEST: bool> Run<HONEST> {
                 *world.injected.entry(name).or_default() += count;
             }
         }
+        let refused: u64 = self.clients.iter().map(Client::refusals).sum();
+        *world.injected.entry("allocation refused").or_default() += refused;
         let received = self.clients.iter().map(|client| client.received.clone()).collect();
         Report { injected: std::mem::take(&mut world.injected), received }
+    }
+
+    /// The phase that tests safety: everything may happen at any time, and nothing that the server
+    /// does may be wrong, however little it gets done.
+    fn make_trouble(&mut self) {
+        for _ in 0..self.draw(50..600) {
+            if self.exit.is_some() {
+                break;
+            }
+            for _ in 0..self.draw(0..4) {
+                self.act();
+            }
+            self.tick();
+        }
     }
 
     fn draw(&self, range: std::ops::Range<usize>) -> usize {
@@ -153,12 +197,23 @@ impl<const HONEST: bool> Run<HONEST> {
     /// One thing happens that is not the server's doing.
     fn act(&mut self) {
         let name = self.draw(0..self.clients.len());
-        if self.panics && self.chance(0.03) {
+        if self.seen.panics && self.chance(0.03) {
             fault::arm(self.draw(1..20) as u32);
+        }
+        if self.seen.scarce && self.chance(0.05) {
+            self.count("allocation budget");
+            let enough = self.chance(0.3);
+            memory::allow(if enough { usize::MAX } else { 1 << self.draw(3..14) });
         }
         match self.draw(0..100) {
             0..=89 => self.client_acts(name),
-            90..=93 => self.world.borrow_mut().advance_ms(1),
+            90..=92 => self.world.borrow_mut().advance_ms(1),
+            93 if !self.calm && self.chance(0.2) => {
+                self.count("wall clock jump");
+                let ms = self.draw(0..7_200_000) as i64 - 3_600_000;
+                let mut world = self.world.borrow_mut();
+                world.unix_ms = world.unix_ms.saturating_add_signed(ms);
+            }
             95 if !self.calm => {
                 let ms = 10_u64.pow(self.draw(1..8) as u32);
                 self.count("clock jump");
@@ -172,6 +227,9 @@ impl<const HONEST: bool> Run<HONEST> {
                 self.count("connection storm");
                 for _ in 0..self.draw(1..20) {
                     let stranger = self.world.borrow_mut().connect();
+                    if stranger.is_some() {
+                        self.count("connection that says nothing");
+                    }
                     self.strangers.extend(stranger);
                 }
             }
@@ -187,8 +245,8 @@ impl<const HONEST: bool> Run<HONEST> {
             98..=99 if self.quits && self.chance(0.1) => {
                 // A second one cuts whoever is still owed something.
                 self.quits = !self.calm;
-                self.quit = true;
-                self.count("signal");
+                self.count(if self.seen.quit { "second signal" } else { "signal" });
+                self.seen.quit = true;
                 self.world.borrow_mut().signals.push(Edge::Quit);
             }
             _ => {}
@@ -212,7 +270,7 @@ impl<const HONEST: bool> Run<HONEST> {
             client.sent += world.send(pipe, &client.stream[client.sent..client.sent + count]);
             if client.temper.half_closes && client.sent == client.stream.len() {
                 if !world.pipes[pipe].client_fin {
-                    world.count("half-close");
+                    world.count("half-close by a client");
                 }
                 world.half_close(pipe);
             }
@@ -224,19 +282,23 @@ impl<const HONEST: bool> Run<HONEST> {
             // As a client library does on an end: close.
             world.half_close(pipe);
         }
-        client.check_received(name);
+        client.check_received(name, self.seen.scarce);
     }
 
     fn tick(&mut self) {
         let armed = fault::armed();
+        let before = self.server.config().clone();
+        self.seen.note(&before, self.server.reactor().serving());
         self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
         if armed && !fault::armed() {
             self.count("injected panic");
         }
+        self.check_reasons(&before);
         if self.exit.is_none() {
             self.server.audit();
             self.check_edges();
             self.check_deadlines();
+            self.check_fairness();
         }
         let config = self.server.config();
         assert!(self.server.stats().closes[Reason::AtCapacity.index()] <= self.server.stats().rejected);
@@ -264,6 +326,48 @@ impl<const HONEST: bool> Run<HONEST> {
                     "slot {slot}: forgot that there is room to write"
                 );
             }
+        }
+    }
+
+    /// Each connection that ended in this tick has given the reason that the server counted.
+    fn check_reasons(&mut self, before: &Config) {
+        let after = self.server.config().clone();
+        self.seen.note(&after, self.server.reactor().serving());
+        let closes = self.server.stats().closes;
+        let counted = std::array::from_fn(|index| closes[index] - self.closes[index]);
+        self.closes = closes;
+        let mut world = self.world.borrow_mut();
+        self.evidence.resize(world.pipes.len(), Evidence::default());
+        let (clients, now_ns) = (&self.clients, world.now_ns);
+        let client_of = |pipe| clients.iter().position(|client| client.pipe == Some(pipe));
+        for (index, (pipe, evidence)) in world.pipes.iter_mut().zip(&mut self.evidence).enumerate() {
+            let client = client_of(index).map(|client| &clients[client]);
+            if let Some(conn) = pipe.slot.and_then(|slot| self.server.reactor().conn(slot)) {
+                evidence.note_waiting(pipe, conn.phase, !conn.output.is_empty(), now_ns);
+            }
+            evidence.note(pipe, client, before, now_ns);
+            evidence.note(pipe, client, &after, now_ns);
+            pipe.moved_before_ns = pipe.moved_ns;
+        }
+        reasons::check(counted, &world.pipes, &mut self.evidence, client_of, clients, self.seen);
+    }
+
+    /// Whomever the server owes a turn or a flush sees something happen in every tick: a request
+    /// waits for its reply at most as many ticks as there are budgets of input before it.
+    fn check_fairness(&mut self) {
+        let world = self.world.borrow();
+        let pause = self.server.config().bounds.output_pause_bytes;
+        for (name, client) in self.clients.iter_mut().enumerate() {
+            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            let stands = [pipe.read_total, pipe.written_total, conn.input.len(), conn.output.len()];
+            let owed = conn.wants_turn(pause) || conn.wants_flush();
+            client.stuck = match client.stuck {
+                (ticks, before) if owed && before == stands => (ticks + 1, stands),
+                _ => (0, stands),
+            };
+            assert!(client.stuck.0 <= STARVED_TICKS_MAX, "client {name} is owed something and starves");
         }
     }
 
@@ -298,6 +402,7 @@ impl<const HONEST: bool> Run<HONEST> {
     /// The faults are over; everybody reads and sends what is left.
     fn make_peace(&mut self) {
         fault::arm(0);
+        memory::allow(usize::MAX);
         let mut world = self.world.borrow_mut();
         world.faults = Faults::default();
         world.no_descriptors = false;
@@ -307,7 +412,8 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    /// Ticks until everyone has what they can get; then everyone leaves.
+    /// The phase that tests liveness: ticks until everyone has what they can get; then everyone
+    /// leaves.
     fn settle_down(&mut self) {
         let mut quiet = 0;
         for _ in 0..TICKS_OF_PEACE {
@@ -323,7 +429,8 @@ impl<const HONEST: bool> Run<HONEST> {
             quiet = if asleep && before == self.progress() { quiet + 1 } else { 0 };
         }
         assert!(self.exit.is_some() || quiet > 40, "never came to rest");
-        if self.calm && !self.quit {
+        self.everyone_alive_is_answered();
+        if self.calm && !self.seen.quit {
             self.everyone_got_everything();
         }
         self.everyone_leaves();
@@ -331,6 +438,23 @@ impl<const HONEST: bool> Run<HONEST> {
 
     fn progress(&self) -> Vec<(usize, usize, bool)> {
         self.clients.iter().map(|client| (client.sent, client.received.len(), client.saw_end)).collect()
+    }
+
+    /// However it was treated before, a client that is still served has all its replies.
+    fn everyone_alive_is_answered(&mut self) {
+        if self.exit.is_some() {
+            return;
+        }
+        let world = self.world.borrow();
+        for (name, client) in self.clients.iter().enumerate() {
+            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            if conn.phase == Phase::Open {
+                let owed = client.ends[client.requests_within(client.sent)];
+                assert!(client.received.len() >= owed, "client {name} is alive and was not answered");
+            }
+        }
     }
 
     fn everyone_got_everything(&self) {
@@ -398,7 +522,7 @@ impl<const HONEST: bool> Run<HONEST> {
             let rest = self.world.borrow_mut().take(pipe, usize::MAX);
             let client = &mut self.clients[name];
             client.received.extend(rest);
-            client.check_received(name);
+            client.check_received(name, self.seen.scarce);
             let world = self.world.borrow();
             let pipe = &world.pipes[pipe];
             assert!(pipe.closed, "client {name} was left behind");
@@ -434,22 +558,21 @@ impl<const HONEST: bool> Run<HONEST> {
         };
         let prefix = format!("{name}:");
         let now_ms = self.world.borrow().unix_ms;
+        let scarce = self.seen.scarce;
         let store = &mut self.server.service().store;
         let names: Vec<Vec<u8>> =
             store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
-        let stored: client::Keys = names
+        let stored: model::Keys = names
             .iter()
             .map(|key| {
                 let value = store.get(key, now_ms).expect("it was listed");
                 (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
             })
             .collect();
-        let states =
-            |at: usize| if at == 0 { client::Keys::new() } else { client.steps[at - 1].keys.clone() };
         assert!(
-            (least..=most).any(|at| states(at) == stored),
+            client.may_have_stored(&stored, least, most, scarce),
             "client {name}'s keys are as after no command between {least} and {most}: {stored:?} instead of {:?}",
-            states(most),
+            client.keys_after(most),
         );
     }
 }
@@ -467,11 +590,11 @@ fn draw_config(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
         request_timeout_ms,
         write_timeout_ms,
         shutdown_timeout_ms: rng.random_range(0..3_000),
-        max_key_bytes: client::KEY_MAX,
-        proto_max_bulk_len: client::BULK_MAX,
-        max_request_args: client::ARGS_MAX,
-        max_inline_bytes: client::INLINE_MAX,
-        max_request_bytes: client::REQUEST_MAX,
+        max_key_bytes: model::KEY_MAX,
+        proto_max_bulk_len: model::BULK_MAX,
+        max_request_args: model::ARGS_MAX,
+        max_inline_bytes: model::INLINE_MAX,
+        max_request_bytes: model::REQUEST_MAX,
         client_query_buffer_limit: if tight_input { rng.random_range(64..600) } else { 2_000 },
         maxmemory_clients,
         enable_debug_command: DebugCommand::Yes,

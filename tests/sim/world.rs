@@ -60,8 +60,14 @@ pub struct Pipe {
     pub read_total: usize,
     /// The same as of when it shut its write side.
     pub read_at_fin: Option<usize>,
+    /// Bytes the server has written.
+    pub written_total: usize,
     /// When the server last moved a byte in either direction.
     pub moved_ns: u64,
+    /// The same as of the tick before.
+    pub moved_before_ns: u64,
+    /// It ended before it was anybody's connection.
+    pub never_served: bool,
 }
 
 impl Pipe {
@@ -136,6 +142,7 @@ impl World {
         // A fresh kernel buffer takes at least a short line, and the refusal of a flood relies on it.
         let to_client_max = 1 << self.rng.random_range(6..13);
         let to_server_max = 1 << self.rng.random_range(0..13);
+        let now_ns = self.now_ns;
         self.pipes.push(Pipe {
             to_server: VecDeque::new(),
             to_client: VecDeque::new(),
@@ -153,7 +160,10 @@ impl World {
             urgent: false,
             read_total: 0,
             read_at_fin: None,
-            moved_ns: 0,
+            written_total: 0,
+            moved_ns: now_ns,
+            moved_before_ns: now_ns,
+            never_served: false,
         });
         self.backlog.push_back(self.pipes.len() - 1);
         Some(self.pipes.len() - 1)
@@ -280,6 +290,7 @@ impl<const HONEST: bool> Write for SimSocket<HONEST> {
             return Err(ErrorKind::WouldBlock.into());
         }
         pipe.to_client.extend(&buf[..count]);
+        pipe.written_total += count;
         pipe.moved_ns = now_ns;
         Ok(count)
     }
@@ -298,6 +309,9 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         let mut guard = self.0.borrow_mut();
         let world = &mut *guard;
         world.patience = patience;
+        if world.roll(|faults| faults.interrupted, "interrupted wait") {
+            return Ok(());
+        }
         edges.append(&mut world.signals);
         if std::mem::take(&mut world.listener_pending) && world.listening {
             edges.push(Edge::Listener(0));
@@ -352,8 +366,8 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         }
         let pipe = world.backlog.pop_front().expect("checked above");
         if world.roll(|faults| faults.aborted, "aborted accept") {
-            world.pipes[pipe].closed = true;
-            world.pipes[pipe].server_reset = true;
+            let pipe = &mut world.pipes[pipe];
+            (pipe.closed, pipe.server_reset, pipe.never_served) = (true, true, true);
             return Err(ErrorKind::ConnectionAborted.into());
         }
         let address = SocketAddr::from(([127, 0, 0, 1], (pipe % 60_000) as u16));
@@ -363,6 +377,7 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
     fn watch(&mut self, socket: &mut Self::Socket, slot: u32) -> io::Result<()> {
         let mut world = self.0.borrow_mut();
         if world.roll(|faults| faults.watch_fails, "refused registration") {
+            world.pipes[socket.pipe].never_served = true;
             return Err(ErrorKind::OutOfMemory.into());
         }
         assert!(world.pipes.iter().all(|pipe| pipe.slot != Some(slot)), "two connections in one slot");
@@ -381,6 +396,10 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         if pipe.reset {
             return Err(ErrorKind::NotConnected.into());
         }
+        if !pipe.client_fin {
+            world.count("half-close by the server");
+        }
+        let pipe = &mut world.pipes[socket.pipe];
         pipe.server_fin = true;
         pipe.read_at_fin = Some(pipe.read_total);
         Ok(())
@@ -404,8 +423,8 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         world.listening = false;
         let waiting: Vec<usize> = world.backlog.drain(..).collect();
         for pipe in waiting {
-            world.pipes[pipe].closed = true;
-            world.pipes[pipe].server_reset = true;
+            let pipe = &mut world.pipes[pipe];
+            (pipe.closed, pipe.server_reset, pipe.never_served) = (true, true, true);
         }
     }
 }

@@ -1,0 +1,210 @@
+//! Writes the scripts that the clients of the simulation follow.
+
+use rand::RngExt;
+use rand::rngs::StdRng;
+use tidegate::base::Reason;
+
+use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, OK, Op, REQUEST_MAX, RESET, bulk};
+
+/// One request of a script.
+pub struct Step {
+    pub request: Vec<u8>,
+    pub op: Op,
+    /// Its reply is kept from the client, who asked for that.
+    pub muted: bool,
+    /// It ends the connection, for this reason.
+    pub ends_for: Option<Reason>,
+}
+
+/// What a script may contain besides the common commands.
+#[derive(Clone, Copy, Debug)]
+pub struct Contents {
+    /// Limits are changed while they are in use.
+    pub limits: bool,
+    /// Any request may be refused for want of memory. So none goes unanswered, and none is the
+    /// last for certain.
+    pub refusable: bool,
+}
+
+/// Limits that scripts change while clients are served. None that the model depends on.
+const LIVE_LIMITS: [(&str, &str); 10] = [
+    ("timeout", "0"),
+    ("timeout", "800ms"),
+    ("request-timeout", "300ms"),
+    ("write-timeout", "0"),
+    ("write-timeout", "500ms"),
+    ("shutdown-timeout", "1"),
+    ("maxclients", "100"),
+    ("at-maxclients", "wait"),
+    ("maxmemory-clients", "3kb"),
+    ("client-query-buffer-limit", "512"),
+];
+
+/// A script of up to some tens of requests for the client called `name`.
+pub fn write(rng: &mut StdRng, name: usize, contents: Contents) -> Vec<Step> {
+    let mut author = Author { rng, name, contents };
+    let mut steps = Vec::new();
+    for _ in 0..author.rng.random_range(0..40) {
+        steps.push(author.step());
+        if !contents.refusable && author.rng.random_bool(0.02) {
+            author.mute(&mut steps);
+        }
+    }
+    if author.rng.random_bool(0.3) {
+        steps.push(author.last_step());
+        // What comes after the end must not be run.
+        if !contents.refusable && author.rng.random_bool(0.5) {
+            let request = words(&["SET", &author.key(), "after the end"]);
+            steps.push(says(request, ""));
+        }
+    }
+    steps
+}
+
+/// A pipeline of one short command, many times.
+pub fn write_endless(rng: &mut StdRng) -> Vec<Step> {
+    (0..rng.random_range(300..1_000)).map(|_| says(b"PING\r\n".to_vec(), "+PONG\r\n")).collect()
+}
+
+struct Author<'a> {
+    rng: &'a mut StdRng,
+    name: usize,
+    contents: Contents,
+}
+
+impl Author<'_> {
+    /// Turns replies off for a while, or for one command.
+    fn mute(&mut self, steps: &mut Vec<Step>) {
+        let skip = self.rng.random_bool(0.5);
+        steps.push(says(words(&["CLIENT", "REPLY", if skip { "SKIP" } else { "OFF" }]), ""));
+        // RESET would turn them on again, and what has no reply is no command to skip.
+        let step = loop {
+            let step = self.step();
+            if !matches!(&step.op, Op::Says(reply) if reply == RESET || reply.is_empty()) {
+                break step;
+            }
+        };
+        steps.push(Step { muted: true, ..step });
+        if !skip {
+            steps.push(says(words(&["CLIENT", "REPLY", "ON"]), OK));
+        }
+    }
+
+    fn key(&mut self) -> String {
+        format!("{}:{}", self.name, self.rng.random_range(0..3))
+    }
+
+    fn value(&mut self) -> String {
+        let len = if self.rng.random_bool(0.1) {
+            self.rng.random_range(0..=BULK_MAX)
+        } else {
+            self.rng.random_range(0..20)
+        };
+        let alphabet = b"ab\r\n\0*$+-:1";
+        (0..len).map(|_| alphabet[self.rng.random_range(0..alphabet.len())] as char).collect()
+    }
+
+    fn step(&mut self) -> Step {
+        match self.rng.random_range(0..28) {
+            0..18 => self.command(),
+            18..27 => self.oddity(),
+            _ => says(words(&["RESET"]), RESET),
+        }
+    }
+
+    fn command(&mut self) -> Step {
+        let (key, other, value) = (self.key(), self.key(), self.value());
+        let (request, op) = match self.rng.random_range(0..17) {
+            0..=2 => (words(&["SET", &key, &value]), Op::Set(key, value)),
+            3..=5 => (words(&["GET", &key]), Op::Get(key)),
+            6 => (words(&["APPEND", &key, &value]), Op::Append(key, value)),
+            7 => {
+                let by = self.rng.random_range(-5..1000_i64);
+                (words(&["INCRBY", &key, &by.to_string()]), Op::Add(key, by))
+            }
+            8 => (words(&["DEL", &key, &other]), Op::Delete([key, other])),
+            9 => {
+                let request = words(&["MSET", &key, &value, &other, "7"]);
+                (request, Op::SetBoth([(key, value), (other, "7".into())]))
+            }
+            10 => (words(&["MGET", &key, &other, "nobody's"]), Op::GetMany([key, other, "nobody's".into()])),
+            11 => (b"PING\r\n".to_vec(), Op::Says("+PONG\r\n".into())),
+            12 => (words(&["ECHO", &value]), Op::Says(bulk(&value))),
+            13 => (words(&["SETNX", &key, &value]), Op::SetNew(key, value)),
+            14 => (words(&["SET", &key, &value, "GET"]), Op::SetAndGet(key, value)),
+            15 => (words(&["GETDEL", &key]), Op::Take(key)),
+            _ if self.rng.random_bool(0.5) => (words(&["STRLEN", &key]), Op::Len(key)),
+            _ => (words(&["EXPIRE", &key, "1000000000"]), Op::Expire(key)),
+        };
+        Step { request, op, muted: false, ends_for: None }
+    }
+
+    /// What is wrong, too long, empty, or about the server itself.
+    fn oddity(&mut self) -> Step {
+        let key = self.key();
+        match self.rng.random_range(0..9) {
+            0 => says(words(&["GET"]), "-ERR wrong number of arguments for 'get' command\r\n"),
+            1 => {
+                let text = "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n";
+                says(words(&["NOSUCH", "x"]), text)
+            }
+            2 => {
+                let len = KEY_MAX + 1;
+                let text = format!("-ERR key of {len} bytes exceeds max-key-bytes ({KEY_MAX})\r\n");
+                says(words(&["GET", &"k".repeat(len)]), &text)
+            }
+            3 => {
+                let len = BULK_MAX + 1;
+                let text =
+                    format!("-ERR argument of {len} bytes exceeds proto-max-bulk-len ({BULK_MAX})\r\n");
+                says(words(&["SET", &key, &"v".repeat(len)]), &text)
+            }
+            4 => {
+                let value = "v".repeat(BULK_MAX);
+                let text = format!("-ERR request exceeds max-request-bytes ({REQUEST_MAX})\r\n");
+                says(words(&["MSET", &key, &value, &key, &value, &key, &value, &key, &value]), &text)
+            }
+            5 => {
+                let count = ARGS_MAX + 1;
+                let text = format!("-ERR {count} arguments exceed max-request-args ({ARGS_MAX})\r\n");
+                says(words(&vec!["x"; count]), &text)
+            }
+            6 => says(b"*0\r\n".to_vec(), ""),
+            7 if self.contents.limits => {
+                let (name, value) = LIVE_LIMITS[self.rng.random_range(0..LIVE_LIMITS.len())];
+                says(words(&["CONFIG", "SET", name, value]), OK)
+            }
+            _ => says(b"\r\n".to_vec(), ""),
+        }
+    }
+
+    /// Ends the connection, one way or another.
+    fn last_step(&mut self) -> Step {
+        let (request, reply, reason) = match self.rng.random_range(0..6) {
+            0 => (words(&["QUIT"]), OK, Reason::Quit),
+            1 => (words(&["DEBUG", "PANIC"]), "-ERR internal error\r\n", Reason::Panicked),
+            broken => {
+                let (request, reply): (&[u8], &str) = match broken {
+                    2 => (b"*1\r\n+x\r\n", "-ERR Protocol error: expected '$', got '+'\r\n"),
+                    3 => (b"*1\r\n$-1\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
+                    4 => (&[b'x'; INLINE_MAX + 1], "-ERR Protocol error: too big inline request\r\n"),
+                    _ => (b"*2147483648\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
+                };
+                (request.to_vec(), reply, Reason::ProtocolError)
+            }
+        };
+        Step { ends_for: Some(reason), ..says(request, reply) }
+    }
+}
+
+fn says(request: Vec<u8>, reply: &str) -> Step {
+    Step { request, op: Op::Says(reply.into()), muted: false, ends_for: None }
+}
+
+fn words(words: &[&str]) -> Vec<u8> {
+    let mut request = format!("*{}\r\n", words.len());
+    for word in words {
+        request += &bulk(word);
+    }
+    request.into_bytes()
+}
