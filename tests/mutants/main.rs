@@ -173,6 +173,42 @@ const MUTANTS: &[Mutant] = &[
         "                self.at = At::Payload { left, len: 0 };\n",
         "                self.at = At::Payload { left, len: 2 };\n",
     ),
+    mutant(
+        "a buffer is taken back with a byte in it",
+        "src/reactor/pool.rs",
+        "        if buf.is_empty() {\n            self.take_back(buf);",
+        "        if buf.len() < 2 {\n            self.take_back(buf);",
+    ),
+    mutant(
+        "a client is silent and is told of as one that left",
+        "src/reactor/ending.rs",
+        "self.finish(slot, Reason::Idle);",
+        "self.finish(slot, Reason::PeerClosed);",
+    ),
+    mutant(
+        "whoever was left over waits until nobody comes",
+        "src/reactor/mod.rs",
+        "        turns.append(&mut self.resume);\n",
+        "        if turns.is_empty() {\n            turns.append(&mut self.resume);\n        }\n",
+    ),
+    mutant(
+        "a refusal without memory for its line waits for it to be taken",
+        "src/reactor/admission.rs",
+        "            if says_why {\n",
+        "            if says_why || self.serving > 0 {\n",
+    ),
+    mutant(
+        "a turn without memory leaves its half request to the next client",
+        "src/service/turn.rs",
+        "            if answered && turn.output",
+        "            if (answered || parser.is_mid_request()) && turn.output",
+    ),
+    mutant(
+        "a reply has no room that is certain",
+        "src/service/turn.rs",
+        "turn.output.reserve(REPLY_HEADROOM_BYTES).is_err()",
+        "turn.output.reserve(REPLY_HEADROOM_BYTES / 1024).is_err()",
+    ),
 ];
 
 fn root() -> &'static Path {

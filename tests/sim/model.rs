@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 
 /// Limits that the scripts know of and the simulated server is given.
 pub const KEY_MAX: usize = 64;
-pub const BULK_MAX: usize = 300;
+pub const BULK_MAX: usize = 1_200;
 pub const INLINE_MAX: usize = 400;
-pub const REQUEST_MAX: usize = 1_000;
+pub const REQUEST_MAX: usize = 4_000;
 pub const ARGS_MAX: usize = 16;
 
 pub const OK: &str = "+OK\r\n";

@@ -595,7 +595,7 @@ fn draw_config(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
         max_request_args: model::ARGS_MAX,
         max_inline_bytes: model::INLINE_MAX,
         max_request_bytes: model::REQUEST_MAX,
-        client_query_buffer_limit: if tight_input { rng.random_range(64..600) } else { 2_000 },
+        client_query_buffer_limit: if tight_input { rng.random_range(64..2_000) } else { 6_000 },
         maxmemory_clients,
         enable_debug_command: DebugCommand::Yes,
         bounds: Bounds {

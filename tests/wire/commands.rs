@@ -3,7 +3,7 @@
 use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
-use crate::harness::{Daemon, Guard, Wire, have, within};
+use crate::harness::{Daemon, Guard, Wire, have, request, within};
 
 /// Requests and the replies that Redis gives, in one session.
 const SESSION: &[(&str, &str)] = &[
@@ -245,8 +245,12 @@ fn play(wire: &mut Wire) -> Vec<String> {
 
 #[test]
 fn every_reply_is_rediss_to_the_letter() {
-    let daemon = Daemon::start(&[]);
-    for ((request, expected), reply) in SESSION.iter().zip(play(&mut daemon.connect())) {
+    every_reply_in_a_session_is_as_expected(&mut Daemon::start(&[]).connect());
+}
+
+/// Plays the session above; panics at the first reply that differs.
+pub fn every_reply_in_a_session_is_as_expected(wire: &mut Wire) {
+    for ((request, expected), reply) in SESSION.iter().zip(play(wire)) {
         assert!(
             reply == *expected || !expected.ends_with("\r\n") && reply.starts_with(expected),
             "{request}: {reply:?}"
@@ -466,6 +470,20 @@ fn a_reply_beyond_its_limit_is_an_error_and_the_connection_lives() {
     wire.ask(format!("SET k {}\r\n", "x".repeat(400)), "+OK\r\n");
     wire.ask("MGET k k k\r\n", "-ERR reply exceeds max-reply-bytes (1000) or the memory there is\r\n");
     wire.ask("PING\r\n", "+PONG\r\n");
+}
+
+#[test]
+fn a_command_whose_reply_does_not_fit_has_no_effect() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let value = [b'v'; 5_000];
+    wire.ask(request(&[b"SET", b"k", &value]), "+OK\r\n");
+    wire.ask("CONFIG SET max-reply-bytes 1000\r\n", "+OK\r\n");
+    for command in ["SET k new GET", "GETSET k new", "GETDEL k", "GETEX k EX 1000"] {
+        wire.send(format!("{command}\r\n"));
+        assert!(wire.line().starts_with("-ERR reply exceeds max-reply-bytes (1000)"), "{command}");
+        wire.ask("STRLEN k\r\nTTL k\r\n", ":5000\r\n:-1\r\n");
+    }
 }
 
 #[test]

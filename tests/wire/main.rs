@@ -1,5 +1,6 @@
 //! The real binary, real sockets, real clients: every promise of the README by name.
 
+mod adversity;
 mod clients;
 mod commands;
 mod connections;
