@@ -5,7 +5,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Daemon, Wire, command, have, have_descriptors, request, skipped, within};
+use crate::harness::{Daemon, Wire, command, have, have_descriptors, limited, request, skipped, within};
 
 const NO_ROOM: &str = "-ERR max number of clients reached\r\n";
 
@@ -63,10 +63,7 @@ fn with_at_maxclients_wait_newcomers_wait_in_the_backlog() {
 
 #[test]
 fn maxclients_is_lowered_aloud_if_descriptors_do_not_suffice() {
-    let mut shell = Command::new("sh");
-    shell.args(["-c", r#"ulimit -n 200 && exec "$0" "$@""#, env!("CARGO_BIN_EXE_tidegate"), "--port", "0"]);
-    shell.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let daemon = Daemon::spawn(shell);
+    let daemon = Daemon::spawn(limited("-n 200", &[]));
     let mut wire = daemon.connect();
     wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$3\r\n104\r\n");
     wire.ask(
@@ -84,16 +81,7 @@ fn the_soft_limit_on_descriptors_is_raised_to_what_the_cap_needs() {
     if !have_descriptors(5_000) {
         return;
     }
-    let mut shell = Command::new("sh");
-    shell.args([
-        "-c",
-        r#"ulimit -S -n 256 && exec "$0" "$@""#,
-        env!("CARGO_BIN_EXE_tidegate"),
-        "--port",
-        "0",
-    ]);
-    shell.args(["--maxclients", "4000"]).stdout(Stdio::piped()).stderr(Stdio::piped());
-    let daemon = Daemon::spawn(shell);
+    let daemon = Daemon::spawn(limited("-S -n 256", &["--maxclients", "4000"]));
     daemon.connect().ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$4\r\n4000\r\n");
     let limits = std::fs::read_to_string(format!("/proc/{}/limits", daemon.child.id())).unwrap_or_default();
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default();

@@ -69,11 +69,10 @@ fn failing_system_calls_cost_a_connection_at_most() {
         traced.arg(env!("CARGO_BIN_EXE_tidegate")).args(["--port", "0"]);
         traced.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
         let daemon = Daemon::spawn(traced);
-        let descriptors = || std::fs::read_dir(format!("/proc/{}/fd", daemon.child.id())).unwrap().count();
         let lost = hammer(&daemon, fault);
         // All clients are gone, and so is what they held.
         let at_rest = within("all descriptors to be free again", || {
-            let count = descriptors();
+            let count = daemon.descriptors();
             // A close that is made to fail is never made at all.
             (count <= 12 || call == "close").then_some(count)
         });

@@ -6,6 +6,7 @@ mod commands;
 mod connections;
 mod drain;
 mod faults;
+#[path = "../harness/mod.rs"]
 mod harness;
 mod logging;
 mod origin;

@@ -1,6 +1,9 @@
 //! Starts the real binary on a port of its own choosing and talks to it over real sockets.
 //!
-//! Every wait has a deadline, and nothing sleeps to let something happen.
+//! Shared by the tests of the wire and the hostile suite. Every wait has a deadline, and nothing
+//! sleeps to let something happen.
+
+#![allow(dead_code)] // Compiled into each of them, and none uses all of it.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
@@ -22,6 +25,15 @@ pub fn command(options: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
     command.args(["--port", "0"]).args(options).stdin(Stdio::null());
     command
+}
+
+/// The same under what the shell's `ulimit` takes, such as `-n 200`.
+pub fn limited(limits: &str, options: &[&str]) -> Command {
+    let mut shell = Command::new("sh");
+    let script = format!(r#"ulimit {limits} && exec "$0" "$@""#);
+    shell.args(["-c", &script, env!("CARGO_BIN_EXE_tidegate"), "--port", "0"]).args(options);
+    shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    shell
 }
 
 impl Daemon {
@@ -62,6 +74,11 @@ impl Daemon {
     /// One field of INFO, asked over a connection of its own.
     pub fn info(&self, field: &str) -> String {
         self.connect().info(field)
+    }
+
+    /// Descriptors it has open; 0 where there is no /proc to tell.
+    pub fn descriptors(&self) -> usize {
+        std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
     pub fn signal(&self, name: &str) {
