@@ -7,8 +7,11 @@ pub mod options;
 
 /// Addresses listened on at most; a connection remembers its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
-/// Events taken from the kernel at once; the rest waits for the next tick.
+/// Events taken from the kernel at once.
 pub const EVENTS_MAX: usize = 1024;
+/// How often the kernel is asked for more of them before deadlines are judged: enough for some
+/// 64,000 connections that all became ready while the process was stopped, and an end to it.
+pub const POLLS_PER_WAIT_MAX: u32 = 64;
 /// Longest single wait, seconds: some kqueues take longer ones for an error, and waking early does
 /// no harm.
 pub const WAIT_MAX_S: u64 = 1_000_000;

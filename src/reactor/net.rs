@@ -57,7 +57,8 @@ pub trait Net {
     /// last edge said that it hides more. It saves the read that would say `WouldBlock`.
     const SHORT_READ_MEANS_EMPTY: bool;
 
-    /// Waits for edges and appends them to `edges`. May return without any.
+    /// Waits for edges and appends them to `edges`. May return without any; but what has happened
+    /// before it returns ought to be among them, because deadlines are judged next.
     ///
     /// # Errors
     /// Only when waiting itself is broken, which ends the process.

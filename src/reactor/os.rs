@@ -15,7 +15,9 @@ use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::net::{Edge, Net, Patience};
 use crate::base::{Moment, Now, Peer};
-use crate::config::{Config, DESCRIPTORS_RESERVED, EVENTS_MAX, LISTENERS_MAX, WAIT_MAX_S};
+use crate::config::{
+    Config, DESCRIPTORS_RESERVED, EVENTS_MAX, LISTENERS_MAX, POLLS_PER_WAIT_MAX, WAIT_MAX_S,
+};
 
 const SIGNALS: Token = Token(usize::MAX);
 /// Listeners are numbered downwards from here.
@@ -72,6 +74,22 @@ impl OsNet {
     /// The addresses listened on, with the ports that were picked.
     pub fn addresses(&self) -> Vec<Peer> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).map(Peer::from).collect()
+    }
+
+    /// Appends what the last poll has found.
+    fn report(&mut self, edges: &mut Vec<Edge>) {
+        for event in &self.events {
+            match event.token() {
+                SIGNALS => edges.extend(self.signals.pending().map(|signal| match signal {
+                    SIGHUP => Edge::Reopen,
+                    _ => Edge::Quit,
+                })),
+                Token(token) if token > LISTENERS - LISTENERS_MAX => {
+                    edges.push(Edge::Listener(LISTENERS - token))
+                }
+                _ => edges.push(edge_of(event)),
+            }
+        }
     }
 
     fn moment(&self) -> Moment {
@@ -177,29 +195,30 @@ impl Net for OsNet {
     const SHORT_READ_MEANS_EMPTY: bool = cfg!(target_os = "linux");
 
     fn wait(&mut self, patience: Patience, edges: &mut Vec<Edge>) -> io::Result<()> {
-        let timeout = match patience {
+        let mut timeout = match patience {
             Patience::None => Some(Duration::ZERO),
             Patience::Until(deadline) => {
                 Some(deadline.since(self.moment()).min(Duration::from_secs(WAIT_MAX_S)))
             }
             Patience::Endless => None,
         };
-        match self.poll.poll(&mut self.events, timeout) {
-            Ok(()) => {}
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => return Ok(()),
-            Err(error) => return Err(error),
-        }
-        for event in &self.events {
-            match event.token() {
-                SIGNALS => edges.extend(self.signals.pending().map(|signal| match signal {
-                    SIGHUP => Edge::Reopen,
-                    _ => Edge::Quit,
-                })),
-                Token(token) if token > LISTENERS - LISTENERS_MAX => {
-                    edges.push(Edge::Listener(LISTENERS - token))
+        // Deadlines are judged after this, and not by the clock alone: all that has arrived by now must be
+        // heard before. More than the kernel tells of at once takes more calls, and so does the wait of
+        // a process that was stopped and continued, which is interrupted with nothing reported.
+        for _ in 0..POLLS_PER_WAIT_MAX {
+            let before = edges.len();
+            let may_know_more = match self.poll.poll(&mut self.events, timeout) {
+                Ok(()) => {
+                    self.report(edges);
+                    edges.len() - before >= EVENTS_MAX
                 }
-                _ => edges.push(edge_of(event)),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => true,
+                Err(error) => return Err(error),
+            };
+            if !may_know_more {
+                break;
             }
+            timeout = Some(Duration::ZERO);
         }
         Ok(())
     }
