@@ -1,0 +1,86 @@
+//! Requests beyond the limits, against a daemon whose limits are tiny.
+
+use crate::harness::request;
+use crate::rows::Then::{Ends, Lives};
+use crate::rows::{Row, row};
+
+/// Its options.
+pub const SMALL: &[&str] = &[
+    "--proto-max-bulk-len",
+    "100",
+    "--max-request-args",
+    "8",
+    "--max-request-bytes",
+    "400",
+    "--max-inline-bytes",
+    "64",
+];
+
+pub fn rows() -> Vec<Row> {
+    let argument = |len: usize| vec![b'a'; len];
+    let (fits, long, endless) = (argument(100), argument(101), argument(401));
+    let five = request(&[b"FOO", &fits, &fits, &fits, &fits, &fits]);
+    let reply = "SET k 1234567890\r\nCONFIG SET max-reply-bytes 64\r\nMGET k k k k k\r\nCONFIG SET max-reply-bytes 1gb\r\n";
+    vec![
+        row(
+            "an argument as long as it may be",
+            request(&[b"ECHO", &fits]),
+            [b"$100\r\n", &fits[..], b"\r\n"].concat(),
+            Lives,
+        ),
+        row(
+            "an argument too long",
+            request(&[b"ECHO", &long]),
+            "-ERR argument of 101 bytes exceeds proto-max-bulk-len (100)\r\n",
+            Lives,
+        ),
+        row(
+            "an argument longer than any request",
+            request(&[b"ECHO", &endless]),
+            "-ERR Protocol error: invalid bulk length\r\n",
+            Ends,
+        ),
+        row(
+            "arguments that add up to too much",
+            five,
+            "-ERR request exceeds max-request-bytes (400)\r\n",
+            Lives,
+        ),
+        row(
+            "too many arguments",
+            request(&[&b"x"[..]; 9]),
+            "-ERR 9 arguments exceed max-request-args (8)\r\n",
+            Lives,
+        ),
+        row(
+            "1,000,000 arguments, all sent",
+            request(&vec![&b""[..]; 1_000_000]),
+            "-ERR 1000000 arguments exceed max-request-args (8)\r\n",
+            Lives,
+        ),
+        row(
+            "too many words in a line",
+            "a b c d e f g h i\r\n",
+            "-ERR 9 arguments exceed max-request-args (8)\r\n",
+            Lives,
+        ),
+        row(
+            "a line too long",
+            "x".repeat(65) + "\r\n",
+            "-ERR Protocol error: too big inline request\r\n",
+            Ends,
+        ),
+        row(
+            "garbage inside what is skipped",
+            "*9\r\n$1\r\na\r\n+OK\r\n",
+            "-ERR Protocol error: expected '$', got '+'\r\n",
+            Ends,
+        ),
+        row(
+            "a reply too long",
+            reply,
+            "+OK\r\n+OK\r\n-ERR reply exceeds max-reply-bytes (64) or the memory there is\r\n+OK\r\n",
+            Lives,
+        ),
+    ]
+}
