@@ -142,7 +142,7 @@ fn inside(daemon: &Watched, many: usize) -> Vec<Wire> {
 fn flood_refused() -> Seen {
     let daemon = Watched::start(&["--maxclients", "10", "--tcp-backlog", "1024"]);
     let mut inside = inside(&daemon, 10);
-    // More at once than there are places for saying goodbye slowly; half have said something.
+    // More at once than there are places for saying goodbye slowly, and none of them leaves.
     let mut flood: Vec<Wire> = (0..400).map(|_| daemon.connect()).collect();
     for wire in &mut flood {
         wire.expect(NO_ROOM);

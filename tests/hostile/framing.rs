@@ -34,16 +34,17 @@ const NO_NUMBERS: &[(&str, &str)] = &[
 ];
 
 pub fn rows() -> Vec<Row> {
-    let mut rows = Vec::new();
+    let (mut rows, pong) = (Vec::new(), "+PONG\r\n".to_owned());
     for (what, number) in NO_NUMBERS {
-        let sends = format!("*{number}\r\nPING\r\n");
-        rows.push(row(format!("a count that is {what}"), sends, NO_COUNT, Ends));
+        let sends = format!("PING\r\n*{number}\r\nSET behind it\r\n");
+        rows.push(row(format!("a count that is {what}"), sends, pong.clone() + NO_COUNT, Ends));
     }
     let lengths = [("-1", "-1"), ("-2^63", "-9223372036854775808"), ("1 GiB and a byte", "1073741825")];
     for (what, number) in NO_NUMBERS.iter().chain(&lengths) {
-        let sends = format!("*1\r\n${number}\r\nPING\r\n");
-        rows.push(row(format!("a length that is {what}"), sends, NO_LENGTH, Ends));
+        let sends = format!("PING\r\n*1\r\n${number}\r\nSET behind it\r\n");
+        rows.push(row(format!("a length that is {what}"), sends, pong.clone() + NO_LENGTH, Ends));
     }
+    rows.push(row("what came behind all these", "EXISTS behind\r\n", ":0\r\n", Lives));
     rows.extend(empty());
     rows.extend(misframed());
     rows.extend(endless());

@@ -125,8 +125,10 @@ fn query_buffer() -> Seen {
     hog.send(vec![b'x'; 200_000]);
     hog.expect("-ERR client-query-buffer-limit reached\r\n");
     hog.expect_end();
-    daemon.serves();
     drop(hog);
+    within("the close to be counted", || {
+        (daemon.info("client_query_buffer_limit_disconnections") == "1").then_some(())
+    });
     daemon.is_unharmed(8).into()
 }
 

@@ -47,21 +47,6 @@ fn a_refused_client_reads_why_even_if_it_has_already_sent_something() {
 }
 
 #[test]
-fn with_at_maxclients_wait_newcomers_wait_in_the_backlog() {
-    let daemon = Daemon::start(&["--maxclients", "1", "--at-maxclients", "wait"]);
-    let mut first = daemon.connect();
-    first.ask("PING\r\n", "+PONG\r\n");
-    let mut second = daemon.connect();
-    second.send("ECHO later\r\n");
-    for _ in 0..20 {
-        first.ask("PING\r\n", "+PONG\r\n");
-    }
-    assert_eq!(first.info("total_connections_received"), "1");
-    drop(first);
-    second.expect("$5\r\nlater\r\n");
-}
-
-#[test]
 fn maxclients_is_lowered_aloud_if_descriptors_do_not_suffice() {
     let daemon = Daemon::spawn(limited("-n 200", &[]));
     let mut wire = daemon.connect();
@@ -87,20 +72,6 @@ fn the_soft_limit_on_descriptors_is_raised_to_what_the_cap_needs() {
     let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap_or_default();
     let soft: u32 = line.split_whitespace().nth(3).and_then(|n| n.parse().ok()).unwrap_or_default();
     assert!(soft >= 4_000, "{line}");
-}
-
-#[test]
-fn a_flood_past_the_cap_is_told_so_one_by_one() {
-    let daemon = Daemon::start(&["--maxclients", "1", "--tcp-backlog", "1024"]);
-    let mut only = daemon.connect();
-    only.ask("PING\r\n", "+PONG\r\n");
-    // More at once than there are places for saying goodbye slowly, and none of them leaves.
-    let mut flood: Vec<Wire> = (0..300).map(|_| daemon.connect()).collect();
-    for wire in &mut flood {
-        wire.expect(NO_ROOM);
-    }
-    only.ask("PING\r\n", "+PONG\r\n");
-    assert_eq!(only.info("rejected_connections"), "300");
 }
 
 #[test]
@@ -193,101 +164,6 @@ fn taking_replies_counts_as_activity_too() {
     assert!(since.elapsed() > Duration::from_millis(800));
 }
 
-#[test]
-fn a_request_that_trickles_is_closed_however_steadily() {
-    let daemon = Daemon::start(&["--request-timeout", "400ms"]);
-    for start in [
-        &b"*2\r\n$4\r\nECHO\r\n$100000\r\n"[..],
-        b"*1000\r\n",
-        b"*",
-        b"PING with an inline line that never ends",
-    ] {
-        let mut wire = daemon.connect();
-        wire.send(start);
-        wire.stream.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
-        let mut heard = Vec::new();
-        let mut byte = [0; 64];
-        within("the request's deadline", || {
-            // Bytes that complete nothing: digits of a bulk, the start of a header, more of a line.
-            let _ = wire.stream.write(if start[0] == b'*' && start.len() < 8 { b"" } else { b"1" });
-            match wire.stream.read(&mut byte) {
-                Ok(0) => Some(()),
-                Ok(count) => {
-                    heard.extend(&byte[..count]);
-                    None
-                }
-                Err(_) => None,
-            }
-        });
-        assert_eq!(
-            heard.escape_ascii().to_string(),
-            "-ERR request not completed within request-timeout\\r\\n"
-        );
-    }
-    within("the closes to be counted", || (daemon.info("closed_request_timeout") == "4").then_some(()));
-}
-
-#[test]
-fn a_client_that_takes_none_of_its_replies_is_closed_and_its_memory_is_bounded() {
-    let daemon = Daemon::start(&["--write-timeout", "500ms"]);
-    let mut watcher = daemon.connect();
-    let value = vec![b'v'; 1 << 20];
-    watcher.ask(request(&[b"SET", b"big", &value]), "+OK\r\n");
-    let mut lazy = daemon.connect();
-    lazy.stream.set_nonblocking(true).unwrap();
-    // 256 MB of replies are asked for and none is read.
-    let asked = b"GET big\r\n".repeat(256);
-    let _ = lazy.stream.write(&asked);
-    let mut most = 0;
-    within("the write deadline", || {
-        most = most.max(watcher.info("mem_clients_normal").parse::<u64>().unwrap());
-        (watcher.info("closed_slow_consumer") == "1").then_some(())
-    });
-    assert!(most < 8 << 20, "{most} bytes held for a client that reads nothing");
-}
-
-#[test]
-fn half_closed_client_still_gets_its_replies() {
-    let daemon = Daemon::start(&[]);
-    let mut wire = daemon.connect();
-    wire.ask(request(&[b"SET", b"big", &vec![b'v'; 1 << 20]]), "+OK\r\n");
-    wire.send(b"GET big\r\n".repeat(32));
-    wire.send("ECHO last\r\nSET half a requ");
-    wire.half_close();
-    // Only now does it begin to read.
-    for _ in 0..32 {
-        assert_eq!(wire.bulk().len(), 1 << 20);
-    }
-    wire.expect("$4\r\nlast\r\n");
-    wire.expect_end();
-}
-
-#[test]
-fn an_endless_pipeline_does_not_starve_a_polite_client() {
-    let daemon = Daemon::start(&[]);
-    let flood = daemon.connect().stream;
-    let (mut sender, mut reader) = (flood.try_clone().unwrap(), flood.try_clone().unwrap());
-    let batch = b"PING\r\n".repeat(50_000);
-    std::thread::scope(|scope| {
-        scope.spawn(move || while sender.write_all(&batch).is_ok() {});
-        scope.spawn(move || {
-            let mut scrap = vec![0; 1 << 20];
-            while reader.read(&mut scrap).is_ok_and(|count| count > 0) {}
-        });
-        let mut polite = daemon.connect();
-        let mut yields = 0;
-        for round in 0.. {
-            polite.ask("PING\r\n", "+PONG\r\n");
-            yields = polite.info("turns_yielded").parse().unwrap();
-            if round >= 200 && yields > 0 {
-                break;
-            }
-        }
-        assert!(yields > 0, "the flood never met its budget");
-        flood.shutdown(std::net::Shutdown::Both).unwrap();
-    });
-}
-
 /// How often the kernel has switched to a process that had been asleep.
 fn wake_ups(pid: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
@@ -364,24 +240,6 @@ fn an_idle_connection_costs_at_most_300_bytes_after_use() {
 }
 
 #[test]
-fn what_is_announced_allocates_nothing() {
-    let daemon = Daemon::start(&["--request-timeout", "0"]);
-    let mut watcher = daemon.connect();
-    let before: usize = watcher.info("used_memory_rss").parse().unwrap();
-    let mut liars: Vec<Wire> = (0..100).map(|_| daemon.connect()).collect();
-    for wire in &mut liars {
-        wire.send("*1000000\r\n$400000000\r\nabc");
-    }
-    within("the liars to be heard", || {
-        (watcher.info("total_net_input_bytes").parse::<usize>().unwrap() > 100 * 26).then_some(())
-    });
-    let held: usize = watcher.info("mem_clients_normal").parse().unwrap();
-    assert!(held < 200_000, "{held} bytes held for 2,600 received");
-    let after: usize = watcher.info("used_memory_rss").parse().unwrap();
-    assert!(after - before < 4 << 20, "{} bytes more", after - before);
-}
-
-#[test]
 fn all_clients_together_are_held_to_maxmemory_clients() {
     let daemon = Daemon::start(&["--maxmemory-clients", "3mb"]);
     let mut watcher = daemon.connect();
@@ -444,20 +302,6 @@ fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
 }
 
 #[test]
-fn it_binds_again_at_once_after_a_restart() {
-    let daemon = Daemon::start(&[]);
-    let port = daemon.port();
-    // The side that closes first keeps the port busy for a while: here that is the server.
-    let mut wire = daemon.connect();
-    wire.ask("QUIT\r\n", "+OK\r\n");
-    wire.expect_end();
-    drop(daemon);
-    let mut again = Command::new(env!("CARGO_BIN_EXE_tidegate"));
-    again.args(["--port", &port]).stdout(Stdio::piped()).stderr(Stdio::null());
-    Daemon::spawn(again).connect().ask("PING\r\n", "+PONG\r\n");
-}
-
-#[test]
 fn a_kill_ends_another_client_and_spares_the_killer() {
     let daemon = Daemon::start(&[]);
     let mut victim = daemon.connect();
@@ -469,21 +313,6 @@ fn a_kill_ends_another_client_and_spares_the_killer() {
     killer.ask("CLIENT KILL TYPE normal\r\n", ":0\r\n");
     killer.ask("CLIENT KILL TYPE normal SKIPME no\r\n", ":1\r\n");
     killer.expect_end();
-}
-
-#[test]
-fn urgent_data_neither_stops_nor_spins_the_connection() {
-    let daemon = Daemon::start(&[]);
-    let mut wire = daemon.connect();
-    for _ in 0..200 {
-        // Behind the urgent byte a read comes back short although more is there.
-        wire.send("PING one\r\n");
-        socket2::SockRef::from(&wire.stream).send_out_of_band(b"!").unwrap();
-        wire.ask("PING two\r\n", "$3\r\none\r\n$3\r\ntwo\r\n");
-    }
-    let before: u64 = wire.info("ticks").parse().unwrap();
-    let after: u64 = wire.info("ticks").parse().unwrap();
-    assert!(after - before < 10, "it spins");
 }
 
 #[test]

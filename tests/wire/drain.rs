@@ -84,21 +84,6 @@ fn no_reply_is_cut_while_the_client_takes_it_before_the_deadline() {
 }
 
 #[test]
-fn a_client_that_reads_nothing_is_cut_off_at_the_deadline_and_the_exit_code_says_so() {
-    let daemon = Daemon::start(&["--shutdown-timeout", "300ms"]);
-    let mut wire = daemon.connect();
-    wire.ask(request(&[b"SET", b"big", &vec![b'v'; 8 << 20]]), "+OK\r\n");
-    wire.send(b"GET big\r\n".repeat(8));
-    let mut watcher = daemon.connect();
-    within("the replies to be pending", || (watcher.info("turns_paused") != "0").then_some(()));
-    daemon.signal("TERM");
-    let (code, log) = daemon.exit();
-    assert_eq!(code, Some(3), "{log}");
-    assert!(log.contains("cut off (forced)"), "{log}");
-    assert!(log.contains("1 clients were cut off"), "{log}");
-}
-
-#[test]
 fn the_second_signal_means_now() {
     let daemon = Daemon::start(&["--shutdown-timeout", "3600"]);
     let mut wire = daemon.connect();
@@ -134,20 +119,6 @@ fn shutdown_takes_the_same_way() {
     daemon.connect().send("SHUTDOWN NOSAVE NOW\r\n");
     other.expect_end();
     assert_eq!(daemon.exit().0, Some(0));
-}
-
-#[test]
-fn other_signals_kill_nobody() {
-    let daemon = Daemon::start(&[]);
-    let mut wire = daemon.connect();
-    for signal in ["PIPE", "HUP", "URG", "WINCH", "CHLD"] {
-        daemon.signal(signal);
-        wire.ask("PING\r\n", "+PONG\r\n");
-    }
-    daemon.signal("STOP");
-    wire.send("PING\r\n");
-    daemon.signal("CONT");
-    wire.expect("+PONG\r\n");
 }
 
 #[test]

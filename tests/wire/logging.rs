@@ -1,9 +1,6 @@
 //! The log: what is in it, and that it never stops the loop.
 
-use std::io::Read;
-use std::process::Stdio;
-
-use crate::harness::{Daemon, Guard, command, skipped, within};
+use crate::harness::{Daemon, skipped, within};
 
 #[test]
 fn opens_and_closes_are_told_at_debug_with_their_reason() {
@@ -57,56 +54,6 @@ fn sighup_reopens_a_log_file_that_was_moved_away() {
     assert!(old.contains("listening on") && !old.contains("everything was delivered"), "{old}");
     assert!(new.contains("log reopened") && new.contains("everything was delivered"), "{new}");
     std::fs::remove_dir_all(&dir).unwrap();
-}
-
-#[test]
-fn a_pipe_that_nobody_reads_stops_nothing_and_the_lost_lines_are_counted() {
-    let daemon = Daemon::start(&["--loglevel", "debug"]);
-    let mut watcher = daemon.connect();
-    // Each connection is two lines; the pipe holds some hundreds.
-    for _ in 0..1500 {
-        daemon.connect().ask("PING\r\n", "+PONG\r\n");
-    }
-    let dropped = watcher.info("log_lines_dropped");
-    assert_ne!(dropped, "0", "the pipe was never full");
-    drop(watcher);
-    daemon.signal("TERM");
-    let (code, log) = daemon.exit();
-    assert_eq!(code, Some(0));
-    assert!(log.lines().all(|line| line.starts_with("20")), "a line was torn");
-}
-
-#[test]
-fn a_closed_log_pipe_stops_nothing() {
-    let mut closed = command(&["--loglevel", "debug"]);
-    closed.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = closed.spawn().unwrap();
-    drop(child.stderr.take());
-    let mut text = Vec::new();
-    let mut stdout = child.stdout.take().unwrap();
-    while !text.ends_with(b"\n") {
-        let mut byte = [0];
-        stdout.read_exact(&mut byte).unwrap();
-        text.push(byte[0]);
-    }
-    let address = String::from_utf8(text).unwrap().trim().replace("listening on ", "").parse().unwrap();
-    let _guard = Guard(child);
-    for _ in 0..5 {
-        let stream = std::net::TcpStream::connect::<std::net::SocketAddr>(address).unwrap();
-        crate::harness::Wire::new(stream).ask("PING\r\n", "+PONG\r\n");
-    }
-}
-
-#[test]
-fn a_full_disk_stops_nothing() {
-    if !std::path::Path::new("/dev/full").exists() {
-        skipped("there is no /dev/full");
-        return;
-    }
-    let daemon = Daemon::start(&["--logfile", "/dev/full"]);
-    let mut wire = daemon.connect();
-    wire.ask("PING\r\n", "+PONG\r\n");
-    assert_ne!(wire.info("log_lines_dropped"), "0");
 }
 
 #[test]

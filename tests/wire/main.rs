@@ -1,4 +1,5 @@
-//! The real binary, real sockets, real clients: every promise of the README by name.
+//! The real binary, real sockets, real clients: every promise of the README by name. What hostile
+//! clients do is the list of `tests/hostile`.
 
 mod adversity;
 mod clients;

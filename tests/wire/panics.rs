@@ -99,25 +99,6 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
 }
 
 #[test]
-fn many_panics_cost_nothing_that_stays() {
-    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
-    for _ in 0..300 {
-        let mut wire = daemon.connect();
-        wire.send("DEBUG PANIC\r\n");
-        wire.expect("-ERR internal error\r\n");
-        wire.expect_end();
-    }
-    let mut wire = daemon.connect();
-    assert_eq!(wire.info("command_panics"), "300");
-    assert_eq!(wire.info("connected_clients"), "1");
-    drop(wire);
-    daemon.signal("TERM");
-    let (code, log) = daemon.exit();
-    assert_eq!(code, Some(0));
-    assert_eq!(log.matches("panic in command").count(), 10, "the log of panics is limited");
-}
-
-#[test]
 fn debug_is_off_unless_it_is_enabled() {
     let daemon = Daemon::start(&[]);
     daemon.connect().ask(
