@@ -485,7 +485,9 @@ impl<const HONEST: bool> Run<HONEST> {
             }
             self.tick();
             let idle = self.server.reactor().live() == 0 && !self.world.borrow().has_pending();
-            if idle && self.world.borrow().patience != Patience::None {
+            // Out of descriptors while it was full, it looks again only now that there is room.
+            let looks_again = self.server.reactor().is_exhausted();
+            if idle && !looks_again && self.world.borrow().patience != Patience::None {
                 break;
             }
         }
