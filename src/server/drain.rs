@@ -48,18 +48,14 @@ impl<N: Net> Server<N> {
         self.stage = self.stage.settle(self.now.at, self.reactor.live(), self.config.bounds.drain_close_ms);
         if matches!(self.stage, Stage::Closing { .. }) && self.stage != before {
             self.last_read();
-            // Those with nothing more to come are gone by the end of this.
+        }
+        if matches!(self.stage, Stage::Closing { .. }) {
+            self.release_the_paid();
+            // Perhaps that was everybody.
             self.stage =
                 self.stage.settle(self.now.at, self.reactor.live(), self.config.bounds.drain_close_ms);
         }
-        match self.stage {
-            Stage::Stopped => Some(self.stop()),
-            Stage::Closing { .. } => {
-                self.release_the_paid();
-                None
-            }
-            _ => None,
-        }
+        (self.stage == Stage::Stopped).then(|| self.stop())
     }
 
     /// Patience has ended: what has arrived by now is read, and everything complete in it will be
@@ -80,7 +76,6 @@ impl<N: Net> Server<N> {
             }
         }
         self.flush();
-        self.release_the_paid();
     }
 
     /// Reads and serves what the kernel holds for a client, as far as it takes its replies.

@@ -156,6 +156,12 @@ const MUTANTS: &[Mutant] = &[
         "                self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);\n                if let Some(conn) = self.reactor.conn(slot) {\n                    conn.input.clear();\n                }\n",
     ),
     mutant(
+        "a drain whose last client was just released goes on",
+        "src/server/drain.rs",
+        "            // Perhaps that was everybody.\n            self.stage =\n                self.stage.settle(self.now.at, self.reactor.live(), self.config.bounds.drain_close_ms);\n",
+        "",
+    ),
+    mutant(
         "no lingering: a close with unread input eats the last reply",
         "src/reactor/ending.rs",
         "        conn.phase = Phase::Lingering(reason);\n",

@@ -295,6 +295,8 @@ impl<const HONEST: bool> Run<HONEST> {
         }
         self.check_reasons(&before);
         if self.exit.is_none() {
+            let serving = self.server.stage() == Stage::Serving;
+            assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");
             self.server.audit();
             self.check_edges();
             self.check_deadlines();
@@ -472,10 +474,10 @@ impl<const HONEST: bool> Run<HONEST> {
     }
 
     fn everyone_leaves(&mut self) {
+        if self.exit.is_some() {
+            return;
+        }
         for _ in 0..TICKS_OF_PEACE {
-            if self.exit.is_some() {
-                return;
-            }
             let pipes = self.clients.iter().filter_map(|client| client.pipe);
             for pipe in pipes.chain(self.strangers.iter().copied()) {
                 self.world.borrow_mut().half_close(pipe);
@@ -484,10 +486,11 @@ impl<const HONEST: bool> Run<HONEST> {
                 self.client_acts(name);
             }
             self.tick();
+            if self.exit.is_some() {
+                return;
+            }
             let idle = self.server.reactor().live() == 0 && !self.world.borrow().has_pending();
-            // Out of descriptors while it was full, it looks again only now that there is room.
-            let looks_again = self.server.reactor().is_exhausted();
-            if idle && !looks_again && self.world.borrow().patience != Patience::None {
+            if idle && self.world.borrow().patience != Patience::None {
                 break;
             }
         }
