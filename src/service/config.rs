@@ -38,8 +38,7 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     }
     let mut changed = cx.config.clone();
     for (at, pair) in words.chunks_exact(2).enumerate() {
-        let again = words.chunks_exact(2).take(at).any(|earlier| earlier[0].eq_ignore_ascii_case(pair[0]));
-        apply(&mut changed, pair[0], pair[1], again)?;
+        apply(&mut changed, pair[0], pair[1], &words[..2 * at])?;
     }
     cx.reply.ok();
     log::set_max_level(changed.loglevel);
@@ -47,7 +46,8 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-fn apply(config: &mut Config, name: &[u8], value: &[u8], again: bool) -> Outcome {
+/// Applies one setting; `earlier` are the names and values that came before it.
+fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> Outcome {
     let text = std::str::from_utf8(value);
     if let Some((known, fixed)) =
         CONSTANTS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
@@ -63,7 +63,9 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], again: bool) -> Outcome
     if !opt.live {
         return Err(failed(opt.name, "can't set immutable config"));
     }
-    if again {
+    // Looked for only here: an option can come so far just once, so all these walks together cost no
+    // more than the length of the request times the number of options.
+    if earlier.chunks_exact(2).any(|pair| pair[0].eq_ignore_ascii_case(name)) {
         return Err(failed(&typed, "duplicate parameter"));
     }
     let text = text.map_err(|_| failed(opt.name, "argument is not UTF-8"))?;
