@@ -44,6 +44,10 @@ pub const SHARED_LABELS_MAX: usize = 64;
 /// Longest glob pattern: matching takes pattern times text, within one turn.
 pub const PATTERN_BYTES_MAX: usize = 1024;
 
+/// Memory of a parser that is kept for the next request, bytes: 8,000 arguments. One that had more
+/// to remember is made anew.
+pub const PARSER_KEPT_MAX: usize = 64 << 10;
+
 /// What happens to a newcomer when `maxclients` are being served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtMaxclients {

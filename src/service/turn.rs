@@ -10,7 +10,7 @@ use super::cx::{Cx, Failure, Outcome, shown};
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
 use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason};
-use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, REPLY_HEADROOM_BYTES};
+use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Broken, Limits, Parser, Refusal, Reply, Step};
 use crate::stats::Stats;
 
@@ -86,7 +86,8 @@ impl Service {
                     session.partial = Some(Box::new(parser));
                 }
             }
-            _ => self.parser = parser,
+            _ if parser.capacity() <= PARSER_KEPT_MAX => self.parser = parser,
+            _ => {}
         }
         ended
     }
@@ -111,7 +112,9 @@ impl Service {
                     progress.consumed += consumed;
                     // A header that is not complete either leaves the parser where it was.
                     let begun = parser.is_mid_request() || rest.len() > consumed;
-                    return Ended::Hungry { begun, missing, parser_bytes: parser.capacity() };
+                    // Between requests it is nobody's.
+                    let parser_bytes = if begun { parser.capacity() } else { 0 };
+                    return Ended::Hungry { begun, missing, parser_bytes };
                 }
                 Step::Complete { consumed } => {
                     let close = self.request(turn, parser.args(rest), progress);
