@@ -9,7 +9,7 @@ const OVERFLOW: &str = "-ERR increment or decrement would overflow\r\n";
 const NO_INTEGER: &str = "-ERR value is not an integer or out of range\r\n";
 
 pub fn rows() -> Vec<Row> {
-    [names(), numbers(), times(), connections(), sessions()].into_iter().flatten().collect()
+    [names(), numbers(), times(), connections(), sessions(), settings()].into_iter().flatten().collect()
 }
 
 fn names() -> Vec<Row> {
@@ -240,6 +240,48 @@ fn connections() -> Vec<Row> {
 const NO_DEBUG: &str = "-ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run \
      it from a local connection, otherwise you need to set this option in the configuration file, and then restart the \
      server.\r\n";
+
+fn settings() -> Vec<Row> {
+    let failed = |name: &str, why: &str| {
+        format!("-ERR CONFIG SET failed (possibly related to argument '{name}') - {why}\r\n")
+    };
+    let out_of_range = failed("maxclients", "argument must be between 1 and 4294967295 inclusive");
+    let unknown = "-ERR Unknown option or number of arguments for CONFIG SET - 'a  b'\r\n";
+    // The second half meets the names of the first before its own.
+    let (save, appendonly) = ([&b"save"[..], b""], [&b"appendonly"[..], b"no"]);
+    let many = [&[&b"CONFIG"[..], b"SET"][..], &save.repeat(150_000), &appendonly.repeat(150_000)].concat();
+    let half =
+        "CONFIG SET timeout 1 timeout 2\r\nCONFIG SET timeout 1 maxclients 0\r\nCONFIG GET timeout\r\n";
+    let kept = "*2\r\n$7\r\ntimeout\r\n$4\r\n3600\r\n";
+    vec![
+        row(
+            "CONFIG SET of 0, -1, 2^64 clients",
+            "CONFIG SET maxclients 0\r\nCONFIG SET maxclients -1\r\nCONFIG SET maxclients 18446744073709551616\r\n",
+            out_of_range.repeat(3),
+            Lives,
+        ),
+        row(
+            "CONFIG SET of what is fixed",
+            "CONFIG SET port 1\r\n",
+            failed("port", "can't set immutable config"),
+            Lives,
+        ),
+        row("CRLF in the name of an option", request(&[b"CONFIG", b"SET", b"a\r\nb", b"1"]), unknown, Lives),
+        row(
+            "CONFIG SET that fails half-way",
+            half,
+            failed("timeout", "duplicate parameter") + &out_of_range + kept,
+            Lives,
+        ),
+        row("CONFIG SET of 300,000 settings at once", request(&many), "+OK\r\n", Lives),
+        row(
+            "CONFIG GET of 300,000 patterns at once",
+            request(&[&[&b"CONFIG"[..], b"GET"][..], &vec![&b"*?*?*!"[..]; 300_000]].concat()),
+            "*0\r\n",
+            Lives,
+        ),
+    ]
+}
 
 fn sessions() -> Vec<Row> {
     vec![

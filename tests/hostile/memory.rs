@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::harness::{Wire, limited, request, within};
 use crate::report::{Seen, Situation};
-use crate::watched::{Watched, count};
+use crate::watched::{KEPT_MIB, Watched, count};
 
 pub const SITUATIONS: &[Situation] = &[
     Situation {
@@ -99,7 +99,7 @@ fn many_arguments() -> Seen {
     wire.ask(with(b"DEL"), ":50000\r\n");
     wire.ask("DBSIZE\r\n", ":0\r\n");
     drop(wire);
-    daemon.is_unharmed(32).into()
+    daemon.is_unharmed(KEPT_MIB).into()
 }
 
 fn large_values() -> Seen {
@@ -114,8 +114,7 @@ fn large_values() -> Seen {
         wire.ask(request(&[b"DEL", key.as_bytes()]), ":1\r\n");
     }
     drop(wire);
-    // The allocator keeps up to 64 MiB for the next one.
-    daemon.is_unharmed(72).into()
+    daemon.is_unharmed(KEPT_MIB).into()
 }
 
 fn query_buffer() -> Seen {
@@ -143,7 +142,7 @@ fn eviction() -> Seen {
     hog.expect_end();
     small.ask("lo\r\n", "$5\r\nhello\r\n");
     drop((small, hog));
-    daemon.is_unharmed(8).into()
+    daemon.is_unharmed(KEPT_MIB).into()
 }
 
 fn request_beyond_memory() -> Seen {
@@ -162,7 +161,7 @@ fn request_beyond_memory() -> Seen {
     let closed = count(&mut polite, "closed_io");
     assert_eq!(closed, 5);
     drop(polite);
-    format!("{closed} connections ended, {}", daemon.is_unharmed(16)).into()
+    format!("{closed} connections ended, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
 fn values_until_full() -> Seen {
@@ -222,7 +221,7 @@ fn reply_beyond_memory() -> Seen {
     assert!(text.is_empty() || text.starts_with("-ERR reply exceeds"), "{text}");
     polite.ask("STRLEN big\r\nFLUSHALL\r\n", ":8388608\r\n+OK\r\n");
     drop((polite, greedy));
-    format!("{:?}, {}", text.trim_end(), daemon.is_unharmed(16)).into()
+    format!("{:?}, {}", text.trim_end(), daemon.is_unharmed(KEPT_MIB)).into()
 }
 
 fn mass_expiry() -> Seen {
@@ -243,5 +242,6 @@ fn mass_expiry() -> Seen {
     let expired = count(&mut polite, "expired_keys");
     assert_eq!(expired, KEYS);
     drop((wire, polite));
-    format!("{expired} gone, {between} requests served while they went, {}", daemon.is_unharmed(32)).into()
+    format!("{expired} gone, {between} requests served while they went, {}", daemon.is_unharmed(KEPT_MIB))
+        .into()
 }

@@ -1,10 +1,10 @@
 //! Clients that go in every way there is, and bytes that come in every way there is.
 
-use std::io::Read;
+use std::io::{Read, Write};
 
 use crate::harness::{Wire, request, within};
 use crate::report::{Seen, Situation};
-use crate::watched::{Watched, count, reset};
+use crate::watched::{KEPT_MIB, Watched, count, reset};
 
 pub const SITUATIONS: &[Situation] = &[
     Situation {
@@ -56,6 +56,16 @@ pub const SITUATIONS: &[Situation] = &[
         expects: "each reply in the protocol of its moment",
         run: protocol_switching,
     },
+    Situation {
+        name: "a client that goes on sending after its end",
+        expects: "its input discarded for a while, then a reset; nothing held",
+        run: sends_on,
+    },
+    Situation {
+        name: "50 clients that never close after QUIT",
+        expects: "their descriptors free all the same",
+        run: never_closes,
+    },
 ];
 
 fn half_close_with_replies() -> Seen {
@@ -75,7 +85,7 @@ fn half_close_with_replies() -> Seen {
     wire.expect_end();
     polite.ask("FLUSHALL\r\n", "+OK\r\n");
     drop((wire, polite));
-    format!("33 of 33 replies, {}", daemon.is_unharmed(16)).into()
+    format!("33 of 33 replies, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
 fn resets(sends: &str) -> Seen {
@@ -110,7 +120,7 @@ fn reset_in_mid_reply() -> Seen {
     assert!(polite.bulk() == value, "a reset has changed somebody else's reply");
     polite.ask("FLUSHALL\r\n", "+OK\r\n");
     drop(polite);
-    daemon.is_unharmed(16).into()
+    daemon.is_unharmed(KEPT_MIB).into()
 }
 
 fn reset_before_accept() -> Seen {
@@ -144,7 +154,7 @@ fn close_unread() -> Seen {
         daemon.connect().send("GET k\r\n".repeat(100));
     }
     daemon.serves();
-    daemon.is_unharmed(16).into()
+    daemon.is_unharmed(KEPT_MIB).into()
 }
 
 fn stream_of_requests() -> (Vec<u8>, &'static str) {
@@ -268,4 +278,37 @@ fn protocol_switching() -> Seen {
     other.ask("GET none\r\n", "$-1\r\n");
     drop((wire, other));
     format!("300 switches, {}", daemon.is_unharmed(8)).into()
+}
+
+fn sends_on() -> Seen {
+    let daemon = Watched::start(&[]);
+    let (mut wire, mut polite) = (daemon.connect(), daemon.connect());
+    wire.send("*x\r\n");
+    wire.expect("-ERR Protocol error: invalid multibulk length\r\n");
+    wire.expect_end();
+    let (piece, mut sent) = (vec![b'x'; 1 << 16], 0);
+    within("the end of that too", || {
+        polite.ask("PING\r\n", "+PONG\r\n");
+        match wire.stream.write(&piece) {
+            Ok(count) => {
+                sent += count;
+                None
+            }
+            Err(_) => Some(()),
+        }
+    });
+    drop((wire, polite));
+    format!("{} MiB more sent, {}", sent >> 20, daemon.is_unharmed(8)).into()
+}
+
+fn never_closes() -> Seen {
+    let daemon = Watched::start(&[]);
+    let mut crowd: Vec<Wire> = (0..50).map(|_| daemon.connect()).collect();
+    for wire in &mut crowd {
+        wire.ask("QUIT\r\n", "+OK\r\n");
+        wire.expect_end();
+    }
+    let unharmed = daemon.is_unharmed(8);
+    drop(crowd);
+    unharmed.into()
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Wire, have_descriptors, request, within};
 use crate::report::{Seen, Situation};
-use crate::watched::{Watched, count, pass};
+use crate::watched::{KEPT_MIB, Watched, count, pass};
 
 pub const SITUATIONS: &[Situation] = &[
     Situation { name: "slow loris on a count", expects: TIMED_OUT, run: || loris(b"*", b"1000000") },
@@ -65,6 +65,11 @@ pub const SITUATIONS: &[Situation] = &[
         name: "the server stopped across every deadline",
         expects: "whoever has sent meanwhile is served, newcomers too; the silent one is closed",
         run: stopped,
+    },
+    Situation {
+        name: "the server stopped amid replies, past write-timeout",
+        expects: "whoever has taken some meanwhile gets all the rest",
+        run: stopped_amid_replies,
     },
     Situation {
         name: "2,500 clients that send while it is stopped",
@@ -188,7 +193,8 @@ fn never_reads() -> Seen {
     assert!(lasted >= TIMEOUT, "closed after {lasted:?}");
     polite.ask("FLUSHALL\r\n", "+OK\r\n");
     drop((lazy, polite));
-    format!("{most} bytes held, its end after {} ms, {}", lasted.as_millis(), daemon.is_unharmed(8)).into()
+    format!("{most} bytes held, its end after {} ms, {}", lasted.as_millis(), daemon.is_unharmed(KEPT_MIB))
+        .into()
 }
 
 fn many_never_read() -> Seen {
@@ -210,7 +216,7 @@ fn many_never_read() -> Seen {
     });
     polite.ask("FLUSHALL\r\n", "+OK\r\n");
     drop(polite);
-    format!("{held} bytes held for 20, {}", daemon.is_unharmed(16)).into()
+    format!("{held} bytes held for 20, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
 fn tiny_window() -> Seen {
@@ -225,7 +231,7 @@ fn tiny_window() -> Seen {
     assert!(wire.bulk() == value, "the value came back changed");
     wire.ask("FLUSHALL\r\n", "+OK\r\n");
     drop(wire);
-    format!("64 MiB both ways, {}", daemon.is_unharmed(16)).into()
+    format!("64 MiB both ways, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
 /// What counts is what has arrived, not only what the clock says.
@@ -274,6 +280,29 @@ fn crowd_while_stopped() -> Seen {
     }
     drop(crowd);
     format!("{CROWD} served after {} ms, {}", lasted.as_millis(), daemon.is_unharmed(8)).into()
+}
+
+fn stopped_amid_replies() -> Seen {
+    const VALUE: usize = 8 << 20;
+    let daemon = Watched::start(&["--write-timeout", "1s"]);
+    let mut wire = daemon.connect();
+    wire.ask(request(&[b"SET", b"big", &vec![b'v'; VALUE]]), "+OK\r\n");
+    wire.send("GET big\r\nGET big\r\n");
+    assert_eq!(wire.line(), format!("${VALUE}"));
+    let (mut taken, mut piece) = (0, vec![0; 1 << 16]);
+    stop_for(&daemon, Duration::from_millis(1_200), || {
+        wire.stream.set_nonblocking(true).unwrap();
+        while let Ok(count) = wire.stream.read(&mut piece) {
+            taken += count;
+        }
+        wire.stream.set_nonblocking(false).unwrap();
+    });
+    wire.half_close();
+    let rest = wire.rest().len();
+    assert_eq!(taken + rest, VALUE + 2 + format!("${VALUE}\r\n").len() + VALUE + 2);
+    daemon.connect().ask("FLUSHALL\r\n", "+OK\r\n");
+    drop(wire);
+    format!("{taken} bytes taken meanwhile, {rest} after, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
 fn stop_for(daemon: &Watched, time: Duration, meanwhile: impl FnOnce()) -> Duration {

@@ -23,6 +23,11 @@ pub const SITUATIONS: &[Situation] = &[
         run: term_amid_replies,
     },
     Situation {
+        name: "SIGTERM amid 100,000 pipelined commands",
+        expects: "all of them answered, exit 0",
+        run: term_amid_a_pipeline,
+    },
+    Situation {
         name: "SIGTERM and a client that never leaves",
         expects: "newcomers refused at once, it is served up to the deadline, exit 0",
         run: term_and_a_stayer,
@@ -105,6 +110,21 @@ fn term_amid_replies() -> Seen {
         assert_eq!(wire.bulk().len(), VALUE, "reply {nth}");
     }
     wire.expect("$4\r\nlast\r\n");
+    wire.half_close();
+    wire.expect_end();
+    clean(daemon.exit())
+}
+
+fn term_amid_a_pipeline() -> Seen {
+    const COMMANDS: usize = 100_000;
+    let daemon = Watched::start(&["--shutdown-timeout", "20"]);
+    let mut wire = daemon.connect();
+    let mut sender = wire.stream.try_clone().unwrap();
+    let sending = std::thread::spawn(move || sender.write_all(&b"PING\r\n".repeat(COMMANDS)));
+    wire.expect("+PONG\r\n");
+    daemon.signal("TERM");
+    wire.expect("+PONG\r\n".repeat(COMMANDS - 1));
+    sending.join().unwrap().expect("all of it is taken");
     wire.half_close();
     wire.expect_end();
     clean(daemon.exit())

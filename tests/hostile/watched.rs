@@ -7,6 +7,14 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Daemon, Wire, within};
 
+/// So much of what was freed the C library keeps for the next large allocation, MiB: twice the
+/// largest size that it does not map by itself, and some.
+pub const KEPT_MIB: u64 = 72;
+
+/// What the daemon itself may say that it holds for clients when there is only one, bytes: a full
+/// pool of lent buffers, and what that one uses.
+const HELD_AT_REST_MAX: u64 = 2 << 20;
+
 /// A daemon and what it held before anybody came.
 pub struct Watched {
     daemon: Daemon,
@@ -51,6 +59,8 @@ impl Watched {
         within("everybody to be gone", || (judge.info("connected_clients") == "1").then_some(()));
         let grown = count(&mut judge, "used_memory_rss").saturating_sub(self.resident) >> 20;
         assert!(grown < grown_mib_max, "resident memory has grown by {grown} MiB");
+        let held = count(&mut judge, "mem_clients_normal");
+        assert!(held < HELD_AT_REST_MAX, "{held} bytes are held for one client");
         assert_asleep(&mut judge);
         drop(judge);
         within("all descriptors to be free again", || {
