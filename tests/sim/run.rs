@@ -522,6 +522,8 @@ impl<const HONEST: bool> Run<HONEST> {
         // Nobody was sent away early: what was read while it was served, was answered.
         let early = [Reason::Idle, Reason::RequestTimeout, Reason::QueryBufferLimit, Reason::Killed];
         let only_what_was_owed = !may_cut && early.iter().all(|reason| closes[reason.index()] == 0);
+        // Without memory for the line, a refusal is only a close.
+        let refused_without_a_word = self.seen.scarce && closes[Reason::AtCapacity.index()] > 0;
         for name in 0..self.clients.len() {
             let Some(pipe) = self.clients[name].pipe else { continue };
             let rest = self.world.borrow_mut().take(pipe, usize::MAX);
@@ -539,6 +541,7 @@ impl<const HONEST: bool> Run<HONEST> {
                 );
             }
             if only_what_was_owed
+                && !(refused_without_a_word && client.received.is_empty())
                 && !pipe.reset
                 && !pipe.server_reset
                 && client.expected.starts_with(&client.received)
