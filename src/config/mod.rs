@@ -157,6 +157,8 @@ pub struct Bounds {
     pub expire_interval_ms: u64,
     /// Expired keys removed in a tick.
     pub expiries_per_tick: usize,
+    /// Steps of some 50 microseconds in which a tick frees what `FLUSHALL` has discarded.
+    pub reclaims_per_tick: usize,
 }
 
 impl Default for Config {
@@ -205,6 +207,7 @@ impl Default for Bounds {
             accept_retry_ms: 50,
             expire_interval_ms: 100,
             expiries_per_tick: 1_000,
+            reclaims_per_tick: 8,
         }
     }
 }
@@ -219,7 +222,8 @@ impl Config {
         let b = &self.bounds;
         // A budget of nothing would be leftover work for ever.
         assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
-        assert!(b.flush_bytes_per_tick > 0 && b.accepts_per_tick > 0 && b.expiries_per_tick > 0);
+        assert!(b.flush_bytes_per_tick > 0 && b.accepts_per_tick > 0);
+        assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
         // A turn must be able to start from an empty output buffer.
         assert!(b.output_pause_bytes > 0);
         // The pool exists so that small requests never allocate.

@@ -98,8 +98,11 @@ impl<N: Net> Server<N> {
         self.reactor.wait(&self.config, nearest, &mut self.edges)
     }
 
-    /// When a key should be removed that nobody asks for.
+    /// When a key should be removed that nobody asks for; at once if keys are left to be freed.
     fn key_deadline(&self) -> Option<Moment> {
+        if self.service.store.has_discarded() {
+            return Some(self.now.at);
+        }
         let in_ms = self.service.store.next_expiry()?.saturating_sub(self.now.unix_ms);
         Some(self.now.at.plus_ms(in_ms).max(self.next_key_sweep))
     }
@@ -314,6 +317,7 @@ impl<N: Net> Server<N> {
             let pause_ms = if removed < budget { self.config.bounds.expire_interval_ms } else { 0 };
             self.next_key_sweep = self.now.at.plus_ms(pause_ms);
         }
+        self.service.store.reclaim(self.config.bounds.reclaims_per_tick);
     }
 
     /// The only phase that frees connections.

@@ -121,8 +121,8 @@ impl<'a> Cx<'a> {
     ///
     /// # Errors
     /// If memory runs out; nothing has changed.
-    pub fn prepare(&mut self, key: &[u8], value: &[u8]) -> Result<Prepared, Failure> {
-        Ok(self.store.prepare(key, value, 1)?)
+    pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
+        Ok(self.store.prepare(key, value)?)
     }
 }
 

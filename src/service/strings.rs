@@ -1,7 +1,6 @@
 //! The string commands.
 
 use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
-use crate::base::memory;
 use crate::resp::parse_i64;
 use crate::store::Expiry;
 
@@ -184,12 +183,8 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len().is_multiple_of(2) {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
     }
-    let pairs = cx.args.len() / 2;
-    let mut entries = Vec::new();
-    memory::reserve_exact(&mut entries, pairs)?;
-    for pair in 0..pairs {
-        entries.push(cx.store.prepare(cx.arg(1 + 2 * pair), cx.arg(2 + 2 * pair), pairs)?);
-    }
+    let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
+    let entries = cx.store.prepare_all(cx.args.len() / 2, pairs)?;
     cx.reply.ok();
     for entry in entries {
         cx.store.commit(entry, Expiry::Never);
@@ -205,14 +200,9 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
     if len > cx.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
-    if cx.store.prepare_append(key, tail.len())? {
-        cx.reply.int(len as i64);
-        cx.store.append(key, tail);
-    } else {
-        let entry = cx.prepare(key, tail)?;
-        cx.reply.int(len as i64);
-        cx.store.commit(entry, Expiry::Never);
-    }
+    let entry = cx.store.prepare_append(key, tail)?;
+    cx.reply.int(len as i64);
+    cx.store.commit(entry, Expiry::Keep);
     Ok(())
 }
 
@@ -252,7 +242,8 @@ fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
         None => 0,
     };
     let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
-    let entry = cx.prepare(key, itoa::Buffer::new().format(after).as_bytes())?;
+    let mut digits = itoa::Buffer::new();
+    let entry = cx.prepare(key, digits.format(after).as_bytes())?;
     cx.reply.int(after);
     cx.store.commit(entry, Expiry::Keep);
     Ok(())

@@ -1,51 +1,59 @@
 //! The keyspace: byte strings to byte strings, each with an optional time of expiry.
 //!
 //! This room knows neither protocol nor clients. Its invariants: every key with an expiry time is
-//! in the expiry index exactly once with that time, and no other key is; `bytes` is the sum of the
-//! lengths of all keys, values and keys in the index. What a client sizes is allocated in
-//! [`Store::prepare`], which can fail; what changes the table afterwards cannot panic half-way,
-//! so a command that prepares first and
-//! commits last is atomic even if it panics.
+//! in the expiry index exactly once with that time, and no other key is. What a client sizes is
+//! allocated when a write is prepared, which can fail; what changes the table afterwards cannot
+//! panic half-way, so a command that prepares first and commits last is atomic even if it panics.
+//!
+//! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
+//!   `scan`: iterates over it; `audit`: checks it
+//! - `directory`, `segment`: the two levels of its index; `block`, `record`, `large`: where items
+//!   lie, and how
+//! - `chunked`: a vector that never moves
+//! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
+//!
+//! No operation takes longer than splitting one segment of a few hundred items, whatever the number
+//! of keys; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
+
+mod audit;
+mod block;
+mod chunked;
+mod directory;
+mod discard;
+mod large;
+mod prepared;
+mod record;
+mod reshape;
+mod scan;
+mod segment;
+mod table;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeSet;
 
 use ahash::RandomState;
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry;
 
-use crate::base::{OutOfMemory, fault, memory};
+use crate::base::{OutOfMemory, fault};
+use discard::Discarded;
+pub use prepared::{Expiry, Prepared};
+use record::Record;
+use table::{Place, Table};
 
-/// When a value written by [`Store::commit`] expires.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Expiry {
-    /// Never.
-    Never,
-    /// When the value it replaces would have; never if there was none.
-    Keep,
-    /// At this Unix time in milliseconds.
-    At(u64),
-}
+/// How often a random key is looked for among keys that turn out to have expired.
+const RANDOM_TRIES: usize = 1_000;
 
-/// A key and value with their memory in hand, ready for [`Store::commit`].
-#[derive(Debug)]
-pub struct Prepared {
-    key: Box<[u8]>,
-    value: Vec<u8>,
-}
-
-#[derive(Debug)]
-struct Item {
-    value: Vec<u8>,
-    expires_ms: Option<u64>,
-}
-
-/// The table of all keys.
+/// The keyspace.
 #[derive(Debug)]
 pub struct Store {
-    items: HashMap<Box<[u8]>, Item, RandomState>,
-    expiries: BTreeSet<(u64, Box<[u8]>)>,
-    bytes: usize,
+    table: Table,
+    /// Times and hashes of the keys that expire. Should two keys ever share all 64 bits and the
+    /// millisecond, one of them waits until it is asked for.
+    expiries: BTreeSet<(u64, u64)>,
+    discarded: Vec<Discarded>,
     expired: u64,
+    /// State of the generator of random keys.
+    dice: u64,
 }
 
 impl Store {
@@ -55,17 +63,23 @@ impl Store {
         let spread = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9e37_79b9_7f4a_7c15);
         let hash = |n: u64| spread.hash_one(n);
         let hasher = RandomState::with_seeds(hash(1), hash(2), hash(3), hash(4));
-        Store { items: HashMap::with_hasher(hasher), expiries: BTreeSet::new(), bytes: 0, expired: 0 }
+        Store {
+            table: Table::new(hasher),
+            expiries: BTreeSet::new(),
+            discarded: Vec::new(),
+            expired: 0,
+            dice: hash(5),
+        }
     }
 
     /// Number of keys, those included that have expired and not been met yet.
     pub fn len(&self) -> usize {
-        self.items.len()
+        self.table.len()
     }
 
     /// True without keys.
     pub fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.len() == 0
     }
 
     /// Number of keys with an expiry time.
@@ -78,22 +92,24 @@ impl Store {
         self.expired
     }
 
-    /// An estimate of the memory held, in bytes: keys, values and the table's slots.
+    /// The memory held, in bytes; what the expiry index takes is estimated.
     pub fn memory(&self) -> usize {
-        let slot = size_of::<(Box<[u8]>, Item)>() + 1;
-        let index = size_of::<(u64, Box<[u8]>)>();
-        self.bytes + self.items.capacity() * slot + self.expiries.len() * index
+        // A node of the tree is two thirds full.
+        let index = |entries: usize| entries * size_of::<(u64, u64)>() * 3 / 2;
+        let discarded = |all: &Discarded| all.table.memory() + index(all.expiries.len());
+        self.table.memory() + index(self.expiries.len()) + self.discarded.iter().map(discarded).sum::<usize>()
     }
 
     /// The value of `key`, unless it has expired.
     #[inline]
     pub fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&[u8]> {
         fault::point();
-        self.drop_if_expired(key, now_ms);
-        self.items.get(key).map(|item| &item.value[..])
+        let place = self.find(key, now_ms)?;
+        Some(self.table.value(place))
     }
 
     /// True if `key` exists and has not expired.
+    #[inline]
     pub fn contains(&mut self, key: &[u8], now_ms: u64) -> bool {
         self.get(key, now_ms).is_some()
     }
@@ -101,91 +117,140 @@ impl Store {
     /// When `key` expires: `None` if there is no such key, `Some(None)` if it never does.
     pub fn expiry(&mut self, key: &[u8], now_ms: u64) -> Option<Option<u64>> {
         fault::point();
-        self.drop_if_expired(key, now_ms);
-        self.items.get(key).map(|item| item.expires_ms)
+        let place = self.find(key, now_ms)?;
+        Some(self.table.record(place).expires_ms())
     }
 
-    /// Copies `key` and `value` into memory of their own and makes sure that the table has room for
-    /// `count` such entries.
+    /// Makes sure that `value` can be written under `key`.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare(&mut self, key: &[u8], value: &[u8], count: usize) -> Result<Prepared, OutOfMemory> {
+    #[inline]
+    pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         fault::point();
-        memory::ask(count.saturating_mul(size_of::<(Box<[u8]>, Item)>()))?;
-        self.items.try_reserve(count).map_err(|_| OutOfMemory)?;
-        Ok(Prepared { key: owned(key)?.into_boxed_slice(), value: owned(value)? })
+        let entry = Prepared::new(&self.table, key, value)?;
+        self.table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
+        Ok(entry)
     }
 
-    /// Makes room for `count` more bytes behind the value of `key`, so that [`Store::append`] only
-    /// copies those; false if there is no such key. Building a value piece by piece costs its
-    /// length, not the square of it.
+    /// Makes sure that `count` pairs of key and value can be written.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare_append(&mut self, key: &[u8], count: usize) -> Result<bool, OutOfMemory> {
-        fault::point();
-        let Some(item) = self.items.get_mut(key) else { return Ok(false) };
-        memory::reserve(&mut item.value, count)?;
-        Ok(true)
-    }
-
-    /// Appends to the value of `key`, after [`Store::prepare_append`] for as many bytes or more.
-    pub fn append(&mut self, key: &[u8], tail: &[u8]) {
-        if let Some(item) = self.items.get_mut(key) {
-            item.value.extend_from_slice(tail);
-            self.bytes += tail.len();
+    pub fn prepare_all<'a>(
+        &mut self,
+        count: usize,
+        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+    ) -> Result<Vec<Prepared<'a>>, OutOfMemory> {
+        let mut entries = Vec::new();
+        entries.try_reserve_exact(count).map_err(|_| OutOfMemory)?;
+        let (mut bytes, mut bodies) = (0, 0);
+        for (key, value) in pairs.take(count) {
+            fault::point();
+            let entry = Prepared::new(&self.table, key, value)?;
+            bytes += entry.record_bytes();
+            bodies += entry.bodies();
+            entries.push(entry);
         }
+        self.table.try_reserve(entries.len(), bytes, bodies)?;
+        Ok(entries)
+    }
+
+    /// Makes sure that `tail` can be written behind the value of `key`, if there is one. To be
+    /// committed with [`Expiry::Keep`]. Building a value piece by piece costs its length, not the
+    /// square of it.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+        fault::point();
+        let entry = Prepared::appending(&mut self.table, key, tail)?;
+        self.table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
+        Ok(entry)
     }
 
     /// Puts what was prepared into the table. Cannot fail or panic half-way.
-    pub fn commit(&mut self, entry: Prepared, expiry: Expiry) {
-        let Prepared { key, value } = entry;
-        let before = self.items.get(&key).and_then(|item| item.expires_ms);
+    #[inline]
+    pub fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry) {
+        let Prepared { key, hash, content } = entry;
+        let place = self.table.find(hash, key);
+        let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
-        self.reindex(&key, before, expires_ms);
-        match self.items.entry(key) {
-            Entry::Occupied(mut entry) => {
-                let item = entry.get_mut();
-                self.bytes = self.bytes - item.value.len() + value.len();
-                *item = Item { value, expires_ms };
-            }
-            Entry::Vacant(entry) => {
-                self.bytes += entry.key().len() + value.len();
-                entry.insert(Item { value, expires_ms });
-            }
-        }
+        self.reindex(hash, before, expires_ms);
+        self.table.write(place, hash, key, content, expires_ms);
     }
 
     /// Changes when `key` expires, if it exists: at a Unix time in milliseconds, or never.
     pub fn expire(&mut self, key: &[u8], expires_ms: Option<u64>) {
-        if let Some(item) = self.items.get_mut(key) {
-            let before = std::mem::replace(&mut item.expires_ms, expires_ms);
-            self.reindex(key, before, expires_ms);
+        let hash = self.table.hash(key);
+        let Some(place) = self.table.find(hash, key) else { return };
+        let before = self.table.record(place).expires_ms();
+        if before != expires_ms {
+            self.reindex(hash, before, expires_ms);
+            self.table.set_expiry(place, hash, expires_ms);
         }
     }
 
     /// Removes `key`; false if there is none.
     pub fn remove(&mut self, key: &[u8]) -> bool {
-        let Some((key, item)) = self.items.remove_entry(key) else { return false };
-        self.bytes -= key.len() + item.value.len();
-        self.reindex(&key, item.expires_ms, None);
+        let hash = self.table.hash(key);
+        let Some(place) = self.table.find(hash, key) else { return false };
+        self.take(hash, place);
         true
     }
 
-    /// Removes every key. Frees all memory at once, which takes time in proportion to what there was.
+    /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
     pub fn clear(&mut self) {
-        self.items = HashMap::with_hasher(self.items.hasher().clone());
-        self.expiries = BTreeSet::new();
-        self.bytes = 0;
+        if !self.is_empty() {
+            let empty = Table::new(self.table.hasher.clone());
+            let table = std::mem::replace(&mut self.table, empty);
+            self.discarded.push(Discarded { table, expiries: std::mem::take(&mut self.expiries) });
+        }
+    }
+
+    /// True while something is left to be freed.
+    pub fn has_discarded(&self) -> bool {
+        !self.discarded.is_empty()
+    }
+
+    /// Frees what has been discarded, in up to `budget` steps of some 50 microseconds.
+    pub fn reclaim(&mut self, budget: usize) {
+        for _ in 0..budget {
+            let Some(oldest) = self.discarded.first_mut() else { return };
+            if !oldest.free_some() {
+                self.discarded.remove(0);
+            }
+        }
     }
 
     /// All keys that have not expired, in no order that may be shown to a client.
     pub fn keys(&self, now_ms: u64) -> impl Iterator<Item = &[u8]> {
-        self.items
-            .iter()
-            .filter(move |(_, item)| item.expires_ms.is_none_or(|at| at > now_ms))
-            .map(|(key, _)| &**key)
+        self.table
+            .records()
+            .filter(move |record| is_live(*record, now_ms))
+            .map(|record| self.table.key_of(record))
+    }
+
+    /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
+    /// go on from; 0 begins a scan and ends it. Whatever is there during a whole scan is returned,
+    /// whatever comes and goes meanwhile.
+    pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
+        fault::point();
+        let (records, next) = self.table.scan(cursor, count, |record| is_live(record, now_ms));
+        (records.into_iter().map(|record| self.table.key_of(record)), next)
+    }
+
+    /// A key at random, every one being about as likely; `None` if there is none that has not
+    /// expired, or next to none.
+    pub fn random_key(&mut self, now_ms: u64) -> Option<&[u8]> {
+        fault::point();
+        for _ in 0..RANDOM_TRIES {
+            let (hash, nth) = (self.roll(), self.roll() as usize);
+            if self.table.pick(hash, nth).is_some_and(|record| is_live(record, now_ms)) {
+                return self.table.pick(hash, nth).map(|record| self.table.key_of(record));
+            }
+        }
+        None
     }
 
     /// The earliest time, Unix milliseconds, at which a key expires.
@@ -196,11 +261,13 @@ impl Store {
     /// Removes up to `budget` expired keys, the longest expired first; returns how many.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut removed = 0;
-        while removed < budget && self.expiries.first().is_some_and(|(at, _)| *at <= now_ms) {
-            if let Some((_, key)) = self.expiries.pop_first()
-                && let Some(item) = self.items.remove(&key)
-            {
-                self.bytes -= 2 * key.len() + item.value.len();
+        while removed < budget && self.next_expiry().is_some_and(|at| at <= now_ms) {
+            let Some((at, hash)) = self.expiries.pop_first() else { break };
+            let place = self.table.find_record(hash, |record| {
+                record.expires_ms() == Some(at) && self.table.hash(self.table.key_of(record)) == hash
+            });
+            if let Some(place) = place {
+                self.table.remove(place);
             }
             removed += 1;
         }
@@ -213,111 +280,54 @@ impl Store {
     /// # Panics
     /// If one does not hold.
     pub fn audit(&self) {
-        let bytes: usize = self.items.iter().map(|(key, item)| key.len() + item.value.len()).sum();
-        let indexed: usize = self.expiries.iter().map(|(_, key)| key.len()).sum();
-        assert_eq!(bytes + indexed, self.bytes, "the count of bytes is off");
-        let expiring = self.items.values().filter(|item| item.expires_ms.is_some()).count();
-        assert_eq!(expiring, self.expiries.len(), "the expiry index has lost or invented keys");
-        for (at, key) in &self.expiries {
-            assert_eq!(self.items.get(key).and_then(|item| item.expires_ms), Some(*at));
-        }
+        self.table.audit();
+        let expiring = self.table.records().filter_map(|record| {
+            record.expires_ms().map(|at| (at, self.table.hash(self.table.key_of(record))))
+        });
+        let expiring: BTreeSet<(u64, u64)> = expiring.collect();
+        assert_eq!(expiring, self.expiries, "the expiry index has lost or invented keys");
     }
 
     #[inline]
-    fn drop_if_expired(&mut self, key: &[u8], now_ms: u64) {
-        if self.next_expiry().is_some_and(|at| at <= now_ms)
-            && self.items.get(key).is_some_and(|item| item.expires_ms.is_some_and(|at| at <= now_ms))
-        {
-            self.remove(key);
-            self.expired += 1;
+    fn find(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
+        let hash = self.table.hash(key);
+        let place = self.table.find(hash, key)?;
+        if is_live(self.table.record(place), now_ms) {
+            return Some(place);
         }
+        self.take(hash, place);
+        self.expired += 1;
+        None
     }
 
-    fn reindex(&mut self, key: &[u8], before: Option<u64>, after: Option<u64>) {
+    fn take(&mut self, hash: u64, place: Place) {
+        let expires_ms = self.table.record(place).expires_ms();
+        self.table.remove(place);
+        self.reindex(hash, expires_ms, None);
+    }
+
+    #[inline]
+    fn reindex(&mut self, hash: u64, before: Option<u64>, after: Option<u64>) {
         if before == after {
             return;
         }
         if let Some(at) = before {
-            self.expiries.remove(&(at, key.into()));
-            self.bytes -= key.len();
+            self.expiries.remove(&(at, hash));
         }
         if let Some(at) = after {
-            self.expiries.insert((at, key.into()));
-            self.bytes += key.len();
+            self.expiries.insert((at, hash));
         }
+    }
+
+    /// The next number of a splitmix generator.
+    fn roll(&mut self) -> u64 {
+        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.dice ^ self.dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+        mixed ^ mixed >> 31
     }
 }
 
-impl Expiry {
-    fn over(self, before: Option<u64>) -> Option<u64> {
-        match self {
-            Expiry::Never => None,
-            Expiry::Keep => before,
-            Expiry::At(ms) => Some(ms),
-        }
-    }
-}
-
-fn owned(bytes: &[u8]) -> Result<Vec<u8>, OutOfMemory> {
-    let mut copy = Vec::new();
-    memory::reserve_exact(&mut copy, bytes.len())?;
-    copy.extend_from_slice(bytes);
-    Ok(copy)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
-        let entry = store.prepare(key, value, 1).unwrap();
-        store.commit(entry, expiry);
-        store.audit();
-    }
-
-    #[test]
-    fn a_key_is_gone_the_millisecond_it_expires() {
-        let mut store = Store::new(1);
-        put(&mut store, b"k", b"v", Expiry::At(100));
-        assert_eq!(store.get(b"k", 99), Some(&b"v"[..]));
-        assert_eq!(store.get(b"k", 100), None);
-        store.audit();
-        assert_eq!((store.len(), store.expired()), (0, 1));
-    }
-
-    #[test]
-    fn overwriting_keeps_or_drops_the_expiry_as_told() {
-        let mut store = Store::new(1);
-        put(&mut store, b"k", b"v", Expiry::At(100));
-        put(&mut store, b"k", b"w", Expiry::Keep);
-        assert_eq!(store.expiry(b"k", 0), Some(Some(100)));
-        put(&mut store, b"k", b"x", Expiry::Never);
-        assert_eq!(store.expiry(b"k", 0), Some(None));
-        store.expire(b"k", Some(7));
-        store.audit();
-        assert_eq!(store.next_expiry(), Some(7));
-    }
-
-    #[test]
-    fn a_sweep_stays_within_its_budget() {
-        let mut store = Store::new(1);
-        for n in 0..10_u8 {
-            put(&mut store, &[n], b"v", Expiry::At(u64::from(n)));
-        }
-        assert_eq!(store.sweep(7, 5), 5);
-        assert_eq!(store.sweep(7, 5), 3);
-        assert_eq!(store.sweep(7, 5), 0);
-        store.audit();
-        assert_eq!(store.len(), 2);
-    }
-
-    #[test]
-    fn emptied_is_as_new() {
-        let mut store = Store::new(1);
-        put(&mut store, b"k", b"v", Expiry::At(100));
-        store.clear();
-        store.audit();
-        assert!(store.is_empty());
-        assert_eq!(store.next_expiry(), None);
-    }
+fn is_live(record: Record<'_>, now_ms: u64) -> bool {
+    record.expires_ms().is_none_or(|at| at > now_ms)
 }

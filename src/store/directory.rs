@@ -1,0 +1,118 @@
+//! Which segment holds a hash: the first bits of the hash select a slot, which names a segment.
+//!
+//! A segment of depth `d` holds all hashes that share its first `d` bits, so it fills
+//! 2^(depth of the directory - d) neighbouring slots. Slots are in the order of the hash.
+
+use crate::base::OutOfMemory;
+
+/// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and a
+/// seeded hash does not crowd.
+pub const DEPTH_MAX: u32 = 32;
+
+/// The slots, and how many bits of a hash select one.
+#[derive(Debug)]
+pub struct Directory {
+    slots: Vec<u32>,
+    depth: u32,
+    /// Segments of each depth.
+    population: [u32; DEPTH_MAX as usize + 1],
+}
+
+impl Directory {
+    /// One slot for segment 0, of depth 0.
+    pub fn new() -> Directory {
+        let mut population = [0; DEPTH_MAX as usize + 1];
+        population[0] = 1;
+        Directory { slots: vec![0], depth: 0, population }
+    }
+
+    /// The segment that holds `hash`.
+    #[inline]
+    pub fn segment(&self, hash: u64) -> u32 {
+        self.slots[slot(hash, self.depth)]
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.slots.capacity() * size_of::<u32>()
+    }
+
+    /// Makes sure that it can double, or name `segments` segments if that is more, without asking
+    /// for memory.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    #[inline]
+    pub fn try_reserve(&mut self, segments: usize) -> Result<(), OutOfMemory> {
+        let wanted = (self.slots.len() * 2).max(segments.next_power_of_two() * 2);
+        if wanted > self.slots.capacity() {
+            self.slots.try_reserve_exact(wanted - self.slots.len()).map_err(|_| OutOfMemory)?;
+        }
+        Ok(())
+    }
+
+    /// Notes that a segment with `prefix` of `depth` bits has split; `high` is the new one, which
+    /// has the upper half.
+    ///
+    /// # Panics
+    /// If it is too deep to split.
+    pub fn split(&mut self, prefix: u64, depth: u32, high: u32) {
+        assert!(depth < DEPTH_MAX, "a seeded hash does not crowd");
+        if depth == self.depth {
+            self.double();
+        }
+        self.population[depth as usize] -= 1;
+        self.population[depth as usize + 1] += 2;
+        self.fill(prefix << 1 | 1, depth + 1, high);
+    }
+
+    /// Notes that two segments of `depth` have become one, `merged`, whose `prefix` is one bit shorter.
+    pub fn merge(&mut self, prefix: u64, depth: u32, merged: u32) {
+        self.population[depth as usize] -= 2;
+        self.population[depth as usize - 1] += 1;
+        self.fill(prefix, depth - 1, merged);
+        while self.depth > 0 && self.population[self.depth as usize] == 0 {
+            self.halve();
+        }
+    }
+
+    /// Points all slots of `prefix`, which has `depth` bits, to `segment`.
+    pub fn fill(&mut self, prefix: u64, depth: u32, segment: u32) {
+        let span = self.depth - depth;
+        let first = (prefix as usize) << span;
+        self.slots[first..first + (1 << span)].fill(segment);
+    }
+
+    /// The slots, for audits.
+    pub fn slots(&self) -> &[u32] {
+        &self.slots
+    }
+
+    fn double(&mut self) {
+        let len = self.slots.len();
+        self.slots.resize(len * 2, 0);
+        // From the end, so that nothing is overwritten before it was read.
+        for at in (0..len).rev() {
+            let segment = self.slots[at];
+            self.slots[2 * at..2 * at + 2].fill(segment);
+        }
+        self.depth += 1;
+    }
+
+    fn halve(&mut self) {
+        let len = self.slots.len() / 2;
+        for at in 0..len {
+            self.slots[at] = self.slots[2 * at];
+        }
+        self.slots.truncate(len);
+        // Room for doubling twice stays.
+        self.slots.shrink_to(len * 4);
+        self.depth -= 1;
+    }
+}
+
+/// The first `depth` bits of `hash`; the double shift is for no bits at all.
+#[inline]
+fn slot(hash: u64, depth: u32) -> usize {
+    (hash >> 1 >> (63 - depth)) as usize
+}

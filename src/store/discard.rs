@@ -1,0 +1,45 @@
+//! Keyspaces that have been emptied at one stroke and are freed piece by piece.
+
+use std::collections::BTreeSet;
+
+use super::table::Table;
+
+/// Bodies freed in a step, unless their bytes end it sooner.
+const BODIES_PER_STEP: usize = 256;
+/// Bytes of bodies after which a step ends: as much as a chunk of the table.
+const BYTES_PER_STEP: usize = 1 << 20;
+/// Entries of the expiry index freed in a step.
+const EXPIRIES_PER_STEP: usize = 1_000;
+
+/// What used to be a keyspace.
+#[derive(Debug)]
+pub struct Discarded {
+    pub(super) table: Table,
+    pub(super) expiries: BTreeSet<(u64, u64)>,
+}
+
+impl Discarded {
+    /// Frees some of it, some 50 microseconds' worth; false if nothing was left.
+    pub fn free_some(&mut self) -> bool {
+        let table = &mut self.table;
+        table.free_bodies() || table.blocks.pop_chunk() || table.segments.pop_chunk() || self.free_expiries()
+    }
+
+    fn free_expiries(&mut self) -> bool {
+        (0..EXPIRIES_PER_STEP).fold(false, |freed, _| self.expiries.pop_first().is_some() || freed)
+    }
+}
+
+impl Table {
+    fn free_bodies(&mut self) -> bool {
+        let before = self.large_bytes;
+        for freed in 0..BODIES_PER_STEP {
+            let Some(body) = self.larges.pop() else { return freed > 0 || self.larges.pop_chunk() };
+            self.large_bytes -= body.memory();
+            if before - self.large_bytes >= BYTES_PER_STEP {
+                break;
+            }
+        }
+        true
+    }
+}

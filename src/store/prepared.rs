@@ -1,0 +1,82 @@
+//! What a command has got ready to write, and when that expires.
+
+use super::large::Large;
+use super::record::{INLINE_MAX, RECORD_MAX};
+use super::table::{Content, Table};
+use crate::base::OutOfMemory;
+
+/// When a value written by [`Store::commit`](super::Store::commit) expires.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Expiry {
+    /// Never.
+    Never,
+    /// When the value it replaces would have; never if there was none.
+    Keep,
+    /// At this Unix time in milliseconds.
+    At(u64),
+}
+
+impl Expiry {
+    pub(super) fn over(self, before: Option<u64>) -> Option<u64> {
+        match self {
+            Expiry::Never => None,
+            Expiry::Keep => before,
+            Expiry::At(ms) => Some(ms),
+        }
+    }
+}
+
+/// A key and value for which there is memory, ready for [`Store::commit`](super::Store::commit).
+#[derive(Debug)]
+pub struct Prepared<'a> {
+    pub(super) key: &'a [u8],
+    pub(super) hash: u64,
+    pub(super) content: Content<'a>,
+}
+
+impl<'a> Prepared<'a> {
+    /// Copies what is too long for a block into memory of its own.
+    pub(super) fn new(table: &Table, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+        let content = if fits_block(key.len(), value.len()) {
+            Content::Small(value)
+        } else {
+            Content::Large(Large::new(key, [value, b""])?)
+        };
+        Ok(Prepared { key, hash: table.hash(key), content })
+    }
+
+    /// `tail` behind the value of `key`, or alone if there is none.
+    pub(super) fn appending(
+        table: &mut Table,
+        key: &'a [u8],
+        tail: &'a [u8],
+    ) -> Result<Prepared<'a>, OutOfMemory> {
+        let hash = table.hash(key);
+        let Some(place) = table.find(hash, key) else { return Prepared::new(table, key, tail) };
+        let head = table.value(place);
+        let in_block = fits_block(key.len(), head.len().saturating_add(tail.len()));
+        let content = if in_block || table.reserve_tail(place, tail.len())? {
+            Content::Tail(tail)
+        } else {
+            Content::Large(Large::new(key, [table.value(place), tail])?)
+        };
+        Ok(Prepared { key, hash, content })
+    }
+
+    /// Bytes of its record, at most.
+    pub(super) fn record_bytes(&self) -> usize {
+        match self.content {
+            Content::Small(value) => RECORD_MAX - INLINE_MAX + self.key.len() + value.len(),
+            Content::Large(_) | Content::Tail(_) => RECORD_MAX,
+        }
+    }
+
+    /// How many bodies it may add: one or none.
+    pub(super) fn bodies(&self) -> usize {
+        usize::from(matches!(self.content, Content::Large(_)))
+    }
+}
+
+fn fits_block(key_len: usize, value_len: usize) -> bool {
+    key_len.saturating_add(value_len) <= INLINE_MAX
+}

@@ -1,0 +1,162 @@
+//! How an item lies in a block.
+//!
+//! ```text
+//! small   flags  key length  value length  [expiry, 8 bytes]  key  value
+//! large   flags  number of the body, 4 bytes  [expiry, 8 bytes]
+//! ```
+//!
+//! The expiry is there if its flag is set, so keys without one don't pay for it.
+
+/// Longest key and value together that lie in a block. Each length fits a byte, and a record is so
+/// much shorter than a block that little is lost at its end.
+pub const INLINE_MAX: usize = 255;
+/// Longest record.
+pub const RECORD_MAX: usize = SMALL_HEADER + EXPIRY + INLINE_MAX;
+
+const SMALL_HEADER: usize = 3;
+const LARGE_HEADER: usize = 5;
+const EXPIRY: usize = 8;
+const EXPIRES: u8 = 1;
+const LARGE: u8 = 2;
+
+/// A record in its place; the slice may go on behind it.
+#[derive(Clone, Copy)]
+pub struct Record<'a>(pub &'a [u8]);
+
+impl<'a> Record<'a> {
+    /// The number of the body, if the item is large.
+    #[inline]
+    pub fn large(self) -> Option<u32> {
+        (self.0[0] & LARGE != 0).then(|| u32::from_le_bytes(array(self.0, 1)))
+    }
+
+    /// When it expires.
+    #[inline]
+    pub fn expires_ms(self) -> Option<u64> {
+        (self.0[0] & EXPIRES != 0).then(|| u64::from_le_bytes(array(self.0, self.header())))
+    }
+
+    /// The key of a small item.
+    #[inline]
+    pub fn key(self) -> &'a [u8] {
+        let start = self.body();
+        &self.0[start..start + usize::from(self.0[1])]
+    }
+
+    /// The value of a small item.
+    #[inline]
+    pub fn value(self) -> &'a [u8] {
+        let start = self.body() + usize::from(self.0[1]);
+        &self.0[start..start + usize::from(self.0[2])]
+    }
+
+    /// The bytes of the record itself.
+    #[inline]
+    pub fn bytes(self) -> &'a [u8] {
+        let small = if self.0[0] & LARGE == 0 { usize::from(self.0[1]) + usize::from(self.0[2]) } else { 0 };
+        &self.0[..self.body() + small]
+    }
+
+    #[inline]
+    fn header(self) -> usize {
+        if self.0[0] & LARGE == 0 { SMALL_HEADER } else { LARGE_HEADER }
+    }
+
+    #[inline]
+    fn body(self) -> usize {
+        self.header() + if self.0[0] & EXPIRES == 0 { 0 } else { EXPIRY }
+    }
+}
+
+fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
+    bytes[at..at + N].try_into().expect("N bytes are N bytes")
+}
+
+/// A record being written.
+pub struct Draft {
+    bytes: [u8; RECORD_MAX],
+    len: usize,
+}
+
+impl Draft {
+    /// A small item. The value comes in two parts, of which the second may be empty.
+    ///
+    /// # Panics
+    /// If they are longer than [`INLINE_MAX`] together.
+    #[inline]
+    pub fn small(key: &[u8], value: [&[u8]; 2], expires_ms: Option<u64>) -> Draft {
+        let value_len = value[0].len() + value[1].len();
+        assert!(key.len() + value_len <= INLINE_MAX, "too long for a block");
+        let mut draft = Draft { bytes: [0; RECORD_MAX], len: 0 };
+        draft.push(&[flags(0, expires_ms), key.len() as u8, value_len as u8]);
+        draft.push_expiry(expires_ms);
+        draft.push(key);
+        draft.push(value[0]);
+        draft.push(value[1]);
+        draft
+    }
+
+    /// An item whose body is number `body`.
+    pub fn large(body: u32, expires_ms: Option<u64>) -> Draft {
+        let mut draft = Draft { bytes: [0; RECORD_MAX], len: 0 };
+        draft.push(&[flags(LARGE, expires_ms)]);
+        draft.push(&body.to_le_bytes());
+        draft.push_expiry(expires_ms);
+        draft
+    }
+
+    /// A copy of `record`.
+    #[inline]
+    pub fn copy(record: Record<'_>) -> Draft {
+        let mut draft = Draft { bytes: [0; RECORD_MAX], len: 0 };
+        draft.push(record.bytes());
+        draft
+    }
+
+    /// The finished record.
+    #[inline]
+    pub fn record(&self) -> Record<'_> {
+        Record(&self.bytes[..self.len])
+    }
+
+    fn push_expiry(&mut self, expires_ms: Option<u64>) {
+        if let Some(at) = expires_ms {
+            self.push(&at.to_le_bytes());
+        }
+    }
+
+    #[inline]
+    fn push(&mut self, bytes: &[u8]) {
+        self.bytes[self.len..self.len + bytes.len()].copy_from_slice(bytes);
+        self.len += bytes.len();
+    }
+}
+
+fn flags(kind: u8, expires_ms: Option<u64>) -> u8 {
+    kind | if expires_ms.is_some() { EXPIRES } else { 0 }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_written_is_read() {
+        for expires_ms in [None, Some(0), Some(u64::MAX)] {
+            for (key, value) in [(&b""[..], &b""[..]), (b"k", b""), (b"", b"v"), (&[7; 200], &[8; 55])] {
+                let (one, two) = value.split_at(value.len() / 2);
+                let draft = Draft::small(key, [one, two], expires_ms);
+                let mut block = draft.record().bytes().to_vec();
+                block.extend([0xff; 9]);
+                let record = Record(&block);
+                assert_eq!((record.key(), record.value()), (key, value));
+                assert_eq!((record.expires_ms(), record.large()), (expires_ms, None));
+                assert_eq!(record.bytes(), draft.record().bytes());
+            }
+            let draft = Draft::large(0x0102_0304, expires_ms);
+            assert_eq!(draft.record().large(), Some(0x0102_0304));
+            assert_eq!(draft.record().expires_ms(), expires_ms);
+            assert_eq!(Draft::copy(draft.record()).record().bytes(), draft.record().bytes());
+        }
+    }
+}

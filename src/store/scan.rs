@@ -1,0 +1,78 @@
+//! Iteration in an order that growing and shrinking don't disturb: that of the hash.
+//!
+//! A position is the first 48 bits of a hash. All items at one position are taken together, so the
+//! position behind the last one says all there is to say about how far a scan has come, whatever
+//! has happened to the segments meanwhile. It is written in decimal by clients, and 48 bits survive
+//! those that keep it in a floating point number.
+
+use super::record::Record;
+use super::segment::ITEMS_MAX;
+use super::table::Table;
+
+/// Bits of a hash that a position leaves out.
+const IGNORED: u32 = 16;
+/// Behind the last position.
+const END: u64 = 1 << (64 - IGNORED);
+
+impl Table {
+    /// Records from `position` on, `count` or a few more, those that `wanted` accepts; and the
+    /// position to go on from, 0 at the end. Looks at a number of items in proportion to `count`, so
+    /// there may be fewer, or none.
+    pub(super) fn scan<'a>(
+        &'a self,
+        position: u64,
+        count: usize,
+        wanted: impl Fn(Record<'a>) -> bool,
+    ) -> (Vec<Record<'a>>, u64) {
+        let (mut found, mut position) = (Vec::new(), position);
+        // Halves with fewer items than this on average would have merged.
+        let segments_max = 1 + count / (ITEMS_MAX / 4);
+        for _ in 0..segments_max {
+            if position >= END {
+                return (found, 0);
+            }
+            let (mut here, end) = self.rest_of_segment(position);
+            let room = count - found.len();
+            if here.len() > room {
+                // At least one, or a count of nothing would never end.
+                let last = here.select_nth_unstable_by_key(room.max(1) - 1, |(at, _)| *at).1.0;
+                here.retain(|(at, _)| *at <= last);
+                position = last + 1;
+            } else {
+                position = end;
+            }
+            here.sort_unstable_by_key(|(at, _)| *at);
+            found.extend(here.into_iter().map(|(_, record)| record).filter(|record| wanted(*record)));
+            if found.len() >= count {
+                break;
+            }
+        }
+        (found, if position >= END { 0 } else { position })
+    }
+
+    /// The items from `position` to the end of its segment, with their positions, and that end.
+    fn rest_of_segment(&self, position: u64) -> (Vec<(u64, Record<'_>)>, u64) {
+        let segment = self.segments.get(self.directory.segment(position << IGNORED));
+        let items = segment.slots().map(|slot| {
+            let record = self.record_at(segment, segment.spot(slot));
+            (self.hash(self.key_of(record)) >> IGNORED, record)
+        });
+        let end = (segment.prefix + 1) << (64 - IGNORED - segment.depth);
+        (items.filter(|(at, _)| *at >= position).collect(), end)
+    }
+
+    /// All records, segment by segment.
+    pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+        self.segments.iter().flat_map(move |segment| {
+            segment.slots().map(move |slot| self.record_at(segment, segment.spot(slot)))
+        })
+    }
+
+    /// The `nth` record of the segment that `hash` belongs to, counting on from its first after its
+    /// last; `None` if it is empty.
+    pub(super) fn pick(&self, hash: u64, nth: usize) -> Option<Record<'_>> {
+        let segment = self.segments.get(self.directory.segment(hash));
+        let slot = segment.nth(nth.checked_rem(segment.len())?)?;
+        Some(self.record_at(segment, segment.spot(slot)))
+    }
+}

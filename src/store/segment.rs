@@ -1,0 +1,252 @@
+//! The index of a few hundred items whose hashes share their first bits, and the list of the blocks
+//! in which they lie.
+//!
+//! A bucket is one cache line: sixteen tags of 16 hash bits and, beside each, where its record lies.
+//! An item whose bucket is full goes to the next one that is not; its home remembers how far away
+//! the farthest went, so that a search need not go farther. Tag 0 is an empty place.
+
+use super::block::BLOCK_BYTES;
+use super::record::RECORD_MAX;
+
+/// Places in a bucket for items; the last one's place is taken by `reach`.
+const PLACES: usize = 15;
+const BUCKETS: usize = 32;
+/// A segment with this many items splits: past nine tenths the buckets overflow too often, and
+/// earlier the empty places cost too much.
+pub const ITEMS_MAX: usize = BUCKETS * PLACES * 9 / 10;
+/// Blocks that a spot can name.
+pub const BLOCKS_MAX: usize = 1 << (16 - OFFSET_BITS);
+const OFFSET_BITS: u32 = 11;
+/// Blocks that new records may fill. Packed anew in another order the same records may take a few
+/// more, since up to [`RECORD_MAX`] bytes are lost at the end of each.
+const BLOCKS_FILLED_MAX: usize = 26;
+const _: () = {
+    assert!(BLOCK_BYTES <= 1 << OFFSET_BITS);
+    assert!(BLOCKS_FILLED_MAX * BLOCK_BYTES < (BLOCKS_MAX - 1) * (BLOCK_BYTES - RECORD_MAX));
+};
+
+/// Where a record lies: which block of the segment, and the offset in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spot(u16);
+
+impl Spot {
+    /// Position among the segment's blocks.
+    #[inline]
+    pub fn block(self) -> usize {
+        usize::from(self.0 >> OFFSET_BITS)
+    }
+
+    /// Where in the block it begins.
+    #[inline]
+    pub fn offset(self) -> usize {
+        usize::from(self.0 & ((1 << OFFSET_BITS) - 1))
+    }
+}
+
+/// A place in the index.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot {
+    bucket: u8,
+    place: u8,
+}
+
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Bucket {
+    /// The last one is always 0.
+    tags: [u16; PLACES + 1],
+    /// The last one is how many buckets farther an item at home here may be.
+    spots: [u16; PLACES + 1],
+}
+
+impl Bucket {
+    const EMPTY: Bucket = Bucket { tags: [0; PLACES + 1], spots: [0; PLACES + 1] };
+
+    /// The places with this tag, one bit each. All sixteen are compared at once.
+    #[inline]
+    fn places(&self, tag: u16) -> u32 {
+        let mut places = 0;
+        for (place, it) in self.tags.iter().enumerate() {
+            places |= u32::from(*it == tag) << place;
+        }
+        places
+    }
+
+    fn free(&self) -> Option<usize> {
+        self.tags[..PLACES].iter().position(|tag| *tag == 0)
+    }
+}
+
+/// Hashes with one prefix.
+#[derive(Debug)]
+pub struct Segment {
+    buckets: [Bucket; BUCKETS],
+    blocks: [u32; BLOCKS_MAX],
+    /// The first `depth` bits that all hashes here share.
+    pub prefix: u64,
+    /// How many bits that is.
+    pub depth: u32,
+    /// Bytes of records that are no longer meant.
+    pub dead: u32,
+    items: u16,
+    /// Bytes written of the last block.
+    tail: u16,
+    block_count: u8,
+}
+
+impl Segment {
+    /// An empty one.
+    pub fn new(prefix: u64, depth: u32) -> Segment {
+        Segment {
+            buckets: [Bucket::EMPTY; BUCKETS],
+            blocks: [0; BLOCKS_MAX],
+            prefix,
+            depth,
+            dead: 0,
+            items: 0,
+            tail: 0,
+            block_count: 0,
+        }
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        usize::from(self.items)
+    }
+
+    /// Its blocks, by number.
+    pub fn blocks(&self) -> &[u32] {
+        &self.blocks[..usize::from(self.block_count)]
+    }
+
+    /// The number of the block that `spot` is in.
+    #[inline]
+    pub fn block_of(&self, spot: Spot) -> u32 {
+        self.blocks[spot.block()]
+    }
+
+    /// Where the record of the item at `slot` lies.
+    #[inline]
+    pub fn spot(&self, slot: Slot) -> Spot {
+        Spot(self.buckets[usize::from(slot.bucket)].spots[usize::from(slot.place)])
+    }
+
+    /// Finds the item of `hash` whose record `is_it` recognises.
+    #[inline]
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<Slot> {
+        let (home, tag) = (home(hash), tag(hash));
+        for farther in 0..=usize::from(self.buckets[home].spots[PLACES]) {
+            let at = (home + farther) % BUCKETS;
+            let bucket = &self.buckets[at];
+            let mut places = bucket.places(tag);
+            while places != 0 {
+                let place = places.trailing_zeros() as usize % PLACES;
+                if is_it(Spot(bucket.spots[place])) {
+                    return Some(Slot { bucket: at as u8, place: place as u8 });
+                }
+                places &= places - 1;
+            }
+        }
+        None
+    }
+
+    /// Adds an item to the index.
+    ///
+    /// # Panics
+    /// If there is no place; there is one up to [`ITEMS_MAX`].
+    pub fn insert(&mut self, hash: u64, spot: Spot) {
+        let home = home(hash);
+        for farther in 0..BUCKETS {
+            let bucket = &mut self.buckets[(home + farther) % BUCKETS];
+            if let Some(place) = bucket.free() {
+                bucket.tags[place] = tag(hash);
+                bucket.spots[place] = spot.0;
+                let reach = &mut self.buckets[home].spots[PLACES];
+                *reach = (*reach).max(farther as u16);
+                self.items += 1;
+                return;
+            }
+        }
+        unreachable!("a segment splits before its index is full");
+    }
+
+    /// Takes the item at `slot`, whose record has `len` bytes, out of the index.
+    pub fn remove(&mut self, slot: Slot, len: usize) {
+        self.buckets[usize::from(slot.bucket)].tags[usize::from(slot.place)] = 0;
+        self.items -= 1;
+        self.dead += len as u32;
+    }
+
+    /// All items, in the order of the index.
+    pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
+        self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
+            let used = move |place: &usize| bucket.tags[*place] != 0;
+            (0..PLACES).filter(used).map(move |place| Slot { bucket: at as u8, place: place as u8 })
+        })
+    }
+
+    /// The `nth` item in the order of the index.
+    pub fn nth(&self, nth: usize) -> Option<Slot> {
+        self.slots().nth(nth)
+    }
+
+    /// Room for a record of `len` bytes in the last block, if it has as much.
+    #[inline]
+    pub fn allot(&mut self, len: usize) -> Option<Spot> {
+        let last = usize::from(self.block_count).checked_sub(1)?;
+        let start = usize::from(self.tail);
+        if start + len > BLOCK_BYTES {
+            return None;
+        }
+        self.tail = (start + len) as u16;
+        Some(Spot((last << OFFSET_BITS | start) as u16))
+    }
+
+    /// Adds a block, from whose start room is allotted.
+    pub fn add_block(&mut self, number: u32) {
+        self.blocks[usize::from(self.block_count)] = number;
+        self.block_count += 1;
+        self.tail = 0;
+    }
+
+    /// One of its blocks has got another number.
+    pub fn renumber_block(&mut self, from: u32, to: u32) {
+        for block in &mut self.blocks[..usize::from(self.block_count)] {
+            if *block == from {
+                *block = to;
+            }
+        }
+    }
+
+    /// True if so much is dead that records are better packed anew before another block is taken:
+    /// each byte that dies is paid for by copying eight at most.
+    pub fn is_littered(&self) -> bool {
+        self.dead > 0 && self.dead as usize * 8 >= self.capacity()
+    }
+
+    /// True if a new record may take a new block.
+    pub fn may_add_block(&self) -> bool {
+        usize::from(self.block_count) < BLOCKS_FILLED_MAX && !self.is_littered()
+    }
+
+    /// True if packing its records anew gives memory back for an effort in proportion.
+    pub fn is_worth_packing(&self) -> bool {
+        let dead = self.dead as usize;
+        self.block_count > 0 && (self.items == 0 || dead >= BLOCK_BYTES && dead * 4 >= self.capacity())
+    }
+
+    /// Bytes in its blocks.
+    pub fn capacity(&self) -> usize {
+        usize::from(self.block_count) * BLOCK_BYTES
+    }
+}
+
+#[inline]
+fn home(hash: u64) -> usize {
+    (hash >> 16) as usize % BUCKETS
+}
+
+#[inline]
+fn tag(hash: u64) -> u16 {
+    (hash as u16).max(1)
+}

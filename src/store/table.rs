@@ -1,0 +1,294 @@
+//! The table: finds, writes and removes items. Knows nothing of time but that records may carry one.
+//!
+//! Extendible hashing in the order of the hash: the [directory](super::directory) names a
+//! [segment](super::segment) by a hash's first bits; the segment's index says where in its
+//! [blocks](super::block) the [record](super::record) lies; a record that would be too long for a
+//! block names a [body](super::large) instead. How segments split and merge is in `reshape`.
+
+use ahash::RandomState;
+use std::hash::{BuildHasher, Hasher};
+
+use super::block::{BLOCK_BYTES, Block};
+use super::chunked::Chunked;
+use super::directory::Directory;
+use super::large::Large;
+use super::record::{Draft, RECORD_MAX, Record};
+use super::segment::{BLOCKS_MAX, ITEMS_MAX, Segment, Slot, Spot};
+use crate::base::OutOfMemory;
+
+/// Where an item is, until the table changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Place {
+    pub(super) segment: u32,
+    pub(super) slot: Slot,
+}
+
+/// What is to be written.
+#[derive(Debug)]
+pub enum Content<'a> {
+    /// A value that fits a block with its key.
+    Small(&'a [u8]),
+    /// Key and value in memory of their own.
+    Large(Large),
+    /// More of the value there is; [`Table::prepare_append`] has made room if it is large.
+    Tail(&'a [u8]),
+}
+
+/// Items by hash and key.
+#[derive(Debug)]
+pub struct Table {
+    pub(super) hasher: RandomState,
+    pub(super) directory: Directory,
+    pub(super) segments: Chunked<Segment>,
+    pub(super) blocks: Chunked<Block>,
+    pub(super) larges: Chunked<Large>,
+    /// What the bodies own, their entries in `larges` not counted.
+    pub(super) large_bytes: usize,
+    pub(super) len: usize,
+}
+
+impl Table {
+    /// An empty table.
+    pub fn new(hasher: RandomState) -> Table {
+        let mut segments = Chunked::default();
+        segments.push(Segment::new(0, 0));
+        Table {
+            hasher,
+            directory: Directory::new(),
+            segments,
+            blocks: Chunked::default(),
+            larges: Chunked::default(),
+            large_bytes: 0,
+            len: 0,
+        }
+    }
+
+    /// Number of items.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.directory.memory()
+            + self.segments.memory()
+            + self.blocks.memory()
+            + self.larges.memory()
+            + self.large_bytes
+    }
+
+    /// The hash of `key`.
+    #[inline]
+    pub fn hash(&self, key: &[u8]) -> u64 {
+        let mut hasher = self.hasher.build_hasher();
+        hasher.write(key);
+        hasher.finish()
+    }
+
+    /// Makes sure that `items` items with `bytes` bytes of records, `larges` of them large, can be
+    /// written without asking for memory.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    #[inline]
+    pub fn try_reserve(&mut self, items: usize, bytes: usize, larges: usize) -> Result<(), OutOfMemory> {
+        // At worst every item finds its segment full; but a segment that has just split takes
+        // many before it does again.
+        let splits = items.min(self.segments.len() + items / 64 + 1);
+        // Each segment may begin a block, each split two; and while one is going on, both old
+        // and new blocks are there.
+        let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
+        let blocks = items.min(self.segments.len() + packed) + 2 * splits + 2 * BLOCKS_MAX;
+        self.larges.try_reserve(larges)?;
+        self.blocks.try_reserve(blocks)?;
+        self.segments.try_reserve(splits)?;
+        self.directory.try_reserve(self.segments.len() + splits)
+    }
+
+    /// Finds an item.
+    #[inline]
+    pub fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
+        self.find_record(hash, |record| self.key_of(record) == key)
+    }
+
+    /// Finds the item of `hash` whose record `is_it` recognises.
+    #[inline]
+    pub fn find_record(&self, hash: u64, is_it: impl Fn(Record<'_>) -> bool) -> Option<Place> {
+        let number = self.directory.segment(hash);
+        let segment = self.segments.get(number);
+        let slot = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
+        Some(Place { segment: number, slot })
+    }
+
+    /// The record at `place`.
+    #[inline]
+    pub fn record(&self, place: Place) -> Record<'_> {
+        let segment = self.segments.get(place.segment);
+        self.record_at(segment, segment.spot(place.slot))
+    }
+
+    /// The value at `place`.
+    #[inline]
+    pub fn value(&self, place: Place) -> &[u8] {
+        let record = self.record(place);
+        match record.large() {
+            Some(number) => self.larges.get(number).value(),
+            None => record.value(),
+        }
+    }
+
+    /// The key of a record.
+    #[inline]
+    pub fn key_of<'a>(&'a self, record: Record<'a>) -> &'a [u8] {
+        match record.large() {
+            Some(number) => self.larges.get(number).key(),
+            None => record.key(),
+        }
+    }
+
+    #[inline]
+    pub(super) fn record_at(&self, segment: &Segment, spot: Spot) -> Record<'_> {
+        Record(&self.blocks.get(segment.block_of(spot)).bytes[spot.offset()..])
+    }
+
+    /// Makes room for `count` more bytes behind the value at `place`, if it is large.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn reserve_tail(&mut self, place: Place, count: usize) -> Result<bool, OutOfMemory> {
+        let Some(number) = self.record(place).large() else { return Ok(false) };
+        let large = self.larges.get_mut(number);
+        self.large_bytes -= large.memory();
+        let reserved = large.try_reserve(count);
+        self.large_bytes += large.memory();
+        reserved.map(|()| true)
+    }
+
+    /// Writes `content` under `key`, in the place of the item at `place` if there is one.
+    pub fn write(
+        &mut self,
+        place: Option<Place>,
+        hash: u64,
+        key: &[u8],
+        content: Content<'_>,
+        expires_ms: Option<u64>,
+    ) {
+        let body = place.and_then(|place| self.record(place).large());
+        let draft = match (content, body) {
+            (Content::Tail(tail), Some(number)) => {
+                self.larges.get_mut(number).append(tail);
+                Draft::large(number, expires_ms)
+            }
+            (Content::Tail(tail), None) => {
+                let head = place.map_or(&b""[..], |place| self.record(place).value());
+                Draft::small(key, [head, tail], expires_ms)
+            }
+            (Content::Large(large), Some(number)) => {
+                self.large_bytes += large.memory();
+                let before = std::mem::replace(self.larges.get_mut(number), large);
+                self.large_bytes -= before.memory();
+                Draft::large(number, expires_ms)
+            }
+            (Content::Large(large), None) => {
+                self.large_bytes += large.memory();
+                Draft::large(self.larges.push(large), expires_ms)
+            }
+            (Content::Small(value), _) => Draft::small(key, [value, b""], expires_ms),
+        };
+        let left = if draft.record().large().is_none() { body } else { None };
+        self.put(place, hash, draft.record());
+        if let Some(number) = left {
+            self.drop_large(number);
+        }
+    }
+
+    /// Changes when the item at `place` expires.
+    pub fn set_expiry(&mut self, place: Place, hash: u64, expires_ms: Option<u64>) {
+        let record = self.record(place);
+        let draft = match record.large() {
+            Some(number) => Draft::large(number, expires_ms),
+            None => Draft::small(record.key(), [record.value(), b""], expires_ms),
+        };
+        self.put(Some(place), hash, draft.record());
+    }
+
+    /// Removes the item at `place`.
+    pub fn remove(&mut self, place: Place) {
+        let record = self.record(place);
+        let (body, len) = (record.large(), record.bytes().len());
+        self.segments.get_mut(place.segment).remove(place.slot, len);
+        self.len -= 1;
+        if let Some(number) = body {
+            self.drop_large(number);
+        }
+        self.shrink(place.segment);
+    }
+
+    fn put(&mut self, place: Option<Place>, hash: u64, record: Record<'_>) {
+        match place {
+            Some(place) => self.rewrite(place, hash, record),
+            None => {
+                self.insert(hash, record);
+                self.len += 1;
+            }
+        }
+    }
+
+    /// A record that is no longer than the one before takes its place.
+    fn rewrite(&mut self, place: Place, hash: u64, record: Record<'_>) {
+        let before = self.record(place).bytes().len();
+        let bytes = record.bytes();
+        let segment = self.segments.get_mut(place.segment);
+        if bytes.len() > before {
+            segment.remove(place.slot, before);
+            return self.insert(hash, record);
+        }
+        segment.dead += (before - bytes.len()) as u32;
+        let spot = segment.spot(place.slot);
+        self.blocks.get_mut(segment.block_of(spot)).bytes[spot.offset()..][..bytes.len()]
+            .copy_from_slice(bytes);
+    }
+
+    fn insert(&mut self, hash: u64, record: Record<'_>) {
+        loop {
+            let number = self.directory.segment(hash);
+            if self.segments.get(number).len() < ITEMS_MAX
+                && let Some(spot) = self.append(number, record.bytes())
+            {
+                return self.segments.get_mut(number).insert(hash, spot);
+            }
+            self.make_room(number);
+        }
+    }
+
+    /// Copies a record into the segment's blocks, unless it should rather be compacted or split.
+    fn append(&mut self, number: u32, bytes: &[u8]) -> Option<Spot> {
+        let segment = self.segments.get_mut(number);
+        let spot = match segment.allot(bytes.len()) {
+            Some(spot) => spot,
+            None if segment.may_add_block() => {
+                segment.add_block(self.blocks.push(Block { owner: number, bytes: [0; BLOCK_BYTES] }));
+                segment.allot(bytes.len())?
+            }
+            None => return None,
+        };
+        self.blocks.get_mut(segment.block_of(spot)).bytes[spot.offset()..][..bytes.len()]
+            .copy_from_slice(bytes);
+        Some(spot)
+    }
+
+    /// Frees a body that no record names any more. The last body gets its number.
+    fn drop_large(&mut self, number: u32) {
+        let last = self.larges.len() as u32 - 1;
+        if number != last {
+            let hash = self.hash(self.larges.get(last).key());
+            let place = self
+                .find_record(hash, |record| record.large() == Some(last))
+                .expect("every body has a record");
+            let renumbered = Draft::large(number, self.record(place).expires_ms());
+            self.rewrite(place, hash, renumbered.record());
+        }
+        let body = self.larges.swap_remove(number);
+        self.large_bytes -= body.memory();
+    }
+}

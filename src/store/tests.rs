@@ -1,0 +1,340 @@
+//! The keyspace against a plain map, whatever grows, shrinks, expires or is scanned meanwhile.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use super::*;
+
+fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
+    let entry = store.prepare(key, value).unwrap();
+    store.commit(entry, expiry);
+}
+
+fn filled(keys: u32) -> Store {
+    let mut store = Store::new(1);
+    for n in 0..keys {
+        put(&mut store, &n.to_le_bytes(), &[7; 40], Expiry::Never);
+    }
+    store
+}
+
+#[test]
+fn a_key_is_gone_the_millisecond_it_expires() {
+    let mut store = Store::new(1);
+    put(&mut store, b"k", b"v", Expiry::At(100));
+    assert_eq!(store.get(b"k", 99), Some(&b"v"[..]));
+    assert_eq!(store.get(b"k", 100), None);
+    store.audit();
+    assert_eq!((store.len(), store.expired()), (0, 1));
+}
+
+#[test]
+fn overwriting_keeps_or_drops_the_expiry_as_told() {
+    let mut store = Store::new(1);
+    put(&mut store, b"k", b"v", Expiry::At(100));
+    put(&mut store, b"k", b"w", Expiry::Keep);
+    assert_eq!(store.expiry(b"k", 0), Some(Some(100)));
+    put(&mut store, b"k", b"x", Expiry::Never);
+    assert_eq!(store.expiry(b"k", 0), Some(None));
+    store.expire(b"k", Some(7));
+    store.audit();
+    assert_eq!(store.next_expiry(), Some(7));
+}
+
+#[test]
+fn a_sweep_stays_within_its_budget() {
+    let mut store = Store::new(1);
+    for n in 0..10_u8 {
+        put(&mut store, &[n], b"v", Expiry::At(u64::from(n)));
+    }
+    assert_eq!(store.sweep(7, 5), 5);
+    assert_eq!(store.sweep(7, 5), 3);
+    assert_eq!(store.sweep(7, 5), 0);
+    store.audit();
+    assert_eq!(store.len(), 2);
+}
+
+#[test]
+fn emptied_is_as_new_and_memory_comes_back_in_steps() {
+    let mut store = filled(50_000);
+    for n in 0..3_000_u32 {
+        put(&mut store, &n.to_be_bytes(), &[7; 1_000], Expiry::At(100));
+    }
+    let full = store.memory();
+    store.clear();
+    assert!(store.is_empty() && store.has_discarded());
+    assert!(store.memory() >= full, "what is discarded is still held");
+    assert_eq!(store.next_expiry(), None);
+    put(&mut store, b"k", b"v", Expiry::Never);
+    let mut steps = 0;
+    while store.has_discarded() {
+        store.reclaim(1);
+        steps += 1;
+    }
+    assert!(steps > 10, "freed in {steps} steps");
+    assert_eq!(store.get(b"k", 0), Some(&b"v"[..]));
+    store.remove(b"k");
+    store.audit();
+    assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
+}
+
+#[test]
+fn small_items_cost_at_most_24_bytes_over_key_and_value_at_any_fill() {
+    let mut store = Store::new(1);
+    for n in 0..300_000_u64 {
+        put(&mut store, format!("key:{n:012}").as_bytes(), &[b'v'; 32], Expiry::Never);
+        let keys = n as usize + 1;
+        if keys > 20_000 && keys.is_multiple_of(5_000) {
+            let over = (store.memory() - keys * 48) as f64 / keys as f64;
+            assert!(over <= 24.0, "{over} bytes a key at {keys} keys");
+        }
+    }
+}
+
+#[test]
+fn what_is_removed_gives_its_memory_back() {
+    let mut store = filled(100_000);
+    let full = store.memory();
+    for n in 0..99_000_u32 {
+        assert!(store.remove(&n.to_le_bytes()));
+    }
+    store.audit();
+    assert!(store.memory() < full / 30, "{} of {full} bytes for a hundredth of the keys", store.memory());
+    for n in 99_000..100_000_u32 {
+        assert!(store.remove(&n.to_le_bytes()));
+    }
+    store.audit();
+    assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
+}
+
+#[test]
+fn a_scan_returns_whatever_is_there_throughout() {
+    for seed in 0..20 {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut store = Store::new(seed);
+        for n in 0..5_000_u32 {
+            put(&mut store, &n.to_le_bytes(), b"", Expiry::Never);
+        }
+        let grows = seed % 2 == 0;
+        let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
+        loop {
+            let count = rng.random_range(1..100);
+            let (keys, next) = store.scan(cursor, count, 0);
+            let keys: Vec<Vec<u8>> = keys.map(<[u8]>::to_vec).collect();
+            assert!(keys.len() <= count + 1, "{} keys for a count of {count}", keys.len());
+            seen.extend(keys);
+            if next == 0 {
+                break;
+            }
+            assert!(next > cursor, "a scan goes forward only");
+            cursor = next;
+            steps += 1;
+            for _ in 0..200 {
+                // The first thousand stay.
+                let n = rng.random_range(1_000..if grows { 100_000 } else { 5_000_u32 });
+                if grows {
+                    put(&mut store, &n.to_le_bytes(), b"", Expiry::Never);
+                } else {
+                    store.remove(&n.to_le_bytes());
+                }
+            }
+        }
+        store.audit();
+        assert!(steps > 10, "{steps} steps");
+        for n in 0..1_000_u32 {
+            assert!(seen.contains(&n.to_le_bytes()[..]), "seed {seed}: {n} was there all along");
+        }
+    }
+}
+
+#[test]
+fn a_scan_of_little_by_little_ends_and_finds_all() {
+    let store = filled(2_000);
+    let (mut cursor, mut seen) = (0, Vec::new());
+    loop {
+        let (keys, next) = store.scan(cursor, 1, 0);
+        seen.extend(keys.map(<[u8]>::to_vec));
+        cursor = next;
+        if cursor == 0 {
+            break;
+        }
+    }
+    seen.sort();
+    seen.dedup();
+    assert_eq!(seen.len(), 2_000);
+    assert_eq!(store.scan(u64::MAX, 10, 0).1, 0);
+    assert_eq!(store.scan(0, 0, 0).0.count(), 1, "a count of nothing goes forward all the same");
+}
+
+#[test]
+fn any_key_may_be_the_random_one() {
+    let mut store = filled(1_000);
+    put(&mut store, b"old", b"", Expiry::At(5));
+    let mut seen = BTreeSet::new();
+    for _ in 0..20_000 {
+        seen.insert(store.random_key(5).unwrap().to_vec());
+    }
+    assert_eq!(seen.len(), 1_000);
+    assert_eq!(Store::new(1).random_key(0), None);
+}
+
+#[test]
+fn a_value_built_piece_by_piece_is_whole() {
+    let (mut store, mut model) = (Store::new(1), Vec::new());
+    for n in 0..2_000_u32 {
+        let tail = n.to_string();
+        let entry = store.prepare_append(b"k", tail.as_bytes()).unwrap();
+        store.commit(entry, Expiry::Keep);
+        model.extend_from_slice(tail.as_bytes());
+        if n == 20 {
+            store.expire(b"k", Some(9));
+        }
+    }
+    assert_eq!(store.get(b"k", 0), Some(&model[..]));
+    assert_eq!(store.expiry(b"k", 0), Some(Some(9)));
+    store.audit();
+}
+
+/// What the store should be: values and times of expiry.
+type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
+
+struct Trial {
+    rng: StdRng,
+    store: Store,
+    model: Model,
+    now_ms: u64,
+    /// Distinct keys.
+    keys: u32,
+    /// Lengths of most values.
+    len_max: usize,
+    /// In a hundred steps, those that write.
+    writes: u32,
+}
+
+impl Trial {
+    fn new(seed: u64) -> Trial {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let keys = 10_u32.pow(rng.random_range(0..5));
+        let len_max = [2, 30, 250, 300, 2_000][rng.random_range(0..5)];
+        Trial { rng, store: Store::new(seed), model: Model::new(), now_ms: 0, keys, len_max, writes: 50 }
+    }
+
+    fn key(&mut self) -> Vec<u8> {
+        let n = self.rng.random_range(0..self.keys);
+        let mut key = n.to_le_bytes().to_vec();
+        // The key's length follows from its number.
+        key.resize(if n.is_multiple_of(50) { 300 } else { 4 + n as usize % 20 }, b'k');
+        key
+    }
+
+    fn value(&mut self) -> Vec<u8> {
+        let len = self.rng.random_range(0..=self.len_max);
+        vec![self.rng.random(); len]
+    }
+
+    fn forget_expired(&mut self) {
+        let now_ms = self.now_ms;
+        self.model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
+    }
+
+    fn step(&mut self) {
+        let key = self.key();
+        if self.rng.random_range(0..100) < self.writes {
+            return self.write(&key);
+        }
+        match self.rng.random_range(0..100) {
+            0..50 => {
+                let lived = self.model.get(&key).is_some_and(|(_, at)| at.is_none_or(|at| at > self.now_ms));
+                // One that has expired may be there still.
+                let removed = self.store.remove(&key);
+                assert!(removed || !lived, "a key was lost");
+                self.model.remove(&key);
+            }
+            50..75 => {
+                let expected = self.model.get(&key).filter(|(_, at)| at.is_none_or(|at| at > self.now_ms));
+                assert_eq!(self.store.get(&key, self.now_ms), expected.map(|(value, _)| &value[..]));
+            }
+            75..85 => {
+                let at = self.rng.random_bool(0.5).then(|| self.now_ms + self.rng.random_range(1..50));
+                if self.store.contains(&key, self.now_ms) {
+                    self.store.expire(&key, at);
+                    self.model.get_mut(&key).expect("it is there").1 = at;
+                }
+            }
+            85..97 => {
+                self.now_ms += self.rng.random_range(0..3);
+                self.store.sweep(self.now_ms, 20);
+            }
+            97 if self.rng.random_bool(0.02) => {
+                self.store.clear();
+                self.model.clear();
+            }
+            _ => self.store.reclaim(1),
+        }
+    }
+
+    fn write(&mut self, key: &[u8]) {
+        let value = self.value();
+        if self.rng.random_bool(0.2) {
+            if !self.store.contains(key, self.now_ms) {
+                self.model.remove(key);
+            }
+            let entry = self.store.prepare_append(key, &value).unwrap();
+            self.store.commit(entry, Expiry::Keep);
+            self.model.entry(key.to_vec()).or_default().0.extend(value);
+        } else if self.rng.random_bool(0.1) {
+            let other = self.key();
+            let pairs = [(key, &value[..]), (&other[..], b"other")];
+            for entry in self.store.prepare_all(2, pairs.into_iter()).unwrap() {
+                self.store.commit(entry, Expiry::Never);
+            }
+            self.model.insert(key.to_vec(), (value, None));
+            self.model.insert(other, (b"other".to_vec(), None));
+        } else {
+            let at = self.rng.random_bool(0.3).then(|| self.now_ms + self.rng.random_range(1..50));
+            put(&mut self.store, key, &value, at.map_or(Expiry::Never, Expiry::At));
+            self.model.insert(key.to_vec(), (value, at));
+        }
+    }
+
+    fn compare(&mut self) {
+        self.store.audit();
+        self.forget_expired();
+        let mut keys: Vec<&[u8]> = self.store.keys(self.now_ms).collect();
+        keys.sort_unstable();
+        assert!(keys.iter().copied().eq(self.model.keys().map(|key| &key[..])), "the keys differ");
+        for (key, (value, at)) in &self.model {
+            assert_eq!(self.store.get(key, self.now_ms), Some(&value[..]));
+            assert_eq!(self.store.expiry(key, self.now_ms), Some(*at));
+        }
+    }
+}
+
+#[test]
+fn the_store_is_a_map_whatever_is_done_to_it() {
+    for seed in 0..60 {
+        let mut trial = Trial::new(seed);
+        for _ in 0..8 {
+            // Now it grows, now it shrinks.
+            trial.writes = trial.rng.random_range(5..95);
+            for _ in 0..3_000 {
+                trial.step();
+            }
+            trial.compare();
+        }
+    }
+}
+
+#[test]
+fn a_write_that_was_prepared_and_never_committed_leaves_no_trace() {
+    let mut store = filled(1_000);
+    for len in [1, 300] {
+        drop(store.prepare(b"new", &vec![7; len]).unwrap());
+        drop(store.prepare_append(&3_u32.to_le_bytes(), &vec![7; len]).unwrap());
+    }
+    store.audit();
+    assert_eq!((store.len(), store.contains(b"new", 0)), (1_000, false));
+    assert_eq!(store.get(&3_u32.to_le_bytes(), 0), Some(&[7; 40][..]));
+}
