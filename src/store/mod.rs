@@ -7,7 +7,7 @@
 //!
 //! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
 //!   `scan`: iterates over it; `audit`: checks it
-//! - `directory`, `segment`: the two levels of its index; `block`, `record`, `large`: where items
+//! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
 //!   lie, and how
 //! - `chunked`: a vector that never moves
 //! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
@@ -17,6 +17,7 @@
 
 mod audit;
 mod block;
+mod bucket;
 mod chunked;
 mod directory;
 mod discard;

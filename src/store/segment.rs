@@ -1,15 +1,14 @@
 //! The index of a few hundred items whose hashes share their first bits, and the list of the blocks
 //! in which they lie.
 //!
-//! A bucket is one cache line: sixteen tags of 16 hash bits and, beside each, where its record lies.
-//! An item whose bucket is full goes to the next one that is not; its home remembers how far away
-//! the farthest went, so that a search need not go farther. Tag 0 is an empty place.
+//! Some bits of the hash choose an item's home among the [buckets](super::bucket), others are its
+//! tag there. An item whose bucket is full goes to the next one that is not; its home remembers how
+//! far away the farthest went, so that a search need not go farther.
 
 use super::block::BLOCK_BYTES;
+use super::bucket::{Bucket, PLACES};
 use super::record::RECORD_MAX;
 
-/// Places in a bucket for items; the last one's place is taken by `reach`.
-const PLACES: usize = 15;
 const BUCKETS: usize = 32;
 /// A segment with this many items splits: past nine tenths the buckets overflow too often, and
 /// earlier the empty places cost too much.
@@ -48,33 +47,6 @@ impl Spot {
 pub struct Slot {
     bucket: u8,
     place: u8,
-}
-
-#[derive(Clone, Copy, Debug)]
-#[repr(align(64))]
-struct Bucket {
-    /// The last one is always 0.
-    tags: [u16; PLACES + 1],
-    /// The last one is how many buckets farther an item at home here may be.
-    spots: [u16; PLACES + 1],
-}
-
-impl Bucket {
-    const EMPTY: Bucket = Bucket { tags: [0; PLACES + 1], spots: [0; PLACES + 1] };
-
-    /// The places with this tag, one bit each. All sixteen are compared at once.
-    #[inline]
-    fn places(&self, tag: u16) -> u32 {
-        let mut places = 0;
-        for (place, it) in self.tags.iter().enumerate() {
-            places |= u32::from(*it == tag) << place;
-        }
-        places
-    }
-
-    fn free(&self) -> Option<usize> {
-        self.tags[..PLACES].iter().position(|tag| *tag == 0)
-    }
 }
 
 /// Hashes with one prefix.
@@ -128,26 +100,39 @@ impl Segment {
     /// Where the record of the item at `slot` lies.
     #[inline]
     pub fn spot(&self, slot: Slot) -> Spot {
-        Spot(self.buckets[usize::from(slot.bucket)].spots[usize::from(slot.place)])
+        Spot(self.buckets[usize::from(slot.bucket) % BUCKETS].spot(usize::from(slot.place)))
     }
 
     /// Finds the item of `hash` whose record `is_it` recognises.
     #[inline]
-    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<Slot> {
-        let (home, tag) = (home(hash), tag(hash));
-        for farther in 0..=usize::from(self.buckets[home].spots[PLACES]) {
-            let at = (home + farther) % BUCKETS;
-            let bucket = &self.buckets[at];
-            let mut places = bucket.places(tag);
-            while places != 0 {
-                let place = places.trailing_zeros() as usize % PLACES;
-                if is_it(Spot(bucket.spots[place])) {
-                    return Some(Slot { bucket: at as u8, place: place as u8 });
-                }
-                places &= places - 1;
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+        let home = home(hash);
+        let found = self.find_in(home, hash, &mut is_it);
+        // Nearly all are at home.
+        if found.is_some() || self.buckets[home].reach() == 0 {
+            found
+        } else {
+            self.find_farther(hash, is_it)
+        }
+    }
+
+    #[inline]
+    fn find_in(&self, at: usize, hash: u64, is_it: &mut impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+        let bucket = &self.buckets[at % BUCKETS];
+        for place in bucket.places(tag(hash)) {
+            let spot = Spot(bucket.spot(place));
+            if is_it(spot) {
+                return Some((Slot { bucket: at as u8, place: place as u8 }, spot));
             }
         }
         None
+    }
+
+    #[inline(never)]
+    fn find_farther(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+        let home = home(hash);
+        let mut reached = 1..=self.buckets[home].reach();
+        reached.find_map(|farther| self.find_in((home + farther) % BUCKETS, hash, &mut is_it))
     }
 
     /// Adds an item to the index.
@@ -159,10 +144,8 @@ impl Segment {
         for farther in 0..BUCKETS {
             let bucket = &mut self.buckets[(home + farther) % BUCKETS];
             if let Some(place) = bucket.free() {
-                bucket.tags[place] = tag(hash);
-                bucket.spots[place] = spot.0;
-                let reach = &mut self.buckets[home].spots[PLACES];
-                *reach = (*reach).max(farther as u16);
+                bucket.set(place, tag(hash), spot.0);
+                self.buckets[home].extend_reach(farther);
                 self.items += 1;
                 return;
             }
@@ -172,7 +155,7 @@ impl Segment {
 
     /// Takes the item at `slot`, whose record has `len` bytes, out of the index.
     pub fn remove(&mut self, slot: Slot, len: usize) {
-        self.buckets[usize::from(slot.bucket)].tags[usize::from(slot.place)] = 0;
+        self.buckets[usize::from(slot.bucket)].clear(usize::from(slot.place));
         self.items -= 1;
         self.dead += len as u32;
     }
@@ -180,8 +163,7 @@ impl Segment {
     /// All items, in the order of the index.
     pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
         self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
-            let used = move |place: &usize| bucket.tags[*place] != 0;
-            (0..PLACES).filter(used).map(move |place| Slot { bucket: at as u8, place: place as u8 })
+            bucket.used().map(move |place| Slot { bucket: at as u8, place: place as u8 })
         })
     }
 

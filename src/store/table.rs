@@ -21,6 +21,9 @@ use crate::base::OutOfMemory;
 pub struct Place {
     pub(super) segment: u32,
     pub(super) slot: Slot,
+    /// Where its record lies.
+    block: u32,
+    offset: u16,
 }
 
 /// What is to be written.
@@ -116,15 +119,14 @@ impl Table {
     pub fn find_record(&self, hash: u64, is_it: impl Fn(Record<'_>) -> bool) -> Option<Place> {
         let number = self.directory.segment(hash);
         let segment = self.segments.get(number);
-        let slot = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
-        Some(Place { segment: number, slot })
+        let (slot, spot) = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
+        Some(Place { segment: number, slot, block: segment.block_of(spot), offset: spot.offset() as u16 })
     }
 
     /// The record at `place`.
     #[inline]
     pub fn record(&self, place: Place) -> Record<'_> {
-        let segment = self.segments.get(place.segment);
-        self.record_at(segment, segment.spot(place.slot))
+        Record(&self.blocks.get(place.block).bytes[usize::from(place.offset)..])
     }
 
     /// The value at `place`.
@@ -244,8 +246,7 @@ impl Table {
             return self.insert(hash, record);
         }
         segment.dead += (before - bytes.len()) as u32;
-        let spot = segment.spot(place.slot);
-        self.blocks.get_mut(segment.block_of(spot)).bytes[spot.offset()..][..bytes.len()]
+        self.blocks.get_mut(place.block).bytes[usize::from(place.offset)..][..bytes.len()]
             .copy_from_slice(bytes);
     }
 

@@ -1,0 +1,217 @@
+//! What the keyspace costs in memory and time, beside the plain design that it replaced.
+//!
+//! `cargo bench --bench table`, and `-- --full` for 20 million keys. Wall time on whatever machine
+//! this is: compare within one run.
+
+use std::collections::BTreeSet;
+use std::hint::black_box;
+use std::time::{Duration, Instant};
+
+use ahash::RandomState;
+use hashbrown::HashMap;
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use tidegate::store::{Expiry, Store};
+
+const KEY_BYTES: usize = 16;
+const VALUE: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+const OTHER: &[u8; 32] = b"fedcba9876543210fedcba9876543210";
+const KEYS: u64 = 1_000_000;
+const PROBES: usize = 2_000_000;
+
+type Key = [u8; KEY_BYTES];
+
+fn key(n: u64) -> Key {
+    let mut key = *b"key:000000000000";
+    let mut rest = n;
+    for digit in key.iter_mut().rev().take(12) {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    key
+}
+
+/// What is measured of a keyspace.
+trait Keyspace {
+    const NAME: &str;
+    fn set(&mut self, key: &[u8], value: &[u8]);
+    fn get(&mut self, key: &[u8]) -> Option<&[u8]>;
+}
+
+impl Keyspace for Store {
+    const NAME: &str = "table";
+
+    fn set(&mut self, key: &[u8], value: &[u8]) {
+        let entry = self.prepare(key, value).expect("memory");
+        self.commit(entry, Expiry::Never);
+    }
+
+    fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
+        Store::get(self, key, 0)
+    }
+}
+
+/// The former design: a hash map of boxed keys and vectors beside an ordered set of keys that
+/// expire.
+#[derive(Default)]
+struct Plain {
+    items: HashMap<Box<[u8]>, (Vec<u8>, Option<u64>), RandomState>,
+    expiries: BTreeSet<(u64, Box<[u8]>)>,
+}
+
+impl Keyspace for Plain {
+    const NAME: &str = "hashbrown";
+
+    fn set(&mut self, key: &[u8], value: &[u8]) {
+        self.items.reserve(1);
+        let (key, value): (Box<[u8]>, Vec<u8>) = (key.into(), value.into());
+        if let Some(at) = self.items.get(&key).and_then(|item| item.1) {
+            self.expiries.remove(&(at, key.clone()));
+        }
+        self.items.insert(key, (value, None));
+    }
+
+    fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
+        if self.expiries.first().is_some() {
+            return None;
+        }
+        self.items.get(key).map(|item| &item.0[..])
+    }
+}
+
+fn resident_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    line.split_whitespace().next().expect("a number").parse::<u64>().expect("a number") * 1_024
+}
+
+/// Growth of resident memory over key and value, and what the store says it holds.
+fn memory() {
+    println!("bytes a key over key (16) and value (32)\n{:>10} {:>9} {:>9}", "keys", "resident", "by count");
+    let mut store = Store::new(1);
+    let before = resident_bytes();
+    let (mut worst, mut n) = (0.0_f64, 0);
+    for fill in (10..=22).map(|tenths| tenths * 100_000) {
+        while n < fill {
+            store.set(&key(n), VALUE);
+            n += 1;
+        }
+        let over = |bytes: u64| bytes as f64 / n as f64 - (KEY_BYTES + VALUE.len()) as f64;
+        let resident = over(resident_bytes() - before);
+        worst = worst.max(resident);
+        println!("{n:>10} {resident:>9.2} {:>9.2}", over(store.memory() as u64));
+    }
+    println!("{:>10} {worst:>9.2}\n", "worst");
+    for n in 0..n - n / 20 {
+        store.remove(&key(n));
+    }
+    println!("resident after 19 of 20 are removed: {} KiB\n", (resident_bytes() - before) >> 10);
+}
+
+fn timed(calls: usize, run: impl FnOnce()) -> f64 {
+    let began = Instant::now();
+    run();
+    began.elapsed().as_nanos() as f64 / calls as f64
+}
+
+fn speed<K: Keyspace>(mut keyspace: K, probes: &[Key], strangers: &[Key]) {
+    let new = timed(KEYS as usize, || (0..KEYS).for_each(|n| keyspace.set(&key(n), VALUE)));
+    let hit = |keyspace: &mut K| {
+        // The next key depends on the value before, as if there were a server in between: no two
+        // calls overlap.
+        timed(probes.len(), || {
+            let mut at = 0;
+            while at < probes.len() {
+                let value = keyspace.get(&probes[at]).expect("a hit");
+                at += usize::from(value[0] & value[31] & 1) + 1;
+            }
+        })
+    };
+    let first = hit(&mut keyspace);
+    let crowd = timed(probes.len(), || {
+        for key in probes {
+            assert!(black_box(keyspace.get(key)).is_some());
+        }
+    });
+    let miss = timed(strangers.len(), || {
+        for key in strangers {
+            assert!(black_box(keyspace.get(key)).is_none());
+        }
+    });
+    let overwrite = timed(probes.len(), || probes.iter().for_each(|key| keyspace.set(key, OTHER)));
+    let hot = timed(probes.len(), || {
+        for key in probes.iter().map(|_| &probes[0]) {
+            black_box(keyspace.get(black_box(key)));
+        }
+    });
+    let name = K::NAME;
+    println!("{name:>10} {first:>9.1} {crowd:>9.1} {hot:>9.1} {miss:>9.1} {new:>9.1} {overwrite:>9.1}");
+}
+
+fn speeds() {
+    let mut rng = StdRng::seed_from_u64(1);
+    let mut draw =
+        |from: u64| -> Vec<Key> { (0..PROBES).map(|_| key(from + rng.random_range(0..KEYS))).collect() };
+    let (probes, strangers) = (draw(0), draw(KEYS));
+    println!("nanoseconds a call at a million keys");
+    println!(
+        "{:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
+        "", "GET alone", "GET loop", "same key", "GET miss", "SET new", "SET over"
+    );
+    for _ in 0..3 {
+        speed(Plain::default(), &probes, &strangers);
+        speed(Store::new(1), &probes, &strangers);
+    }
+    println!();
+}
+
+fn slowest(calls: u64, mut call: impl FnMut(u64)) -> Duration {
+    let mut worst = Duration::ZERO;
+    for n in 0..calls {
+        let began = Instant::now();
+        call(n);
+        worst = worst.max(began.elapsed());
+    }
+    worst
+}
+
+/// The longest single insertion, removal and step of freeing.
+fn pauses(keys: u64) {
+    println!("longest single call, {keys} keys");
+    let mut store = Store::new(1);
+    println!("{:>10} {:?}", "SET new", slowest(keys, |n| store.set(&key(n), VALUE)));
+    println!("{:>10} {:?}", "GET", slowest(keys, |n| assert!(Store::get(&mut store, &key(n), 0).is_some())));
+    let removed = slowest(keys / 2, |n| assert!(store.remove(&key(n))));
+    println!("{:>10} {removed:?}", "DEL");
+    let (mut cursor, mut steps, mut worst) = (0, 0_u64, Duration::ZERO);
+    let began = Instant::now();
+    loop {
+        let step = Instant::now();
+        let (keys, next) = store.scan(cursor, 10, 0);
+        black_box(keys.count());
+        worst = worst.max(step.elapsed());
+        steps += 1;
+        cursor = next;
+        if cursor == 0 {
+            break;
+        }
+    }
+    println!("{:>10} {worst:?}, {:.1?} on average", "SCAN", began.elapsed() / steps as u32);
+    let began = Instant::now();
+    store.clear();
+    println!("{:>10} {:?}", "FLUSHALL", began.elapsed());
+    let (mut steps, mut worst) = (0, Duration::ZERO);
+    while store.has_discarded() {
+        let step = Instant::now();
+        store.reclaim(1);
+        worst = worst.max(step.elapsed());
+        steps += 1;
+    }
+    println!("{:>10} {worst:?}, {steps} steps\n", "reclaim");
+}
+
+fn main() {
+    memory();
+    speeds();
+    pauses(if std::env::args().any(|arg| arg == "--full") { 20_000_000 } else { KEYS });
+}
