@@ -43,6 +43,9 @@ pub const LABEL_BYTES_MAX: usize = 256;
 pub const SHARED_LABELS_MAX: usize = 64;
 /// Longest glob pattern: matching takes pattern times text, within one turn.
 pub const PATTERN_BYTES_MAX: usize = 1024;
+/// What a larger `COUNT` of `SCAN` is taken for: about 100 microseconds' worth of keys. More
+/// calls reach the end just as well, and others are served between them.
+pub const SCAN_COUNT_MAX: usize = 1_000;
 
 /// Memory of a parser that is kept for the next request, bytes: 8,000 arguments. One that had more
 /// to remember is made anew.

@@ -1,7 +1,6 @@
 //! The commands about keys, whatever they hold.
 
-use super::cx::{Cx, Failure, Outcome, is, pattern, shown};
-use super::glob;
+use super::cx::{Cx, Failure, Outcome, is, shown};
 use super::strings::{Unit, invalid_expire};
 use crate::base::memory;
 
@@ -137,21 +136,5 @@ fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
         Some(Some(at)) => scale(at.saturating_sub(cx.now.unix_ms)) as i64,
     };
     cx.reply.int(answer);
-    Ok(())
-}
-
-/// `KEYS pattern`. Sorted, because the order of a seeded hash is nobody's business.
-pub fn keys(cx: &mut Cx<'_>) -> Outcome {
-    let pattern = pattern(cx.arg(1))?;
-    let mut found: Vec<&[u8]> =
-        memory::collect(cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
-    found.sort_unstable();
-    cx.reply.array(found.len());
-    for key in found {
-        cx.reply.bulk(key);
-        if cx.reply.overflowed() {
-            break;
-        }
-    }
     Ok(())
 }

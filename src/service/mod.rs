@@ -6,7 +6,7 @@
 //! - [`cx`]: what a command gets to see, and how it fails
 //! - [`session`]: what is remembered of a client between turns
 //! - [`outbox`]: what a command asks of the server about other connections
-//! - `strings`, `keys`, `connection`, `client`, `config`, `server`, `introspect`, `info`: the commands
+//! - `strings`, `keys`, `scan`, `connection`, `client`, `config`, `server`, `introspect`, `info`: the commands
 
 mod client;
 mod config;
@@ -17,6 +17,7 @@ mod info;
 mod introspect;
 mod keys;
 pub mod outbox;
+mod scan;
 mod server;
 pub mod session;
 mod strings;

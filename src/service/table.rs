@@ -2,7 +2,7 @@
 //! README's list all come from it.
 
 use super::cx::{Cx, Outcome};
-use super::{client, config, connection, introspect, keys, server, strings};
+use super::{client, config, connection, introspect, keys, scan, server, strings};
 use crate::resp::Args;
 use crate::stats::{CommandStats, Stats};
 
@@ -202,9 +202,9 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("expire", -3, WRITE_FAST, GENERIC, "1.0.0", "Set a key's time to live in seconds", keys::expire).keys(ONE_KEY),
     row("flushall", -1, WRITE, SERVER, "1.0.0", "Remove all keys", server::flush)
-        .acl(&["keyspace", "dangerous"]).complexity("O(N) where N is the number of keys"),
+        .acl(&["keyspace", "dangerous"]).complexity("O(1); the memory is freed a little at a time"),
     row("flushdb", -1, WRITE, SERVER, "1.0.0", "Remove all keys of the current database", server::flush)
-        .acl(&["keyspace", "dangerous"]).complexity("O(N) where N is the number of keys"),
+        .acl(&["keyspace", "dangerous"]).complexity("O(1); the memory is freed a little at a time"),
     row("get", 2, READ_FAST, STRING, "1.0.0", "Get the value of a key", strings::get).keys(ONE_KEY),
     row("getdel", 2, WRITE_FAST, STRING, "6.2.0", "Get the value of a key and delete the key", strings::getdel).keys(ONE_KEY),
     row("getex", -2, WRITE_FAST, STRING, "6.2.0", "Get the value of a key and optionally set its expiration", strings::getex)
@@ -217,7 +217,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ONE_KEY),
     row("info", -1, ALWAYS, SERVER, "1.0.0", "Get information and statistics about the server", server::info)
         .acl(&["dangerous"]).complexity("O(N) where N is the number of commands"),
-    row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order", keys::keys)
+    row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order", scan::keys)
         .acl(&["dangerous"]).complexity("O(N) over the keyspace and O(M log M) over the matches; the server does nothing else meanwhile"),
     row("mget", -2, READ_FAST, STRING, "1.0.0", "Get the values of all the given keys", strings::mget)
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
@@ -230,7 +230,10 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ONE_KEY),
     row("pttl", 2, READ_FAST, GENERIC, "2.6.0", "Get the time to live for a key in milliseconds", keys::pttl).keys(ONE_KEY),
     row("quit", -1, GREETING, CONNECTION, "1.0.0", "Close the connection", connection::quit),
+    row("randomkey", 1, READ, GENERIC, "1.0.0", "Return a random key", scan::random_key),
     row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection", connection::reset),
+    row("scan", -2, READ, GENERIC, "2.8.0", "Iterate over the keys", scan::scan)
+        .complexity("O(1) for every call, O(N) for a complete iteration"),
     row("select", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Change the selected database for the current connection", connection::select),
     row("set", -3, WRITE_OOM, STRING, "1.0.0", "Set the string value of a key", strings::set).keys(ONE_KEY),
     row("setex", 4, WRITE_OOM, STRING, "2.0.0", "Set the value and expiration of a key", strings::setex).keys(ONE_KEY),

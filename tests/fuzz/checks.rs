@@ -1,6 +1,7 @@
 //! What each fuzz target checks about a string of bytes. Shared by cargo-fuzz (`fuzz_targets/`) and
 //! by the plain test (`main.rs`), so that stable `cargo test` covers the same ground.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
@@ -10,6 +11,7 @@ use tidegate::resp::{Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
 use tidegate::stats::Stats;
+use tidegate::store::{Expiry, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
 
@@ -290,6 +292,63 @@ pub fn reply(data: &[u8]) {
         _ => reply.replace_by_error(rest),
     }
     assert_eq!(decoded(out.unread()), Some(&b""[..]), "{}", out.unread().escape_ascii());
+}
+
+/// The keyspace is a map, and a scan that goes on all the while misses nothing that stays. Four bytes
+/// are an operation on a stretch of keys, so that short inputs make it grow and shrink.
+pub fn table(data: &[u8]) {
+    let mut store = Store::new(data.len() as u64);
+    let mut model = BTreeMap::<Vec<u8>, (Vec<u8>, Option<u64>)>::new();
+    let (mut now_ms, mut cursor, mut to_be_seen) = (0, 0, None);
+    for op in data.chunks_exact(4) {
+        let [what, first, count, size] = op else { continue };
+        for n in u32::from(*first) * 16..u32::from(*first) * 16 + u32::from(*count) {
+            let key = n.to_le_bytes().repeat(1 + usize::from(n % 70 == 0) * 80);
+            let value = vec![*size; usize::from(*size) * if what & 8 == 0 { 1 } else { 9 }];
+            model.retain(|other, (_, at)| *other != key || at.is_none_or(|at| at > now_ms));
+            assert_eq!(store.get(&key, now_ms), model.get(&key).map(|(value, _)| &value[..]));
+            match what & 7 {
+                0..=2 => {
+                    let at = (*what & 16 != 0).then(|| now_ms + u64::from(*size) + 1);
+                    let entry = store.prepare(&key, &value).expect("memory");
+                    store.commit(entry, at.map_or(Expiry::Never, Expiry::At));
+                    model.insert(key, (value, at));
+                }
+                3 | 4 => assert_eq!(store.remove(&key), model.remove(&key).is_some()),
+                5 => {
+                    let entry = store.prepare_append(&key, &value).expect("memory");
+                    store.commit(entry, Expiry::Keep);
+                    model.entry(key).or_default().0.extend(value);
+                }
+                6 => {
+                    let at = (*what & 16 != 0).then(|| now_ms + u64::from(*size) + 1);
+                    store.expire(&key, at);
+                    model.entry(key).and_modify(|item| item.1 = at);
+                }
+                _ => now_ms += 1,
+            }
+        }
+        store.sweep(now_ms, usize::from(*size));
+        store.reclaim(1);
+        if *op == [7, 7, 7, 7] {
+            store.clear();
+            model.clear();
+        }
+        model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
+        let left = to_be_seen.get_or_insert_with(|| model.clone());
+        left.retain(|key, _| model.contains_key(key));
+        let (keys, next) = store.scan(cursor, usize::from(*count), now_ms);
+        keys.for_each(|key| drop(left.remove(key)));
+        cursor = next;
+        if cursor == 0 {
+            assert!(left.is_empty(), "a scan has missed {left:?}");
+            to_be_seen = None;
+        }
+    }
+    store.audit();
+    let mut keys: Vec<&[u8]> = store.keys(now_ms).collect();
+    keys.sort_unstable();
+    assert!(keys.into_iter().eq(model.keys().map(|key| &key[..])), "the keys differ");
 }
 
 /// An option takes a value or refuses it; what it has taken it shows, and takes again as shown.

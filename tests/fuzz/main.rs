@@ -1,7 +1,8 @@
 //! The fuzz targets as plain tests: each over its corpus, then over seeded mutations of it.
 //!
 //! To fuzz for as long as one likes: `cargo install cargo-fuzz`, then in the root
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `reply`, `config`).
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `table`, `reply`,
+//! `config`).
 
 mod checks;
 
@@ -10,6 +11,8 @@ use rand::{RngExt, SeedableRng};
 
 /// Mutations of each target's corpus that a plain `cargo test` tries.
 const ROUNDS: u64 = 200_000;
+/// Of the keyspace's, which take longer.
+const TABLE_ROUNDS: u64 = 2_000;
 
 /// Pieces that inputs are made of: what the protocol and its users say, and what they should not.
 const PIECES: &[&[u8]] = &[
@@ -81,7 +84,7 @@ const PIECES: &[&[u8]] = &[
     b"0123456789012345678901234567890123456789",
 ];
 
-fn sweep(target: &str, check: fn(&[u8])) {
+fn sweep(target: &str, rounds: u64, check: fn(&[u8])) {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/");
     let mut files = 0;
     for entry in std::fs::read_dir(format!("{corpus}{target}")).expect("a corpus").flatten() {
@@ -89,7 +92,7 @@ fn sweep(target: &str, check: fn(&[u8])) {
         files += 1;
     }
     assert!(files > 0, "the corpus of {target} is empty");
-    for seed in 0..ROUNDS {
+    for seed in 0..rounds {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut input = vec![rng.random()];
         for _ in 0..rng.random_range(0..12) {
@@ -106,20 +109,25 @@ fn sweep(target: &str, check: fn(&[u8])) {
 
 #[test]
 fn parser_agrees_with_an_obvious_one() {
-    sweep("parser", checks::parser);
+    sweep("parser", ROUNDS, checks::parser);
 }
 
 #[test]
 fn a_turn_survives_any_bytes_and_answers_in_resp() {
-    sweep("turn", checks::turn);
+    sweep("turn", ROUNDS, checks::turn);
+}
+
+#[test]
+fn the_keyspace_is_a_map_that_can_be_scanned() {
+    sweep("table", TABLE_ROUNDS, checks::table);
 }
 
 #[test]
 fn every_reply_can_be_decoded() {
-    sweep("reply", checks::reply);
+    sweep("reply", ROUNDS, checks::reply);
 }
 
 #[test]
 fn every_option_shows_what_it_takes() {
-    sweep("config", checks::config);
+    sweep("config", ROUNDS, checks::config);
 }

@@ -219,6 +219,32 @@ const SESSION: &[(&str, &str)] = &[
     ("COMMAND LIST FILTERBY foo bar", "-ERR syntax error\r\n"),
     ("COMMAND INFO nothing", "*1\r\n$-1\r\n"),
     ("COMMAND LIST FILTERBY PATTERN strle?", "*1\r\n$6\r\nstrlen\r\n"),
+    ("FLUSHDB ASYNC", "+OK\r\n"),
+    ("FLUSHALL SYNC", "+OK\r\n"),
+    ("FLUSHALL NOW", "-ERR syntax error\r\n"),
+    ("RANDOMKEY", "$-1\r\n"),
+    ("SCAN 0", "*2\r\n$1\r\n0\r\n*0\r\n"),
+    ("SET only 1", "+OK\r\n"),
+    ("RANDOMKEY", "$4\r\nonly\r\n"),
+    ("RANDOMKEY x", "-ERR wrong number of arguments for 'randomkey' command\r\n"),
+    ("SCAN", "-ERR wrong number of arguments for 'scan' command\r\n"),
+    ("SCAN 0", "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nonly\r\n"),
+    ("SCAN 0 MATCH on* COUNT 1000 TYPE STRING", "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nonly\r\n"),
+    ("SCAN 0 MATCH no* count 1000", "*2\r\n$1\r\n0\r\n*0\r\n"),
+    ("SCAN 0 TYPE list", "*2\r\n$1\r\n0\r\n*0\r\n"),
+    ("SCAN 0 TYPE list TYPE string", "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nonly\r\n"),
+    ("SCAN ''", "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nonly\r\n"),
+    ("SCAN x", "-ERR invalid cursor\r\n"),
+    ("SCAN -", "-ERR invalid cursor\r\n"),
+    ("SCAN ' 1'", "-ERR invalid cursor\r\n"),
+    ("SCAN 18446744073709551616", "-ERR invalid cursor\r\n"),
+    ("SCAN x COUNT 0", "-ERR invalid cursor\r\n"),
+    ("SCAN 0 COUNT 0", "-ERR syntax error\r\n"),
+    ("SCAN 0 COUNT -1", "-ERR syntax error\r\n"),
+    ("SCAN 0 COUNT x", "-ERR value is not an integer or out of range\r\n"),
+    ("SCAN 0 COUNT", "-ERR syntax error\r\n"),
+    ("SCAN 0 FOO bar", "-ERR syntax error\r\n"),
+    ("SCAN 0 COUNT 1 COUNT 1000", "*2\r\n$1\r\n0\r\n*1\r\n$4\r\nonly\r\n"),
     ("TIME x", "-ERR wrong number of arguments for 'time' command\r\n"),
     ("INFO nothing", "$0\r\n\r\n"),
     ("SHUTDOWN FOO", "-ERR syntax error\r\n"),
@@ -473,6 +499,76 @@ fn keys_expire_by_themselves() {
         (wire.line() == ":0").then_some(())
     });
     assert_eq!(wire.info("expired_keys"), "3000");
+}
+
+/// One step of a scan: the cursor to go on from, and the keys.
+fn scan(wire: &mut Wire, request: &str) -> (String, Vec<Vec<u8>>) {
+    wire.send(format!("{request}\r\n"));
+    wire.expect("*2\r\n");
+    let cursor = String::from_utf8(wire.bulk()).unwrap();
+    let count: usize = wire.line().trim_start_matches('*').parse().unwrap();
+    (cursor, (0..count).map(|_| wire.bulk()).collect())
+}
+
+#[test]
+fn a_scan_returns_every_key_that_stays_while_others_come_and_go() {
+    let daemon = Daemon::start(&[]);
+    let (mut wire, mut other) = (daemon.connect(), daemon.connect());
+    let stays: Vec<String> = (0..3_000).map(|n| format!("stays:{n}")).collect();
+    for key in &stays {
+        wire.send(format!("SET {key} v\r\n"));
+    }
+    for _ in &stays {
+        wire.expect("+OK\r\n");
+    }
+    let (mut cursor, mut seen, mut steps) = ("0".to_owned(), std::collections::BTreeSet::new(), 0);
+    loop {
+        let (next, keys) = scan(&mut wire, &format!("SCAN {cursor} MATCH stays:* COUNT 50"));
+        seen.extend(keys);
+        if next == "0" {
+            break;
+        }
+        cursor = next;
+        // It grows for a while, then it shrinks.
+        for n in 0..100 {
+            match steps {
+                0..30 => other.ask(format!("SET {steps}:{n} v\r\n"), "+OK\r\n"),
+                30..60 => other.ask(format!("DEL {}:{n}\r\n", steps - 30), ":1\r\n"),
+                _ => {}
+            }
+        }
+        steps += 1;
+    }
+    assert!(steps >= 59, "{steps} steps");
+    assert!(stays.iter().all(|key| seen.contains(key.as_bytes())), "{} of 3000 were seen", seen.len());
+}
+
+#[test]
+fn one_step_of_a_scan_is_bounded_whatever_its_count() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let pairs: String = (0..5_000).map(|n| format!(" {n} v")).collect();
+    wire.ask(format!("MSET{pairs}\r\n"), "+OK\r\n");
+    let (cursor, keys) = scan(&mut wire, "SCAN 0 COUNT 1000000");
+    assert_ne!(cursor, "0");
+    assert!((1..=tidegate::config::SCAN_COUNT_MAX + 1).contains(&keys.len()), "{} keys", keys.len());
+}
+
+#[test]
+fn what_is_flushed_gives_its_memory_back_while_nobody_asks() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let value = "x".repeat(1_000);
+    for n in 0..20_000 {
+        wire.send(format!("SET {n} {}\r\n", if n % 2 == 0 { "small" } else { &value }));
+    }
+    for _ in 0..20_000 {
+        wire.expect("+OK\r\n");
+    }
+    let held = |wire: &mut Wire| wire.info("used_memory_dataset").parse::<usize>().unwrap();
+    assert!(held(&mut wire) > 10_000_000);
+    wire.ask("FLUSHALL\r\nDBSIZE\r\n", "+OK\r\n:0\r\n");
+    within("the memory to be freed", || (held(&mut wire) < 10_000).then_some(()));
 }
 
 #[test]

@@ -1,0 +1,127 @@
+//! The commands that walk the keyspace instead of naming keys.
+
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
+use super::glob;
+use crate::config::SCAN_COUNT_MAX;
+
+/// What Redis takes for `COUNT` if nobody says.
+const COUNT_DEFAULT: usize = 10;
+
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
+pub fn scan(cx: &mut Cx<'_>) -> Outcome {
+    let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
+    let filter = Filter::of(cx)?;
+    let (keys, next) = cx.store.scan(cursor, filter.count, cx.now.unix_ms);
+    let found: Vec<&[u8]> = keys.filter(|key| filter.accepts(key)).collect();
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    cx.reply.array(found.len());
+    for key in found {
+        cx.reply.bulk(key);
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+struct Filter<'a> {
+    pattern: &'a [u8],
+    count: usize,
+    /// False if a type is asked for that no key has.
+    any_type: bool,
+}
+
+impl<'a> Filter<'a> {
+    fn of(cx: &Cx<'a>) -> Result<Filter<'a>, Failure> {
+        let mut filter = Filter { pattern: b"*", count: COUNT_DEFAULT, any_type: true };
+        let mut at = 2;
+        while at < cx.args.len() {
+            let word = cx.arg(at);
+            let value = at + 1;
+            if value == cx.args.len() {
+                return Err(SYNTAX);
+            }
+            match word {
+                _ if is(word, "COUNT") => {
+                    let count = usize::try_from(cx.int(value)?).ok().filter(|count| *count > 0);
+                    filter.count = count.ok_or(SYNTAX)?.min(SCAN_COUNT_MAX);
+                }
+                _ if is(word, "MATCH") => filter.pattern = pattern(cx.arg(value))?,
+                _ if is(word, "TYPE") => filter.any_type = is(cx.arg(value), "string"),
+                _ => return Err(SYNTAX),
+            }
+            at += 2;
+        }
+        Ok(filter)
+    }
+
+    fn accepts(&self, key: &[u8]) -> bool {
+        self.any_type && (self.pattern == b"*" || glob::matches(self.pattern, key))
+    }
+}
+
+/// A cursor as C's `strtoul` reads it, which is what Redis does; clients have sent both signs.
+fn cursor(word: &[u8]) -> Option<u64> {
+    if word.is_empty() {
+        return Some(0);
+    }
+    let (negative, digits) = match word {
+        [b'-', rest @ ..] => (true, rest),
+        [b'+', rest @ ..] => (false, rest),
+        _ => (false, word),
+    };
+    if !digits.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    let number: u64 = std::str::from_utf8(digits).ok()?.parse().ok()?;
+    Some(if negative { number.wrapping_neg() } else { number })
+}
+
+/// `KEYS pattern`. Sorted, because the order of a seeded hash is nobody's business.
+pub fn keys(cx: &mut Cx<'_>) -> Outcome {
+    let pattern = pattern(cx.arg(1))?;
+    let mut found: Vec<&[u8]> =
+        cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)).collect();
+    found.sort_unstable();
+    cx.reply.array(found.len());
+    for key in found {
+        cx.reply.bulk(key);
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `RANDOMKEY`
+pub fn random_key(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.bulk_or_null(cx.store.random_key(cx.now.unix_ms));
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cursor;
+
+    #[test]
+    fn cursors_are_read_as_redis_reads_them() {
+        for (word, expected) in [
+            ("0", Some(0)),
+            ("", Some(0)),
+            ("007", Some(7)),
+            ("+7", Some(7)),
+            ("-1", Some(u64::MAX)),
+            ("18446744073709551615", Some(u64::MAX)),
+            ("18446744073709551616", None),
+            ("-", None),
+            ("+", None),
+            ("--1", None),
+            (" 1", None),
+            ("1 ", None),
+            ("0x1", None),
+        ] {
+            assert_eq!(cursor(word.as_bytes()), expected, "{word:?}");
+        }
+    }
+}
