@@ -160,7 +160,7 @@ pub struct Bounds {
     pub expire_interval_ms: u64,
     /// Expired keys removed in a tick.
     pub expiries_per_tick: usize,
-    /// Steps of some 50 microseconds in which a tick frees what `FLUSHALL` has discarded.
+    /// Steps of some 100 microseconds in which a tick frees what `FLUSHALL` has discarded.
     pub reclaims_per_tick: usize,
 }
 

@@ -83,6 +83,11 @@ impl Directory {
         self.slots[first..first + (1 << span)].fill(segment);
     }
 
+    /// Frees the slots of a table that nobody will look into any more.
+    pub fn free(&mut self) {
+        self.slots = Vec::new();
+    }
+
     /// The slots, for audits.
     pub fn slots(&self) -> &[u32] {
         &self.slots

@@ -214,7 +214,7 @@ impl Store {
         !self.discarded.is_empty()
     }
 
-    /// Frees what has been discarded, in up to `budget` steps of some 50 microseconds.
+    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds.
     pub fn reclaim(&mut self, budget: usize) {
         for _ in 0..budget {
             let Some(oldest) = self.discarded.first_mut() else { return };
