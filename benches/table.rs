@@ -172,6 +172,35 @@ fn speeds() {
     println!();
 }
 
+/// Keys looked up in groups, as by an `MGET`, each group after the one before.
+fn groups() {
+    let mut store = Store::new(1);
+    (0..KEYS).for_each(|n| store.set(&key(n), VALUE));
+    let mut rng = StdRng::seed_from_u64(2);
+    let probes: Vec<Key> = (0..PROBES).map(|_| key(rng.random_range(0..KEYS))).collect();
+    println!("nanoseconds a GET in groups at a million keys\n{:>10} {:>9} {:>9}", "group", "cold", "warmed");
+    for size in [1, 4, 16] {
+        let mut run = |warm: bool| {
+            timed(probes.len(), || {
+                let mut at = 0;
+                while at + size < probes.len() {
+                    let group = &probes[at..at + size];
+                    if warm {
+                        store.warm(group.iter().map(|key| &key[..]));
+                    }
+                    for next in 0..size {
+                        let value = store.get(&probes[at + next], 0).expect("a hit");
+                        at += usize::from(value[0] & value[31] & 1);
+                    }
+                    at += size;
+                }
+            })
+        };
+        println!("{size:>10} {:>9.1} {:>9.1}", run(false), run(true));
+    }
+    println!();
+}
+
 /// Processor time of this thread: what else the machine does in the middle of a call is not ours.
 fn spent() -> Duration {
     clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock").into()
@@ -236,6 +265,7 @@ fn main() {
     }
     if all || said(PARTS[1]) {
         speeds();
+        groups();
     }
     if all || said(PARTS[2]) {
         pauses(if said("--full") { 20_000_000 } else { KEYS });

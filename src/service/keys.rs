@@ -6,8 +6,14 @@ use crate::base::memory;
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
-    let mut found: Vec<&[u8]> =
-        memory::collect(cx.args.from(1).filter(|key| cx.store.contains(key, cx.now.unix_ms)))?;
+    let mut found = Vec::new();
+    memory::reserve_exact(&mut found, cx.args.len() - 1)?;
+    for (nth, key) in cx.args.from(1).enumerate() {
+        cx.read_ahead(nth, 1);
+        if cx.store.contains(key, cx.now.unix_ms) {
+            found.push(key);
+        }
+    }
     // Counted before anything is removed, and each key once however often it is named.
     found.sort_unstable();
     found.dedup();
@@ -20,8 +26,12 @@ pub fn del(cx: &mut Cx<'_>) -> Outcome {
 
 /// `EXISTS key [key ...]`
 pub fn exists(cx: &mut Cx<'_>) -> Outcome {
-    let count = cx.args.from(1).filter(|key| cx.lookup(key).is_some()).count();
-    cx.reply.int(count as i64);
+    let mut count = 0;
+    for (nth, key) in cx.args.from(1).enumerate() {
+        cx.read_ahead(nth, 1);
+        count += i64::from(cx.lookup(key).is_some());
+    }
+    cx.reply.int(count);
     Ok(())
 }
 

@@ -169,7 +169,8 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
 /// `MGET key [key ...]`
 pub fn mget(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.array(cx.args.len() - 1);
-    for key in cx.args.from(1) {
+    for (nth, key) in cx.args.from(1).enumerate() {
+        cx.read_ahead(nth, 1);
         cx.reply_value(key);
         if cx.reply.overflowed() {
             break;
@@ -186,7 +187,8 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
     let entries = cx.store.prepare_all(cx.args.len() / 2, pairs)?;
     cx.reply.ok();
-    for entry in entries {
+    for (nth, entry) in entries.into_iter().enumerate() {
+        cx.read_ahead(nth, 2);
         cx.store.commit(entry, Expiry::Never);
     }
     Ok(())

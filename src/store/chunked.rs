@@ -4,7 +4,7 @@
 //! that by number must be told. So memory never fragments, and what was freed goes back to the
 //! system chunk by chunk, however elements come and go.
 
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, memory};
 
 /// Bytes asked of the allocator at once: few enough that a chunk is never felt, so many that the
 /// system maps and unmaps it by itself. Untouched pages of it are not resident.
@@ -45,8 +45,8 @@ impl<T> Chunked<T> {
     pub fn try_reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
         while self.chunks.len() << Self::SHIFT < self.len.saturating_add(more) {
             let mut chunk = Vec::new();
-            chunk.try_reserve_exact(Self::CHUNK).map_err(|_| OutOfMemory)?;
-            self.chunks.try_reserve(1).map_err(|_| OutOfMemory)?;
+            memory::reserve_exact(&mut chunk, Self::CHUNK)?;
+            memory::reserve(&mut self.chunks, 1)?;
             self.chunks.push(chunk);
         }
         Ok(())

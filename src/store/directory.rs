@@ -3,7 +3,7 @@
 //! A segment of depth `d` holds all hashes that share its first `d` bits, so it fills
 //! 2^(depth of the directory - d) neighbouring slots. Slots are in the order of the hash.
 
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, memory};
 
 /// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and a
 /// seeded hash does not crowd.
@@ -46,7 +46,7 @@ impl Directory {
     pub fn try_reserve(&mut self, segments: usize) -> Result<(), OutOfMemory> {
         let wanted = (self.slots.len() * 2).max(segments.next_power_of_two() * 2);
         if wanted > self.slots.capacity() {
-            self.slots.try_reserve_exact(wanted - self.slots.len()).map_err(|_| OutOfMemory)?;
+            memory::reserve_exact(&mut self.slots, wanted - self.slots.len())?;
         }
         Ok(())
     }

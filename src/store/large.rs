@@ -1,6 +1,6 @@
 //! The body of an item that is too long for a block: key and value in memory of their own.
 
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, memory};
 
 /// A key and a value, one behind the other.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Large {
         let mut body = Vec::new();
         let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
         let len = value.iter().try_fold(key.len(), |sum, part| sum.checked_add(part.len()));
-        body.try_reserve_exact(len.ok_or(OutOfMemory)?).map_err(|_| OutOfMemory)?;
+        memory::reserve_exact(&mut body, len.ok_or(OutOfMemory)?)?;
         body.extend_from_slice(key);
         body.extend_from_slice(value[0]);
         body.extend_from_slice(value[1]);
@@ -44,7 +44,7 @@ impl Large {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
-        self.body.try_reserve(count).map_err(|_| OutOfMemory)
+        memory::reserve(&mut self.body, count)
     }
 
     /// Adds to the value.

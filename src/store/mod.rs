@@ -35,10 +35,11 @@ use std::collections::BTreeSet;
 
 use ahash::RandomState;
 
-use crate::base::{OutOfMemory, fault};
+use crate::base::{OutOfMemory, fault, memory};
 use discard::Discarded;
 pub use prepared::{Expiry, Prepared};
 use record::Record;
+pub use table::WARMED_MAX;
 use table::{Place, Table};
 
 /// How often a random key is looked for among keys that turn out to have expired.
@@ -109,6 +110,12 @@ impl Store {
         Some(self.table.value(place))
     }
 
+    /// Reads what looking up each of `keys`, up to [`WARMED_MAX`], is going to read, so that the
+    /// waits for memory overlap. Changes nothing.
+    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
+        self.table.warm(keys);
+    }
+
     /// True if `key` exists and has not expired.
     #[inline]
     pub fn contains(&mut self, key: &[u8], now_ms: u64) -> bool {
@@ -144,7 +151,7 @@ impl Store {
         pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
     ) -> Result<Vec<Prepared<'a>>, OutOfMemory> {
         let mut entries = Vec::new();
-        entries.try_reserve_exact(count).map_err(|_| OutOfMemory)?;
+        memory::reserve_exact(&mut entries, count)?;
         let (mut bytes, mut bodies) = (0, 0);
         for (key, value) in pairs.take(count) {
             fault::point();

@@ -135,6 +135,13 @@ impl Segment {
         reached.find_map(|farther| self.find_in((home + farther) % BUCKETS, hash, &mut is_it))
     }
 
+    /// Where the record of `hash` probably lies, after one look at one bucket.
+    #[inline]
+    pub fn guess(&self, hash: u64) -> Option<Spot> {
+        let bucket = &self.buckets[home(hash)];
+        bucket.places(tag(hash)).next().map(|place| Spot(bucket.spot(place)))
+    }
+
     /// Adds an item to the index.
     ///
     /// # Panics

@@ -328,6 +328,16 @@ fn the_store_is_a_map_whatever_is_done_to_it() {
 }
 
 #[test]
+fn warming_changes_nothing_and_takes_any_number_of_any_keys() {
+    let mut store = filled(100_000);
+    let keys: Vec<[u8; 4]> = (99_990..100_050_u32).map(u32::to_le_bytes).collect();
+    store.warm(keys.iter().map(|key| &key[..]));
+    store.warm(keys.iter().take(0).map(|key| &key[..]));
+    assert_eq!(keys.iter().filter(|key| store.contains(&key[..], 0)).count(), 10);
+    store.audit();
+}
+
+#[test]
 fn a_write_that_was_prepared_and_never_committed_leaves_no_trace() {
     let mut store = filled(1_000);
     for len in [1, 300] {
