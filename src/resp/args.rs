@@ -43,7 +43,7 @@ impl<'a> Args<'a> {
     }
 
     /// All arguments from `index` on.
-    pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + use<'a> {
+    pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
         let spans = self.spans.get(index..).unwrap_or_default();
         spans.iter().map(move |span| &bytes[span.start as usize..span.end as usize])

@@ -2,6 +2,7 @@
 
 use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
 use super::glob;
+use crate::base::memory;
 use crate::config::SCAN_COUNT_MAX;
 
 /// What Redis takes for `COUNT` if nobody says.
@@ -82,7 +83,7 @@ fn cursor(word: &[u8]) -> Option<u64> {
 pub fn keys(cx: &mut Cx<'_>) -> Outcome {
     let pattern = pattern(cx.arg(1))?;
     let mut found: Vec<&[u8]> =
-        cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)).collect();
+        memory::collect(cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
     found.sort_unstable();
     cx.reply.array(found.len());
     for key in found {

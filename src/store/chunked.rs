@@ -84,6 +84,16 @@ impl<T> Chunked<T> {
         self.chunks[self.len >> Self::SHIFT].pop()
     }
 
+    /// An empty vector with the memory of the last chunk, whose elements are gone.
+    pub fn split_off_chunk(&mut self) -> Chunked<T> {
+        let mut chunks: Vec<Vec<T>> = self.chunks.pop().into_iter().collect();
+        for chunk in &mut chunks {
+            self.len -= chunk.len();
+            chunk.clear();
+        }
+        Chunked { chunks, len: 0 }
+    }
+
     /// Frees the last chunk with all that is in it; false if there is none.
     pub fn pop_chunk(&mut self) -> bool {
         let Some(chunk) = self.chunks.pop() else { return false };

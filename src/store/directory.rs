@@ -46,7 +46,8 @@ impl Directory {
     pub fn try_reserve(&mut self, segments: usize) -> Result<(), OutOfMemory> {
         let wanted = (self.slots.len() * 2).max(segments.next_power_of_two() * 2);
         if wanted > self.slots.capacity() {
-            memory::reserve_exact(&mut self.slots, wanted - self.slots.len())?;
+            let more = wanted - self.slots.len();
+            memory::reserve_exact(&mut self.slots, more)?;
         }
         Ok(())
     }

@@ -136,9 +136,11 @@ impl Store {
     #[inline]
     pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         fault::point();
-        let entry = Prepared::new(&self.table, key, value)?;
-        self.table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
-        Ok(entry)
+        self.with_memory(|table| {
+            let entry = Prepared::new(table, key, value)?;
+            table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
+            Ok(entry)
+        })
     }
 
     /// Makes sure that `count` pairs of key and value can be written.
@@ -148,20 +150,22 @@ impl Store {
     pub fn prepare_all<'a>(
         &mut self,
         count: usize,
-        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])>,
+        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
     ) -> Result<Vec<Prepared<'a>>, OutOfMemory> {
-        let mut entries = Vec::new();
-        memory::reserve_exact(&mut entries, count)?;
-        let (mut bytes, mut bodies) = (0, 0);
-        for (key, value) in pairs.take(count) {
-            fault::point();
-            let entry = Prepared::new(&self.table, key, value)?;
-            bytes += entry.record_bytes();
-            bodies += entry.bodies();
-            entries.push(entry);
-        }
-        self.table.try_reserve(entries.len(), bytes, bodies)?;
-        Ok(entries)
+        self.with_memory(|table| {
+            let mut entries = Vec::new();
+            memory::reserve_exact(&mut entries, count)?;
+            let (mut bytes, mut bodies) = (0, 0);
+            for (key, value) in pairs.clone().take(count) {
+                fault::point();
+                let entry = Prepared::new(table, key, value)?;
+                bytes += entry.record_bytes();
+                bodies += entry.bodies();
+                entries.push(entry);
+            }
+            table.try_reserve(entries.len(), bytes, bodies)?;
+            Ok(entries)
+        })
     }
 
     /// Makes sure that `tail` can be written behind the value of `key`, if there is one. To be
@@ -172,9 +176,26 @@ impl Store {
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         fault::point();
-        let entry = Prepared::appending(&mut self.table, key, tail)?;
-        self.table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
-        Ok(entry)
+        self.with_memory(|table| {
+            let entry = Prepared::appending(table, key, tail)?;
+            table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
+            Ok(entry)
+        })
+    }
+
+    /// Before a write is refused for want of memory, what has been discarded is freed, be it at
+    /// the cost of a pause.
+    #[inline]
+    fn with_memory<T>(
+        &mut self,
+        mut prepare: impl FnMut(&mut Table) -> Result<T, OutOfMemory>,
+    ) -> Result<T, OutOfMemory> {
+        loop {
+            match prepare(&mut self.table) {
+                Err(OutOfMemory) if self.has_discarded() => self.reclaim(1),
+                result => return result,
+            }
+        }
     }
 
     /// Puts what was prepared into the table. Cannot fail or panic half-way.
@@ -210,8 +231,7 @@ impl Store {
     /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
     pub fn clear(&mut self) {
         if !self.is_empty() {
-            let empty = Table::new(self.table.hasher.clone());
-            let table = std::mem::replace(&mut self.table, empty);
+            let table = self.table.start_over();
             self.discarded.push(Discarded { table, expiries: std::mem::take(&mut self.expiries) });
         }
     }

@@ -58,7 +58,18 @@ pub struct Table {
 impl Table {
     /// An empty table.
     pub fn new(hasher: RandomState) -> Table {
-        let mut segments = Chunked::default();
+        Table::over(Chunked::default(), hasher)
+    }
+
+    /// An empty table in the place of this one, of which only the memory counts from now on. Takes
+    /// over a piece of it, because keys must not need memory to be flushed.
+    pub fn start_over(&mut self) -> Table {
+        let segments = self.segments.split_off_chunk();
+        let empty = Table::over(segments, self.hasher.clone());
+        std::mem::replace(self, empty)
+    }
+
+    fn over(mut segments: Chunked<Segment>, hasher: RandomState) -> Table {
         segments.push(Segment::new(0, 0));
         Table {
             hasher,

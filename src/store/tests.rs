@@ -65,7 +65,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
     let full = store.memory();
     store.clear();
     assert!(store.is_empty() && store.has_discarded());
-    assert!(store.memory() >= full, "what is discarded is still held");
+    assert!(store.memory() > full / 2, "most of what is discarded is still held");
     assert_eq!(store.next_expiry(), None);
     put(&mut store, b"k", b"v", Expiry::Never);
     let mut steps = 0;

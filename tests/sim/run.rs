@@ -541,7 +541,7 @@ impl<const HONEST: bool> Run<HONEST> {
                 );
             }
             if only_what_was_owed
-                && !(refused_without_a_word && client.received.is_empty())
+                && (!refused_without_a_word || !client.received.is_empty())
                 && !pipe.reset
                 && !pipe.server_reset
                 && client.expected.starts_with(&client.received)
