@@ -143,7 +143,7 @@ impl Buf {
         let len = self.len();
         assert!(len <= capacity, "resized to less than was held");
         let mut bytes = Vec::new();
-        memory::reserve_exact(&mut bytes, capacity)?;
+        memory::reserve(&mut bytes, capacity)?;
         bytes.extend_from_slice(self.unread());
         bytes.resize(capacity, 0);
         *self = Buf { bytes: bytes.into_boxed_slice(), start: 0, end: len };

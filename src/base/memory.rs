@@ -6,13 +6,16 @@
 //! get the last of it: now and then it is tried whether there is enough left for all the rest.
 
 use std::cell::Cell;
-use std::collections::TryReserveError;
 
-/// What clients must leave: far more than what they do not size grows by in a tick.
-const HEADROOM_BYTES: usize = 1 << 20;
+/// What clients must leave: far more than what they do not size grows by in a tick. And more than
+/// the 32 MiB up to which glibc, once such a piece is freed, takes the next ones from its heap and
+/// keeps them: trying it with less cost 190 bytes more an idle connection.
+const HEADROOM_BYTES: usize = 33 << 20;
 /// Whether they do is tried when they have been granted so much since the last time. An allocation
 /// that is never touched costs a microsecond or two.
-const UNTRIED_BYTES: usize = HEADROOM_BYTES / 4;
+const UNTRIED_BYTES: usize = 1 << 20;
+/// Pieces up to this size are what it takes to serve anybody at all.
+const SMALL_BYTES: usize = 64 << 10;
 
 /// The allocator refused, or a test's allowance is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,7 +32,8 @@ pub fn allow(bytes: usize) {
     ALLOWANCE.set(bytes);
 }
 
-/// Makes room for `additional` more elements, at least doubling what there was.
+/// Makes room for `additional` more elements, at least doubling what there was. For what is given
+/// back soon; a small piece of it may come from the headroom, which is there to serve clients with.
 ///
 /// # Errors
 /// [`OutOfMemory`]; the contents stay as they were.
@@ -38,10 +42,18 @@ pub fn reserve<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOfMemory
     if additional <= vec.capacity() - vec.len() {
         return Ok(());
     }
-    grow(vec, additional, Vec::try_reserve)
+    let bytes = additional.max(vec.capacity()).saturating_mul(size_of::<T>());
+    use_allowance(bytes)?;
+    let before = vec.capacity();
+    vec.try_reserve(additional).map_err(|_| OutOfMemory)?;
+    if leaves_headroom(bytes) || bytes <= SMALL_BYTES {
+        return Ok(());
+    }
+    vec.shrink_to(before);
+    Err(OutOfMemory)
 }
 
-/// Makes room for exactly `additional` more elements.
+/// Makes room for exactly `additional` more elements. For what stays.
 ///
 /// # Errors
 /// [`OutOfMemory`]; the contents stay as they were.
@@ -49,25 +61,23 @@ pub fn reserve_exact<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOf
     if additional <= vec.capacity() - vec.len() {
         return Ok(());
     }
-    grow(vec, additional, Vec::try_reserve_exact)
+    let bytes = additional.saturating_mul(size_of::<T>());
+    use_allowance(bytes)?;
+    let before = vec.capacity();
+    vec.try_reserve_exact(additional).map_err(|_| OutOfMemory)?;
+    if leaves_headroom(bytes) {
+        return Ok(());
+    }
+    vec.shrink_to(before);
+    Err(OutOfMemory)
 }
 
-type Grow<T> = fn(&mut Vec<T>, usize) -> Result<(), TryReserveError>;
-
-fn grow<T>(vec: &mut Vec<T>, additional: usize, by: Grow<T>) -> Result<(), OutOfMemory> {
-    let bytes = additional.saturating_mul(size_of::<T>());
+fn use_allowance(bytes: usize) -> Result<(), OutOfMemory> {
     let allowed = ALLOWANCE.get();
     if allowed != usize::MAX {
         ALLOWANCE.set(allowed.checked_sub(bytes).ok_or(OutOfMemory)?);
     }
-    let before = vec.capacity();
-    by(vec, additional).map_err(|_| OutOfMemory)?;
-    if leaves_headroom(bytes) {
-        Ok(())
-    } else {
-        vec.shrink_to(before);
-        Err(OutOfMemory)
-    }
+    Ok(())
 }
 
 /// True if there is enough left for what no client sizes, now that one was granted `bytes`.

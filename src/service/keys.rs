@@ -7,7 +7,7 @@ use crate::base::memory;
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
     let mut found = Vec::new();
-    memory::reserve_exact(&mut found, cx.args.len() - 1)?;
+    memory::reserve(&mut found, cx.args.len() - 1)?;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
         if cx.store.contains(key, cx.now.unix_ms) {

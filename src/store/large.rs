@@ -44,7 +44,11 @@ impl Large {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
-        memory::reserve(&mut self.body, count)
+        if count <= self.body.capacity() - self.body.len() {
+            return Ok(());
+        }
+        let doubled = count.max(self.body.len());
+        memory::reserve_exact(&mut self.body, doubled)
     }
 
     /// Adds to the value.

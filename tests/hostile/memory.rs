@@ -186,6 +186,7 @@ fn values_until_full() -> Seen {
     }
     assert!(refused > 0, "no value was refused");
     polite.ask(format!("EXISTS {set}\r\nDBSIZE\r\n"), format!(":0\r\n:{set}\r\n"));
+    polite.ask("DEL 0 1\r\n", ":2\r\n");
     polite.ask("FLUSHALL\r\n", "+OK\r\n");
     let mut wire = daemon.connect();
     assert_eq!(set_one(&mut wire, set, &vec![b'v'; 4 << 20]), "+OK\r\n");
