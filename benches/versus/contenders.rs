@@ -1,0 +1,207 @@
+//! Who takes part: the daemon, its twins, the servers people run if they are installed, the floor.
+//! Knows how each is started and stopped, and nothing of what is measured.
+
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use super::cores::Cores;
+use super::floor::Exchange;
+use super::script::{Protocol, Script};
+use super::twins::TWINS;
+
+/// How long a server may take until it answers.
+const START: Duration = Duration::from_secs(10);
+/// How often a server that does not say when it listens is tried.
+const TRY_EVERY: Duration = Duration::from_micros(200);
+
+/// One who takes part.
+#[derive(Clone, Debug)]
+pub struct Contender {
+    /// What `--against` and the report call it.
+    pub name: String,
+    /// What it is, with its version.
+    pub about: String,
+    pub protocol: Protocol,
+    how: How,
+}
+
+#[derive(Clone, Debug)]
+enum How {
+    /// Started as `program arguments --port 0`; says where it listens.
+    Says(PathBuf, Vec<String>),
+    /// Started with this port option and a port that is free; tried until it answers.
+    Silent(PathBuf, Vec<String>, &'static str),
+}
+
+/// A server that runs. It ends when this is dropped.
+pub struct Running {
+    child: Child,
+    pub address: SocketAddr,
+    /// From before it was executed until it had answered.
+    pub ready_in: Duration,
+}
+
+/// All that could take part here, but for the floor, and why others cannot.
+pub fn present() -> (Vec<Contender>, Vec<String>) {
+    let mut all = vec![Contender {
+        name: "tidegate".into(),
+        about: format!("this daemon, {}, one thread, mio", env!("CARGO_PKG_VERSION")),
+        protocol: Protocol::Resp,
+        how: How::Says(env!("CARGO_BIN_EXE_tidegate").into(), Vec::new()),
+    }];
+    let mut missing = Vec::new();
+    for (name, about) in TWINS {
+        all.push(ours(name, about, vec!["serve".into(), (*name).into()]));
+    }
+    for installed in [redis("redis-server"), redis("valkey-server"), memcached(), goroutines()] {
+        match installed {
+            Ok(contender) => all.push(contender),
+            Err(why) => missing.push(why),
+        }
+    }
+    (all, missing)
+}
+
+/// The floor for exchanges of that size.
+pub fn floor(exchange: Exchange) -> Contender {
+    let Exchange { request_bytes, reply_bytes } = exchange;
+    let options = ["serve", "floor", "--request-bytes", &request_bytes.to_string(), "--reply-bytes"];
+    let mut args: Vec<String> = options.map(str::to_owned).into();
+    args.push(reply_bytes.to_string());
+    ours("floor", "an epoll loop that parses nothing and answers each N bytes with a constant", args)
+}
+
+fn ours(name: &str, about: &str, args: Vec<String>) -> Contender {
+    let program = std::env::current_exe().unwrap_or_default();
+    Contender {
+        name: name.into(),
+        about: about.into(),
+        protocol: Protocol::Resp,
+        how: How::Says(program, args),
+    }
+}
+
+fn redis(program: &'static str) -> Result<Contender, String> {
+    let said = version(program, "--version")?;
+    let number = said.split_whitespace().find_map(|word| word.strip_prefix("v=")).unwrap_or("?");
+    let args = ["--save", "", "--appendonly", "no", "--bind", "127.0.0.1"].map(str::to_owned).into();
+    Ok(Contender {
+        name: program.trim_end_matches("-server").into(),
+        about: format!("{program} {number}, no persistence"),
+        protocol: Protocol::Resp,
+        how: How::Silent(program.into(), args, "--port"),
+    })
+}
+
+fn memcached() -> Result<Contender, String> {
+    let said = version("memcached", "--version")?;
+    // Root must say as whom it is to run.
+    let args = ["-t", "1", "-m", "4096", "-c", "20000", "-l", "127.0.0.1", "-u", "root"];
+    Ok(Contender {
+        name: "memcached".into(),
+        about: format!("{}, one thread, its own text protocol", said.trim()),
+        protocol: Protocol::Memcached,
+        how: How::Silent("memcached".into(), args.map(str::to_owned).into(), "-p"),
+    })
+}
+
+/// The original's design, built below target/ if there is a Go.
+fn goroutines() -> Result<Contender, String> {
+    let said = version("go", "version")?;
+    let number = said.split_whitespace().nth(2).unwrap_or("go?");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("benches/versus/go/main.go");
+    let built = Path::new(env!("CARGO_TARGET_TMPDIR")).join("versus-go");
+    let mut build = Command::new("go");
+    build.args(["build", "-o"]).arg(&built).arg(source).env("GOFLAGS", "-mod=mod").env("GO111MODULE", "off");
+    let output = build.output().map_err(|error| format!("go: {error}"))?;
+    if !output.status.success() {
+        return Err(format!("go does not build: {}", String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    Ok(Contender {
+        name: "go".into(),
+        about: format!("the original's design: {number}, a goroutine a connection, a mutexed map"),
+        protocol: Protocol::Resp,
+        how: How::Says(built, Vec::new()),
+    })
+}
+
+fn version(program: &str, option: &str) -> Result<String, String> {
+    let output = Command::new(program).arg(option).stdin(Stdio::null()).output();
+    let output = output.map_err(|_| format!("{program} is not installed"))?;
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+impl Contender {
+    /// Starts it on the server's core and waits until it answers.
+    ///
+    /// # Errors
+    /// If it does not.
+    pub fn start(&self, cores: Cores) -> io::Result<Running> {
+        let mut command;
+        let mut port = 0;
+        match &self.how {
+            How::Says(program, args) => {
+                command = Command::new(program);
+                command.args(args).args(["--port", "0"]).stdout(Stdio::piped());
+            }
+            How::Silent(program, args, option) => {
+                port = TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port();
+                command = Command::new(program);
+                command.args(args).args([option, port.to_string().as_str()]).stdout(Stdio::null());
+            }
+        }
+        command.stdin(Stdio::null()).stderr(Stdio::null()).current_dir(env!("CARGO_TARGET_TMPDIR"));
+        let begin = Instant::now();
+        let child = cores.on_server(|| command.spawn())?;
+        let mut running =
+            Running { child, address: SocketAddr::from(([127, 0, 0, 1], port)), ready_in: Duration::ZERO };
+        if port == 0 {
+            running.hear_address()?;
+        }
+        running.await_answer(self.protocol, begin)?;
+        running.ready_in = begin.elapsed();
+        Ok(running)
+    }
+}
+
+impl Running {
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn hear_address(&mut self) -> io::Result<()> {
+        let mut line = String::new();
+        if let Some(stdout) = self.child.stdout.take() {
+            BufReader::new(stdout).read_line(&mut line)?;
+        }
+        let address = line.trim().strip_prefix("listening on ").and_then(|address| address.parse().ok());
+        self.address = address.ok_or_else(|| io::Error::other(format!("it said {line:?}")))?;
+        Ok(())
+    }
+
+    fn await_answer(&self, protocol: Protocol, begin: Instant) -> io::Result<()> {
+        let ping = Script::ping(protocol);
+        loop {
+            let answered = TcpStream::connect(self.address).and_then(|mut stream| {
+                stream.set_read_timeout(Some(START))?;
+                stream.write_all(ping.batch(0))?;
+                stream.read_exact(&mut [0])
+            });
+            match answered {
+                Ok(()) => return Ok(()),
+                Err(error) if begin.elapsed() > START => return Err(error),
+                Err(_) => std::thread::sleep(TRY_EVERY),
+            }
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}

@@ -1,0 +1,114 @@
+//! The floor: an epoll loop that parses nothing. For each N bytes that have come it owes a constant
+//! reply. It reads once and writes once a readiness, as few calls as the kernel allows, so no server
+//! of this protocol can cost less.
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+
+use mio::net::{TcpListener, TcpStream};
+use mio::{Events, Interest, Poll, Token};
+use slab::Slab;
+
+const LISTENER: Token = Token(usize::MAX);
+/// As many bytes as one read may bring.
+const READ_BYTES: usize = 256 << 10;
+/// As many bytes of replies as one write may take.
+const WRITE_BYTES: usize = 1 << 20;
+const EVENTS: usize = 1024;
+
+/// How much comes, and how much goes out for it.
+#[derive(Clone, Copy, Debug)]
+pub struct Exchange {
+    /// Length of a request, or of a batch of them.
+    pub request_bytes: usize,
+    /// Length of the reply to it.
+    pub reply_bytes: usize,
+}
+
+struct Conn {
+    socket: TcpStream,
+    /// Bytes of a request that is not complete.
+    held: usize,
+    /// Bytes of replies not yet written.
+    owed: usize,
+}
+
+/// Serves until it is killed.
+///
+/// # Errors
+/// If it cannot start, or waiting fails.
+pub fn serve(port: u16, exchange: Exchange) -> io::Result<()> {
+    let mut listener = TcpListener::from_std(super::twins::listen(port)?);
+    socket2::SockRef::from(&listener).set_nonblocking(true)?;
+    let address: SocketAddr = listener.local_addr()?;
+    let mut poll = Poll::new()?;
+    poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
+    println!("listening on {address}");
+    io::stdout().flush()?;
+    let _ = nix::sys::resource::getrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE).map(|(_, hard)| {
+        nix::sys::resource::setrlimit(nix::sys::resource::Resource::RLIMIT_NOFILE, hard, hard)
+    });
+    let mut conns: Slab<Conn> = Slab::new();
+    let mut events = Events::with_capacity(EVENTS);
+    let mut scratch = vec![0; READ_BYTES];
+    let replies = vec![b'x'; WRITE_BYTES.max(exchange.reply_bytes)];
+    loop {
+        match poll.poll(&mut events, None) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        for event in &events {
+            if event.token() == LISTENER {
+                accept(&listener, &poll, &mut conns);
+            } else if let Some(conn) = conns.get_mut(event.token().0) {
+                let alive = (!event.is_readable()
+                    || conn.receive(&mut scratch, exchange, event.is_read_closed()))
+                    && conn.pay(&replies);
+                if !alive {
+                    conns.remove(event.token().0);
+                }
+            }
+        }
+    }
+}
+
+fn accept(listener: &TcpListener, poll: &Poll, conns: &mut Slab<Conn>) {
+    while let Ok((mut socket, _)) = listener.accept() {
+        let entry = conns.vacant_entry();
+        let both = Interest::READABLE | Interest::WRITABLE;
+        if poll.registry().register(&mut socket, Token(entry.key()), both).is_ok() {
+            entry.insert(Conn { socket, held: 0, owed: 0 });
+        }
+    }
+}
+
+impl Conn {
+    /// False at the end, which hides behind a short read if the edge said that it would come.
+    fn receive(&mut self, scratch: &mut [u8], exchange: Exchange, ending: bool) -> bool {
+        loop {
+            match self.socket.read(scratch) {
+                Ok(0) => return false,
+                Ok(count) => {
+                    self.held += count;
+                    self.owed += self.held / exchange.request_bytes * exchange.reply_bytes;
+                    self.held %= exchange.request_bytes;
+                    if count < scratch.len() && !ending {
+                        return true;
+                    }
+                }
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+    }
+
+    /// False if nobody takes it.
+    fn pay(&mut self, replies: &[u8]) -> bool {
+        while self.owed > 0 {
+            match self.socket.write(&replies[..self.owed.min(replies.len())]) {
+                Ok(count) => self.owed -= count,
+                Err(error) => return error.kind() == ErrorKind::WouldBlock,
+            }
+        }
+        true
+    }
+}

@@ -1,0 +1,429 @@
+//! The load generator: one thread, requests built beforehand, replies counted and not kept.
+//!
+//! Closed loop: each client sends its next batch when the last is answered. Open loop: requests are
+//! due at a fixed rate whatever the server does, and a reply's time counts from when its request was
+//! *due*, so a server that stalls cannot hide it by holding up the questions (no coordinated
+//! omission). It knows nothing of servers but their address, and nothing of processes.
+
+use std::collections::VecDeque;
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use hdrhistogram::Histogram;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+
+use super::script::Script;
+
+/// Longest silence of a server that owes replies.
+const STALL: Duration = Duration::from_secs(10);
+/// Connections opened before the server must show, by an answer, that it has taken them all: fewer
+/// than any server's backlog holds.
+const CONNECTS_AT_ONCE: usize = 100;
+/// How long open-loop requests may stay unanswered after the last was due.
+const LATE: Duration = Duration::from_secs(3);
+const READ_BYTES: usize = 256 << 10;
+const EVENTS: usize = 1024;
+/// Written to one client before the others have their turn.
+const WRITE_BYTES: usize = 256 << 10;
+
+/// What is done with replies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Trust {
+    /// Compare every byte.
+    Nothing,
+    /// Compare the length, and how each batch ends.
+    Length,
+    /// Compare the length: the floor says nothing that makes sense.
+    Blindly,
+}
+
+/// One client's part of the work.
+pub struct Part<'a> {
+    pub script: &'a Script,
+    /// Batches that may be on their way at once.
+    pub window: u32,
+    /// Batches it asks for in all; the open loop gives them one by one.
+    pub quota: u64,
+}
+
+struct Client<'a> {
+    socket: TcpStream,
+    script: &'a Script,
+    quota: u64,
+    /// Batches that may be sent now.
+    credit: u32,
+    /// The batch that is being sent, and how much of it is.
+    sending: (usize, usize),
+    /// The batch that is being answered, and how much of it is.
+    answered: (usize, usize),
+    /// What the batch being answered must say, if every byte is compared.
+    expected: Vec<u8>,
+    unanswered: u32,
+    /// When what is unanswered was due, in an open loop.
+    due: VecDeque<Instant>,
+    /// It has more to write than it may at once.
+    unfinished: bool,
+}
+
+/// Some clients of one server.
+pub struct Load<'a> {
+    poll: Poll,
+    events: Events,
+    clients: Vec<Client<'a>>,
+    /// Who has more to write than it may at once.
+    unfinished: Vec<usize>,
+    scratch: Vec<u8>,
+    trust: Trust,
+    requests: u64,
+    unanswered: u64,
+    heard: Instant,
+}
+
+impl<'a> Load<'a> {
+    /// Connects a client for each part. `round` decides where in their scripts they begin.
+    ///
+    /// # Errors
+    /// If the server does not take them.
+    pub fn connect(
+        address: SocketAddr,
+        parts: Vec<Part<'a>>,
+        trust: Trust,
+        round: usize,
+    ) -> io::Result<Load<'a>> {
+        let poll = Poll::new()?;
+        let count = parts.len();
+        let mut clients = Vec::with_capacity(count);
+        for (index, part) in parts.into_iter().enumerate() {
+            let stream = std::net::TcpStream::connect(address)?;
+            stream.set_nodelay(true)?;
+            if index % CONNECTS_AT_ONCE == CONNECTS_AT_ONCE - 1 {
+                greet(&stream, part.script)?;
+            }
+            stream.set_nonblocking(true)?;
+            let mut socket = TcpStream::from_std(stream);
+            poll.registry().register(&mut socket, Token(index), Interest::READABLE | Interest::WRITABLE)?;
+            let batches = part.script.batches();
+            // Spread over the script, and moved on from round to round by the golden section.
+            let at = (index * batches / count + round * (batches * 382 / 1000)) % batches;
+            clients.push(Client {
+                socket,
+                script: part.script,
+                quota: part.quota.saturating_sub(part.window.into()),
+                credit: part.quota.min(part.window.into()) as u32,
+                sending: (at, 0),
+                answered: (at, 0),
+                expected: Vec::new(),
+                unanswered: 0,
+                due: VecDeque::new(),
+                unfinished: false,
+            });
+        }
+        Ok(Load {
+            poll,
+            events: Events::with_capacity(EVENTS),
+            clients,
+            unfinished: (0..count).collect(),
+            scratch: vec![0; READ_BYTES],
+            trust,
+            requests: 0,
+            unanswered: 0,
+            heard: Instant::now(),
+        })
+    }
+
+    /// From now on replies are trusted so much.
+    pub fn trust(&mut self, trust: Trust) {
+        // A batch that is half answered keeps what it was compared with.
+        self.trust = trust;
+    }
+
+    /// Closed loop for that long. Returns the requests answered.
+    ///
+    /// # Errors
+    /// If the server stops, errs or says something else than it must.
+    pub fn run(&mut self, time: Duration) -> io::Result<u64> {
+        let before = self.requests;
+        let end = Instant::now() + time;
+        loop {
+            let now = Instant::now();
+            if now >= end {
+                return Ok(self.requests - before);
+            }
+            self.step((end - now).min(STALL), &mut |_, _| {})?;
+        }
+    }
+
+    /// Closed loop until every client's quota is answered. Returns the requests answered.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub fn finish(&mut self) -> io::Result<u64> {
+        let before = self.requests;
+        loop {
+            self.step(STALL, &mut |_, _| {})?;
+            if self.unanswered == 0 && self.clients.iter().all(|client| client.credit == 0) {
+                return Ok(self.requests - before);
+            }
+        }
+    }
+
+    /// Open loop: the first `askers` clients ask in turn, `rate` requests a second; the others go on
+    /// with their closed loop. Returns how long replies took from when they were due, nanoseconds.
+    ///
+    /// # Errors
+    /// As [`Load::run`].
+    pub fn run_open(&mut self, askers: usize, rate: u32, time: Duration) -> io::Result<Histogram<u64>> {
+        let mut took = Histogram::new_with_bounds(1, 60_000_000_000, 3).map_err(io::Error::other)?;
+        let begin = Instant::now();
+        let total = (f64::from(rate) * time.as_secs_f64()) as u64;
+        let mut asked = 0;
+        let due = |index: u64| begin + Duration::from_nanos(index * 1_000_000_000 / u64::from(rate));
+        let mut note = |due: Option<Instant>, now: Instant| {
+            if let Some(due) = due {
+                took.saturating_record((now - due).as_nanos().max(1) as u64);
+            }
+        };
+        while asked < total {
+            while asked < total && due(asked) <= Instant::now() {
+                let index = asked as usize % askers;
+                self.clients[index].credit += 1;
+                self.clients[index].due.push_back(due(asked));
+                asked += 1;
+                self.pump(index)?;
+            }
+            self.step(Duration::ZERO, &mut note)?;
+        }
+        let end = Instant::now() + LATE;
+        while self.clients[..askers].iter().any(|client| !client.due.is_empty()) && Instant::now() < end {
+            self.step(Duration::from_millis(1), &mut note)?;
+        }
+        // Whatever is unanswered has taken at least until now.
+        let now = Instant::now();
+        self.clients.iter().flat_map(|client| &client.due).for_each(|&due| note(Some(due), now));
+        Ok(took)
+    }
+
+    /// Waits for events, at most that long, and acts on them.
+    fn step(&mut self, patience: Duration, note: &mut dyn FnMut(Option<Instant>, Instant)) -> io::Result<()> {
+        for index in std::mem::take(&mut self.unfinished) {
+            self.pump(index)?;
+        }
+        let patience = if self.unfinished.is_empty() { patience } else { Duration::ZERO };
+        match self.poll.poll(&mut self.events, Some(patience)) {
+            Err(error) if error.kind() != ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+        let ready = std::mem::replace(&mut self.events, Events::with_capacity(0));
+        for event in &ready {
+            let index = event.token().0;
+            if event.is_readable() {
+                let client = &mut self.clients[index];
+                let batches = client.hear(&mut self.scratch, self.trust, note)?;
+                self.unanswered -= u64::from(batches);
+                self.requests += u64::from(batches) * client.script.pipeline as u64;
+                if batches > 0 {
+                    self.heard = Instant::now();
+                }
+            }
+            self.pump(index)?;
+        }
+        self.events = ready;
+        if self.unanswered > 0 && self.heard.elapsed() > STALL {
+            return Err(io::Error::new(ErrorKind::TimedOut, "the server does not answer any more"));
+        }
+        if self.unanswered == 0 {
+            self.heard = Instant::now();
+        }
+        Ok(())
+    }
+
+    fn pump(&mut self, index: usize) -> io::Result<()> {
+        let client = &mut self.clients[index];
+        self.unanswered += client.pump()?;
+        if client.unfinished {
+            self.unfinished.push(index);
+        }
+        Ok(())
+    }
+}
+
+impl Client<'_> {
+    /// Sends what it may. Returns how many batches were begun.
+    fn pump(&mut self) -> io::Result<u64> {
+        let mut begun = 0;
+        let mut budget = WRITE_BYTES;
+        self.unfinished = false;
+        while self.credit > 0 {
+            if budget == 0 {
+                self.unfinished = true;
+                break;
+            }
+            let (index, sent) = self.sending;
+            let rest = &self.script.batch(index)[sent..];
+            let rest = &rest[..rest.len().min(budget)];
+            match self.socket.write(rest) {
+                Ok(count) => {
+                    if sent == 0 {
+                        begun += 1;
+                        self.unanswered += 1;
+                    }
+                    budget -= count;
+                    self.sending.1 += count;
+                    if self.sending.1 == self.script.batch_bytes {
+                        self.sending = ((index + 1) % self.script.batches(), 0);
+                        self.credit -= 1;
+                    }
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(begun)
+    }
+
+    /// Reads all there is. Returns how many batches it has completed.
+    fn hear(
+        &mut self,
+        scratch: &mut [u8],
+        trust: Trust,
+        note: &mut dyn FnMut(Option<Instant>, Instant),
+    ) -> io::Result<u32> {
+        let mut completed = 0;
+        loop {
+            let count = match self.socket.read(scratch) {
+                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server has hung up")),
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(completed),
+                Err(error) => return Err(error),
+            };
+            let before = completed;
+            completed += self.count(&scratch[..count], trust)?;
+            if completed > before && !self.due.is_empty() {
+                let now = Instant::now();
+                (before..completed).for_each(|_| note(self.due.pop_front(), now));
+            }
+            if count < scratch.len() {
+                return Ok(completed);
+            }
+        }
+    }
+
+    /// Counts what has come towards the batches that are owed.
+    fn count(&mut self, mut got: &[u8], trust: Trust) -> io::Result<u32> {
+        let whole = self.script.reply_bytes;
+        let mut completed = 0;
+        while !got.is_empty() {
+            if self.unanswered == 0 {
+                return Err(io::Error::other(format!("it was not asked and says {}", got.escape_ascii())));
+            }
+            let (index, at) = self.answered;
+            if at == 0 && trust == Trust::Nothing {
+                self.expected = self.script.reply(index);
+            }
+            let part = got.len().min(whole - at);
+            let complete = at + part == whole;
+            if trust == Trust::Nothing && self.expected.len() == whole {
+                self.compare(&got[..part], at)?;
+            } else if trust != Trust::Blindly && complete && got[part - 1] != b'\n' {
+                return Err(io::Error::other("a reply does not end where it should"));
+            }
+            got = &got[part..];
+            self.answered.1 += part;
+            if complete {
+                self.answered = ((index + 1) % self.script.batches(), 0);
+                self.expected.clear();
+                self.unanswered -= 1;
+                completed += 1;
+                if self.quota > 0 {
+                    self.quota -= 1;
+                    self.credit += 1;
+                }
+            }
+        }
+        Ok(completed)
+    }
+
+    fn compare(&self, got: &[u8], at: usize) -> io::Result<()> {
+        let expected = &self.expected[at..at + got.len()];
+        if got == expected {
+            return Ok(());
+        }
+        let shown = |bytes: &[u8]| bytes[..bytes.len().min(80)].escape_ascii().to_string();
+        Err(io::Error::other(format!("it says {} instead of {}", shown(got), shown(expected))))
+    }
+}
+
+/// One batch there and back on a connection that still blocks.
+fn greet(mut stream: &std::net::TcpStream, script: &Script) -> io::Result<()> {
+    stream.set_read_timeout(Some(STALL))?;
+    stream.write_all(script.batch(0))?;
+    stream.read_exact(&mut vec![0; script.reply_bytes])
+}
+
+/// Opens `count` connections, `at_once` of them at a time; each asks once, hears the answer and
+/// closes.
+///
+/// # Errors
+/// As [`Load::run`].
+pub fn churn(
+    address: SocketAddr,
+    script: &Script,
+    count: usize,
+    at_once: usize,
+    trust: Trust,
+) -> io::Result<()> {
+    let mut poll = Poll::new()?;
+    let mut events = Events::with_capacity(EVENTS);
+    let mut live: Vec<Option<(TcpStream, usize)>> = (0..at_once).map(|_| None).collect();
+    let (mut begun, mut done) = (0, 0);
+    let mut scratch = vec![0; script.reply_bytes];
+    let expected = script.reply(0);
+    let begin = |slot: usize, poll: &Poll| {
+        let mut socket = TcpStream::connect(address)?;
+        poll.registry().register(&mut socket, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
+        io::Result::Ok((socket, 0))
+    };
+    for (slot, client) in live.iter_mut().enumerate().take(count) {
+        *client = Some(begin(slot, &poll)?);
+        begun += 1;
+    }
+    while done < count {
+        poll.poll(&mut events, Some(STALL))?;
+        if events.is_empty() {
+            return Err(io::Error::new(
+                ErrorKind::TimedOut,
+                "the server does not take or answer connections",
+            ));
+        }
+        for event in &events {
+            let slot = event.token().0;
+            let Some((socket, sent)) = &mut live[slot] else { continue };
+            if *sent < script.batch_bytes && event.is_writable() {
+                *sent += socket.write(&script.batch(0)[*sent..])?;
+            }
+            if !event.is_readable() {
+                continue;
+            }
+            match socket.read(&mut scratch) {
+                Ok(count)
+                    if scratch[..count] == expected[..]
+                        || count == expected.len() && trust == Trust::Blindly => {}
+                Ok(count) => {
+                    let text = format!("{} came instead of a reply", scratch[..count].escape_ascii());
+                    return Err(io::Error::other(text));
+                }
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error),
+            }
+            live[slot] = None;
+            done += 1;
+            if begun < count {
+                live[slot] = Some(begin(slot, &poll)?);
+                begun += 1;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,256 @@
+//! How each kind of scenario is asked of one server: connect, compare every reply of the warm-up,
+//! measure. The figure that matters is the CPU time of the server's process; a noisy neighbour
+//! changes the rate, but hardly that.
+
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+
+use super::contenders::Running;
+use super::figures::{Figures, Metric};
+use super::floor::Exchange;
+use super::load::{Load, Part, Trust, churn};
+use super::scenarios::{Kind, Scenario};
+use super::script::{Dataset, Mix, Protocol, Script, Verb};
+use super::usage::{Strace, Usage, resident};
+
+/// Clients where a scenario does not say.
+const CLIENTS: usize = 50;
+/// Connections opened at the same time in the churn.
+const CHURN_AT_ONCE: usize = 20;
+/// The endless client's pipeline, and how many of those it has on its way.
+const ENDLESS: (usize, u32) = (1_000, 4);
+/// Pipeline of the client that fills a server.
+const FILL_PIPELINE: usize = 100;
+const FILL_BYTES: usize = 1 << 20;
+
+/// How long things take.
+#[derive(Clone, Copy, Debug)]
+pub struct Pace {
+    pub warm: Duration,
+    pub window: Duration,
+    pub open: Duration,
+    pub churns: usize,
+    pub rounds: usize,
+}
+
+/// What is said to servers of one protocol in one scenario.
+pub struct Scripts {
+    main: Script,
+    /// What the endless client says, or a silent one when it came.
+    side: Option<Script>,
+}
+
+/// What one measurement found.
+pub struct Found {
+    pub figures: Figures,
+    pub took: Option<Histogram<u64>>,
+}
+
+impl Scripts {
+    pub fn of(scenario: &Scenario, protocol: Protocol) -> Scripts {
+        let script = |mix, pipeline| Script::random(protocol, scenario.dataset, mix, pipeline);
+        let get = Mix::Only(Verb::Get);
+        let (main, side) = match scenario.kind {
+            Kind::Closed { mix, pipeline, .. } => (script(mix, pipeline), None),
+            Kind::Crowded { .. } | Kind::Open { .. } => (script(get, 1), None),
+            Kind::Calls { pipeline } => (script(get, pipeline), None),
+            Kind::Beside { .. } => (Script::ping(protocol), Some(script(get, ENDLESS.0))),
+            Kind::Churn | Kind::Idle | Kind::KeyMemory(_) => (Script::ping(protocol), None),
+        };
+        Scripts { main, side }
+    }
+
+    /// What the floor is to count; none where requests are not all of one length.
+    pub fn exchange(&self) -> Option<Exchange> {
+        let Script { batch_bytes, reply_bytes, pipeline, .. } = self.main;
+        // The mix is of one length by the batch only, the others by the request too.
+        let exchange = match pipeline {
+            10 => Exchange { request_bytes: batch_bytes, reply_bytes },
+            _ => Exchange { request_bytes: batch_bytes / pipeline, reply_bytes: reply_bytes / pipeline },
+        };
+        self.side.is_none().then_some(exchange)
+    }
+}
+
+/// Stores every key of `dataset` from number `from` on, and checks each reply.
+///
+/// # Errors
+/// If the server does not take it.
+pub fn fill(address: SocketAddr, protocol: Protocol, dataset: Dataset, from: u32) -> io::Result<()> {
+    let pipeline = FILL_PIPELINE.min((FILL_BYTES / dataset.value_bytes).max(1));
+    // In portions, so that not all of it stands in memory at once.
+    let portion = (64 << 20) / dataset.value_bytes as u32 / 100 * 100;
+    let mut begin = from;
+    while begin < dataset.keys {
+        let end = dataset.keys.min(begin + portion);
+        let script = Script::load(protocol, Dataset { keys: end, ..dataset }, begin, pipeline);
+        let part = Part { script: &script, window: 4, quota: script.batches() as u64 };
+        Load::connect(address, vec![part], Trust::Nothing, 0)?.finish()?;
+        begin = end;
+    }
+    Ok(())
+}
+
+/// Asks one server one question.
+///
+/// # Errors
+/// If the server stops, errs or says something else than it must.
+pub fn measure(
+    scenario: &Scenario,
+    server: &Running,
+    scripts: &Scripts,
+    pace: Pace,
+    round: usize,
+    is_floor: bool,
+) -> io::Result<Found> {
+    let ask = Ask { server, scripts, pace, round, is_floor };
+    let mut took = None;
+    let figures = match scenario.kind {
+        Kind::Closed { clients, .. } => ask.closed(clients)?,
+        Kind::Crowded { idle } => ask.crowded(idle)?,
+        Kind::Open { rate } => {
+            let (figures, histogram) = ask.open(rate)?;
+            took = Some(histogram);
+            figures
+        }
+        Kind::Beside { rate } => {
+            let (figures, histogram) = ask.beside(rate)?;
+            took = Some(histogram);
+            figures
+        }
+        Kind::Churn => ask.churn()?,
+        Kind::Calls { .. } => ask.calls()?,
+        // These need servers of their own; the run does them itself.
+        Kind::Idle | Kind::KeyMemory(_) => Figures::new(),
+    };
+    Ok(Found { figures, took })
+}
+
+struct Ask<'a> {
+    server: &'a Running,
+    scripts: &'a Scripts,
+    pace: Pace,
+    round: usize,
+    is_floor: bool,
+}
+
+impl<'a> Ask<'a> {
+    /// What replies are compared with while it counts.
+    fn trust(&self) -> Trust {
+        if self.is_floor { Trust::Blindly } else { Trust::Length }
+    }
+
+    /// Clients in a closed loop, after a warm-up in which every reply is compared.
+    fn clients(&self, count: usize) -> io::Result<Load<'a>> {
+        let part = || Part { script: &self.scripts.main, window: 1, quota: u64::MAX };
+        let parts = (0..count).map(|_| part()).collect();
+        self.warmed(Load::connect(self.server.address, parts, self.first_trust(), self.round)?)
+    }
+
+    fn first_trust(&self) -> Trust {
+        if self.is_floor { Trust::Blindly } else { Trust::Nothing }
+    }
+
+    fn warmed(&self, mut load: Load<'a>) -> io::Result<Load<'a>> {
+        load.run(self.pace.warm)?;
+        load.trust(self.trust());
+        Ok(load)
+    }
+
+    fn closed(&self, clients: usize) -> io::Result<Figures> {
+        let mut load = self.clients(clients)?;
+        let before = Usage::of(self.server.pid())?;
+        let begin = std::time::Instant::now();
+        let requests = load.run(self.pace.window)? as f64;
+        let elapsed = begin.elapsed();
+        let used = Usage::of(self.server.pid())?.since(before);
+        let mut figures = per_request(used, requests);
+        figures.push((Metric::Rate, requests / elapsed.as_secs_f64()));
+        Ok(figures)
+    }
+
+    fn crowded(&self, idle: usize) -> io::Result<Figures> {
+        let before = resident(self.server.pid())?;
+        let part = || Part { script: &self.scripts.main, window: 1, quota: 1 };
+        let parts = (0..idle).map(|_| part()).collect();
+        let mut crowd = Load::connect(self.server.address, parts, self.first_trust(), self.round)?;
+        crowd.finish()?;
+        let grown = resident(self.server.pid())?.saturating_sub(before);
+        let mut figures = self.closed(CLIENTS)?;
+        // Later rounds use memory that the first has made the process take.
+        if self.round == 0 {
+            figures.push((Metric::BytesPerConn, grown as f64 / idle as f64));
+        }
+        drop(crowd);
+        Ok(figures)
+    }
+
+    fn open(&self, rate: u32) -> io::Result<(Figures, Histogram<u64>)> {
+        let part = || Part { script: &self.scripts.main, window: 0, quota: 0 };
+        let parts = (0..CLIENTS).map(|_| part()).collect();
+        let mut load = Load::connect(self.server.address, parts, self.first_trust(), self.round)?;
+        load.run_open(CLIENTS, rate, self.pace.warm)?;
+        load.trust(self.trust());
+        let before = Usage::of(self.server.pid())?;
+        let took = load.run_open(CLIENTS, rate, self.pace.open)?;
+        let used = Usage::of(self.server.pid())?.since(before);
+        let mut figures = per_request(used, took.len() as f64);
+        figures.extend(percentiles(&took));
+        Ok((figures, took))
+    }
+
+    fn beside(&self, rate: u32) -> io::Result<(Figures, Histogram<u64>)> {
+        let side = self.scripts.side.as_ref().ok_or_else(|| io::Error::other("nothing to be beside of"))?;
+        let polite = Part { script: &self.scripts.main, window: 0, quota: 0 };
+        let endless = Part { script: side, window: ENDLESS.1, quota: u64::MAX };
+        let parts = vec![polite, endless];
+        let load = Load::connect(self.server.address, parts, self.first_trust(), self.round)?;
+        let took = self.warmed(load)?.run_open(1, rate, self.pace.open)?;
+        Ok((percentiles(&took), took))
+    }
+
+    fn churn(&self) -> io::Result<Figures> {
+        let script = &self.scripts.main;
+        let some = |count| churn(self.server.address, script, count, CHURN_AT_ONCE, self.trust());
+        some(CHURN_AT_ONCE)?;
+        let before = Usage::of(self.server.pid())?;
+        let begin = std::time::Instant::now();
+        some(self.pace.churns)?;
+        let elapsed = begin.elapsed();
+        let used = Usage::of(self.server.pid())?.since(before);
+        let connections = self.pace.churns as f64;
+        let mut figures = per_request(used, connections);
+        figures.push((Metric::Rate, connections / elapsed.as_secs_f64()));
+        Ok(figures)
+    }
+
+    fn calls(&self) -> io::Result<Figures> {
+        let mut load = self.clients(CLIENTS)?;
+        let Some(strace) = Strace::attach(self.server.pid()) else { return Ok(Figures::new()) };
+        let requests = load.run(self.pace.window)?;
+        let calls = strace.finish().ok_or_else(|| io::Error::other("strace said nothing"))?;
+        Ok(vec![(Metric::Syscalls, calls as f64 / requests as f64)])
+    }
+}
+
+fn per_request(used: Usage, requests: f64) -> Figures {
+    let cpu = used.cpu.as_secs_f64() * 1e6 / requests;
+    let mut figures = vec![(Metric::Cpu, cpu), (Metric::Waits, used.waits as f64 / requests)];
+    if let Some(user) = used.user_part() {
+        figures.extend([(Metric::User, cpu * user), (Metric::System, cpu * (1.0 - user))]);
+    }
+    figures
+}
+
+fn percentiles(took: &Histogram<u64>) -> Figures {
+    let us = |quantile| took.value_at_quantile(quantile) as f64 / 1e3;
+    vec![
+        (Metric::P50, us(0.5)),
+        (Metric::P99, us(0.99)),
+        (Metric::P999, us(0.999)),
+        (Metric::Worst, took.max() as f64 / 1e3),
+    ]
+}

@@ -1,0 +1,166 @@
+//! The drawings: bars with their spread and the floor as a line, and latency percentiles.
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::figures::{Metric, Summary};
+use super::report::{Report, number};
+use super::run::FLOOR;
+
+/// Colours in the order of the contenders; the daemon's comes first and is the only strong one.
+const PALETTE: &[RGBColor] = &[
+    RGBColor(11, 110, 153),
+    RGBColor(239, 159, 118),
+    RGBColor(229, 200, 144),
+    RGBColor(166, 209, 137),
+    RGBColor(129, 200, 190),
+    RGBColor(202, 158, 230),
+    RGBColor(234, 153, 156),
+    RGBColor(186, 187, 241),
+    RGBColor(244, 184, 228),
+    RGBColor(181, 191, 226),
+];
+const INK: RGBColor = RGBColor(40, 44, 52);
+const GROUND: RGBColor = RGBColor(120, 124, 132);
+/// Height of a bar with its gap.
+const STEP: i32 = 22;
+/// Room for names on the left and figures on the right.
+const LEFT: i32 = 84;
+const RIGHT: i32 = 96;
+const HEAD: i32 = 30;
+/// Scenarios of the picture that stands for all.
+const OVERVIEW: &[&str] = &["get-p1", "get-p16", "get-p100", "set-p100", "get-among-9000-idle", "churn"];
+
+type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
+type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
+
+/// One bar.
+struct Bar<'a> {
+    name: &'a str,
+    found: Summary,
+    colour: RGBColor,
+}
+
+/// The picture for the README: CPU a request in the scenarios that say most.
+pub fn overview(report: &Report<'_>) -> String {
+    let shown: Vec<_> = report.plan.scenarios.iter().filter(|one| OVERVIEW.contains(&one.name)).collect();
+    let rows = shown.len().div_ceil(2).max(1);
+    let height = HEAD + STEP * report.names().len() as i32 + 14;
+    draw((900, (height * rows as i32) as u32), |area| {
+        for (cell, scenario) in area.split_evenly((rows, 2)).iter().zip(&shown) {
+            let title = format!("{}: {}", scenario.name, Metric::Cpu.label());
+            draw_bars(cell, &title, &bars_of(report, scenario.name, Metric::Cpu))?;
+        }
+        Ok(())
+    })
+}
+
+/// Bars of one scenario and metric.
+pub fn bars(report: &Report<'_>, scenario: &str, metric: Metric) -> String {
+    let bars = bars_of(report, scenario, metric);
+    let height = HEAD + STEP * bars.len() as i32 + 10;
+    draw((520, height as u32), |area| draw_bars(area, metric.label(), &bars))
+}
+
+fn colour(report: &Report<'_>, name: &str) -> RGBColor {
+    let place = report.plan.contenders.iter().position(|one| one.name == name);
+    place.map_or(GROUND, |place| PALETTE[place % PALETTE.len()])
+}
+
+fn bars_of<'a>(report: &Report<'a>, scenario: &str, metric: Metric) -> Vec<Bar<'a>> {
+    let names = report.plan.contenders.iter().map(|one| one.name.as_str());
+    std::iter::once(FLOOR)
+        .chain(names)
+        .filter_map(|name| {
+            let found = report.results.summary(scenario, name, metric)?;
+            Some(Bar { name, found, colour: colour(report, name) })
+        })
+        .collect()
+}
+
+fn draw((width, height): (u32, u32), paint: impl FnOnce(&Area<'_>) -> Drawn) -> String {
+    let mut svg = String::new();
+    let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
+    let drawn = area.fill(&WHITE).and_then(|()| paint(&area)).and_then(|()| area.present());
+    drop(area);
+    // Drawing into a string has no reason to fail.
+    if drawn.is_ok() { svg } else { String::new() }
+}
+
+fn text(size: i32, at: HPos) -> TextStyle<'static> {
+    TextStyle::from(("sans-serif", size)).color(&INK).pos(Pos::new(at, VPos::Center))
+}
+
+fn draw_bars(area: &Area<'_>, title: &str, bars: &[Bar<'_>]) -> Drawn {
+    let (width, _) = area.dim_in_pixel();
+    let right = width as i32 - RIGHT;
+    let most = bars.iter().map(|bar| bar.found.max).fold(f64::MIN_POSITIVE, f64::max);
+    let x = |value: f64| LEFT + (value.max(0.0) / most * f64::from(right - LEFT)) as i32;
+    area.draw(&Text::new(title.to_owned(), (8, HEAD / 2), text(14, HPos::Left)))?;
+    for (index, bar) in bars.iter().enumerate() {
+        let top = HEAD + STEP * index as i32;
+        let middle = top + STEP / 2 - 2;
+        let shape = Rectangle::new([(LEFT, top), (x(bar.found.median), top + STEP - 5)], bar.colour.filled());
+        area.draw(&shape)?;
+        if bar.found.min < bar.found.max {
+            let spread = [(x(bar.found.min), middle), (x(bar.found.max), middle)];
+            area.draw(&PathElement::new(spread, INK.stroke_width(1)))?;
+        }
+        area.draw(&Text::new(bar.name.to_owned(), (LEFT - 6, middle), text(13, HPos::Right)))?;
+        area.draw(&Text::new(number(bar.found.median), (right + 8, middle), text(13, HPos::Left)))?;
+    }
+    if let Some(floor) = bars.iter().find(|bar| bar.name == FLOOR) {
+        let x = x(floor.found.median);
+        let bottom = HEAD + STEP * bars.len() as i32 - 5;
+        area.draw(&PathElement::new([(x, HEAD), (x, bottom)], GROUND.stroke_width(1)))?;
+    }
+    Ok(())
+}
+
+/// Latency over percentile, both on scales that spread the tail.
+pub fn curves(report: &Report<'_>, scenario: &str) -> String {
+    const TAIL: f64 = 4.0;
+    let lines: Vec<(&str, Vec<(f64, f64)>)> = report
+        .names()
+        .into_iter()
+        .filter_map(|name| {
+            let took = report.results.latencies(scenario, name)?;
+            let at = |step: u32| {
+                let nines = f64::from(step) * TAIL / 80.0;
+                (nines, took.value_at_quantile(1.0 - 10_f64.powf(-nines)) as f64 / 1e3)
+            };
+            Some((name, (0..=80).map(at).collect()))
+        })
+        .collect();
+    let values = || lines.iter().flat_map(|(_, points)| points).map(|&(_, value)| value);
+    let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
+    draw((900, 420), |area| {
+        let mut chart = ChartBuilder::on(area)
+            .margin(14)
+            .x_label_area_size(36)
+            .y_label_area_size(60)
+            .build_cartesian_2d(0.0..TAIL, (least.min(most) * 0.8..most * 1.3).log_scale())?;
+        chart
+            .configure_mesh()
+            .light_line_style(WHITE)
+            .x_desc("percentile")
+            .y_desc("µs")
+            .x_labels(5)
+            .x_label_formatter(&|nines| format!("{}", 100.0 * (1.0 - 10_f64.powf(-nines))))
+            .y_label_formatter(&|value| number(*value))
+            .draw()?;
+        for (name, points) in lines {
+            let style = colour(report, name).stroke_width(if name == "tidegate" { 3 } else { 2 });
+            chart
+                .draw_series(LineSeries::new(points, style))?
+                .label(name)
+                .legend(move |(x, y)| PathElement::new([(x, y), (x + 18, y)], style));
+        }
+        chart
+            .configure_series_labels()
+            .position(SeriesLabelPosition::UpperLeft)
+            .background_style(WHITE)
+            .draw()
+    })
+}

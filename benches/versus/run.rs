@@ -1,0 +1,178 @@
+//! The order of a run: for each data set all servers are started and filled once; in each scenario
+//! they take turns, A B C A B C, so that whatever disturbs the machine disturbs all of them.
+
+use std::io;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::contenders::{Contender, Running, floor};
+use super::cores::Cores;
+use super::figures::{Metric, Results};
+use super::measure::{Pace, Scripts, fill, measure};
+use super::scenarios::{Kind, Scenario};
+use super::script::{Dataset, Protocol};
+use super::usage::{Usage, resident};
+
+/// What the floor is called.
+pub const FLOOR: &str = "floor";
+/// How long the idle ones are watched, once they have come to rest.
+const IDLE_WATCH: Duration = Duration::from_secs(2);
+const IDLE_REST: Duration = Duration::from_millis(500);
+
+/// What is to be done.
+pub struct Plan {
+    pub contenders: Vec<Contender>,
+    pub scenarios: Vec<Scenario>,
+    pub with_floor: bool,
+    pub quick: bool,
+    pub pace: Pace,
+    pub cores: Cores,
+}
+
+/// A run that has begun.
+pub struct Run<'a> {
+    plan: &'a Plan,
+    bar: ProgressBar,
+    pub results: Results,
+    /// What went wrong, and with whom.
+    pub trouble: Vec<String>,
+}
+
+impl<'a> Run<'a> {
+    pub fn new(plan: &'a Plan) -> Run<'a> {
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
+        let bar = ProgressBar::new(plan.scenarios.len() as u64);
+        bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        Run { plan, bar, results: Results::default(), trouble: Vec::new() }
+    }
+
+    /// All of it.
+    pub fn all(&mut self) {
+        for together in self.plan.scenarios.chunk_by(|one, other| one.dataset == other.dataset) {
+            let dataset = together[0].dataset;
+            let servers = if dataset.keys > 0 { self.filled(dataset) } else { Vec::new() };
+            for scenario in together {
+                match scenario.kind {
+                    Kind::Idle => self.idle(scenario),
+                    Kind::KeyMemory(dataset) => self.key_memory(scenario, dataset),
+                    _ => self.turns(scenario, &servers),
+                }
+                self.bar.inc(1);
+            }
+        }
+        self.bar.finish_and_clear();
+    }
+
+    /// Starts everybody and gives them their keys. Who fails is out.
+    fn filled(&mut self, dataset: Dataset) -> Vec<(&'a Contender, Running)> {
+        let mut servers = Vec::new();
+        for contender in &self.plan.contenders {
+            self.bar.set_message(format!("filling {}", contender.name));
+            let filled = contender.start(self.plan.cores).and_then(|server| {
+                fill(server.address, contender.protocol, dataset, 0)?;
+                Ok(server)
+            });
+            match filled {
+                Ok(server) => servers.push((contender, server)),
+                Err(error) => self.note_trouble("filling", &contender.name, &error),
+            }
+        }
+        servers
+    }
+
+    /// The rounds of one scenario.
+    fn turns(&mut self, scenario: &Scenario, servers: &[(&'a Contender, Running)]) {
+        let resp = Scripts::of(scenario, Protocol::Resp);
+        let needs_memcached = servers.iter().any(|(one, _)| one.protocol == Protocol::Memcached);
+        let memcached = needs_memcached.then(|| Scripts::of(scenario, Protocol::Memcached));
+        let ground = resp.exchange().filter(|_| self.plan.with_floor).map(floor);
+        let ground = ground.and_then(|floor| match floor.start(self.plan.cores) {
+            Ok(server) => Some((floor, server)),
+            Err(error) => {
+                self.note_trouble(scenario.name, FLOOR, &error);
+                None
+            }
+        });
+        let rounds = if self.plan.quick && scenario.kind.once_if_quick() { 1 } else { self.plan.pace.rounds };
+        for round in 0..rounds {
+            let everybody = ground.iter().map(|(one, server)| (one, server));
+            for (contender, server) in everybody.chain(servers.iter().map(|(one, server)| (*one, server))) {
+                self.bar.set_message(format!("{} round {}: {}", scenario.name, round + 1, contender.name));
+                let scripts = match contender.protocol {
+                    Protocol::Resp => &resp,
+                    Protocol::Memcached => memcached.as_ref().unwrap_or(&resp),
+                };
+                let is_floor = contender.name == FLOOR;
+                match measure(scenario, server, scripts, self.plan.pace, round, is_floor) {
+                    Ok(found) => {
+                        self.results.note(scenario.name, &contender.name, &found.figures);
+                        if let Some(took) = &found.took {
+                            self.results.note_latencies(scenario.name, &contender.name, took);
+                        }
+                    }
+                    Err(error) => self.note_trouble(scenario.name, &contender.name, &error),
+                }
+            }
+        }
+    }
+
+    /// Starts each alone, then watches all of them do nothing.
+    fn idle(&mut self, scenario: &Scenario) {
+        let rounds = if self.plan.quick { 1 } else { self.plan.pace.rounds };
+        for _ in 0..rounds {
+            self.bar.set_message(scenario.name);
+            let mut servers = Vec::new();
+            for contender in &self.plan.contenders {
+                match contender.start(self.plan.cores) {
+                    Ok(server) => servers.push((contender, server)),
+                    Err(error) => self.note_trouble(scenario.name, &contender.name, &error),
+                }
+            }
+            std::thread::sleep(IDLE_REST);
+            let before: Vec<_> = servers.iter().map(|(_, server)| Usage::of(server.pid())).collect();
+            std::thread::sleep(IDLE_WATCH);
+            for ((contender, server), before) in servers.iter().zip(before) {
+                let found = before.and_then(|before| {
+                    let waits = Usage::of(server.pid())?.since(before).waits as f64;
+                    Ok(vec![
+                        (Metric::Ready, server.ready_in.as_secs_f64() * 1e3),
+                        (Metric::Resident, resident(server.pid())? as f64 / f64::from(1 << 20)),
+                        (Metric::Wakeups, waits / IDLE_WATCH.as_secs_f64()),
+                    ])
+                });
+                match found {
+                    Ok(figures) => self.results.note(scenario.name, &contender.name, &figures),
+                    Err(error) => self.note_trouble(scenario.name, &contender.name, &error),
+                }
+            }
+        }
+    }
+
+    /// How much memory grows by storing a data set, over what its keys and values are long.
+    fn key_memory(&mut self, scenario: &Scenario, dataset: Dataset) {
+        for contender in &self.plan.contenders {
+            self.bar.set_message(format!("{}: {}", scenario.name, contender.name));
+            let grown = contender.start(self.plan.cores).and_then(|server| {
+                let before = resident(server.pid())?;
+                fill(server.address, contender.protocol, dataset, 0)?;
+                Ok(resident(server.pid())?.saturating_sub(before))
+            });
+            match grown {
+                Ok(grown) => {
+                    let over = grown as f64 / f64::from(dataset.keys) - dataset.item_bytes() as f64;
+                    self.results.note(scenario.name, &contender.name, &vec![(Metric::OverheadPerKey, over)]);
+                }
+                Err(error) => self.note_trouble(scenario.name, &contender.name, &error),
+            }
+        }
+    }
+
+    fn note_trouble(&mut self, scenario: &str, who: &str, error: &io::Error) {
+        let line = format!("{scenario}, {who}: {error}");
+        if !self.trouble.contains(&line) {
+            self.bar.println(&line);
+            self.trouble.push(line);
+        }
+    }
+}

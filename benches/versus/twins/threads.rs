@@ -1,0 +1,109 @@
+//! The twin without a runtime: one thread a connection, blocking reads, the kernel's own timeouts.
+//! The nearest that Rust comes to the original's goroutines.
+
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Instant;
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use tidegate::base::{Buf, ConnId};
+
+use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
+
+/// A session's stack. A turn nests a few calls deep; memory is only taken as it is touched.
+const STACK_BYTES: usize = 256 << 10;
+
+type Shared = Arc<Mutex<Core>>;
+
+pub fn serve(listener: TcpListener, core: Core) -> io::Result<()> {
+    let mut signals = Signals::new([SIGTERM, SIGINT])?;
+    let patience = core.shutdown_timeout();
+    let core = Arc::new(Mutex::new(core));
+    let stop = listener.try_clone()?;
+    let sessions = Arc::clone(&core);
+    let acceptor = thread::spawn(move || accept(&listener, &sessions));
+    signals.forever().next();
+    // Wakes the acceptor with an error that never goes away.
+    socket2::SockRef::from(&stop).shutdown(Shutdown::Both)?;
+    drop(stop);
+    let _ = acceptor.join();
+    let deadline = Instant::now() + patience;
+    while lock(&core).live() > 0 && Instant::now() < deadline {
+        thread::sleep(DRAIN_LOOK);
+    }
+    Ok(())
+}
+
+fn accept(listener: &TcpListener, core: &Shared) {
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                let opened = lock(core).open(peer);
+                let core = Arc::clone(core);
+                let spawned = thread::Builder::new().stack_size(STACK_BYTES).spawn(move || match opened {
+                    Some(me) => session(stream, me, &core),
+                    None => refuse(stream),
+                });
+                if spawned.is_err() {
+                    thread::sleep(ACCEPT_RETRY);
+                }
+            }
+            // What accept says of a listener that has been shut down.
+            Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
+            Err(_) => thread::sleep(ACCEPT_RETRY),
+        }
+    }
+}
+
+fn lock(core: &Shared) -> MutexGuard<'_, Core> {
+    core.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn session(mut stream: TcpStream, me: ConnId, core: &Shared) {
+    let _ = converse(&mut stream, me, core);
+    lock(core).close(me);
+}
+
+fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()> {
+    let (idle, patience) = lock(core).timeouts();
+    stream.set_read_timeout(Some(idle))?;
+    stream.set_write_timeout(Some(patience))?;
+    let (mut input, mut output) = (Buf::default(), Buf::default());
+    let mut filled = false;
+    loop {
+        make_room(&mut input, filled)?;
+        let count = stream.read(input.spare())?;
+        if count == 0 {
+            return Ok(());
+        }
+        filled = count == input.spare().len();
+        input.filled(count);
+        loop {
+            let next = lock(core).turn(me, Instant::now(), &mut input, &mut output);
+            stream.write_all(output.unread())?;
+            output.clear();
+            match next {
+                Next::Read => break,
+                Next::Again => thread::yield_now(),
+                Next::Close => return goodbye(stream),
+            }
+        }
+    }
+}
+
+fn refuse(mut stream: TcpStream) {
+    if stream.write_all(FULL).is_ok() {
+        let _ = goodbye(&mut stream);
+    }
+}
+
+/// Shuts the write side and discards late input.
+fn goodbye(stream: &mut TcpStream) -> io::Result<()> {
+    stream.shutdown(Shutdown::Write)?;
+    stream.set_read_timeout(Some(LINGER))?;
+    io::copy(stream, &mut io::sink())?;
+    Ok(())
+}

@@ -1,0 +1,118 @@
+//! What the kernel says that a process has used. Read from outside, so it costs the process nothing.
+
+use std::io;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use nix::sys::signal::{Signal, kill};
+use nix::time::clock_getcpuclockid;
+use nix::unistd::{Pid, SysconfVar, sysconf};
+
+/// How often it is looked whether strace has attached.
+const ATTACH_LOOKS: u32 = 200;
+const ATTACH_PAUSE: Duration = Duration::from_millis(10);
+
+/// CPU time and switches of a process up to a moment.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Usage {
+    /// CPU time of all its threads, those that have ended included, to the nanosecond.
+    pub cpu: Duration,
+    /// The part of it in user mode, 0 to 1 of what was told so far; from counters in clock ticks
+    /// that the kernel scales to add up to the exact time.
+    user_ticks: u64,
+    system_ticks: u64,
+    /// Times it went to sleep by itself, which is how often it was woken.
+    pub waits: u64,
+    /// Times it was made to give way.
+    pub preempted: u64,
+}
+
+impl Usage {
+    /// As of now.
+    ///
+    /// # Errors
+    /// If the process is gone.
+    pub fn of(pid: u32) -> io::Result<Usage> {
+        let cpu = clock_getcpuclockid(Pid::from_raw(pid as i32))?.now()?;
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
+        // The name, in parentheses, may hold anything.
+        let after = stat.rsplit(')').next().unwrap_or_default();
+        let field = |index: usize| after.split_whitespace().nth(index).and_then(|text| text.parse().ok());
+        let mut usage = Usage {
+            cpu: cpu.into(),
+            user_ticks: field(11).unwrap_or_default(),
+            system_ticks: field(12).unwrap_or_default(),
+            ..Usage::default()
+        };
+        for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
+            // A thread may end while we look.
+            let Ok(status) = std::fs::read_to_string(task?.path().join("status")) else { continue };
+            usage.waits += value(&status, "voluntary_ctxt_switches:");
+            usage.preempted += value(&status, "nonvoluntary_ctxt_switches:");
+        }
+        Ok(usage)
+    }
+
+    /// What came on top since `earlier`.
+    pub fn since(self, earlier: Usage) -> Usage {
+        Usage {
+            cpu: self.cpu.saturating_sub(earlier.cpu),
+            user_ticks: self.user_ticks.saturating_sub(earlier.user_ticks),
+            system_ticks: self.system_ticks.saturating_sub(earlier.system_ticks),
+            waits: self.waits.saturating_sub(earlier.waits),
+            preempted: self.preempted.saturating_sub(earlier.preempted),
+        }
+    }
+
+    /// The user part of the time, 0 to 1; none if the ticks are too few to tell.
+    pub fn user_part(self) -> Option<f64> {
+        let total = self.user_ticks + self.system_ticks;
+        (total >= 10).then(|| self.user_ticks as f64 / total as f64)
+    }
+}
+
+/// Resident memory of a process, bytes.
+///
+/// # Errors
+/// If the process is gone.
+pub fn resident(pid: u32) -> io::Result<u64> {
+    let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
+    let pages: u64 = statm.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default();
+    let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
+    Ok(pages * page as u64)
+}
+
+fn value(status: &str, name: &str) -> u64 {
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    line.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
+}
+
+/// `strace -c` at a process, counting its system calls.
+pub struct Strace(Child);
+
+impl Strace {
+    /// Attaches; none if strace is not there or may not.
+    pub fn attach(pid: u32) -> Option<Strace> {
+        let mut command = Command::new("strace");
+        command.args(["-c", "-f", "-q", "-p", &pid.to_string()]);
+        let child = command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().ok()?;
+        let strace = Strace(child);
+        for _ in 0..ATTACH_LOOKS {
+            let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
+            if value(&status, "TracerPid:") != 0 {
+                return Some(strace);
+            }
+            std::thread::sleep(ATTACH_PAUSE);
+        }
+        None
+    }
+
+    /// Detaches and says how many calls there were.
+    pub fn finish(self) -> Option<u64> {
+        kill(Pid::from_raw(self.0.id() as i32), Signal::SIGINT).ok()?;
+        let output = self.0.wait_with_output().ok()?;
+        let text = String::from_utf8_lossy(&output.stderr).into_owned();
+        let total = text.lines().find(|line| line.trim_end().ends_with(" total"))?.to_owned();
+        total.split_whitespace().nth(3)?.parse().ok()
+    }
+}
