@@ -25,6 +25,8 @@ pub struct Contender {
     /// What it is, with its version.
     pub about: String,
     pub protocol: Protocol,
+    /// What it is sure to answer.
+    hello: Vec<u8>,
     how: How,
 }
 
@@ -50,6 +52,7 @@ pub fn present() -> (Vec<Contender>, Vec<String>) {
         name: "tidegate".into(),
         about: format!("this daemon, {}, one thread, mio", env!("CARGO_PKG_VERSION")),
         protocol: Protocol::Resp,
+        hello: hello(Protocol::Resp),
         how: How::Says(env!("CARGO_BIN_EXE_tidegate").into(), Vec::new()),
     }];
     let mut missing = Vec::new();
@@ -71,7 +74,13 @@ pub fn floor(exchange: Exchange) -> Contender {
     let options = ["serve", "floor", "--request-bytes", &request_bytes.to_string(), "--reply-bytes"];
     let mut args: Vec<String> = options.map(str::to_owned).into();
     args.push(reply_bytes.to_string());
-    ours("floor", "an epoll loop that parses nothing and answers each N bytes with a constant", args)
+    let about = "an epoll loop that parses nothing and answers each N bytes with a constant";
+    // It cannot tell a request by anything but its length.
+    Contender { hello: vec![b'x'; request_bytes], ..ours("floor", about, args) }
+}
+
+fn hello(protocol: Protocol) -> Vec<u8> {
+    Script::ping(protocol).batch(0).to_owned()
 }
 
 fn ours(name: &str, about: &str, args: Vec<String>) -> Contender {
@@ -80,6 +89,7 @@ fn ours(name: &str, about: &str, args: Vec<String>) -> Contender {
         name: name.into(),
         about: about.into(),
         protocol: Protocol::Resp,
+        hello: hello(Protocol::Resp),
         how: How::Says(program, args),
     }
 }
@@ -92,6 +102,7 @@ fn redis(program: &'static str) -> Result<Contender, String> {
         name: program.trim_end_matches("-server").into(),
         about: format!("{program} {number}, no persistence"),
         protocol: Protocol::Resp,
+        hello: hello(Protocol::Resp),
         how: How::Silent(program.into(), args, "--port"),
     })
 }
@@ -104,6 +115,7 @@ fn memcached() -> Result<Contender, String> {
         name: "memcached".into(),
         about: format!("{}, one thread, its own text protocol", said.trim()),
         protocol: Protocol::Memcached,
+        hello: hello(Protocol::Memcached),
         how: How::Silent("memcached".into(), args.map(str::to_owned).into(), "-p"),
     })
 }
@@ -124,6 +136,7 @@ fn goroutines() -> Result<Contender, String> {
         name: "go".into(),
         about: format!("the original's design: {number}, a goroutine a connection, a mutexed map"),
         protocol: Protocol::Resp,
+        hello: hello(Protocol::Resp),
         how: How::Says(built, Vec::new()),
     })
 }
@@ -161,7 +174,7 @@ impl Contender {
         if port == 0 {
             running.hear_address()?;
         }
-        running.await_answer(self.protocol, begin)?;
+        running.await_answer(&self.hello, begin)?;
         running.ready_in = begin.elapsed();
         Ok(running)
     }
@@ -182,12 +195,11 @@ impl Running {
         Ok(())
     }
 
-    fn await_answer(&self, protocol: Protocol, begin: Instant) -> io::Result<()> {
-        let ping = Script::ping(protocol);
+    fn await_answer(&self, hello: &[u8], begin: Instant) -> io::Result<()> {
         loop {
             let answered = TcpStream::connect(self.address).and_then(|mut stream| {
                 stream.set_read_timeout(Some(START))?;
-                stream.write_all(ping.batch(0))?;
+                stream.write_all(hello)?;
                 stream.read_exact(&mut [0])
             });
             match answered {

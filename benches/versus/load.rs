@@ -5,7 +5,6 @@
 //! *due*, so a server that stalls cannot hide it by holding up the questions (no coordinated
 //! omission). It knows nothing of servers but their address, and nothing of processes.
 
-use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
@@ -14,6 +13,7 @@ use hdrhistogram::Histogram;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 
+use super::client::{Client, Trust};
 use super::script::Script;
 
 /// Longest silence of a server that owes replies.
@@ -25,19 +25,6 @@ const CONNECTS_AT_ONCE: usize = 100;
 const LATE: Duration = Duration::from_secs(3);
 const READ_BYTES: usize = 256 << 10;
 const EVENTS: usize = 1024;
-/// Written to one client before the others have their turn.
-const WRITE_BYTES: usize = 256 << 10;
-
-/// What is done with replies.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Trust {
-    /// Compare every byte.
-    Nothing,
-    /// Compare the length, and how each batch ends.
-    Length,
-    /// Compare the length: the floor says nothing that makes sense.
-    Blindly,
-}
 
 /// One client's part of the work.
 pub struct Part<'a> {
@@ -46,25 +33,6 @@ pub struct Part<'a> {
     pub window: u32,
     /// Batches it asks for in all; the open loop gives them one by one.
     pub quota: u64,
-}
-
-struct Client<'a> {
-    socket: TcpStream,
-    script: &'a Script,
-    quota: u64,
-    /// Batches that may be sent now.
-    credit: u32,
-    /// The batch that is being sent, and how much of it is.
-    sending: (usize, usize),
-    /// The batch that is being answered, and how much of it is.
-    answered: (usize, usize),
-    /// What the batch being answered must say, if every byte is compared.
-    expected: Vec<u8>,
-    unanswered: u32,
-    /// When what is unanswered was due, in an open loop.
-    due: VecDeque<Instant>,
-    /// It has more to write than it may at once.
-    unfinished: bool,
 }
 
 /// Some clients of one server.
@@ -107,18 +75,7 @@ impl<'a> Load<'a> {
             let batches = part.script.batches();
             // Spread over the script, and moved on from round to round by the golden section.
             let at = (index * batches / count + round * (batches * 382 / 1000)) % batches;
-            clients.push(Client {
-                socket,
-                script: part.script,
-                quota: part.quota.saturating_sub(part.window.into()),
-                credit: part.quota.min(part.window.into()) as u32,
-                sending: (at, 0),
-                answered: (at, 0),
-                expected: Vec::new(),
-                unanswered: 0,
-                due: VecDeque::new(),
-                unfinished: false,
-            });
+            clients.push(Client::new(socket, part.script, at, part.window, part.quota));
         }
         Ok(Load {
             poll,
@@ -249,181 +206,9 @@ impl<'a> Load<'a> {
     }
 }
 
-impl Client<'_> {
-    /// Sends what it may. Returns how many batches were begun.
-    fn pump(&mut self) -> io::Result<u64> {
-        let mut begun = 0;
-        let mut budget = WRITE_BYTES;
-        self.unfinished = false;
-        while self.credit > 0 {
-            if budget == 0 {
-                self.unfinished = true;
-                break;
-            }
-            let (index, sent) = self.sending;
-            let rest = &self.script.batch(index)[sent..];
-            let rest = &rest[..rest.len().min(budget)];
-            match self.socket.write(rest) {
-                Ok(count) => {
-                    if sent == 0 {
-                        begun += 1;
-                        self.unanswered += 1;
-                    }
-                    budget -= count;
-                    self.sending.1 += count;
-                    if self.sending.1 == self.script.batch_bytes {
-                        self.sending = ((index + 1) % self.script.batches(), 0);
-                        self.credit -= 1;
-                    }
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(begun)
-    }
-
-    /// Reads all there is. Returns how many batches it has completed.
-    fn hear(
-        &mut self,
-        scratch: &mut [u8],
-        trust: Trust,
-        note: &mut dyn FnMut(Option<Instant>, Instant),
-    ) -> io::Result<u32> {
-        let mut completed = 0;
-        loop {
-            let count = match self.socket.read(scratch) {
-                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server has hung up")),
-                Ok(count) => count,
-                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(completed),
-                Err(error) => return Err(error),
-            };
-            let before = completed;
-            completed += self.count(&scratch[..count], trust)?;
-            if completed > before && !self.due.is_empty() {
-                let now = Instant::now();
-                (before..completed).for_each(|_| note(self.due.pop_front(), now));
-            }
-            if count < scratch.len() {
-                return Ok(completed);
-            }
-        }
-    }
-
-    /// Counts what has come towards the batches that are owed.
-    fn count(&mut self, mut got: &[u8], trust: Trust) -> io::Result<u32> {
-        let whole = self.script.reply_bytes;
-        let mut completed = 0;
-        while !got.is_empty() {
-            if self.unanswered == 0 {
-                return Err(io::Error::other(format!("it was not asked and says {}", got.escape_ascii())));
-            }
-            let (index, at) = self.answered;
-            if at == 0 && trust == Trust::Nothing {
-                self.expected = self.script.reply(index);
-            }
-            let part = got.len().min(whole - at);
-            let complete = at + part == whole;
-            if trust == Trust::Nothing && self.expected.len() == whole {
-                self.compare(&got[..part], at)?;
-            } else if trust != Trust::Blindly && complete && got[part - 1] != b'\n' {
-                return Err(io::Error::other("a reply does not end where it should"));
-            }
-            got = &got[part..];
-            self.answered.1 += part;
-            if complete {
-                self.answered = ((index + 1) % self.script.batches(), 0);
-                self.expected.clear();
-                self.unanswered -= 1;
-                completed += 1;
-                if self.quota > 0 {
-                    self.quota -= 1;
-                    self.credit += 1;
-                }
-            }
-        }
-        Ok(completed)
-    }
-
-    fn compare(&self, got: &[u8], at: usize) -> io::Result<()> {
-        let expected = &self.expected[at..at + got.len()];
-        if got == expected {
-            return Ok(());
-        }
-        let shown = |bytes: &[u8]| bytes[..bytes.len().min(80)].escape_ascii().to_string();
-        Err(io::Error::other(format!("it says {} instead of {}", shown(got), shown(expected))))
-    }
-}
-
 /// One batch there and back on a connection that still blocks.
 fn greet(mut stream: &std::net::TcpStream, script: &Script) -> io::Result<()> {
     stream.set_read_timeout(Some(STALL))?;
     stream.write_all(script.batch(0))?;
     stream.read_exact(&mut vec![0; script.reply_bytes])
-}
-
-/// Opens `count` connections, `at_once` of them at a time; each asks once, hears the answer and
-/// closes.
-///
-/// # Errors
-/// As [`Load::run`].
-pub fn churn(
-    address: SocketAddr,
-    script: &Script,
-    count: usize,
-    at_once: usize,
-    trust: Trust,
-) -> io::Result<()> {
-    let mut poll = Poll::new()?;
-    let mut events = Events::with_capacity(EVENTS);
-    let mut live: Vec<Option<(TcpStream, usize)>> = (0..at_once).map(|_| None).collect();
-    let (mut begun, mut done) = (0, 0);
-    let mut scratch = vec![0; script.reply_bytes];
-    let expected = script.reply(0);
-    let begin = |slot: usize, poll: &Poll| {
-        let mut socket = TcpStream::connect(address)?;
-        poll.registry().register(&mut socket, Token(slot), Interest::READABLE | Interest::WRITABLE)?;
-        io::Result::Ok((socket, 0))
-    };
-    for (slot, client) in live.iter_mut().enumerate().take(count) {
-        *client = Some(begin(slot, &poll)?);
-        begun += 1;
-    }
-    while done < count {
-        poll.poll(&mut events, Some(STALL))?;
-        if events.is_empty() {
-            return Err(io::Error::new(
-                ErrorKind::TimedOut,
-                "the server does not take or answer connections",
-            ));
-        }
-        for event in &events {
-            let slot = event.token().0;
-            let Some((socket, sent)) = &mut live[slot] else { continue };
-            if *sent < script.batch_bytes && event.is_writable() {
-                *sent += socket.write(&script.batch(0)[*sent..])?;
-            }
-            if !event.is_readable() {
-                continue;
-            }
-            match socket.read(&mut scratch) {
-                Ok(count)
-                    if scratch[..count] == expected[..]
-                        || count == expected.len() && trust == Trust::Blindly => {}
-                Ok(count) => {
-                    let text = format!("{} came instead of a reply", scratch[..count].escape_ascii());
-                    return Err(io::Error::other(text));
-                }
-                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
-                Err(error) => return Err(error),
-            }
-            live[slot] = None;
-            done += 1;
-            if begun < count {
-                live[slot] = Some(begin(slot, &poll)?);
-                begun += 1;
-            }
-        }
-    }
-    Ok(())
 }

@@ -3,11 +3,14 @@
 //!
 //! Rooms: [`contenders`] who takes part; [`twins`] the daemon's core behind other transports;
 //! [`floor`] what no server can do without;
-//! [`scenarios`] what is asked; [`script`] the bytes of it; [`load`] the generator; [`usage`] what
+//! [`scenarios`] what is asked; [`script`] the bytes of it; [`load`], [`client`] and
+//! [`churn`] the generator; [`usage`] what
 //! the kernel says of a process; [`measure`] one scenario on one server; [`run`] the order of it
 //! all; [`figures`] what was found; [`report`], [`page`] and [`plots`] how it is shown.
 
 mod check;
+mod churn;
+mod client;
 mod contenders;
 mod cores;
 mod figures;
@@ -40,15 +43,15 @@ use scenarios::SCENARIOS;
 /// A look: under two minutes in all.
 const QUICK: Pace = Pace {
     warm: Duration::from_millis(20),
-    window: Duration::from_millis(100),
+    window: Duration::from_millis(80),
     open: Duration::from_millis(200),
     churns: 1_000,
     rounds: 3,
 };
 /// Figures to publish.
 const FULL: Pace = Pace {
-    warm: Duration::from_millis(100),
-    window: Duration::from_millis(600),
+    warm: Duration::from_millis(50),
+    window: Duration::from_millis(400),
     open: Duration::from_millis(1_000),
     churns: 4_000,
     rounds: 5,
@@ -188,7 +191,13 @@ fn plan(
     if let Some(&rounds) = matches.get_one::<usize>("rounds") {
         pace.rounds = rounds.max(1);
     }
-    Ok(Plan { contenders, scenarios, with_floor, quick, pace, cores })
+    Ok(Plan { contenders, scenarios, with_floor, quick, pace, cores, load_before: load_average() })
+}
+
+/// Over the last minute.
+fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
 }
 
 /// The generator holds a descriptor for each client.

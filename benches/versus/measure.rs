@@ -8,13 +8,15 @@ use std::time::Duration;
 
 use hdrhistogram::Histogram;
 
+use super::churn::churn;
+use super::client::Trust;
 use super::contenders::Running;
 use super::figures::{Figures, Metric};
 use super::floor::Exchange;
-use super::load::{Load, Part, Trust, churn};
+use super::load::{Load, Part};
 use super::scenarios::{Kind, Scenario};
 use super::script::{Dataset, Mix, Protocol, Script, Verb};
-use super::usage::{Strace, Usage, resident};
+use super::usage::{Strace, Usage};
 
 /// Clients where a scenario does not say.
 const CLIENTS: usize = 50;
@@ -22,8 +24,11 @@ const CLIENTS: usize = 50;
 const CHURN_AT_ONCE: usize = 20;
 /// The endless client's pipeline, and how many of those it has on its way.
 const ENDLESS: (usize, u32) = (1_000, 4);
-/// Pipeline of the client that fills a server.
-const FILL_PIPELINE: usize = 100;
+/// How long strace counts: it slows a server down so much that little happens in less.
+const CALLS_WINDOW: Duration = Duration::from_millis(500);
+/// Pipelines of the client that fills a server: the first that is short enough in bytes. Sizes of
+/// data sets are multiples of each.
+const FILL_PIPELINES: [usize; 3] = [100, 10, 1];
 const FILL_BYTES: usize = 1 << 20;
 
 /// How long things take.
@@ -58,9 +63,16 @@ impl Scripts {
             Kind::Crowded { .. } | Kind::Open { .. } => (script(get, 1), None),
             Kind::Calls { pipeline } => (script(get, pipeline), None),
             Kind::Beside { .. } => (Script::ping(protocol), Some(script(get, ENDLESS.0))),
-            Kind::Churn | Kind::Idle | Kind::KeyMemory(_) => (Script::ping(protocol), None),
+            Kind::Churn | Kind::Idle | Kind::ConnMemory { .. } | Kind::KeyMemory(_) => {
+                (Script::ping(protocol), None)
+            }
         };
         Scripts { main, side }
+    }
+
+    /// What is measured.
+    pub fn main(&self) -> &Script {
+        &self.main
     }
 
     /// What the floor is to count; none where requests are not all of one length.
@@ -80,9 +92,11 @@ impl Scripts {
 /// # Errors
 /// If the server does not take it.
 pub fn fill(address: SocketAddr, protocol: Protocol, dataset: Dataset, from: u32) -> io::Result<()> {
-    let pipeline = FILL_PIPELINE.min((FILL_BYTES / dataset.value_bytes).max(1));
+    let fits = |pipeline: &usize| pipeline * dataset.value_bytes <= FILL_BYTES;
+    let pipeline = FILL_PIPELINES.into_iter().find(fits).unwrap_or(1);
     // In portions, so that not all of it stands in memory at once.
-    let portion = (64 << 20) / dataset.value_bytes as u32 / 100 * 100;
+    let portion =
+        (64 << 20) / dataset.value_bytes as u32 / FILL_PIPELINES[0] as u32 * FILL_PIPELINES[0] as u32;
     let mut begin = from;
     while begin < dataset.keys {
         let end = dataset.keys.min(begin + portion);
@@ -92,6 +106,23 @@ pub fn fill(address: SocketAddr, protocol: Protocol, dataset: Dataset, from: u32
         begin = end;
     }
     Ok(())
+}
+
+/// Connects so many clients, each of which asks once and hears the answer.
+///
+/// # Errors
+/// If the server does not take them.
+pub fn crowd(
+    address: SocketAddr,
+    script: &Script,
+    count: usize,
+    trust: Trust,
+    round: usize,
+) -> io::Result<Load<'_>> {
+    let parts = (0..count).map(|_| Part { script, window: 1, quota: 1 }).collect();
+    let mut crowd = Load::connect(address, parts, trust, round)?;
+    crowd.finish()?;
+    Ok(crowd)
 }
 
 /// Asks one server one question.
@@ -124,7 +155,7 @@ pub fn measure(
         Kind::Churn => ask.churn()?,
         Kind::Calls { .. } => ask.calls()?,
         // These need servers of their own; the run does them itself.
-        Kind::Idle | Kind::KeyMemory(_) => Figures::new(),
+        Kind::Idle | Kind::ConnMemory { .. } | Kind::KeyMemory(_) => Figures::new(),
     };
     Ok(Found { figures, took })
 }
@@ -173,17 +204,8 @@ impl<'a> Ask<'a> {
     }
 
     fn crowded(&self, idle: usize) -> io::Result<Figures> {
-        let before = resident(self.server.pid())?;
-        let part = || Part { script: &self.scripts.main, window: 1, quota: 1 };
-        let parts = (0..idle).map(|_| part()).collect();
-        let mut crowd = Load::connect(self.server.address, parts, self.first_trust(), self.round)?;
-        crowd.finish()?;
-        let grown = resident(self.server.pid())?.saturating_sub(before);
-        let mut figures = self.closed(CLIENTS)?;
-        // Later rounds use memory that the first has made the process take.
-        if self.round == 0 {
-            figures.push((Metric::BytesPerConn, grown as f64 / idle as f64));
-        }
+        let crowd = crowd(self.server.address, &self.scripts.main, idle, self.first_trust(), self.round)?;
+        let figures = self.closed(CLIENTS)?;
         drop(crowd);
         Ok(figures)
     }
@@ -230,7 +252,7 @@ impl<'a> Ask<'a> {
     fn calls(&self) -> io::Result<Figures> {
         let mut load = self.clients(CLIENTS)?;
         let Some(strace) = Strace::attach(self.server.pid()) else { return Ok(Figures::new()) };
-        let requests = load.run(self.pace.window)?;
+        let requests = load.run(CALLS_WINDOW)?;
         let calls = strace.finish().ok_or_else(|| io::Error::other("strace said nothing"))?;
         Ok(vec![(Metric::Syscalls, calls as f64 / requests as f64)])
     }

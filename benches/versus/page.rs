@@ -70,11 +70,11 @@ fn section(report: &Report<'_>, scenario: &Scenario, page: &mut String) {
 /// What is worth a drawing.
 fn drawn(kind: Kind) -> &'static [Metric] {
     match kind {
-        Kind::Closed { .. } | Kind::Churn => &[Metric::Cpu],
-        Kind::Crowded { .. } => &[Metric::Cpu, Metric::BytesPerConn],
+        Kind::Closed { .. } | Kind::Crowded { .. } | Kind::Churn => &[Metric::Cpu],
         Kind::Open { .. } | Kind::Beside { .. } => &[Metric::P99],
         Kind::Calls { .. } => &[Metric::Syscalls],
         Kind::Idle => &[Metric::Ready, Metric::Resident, Metric::Wakeups],
+        Kind::ConnMemory { .. } => &[Metric::BytesPerConn],
         Kind::KeyMemory(_) => &[Metric::OverheadPerKey],
     }
 }

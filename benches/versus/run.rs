@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::client::Trust;
 use super::contenders::{Contender, Running, floor};
 use super::cores::Cores;
 use super::figures::{Metric, Results};
-use super::measure::{Pace, Scripts, fill, measure};
+use super::measure::{Pace, Scripts, crowd, fill, measure};
 use super::scenarios::{Kind, Scenario};
 use super::script::{Dataset, Protocol};
 use super::usage::{Usage, resident};
@@ -28,6 +29,8 @@ pub struct Plan {
     pub quick: bool,
     pub pace: Pace,
     pub cores: Cores,
+    /// How busy the machine was with other things; figures from a busy one are to be read with care.
+    pub load_before: f64,
 }
 
 /// A run that has begun.
@@ -55,6 +58,7 @@ impl<'a> Run<'a> {
             for scenario in together {
                 match scenario.kind {
                     Kind::Idle => self.idle(scenario),
+                    Kind::ConnMemory { idle } => self.conn_memory(scenario, idle),
                     Kind::KeyMemory(dataset) => self.key_memory(scenario, dataset),
                     _ => self.turns(scenario, &servers),
                 }
@@ -151,18 +155,38 @@ impl<'a> Run<'a> {
 
     /// How much memory grows by storing a data set, over what its keys and values are long.
     fn key_memory(&mut self, scenario: &Scenario, dataset: Dataset) {
+        self.growth(scenario, |contender, server| {
+            let before = resident(server.pid())?;
+            fill(server.address, contender.protocol, dataset, 0)?;
+            let grown = resident(server.pid())?.saturating_sub(before);
+            let over = grown as f64 / f64::from(dataset.keys) - dataset.item_bytes() as f64;
+            Ok((Metric::OverheadPerKey, over))
+        });
+    }
+
+    /// How much memory grows by connections that do nothing any more.
+    fn conn_memory(&mut self, scenario: &Scenario, idle: usize) {
+        self.growth(scenario, |contender, server| {
+            let scripts = Scripts::of(scenario, contender.protocol);
+            let before = resident(server.pid())?;
+            let crowd = crowd(server.address, scripts.main(), idle, Trust::Nothing, 0)?;
+            let grown = resident(server.pid())?.saturating_sub(before);
+            drop(crowd);
+            Ok((Metric::BytesPerConn, grown as f64 / idle as f64))
+        });
+    }
+
+    /// A figure of a fresh server of each contender. Once: nothing disturbs memory.
+    fn growth(
+        &mut self,
+        scenario: &Scenario,
+        measure: impl Fn(&Contender, &Running) -> io::Result<(Metric, f64)>,
+    ) {
         for contender in &self.plan.contenders {
             self.bar.set_message(format!("{}: {}", scenario.name, contender.name));
-            let grown = contender.start(self.plan.cores).and_then(|server| {
-                let before = resident(server.pid())?;
-                fill(server.address, contender.protocol, dataset, 0)?;
-                Ok(resident(server.pid())?.saturating_sub(before))
-            });
-            match grown {
-                Ok(grown) => {
-                    let over = grown as f64 / f64::from(dataset.keys) - dataset.item_bytes() as f64;
-                    self.results.note(scenario.name, &contender.name, &vec![(Metric::OverheadPerKey, over)]);
-                }
+            let found = contender.start(self.plan.cores).and_then(|server| measure(contender, &server));
+            match found {
+                Ok(figure) => self.results.note(scenario.name, &contender.name, &vec![figure]),
                 Err(error) => self.note_trouble(scenario.name, &contender.name, &error),
             }
         }

@@ -39,14 +39,16 @@ pub enum Kind {
     Calls { pipeline: usize },
     /// Start, and then nothing.
     Idle,
+    /// Memory for so many connections that have asked once and are silent.
+    ConnMemory { idle: usize },
     /// Memory for a million keys, or two.
     KeyMemory(Dataset),
 }
 
 impl Kind {
-    /// Takes long, or says the same each time: once is enough for a quick look.
+    /// Takes long, or says nearly the same each time: once is enough for a quick look.
     pub fn once_if_quick(self) -> bool {
-        matches!(self, Kind::Crowded { .. } | Kind::Idle | Kind::Calls { .. } | Kind::KeyMemory(_))
+        matches!(self, Kind::Crowded { .. } | Kind::Calls { .. })
     }
 }
 
@@ -95,6 +97,12 @@ pub const SCENARIOS: &[Scenario] = &[
     closed("get-64kib", "GET of 64 KiB, 50 clients, one at a time", KIB_64, (GET, 1, 50)),
     closed("set-64kib", "SET of 64 KiB, 50 clients, one at a time", KIB_64, (SET, 1, 50)),
     other("idle", "start, first answer, then nothing for two seconds", FRESH, Kind::Idle),
+    other(
+        "connections-9000",
+        "memory for 9,000 connections that have asked once and are silent",
+        FRESH,
+        Kind::ConnMemory { idle: 9_000 },
+    ),
     other("keys-1m", "memory for 1 million keys of 16 + 32 bytes", FRESH, Kind::KeyMemory(MILLION)),
     other(
         "keys-2m",

@@ -8,6 +8,8 @@ use nix::sys::signal::{Signal, kill};
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
+/// Clock ticks below which they say nothing about user and system.
+const TICKS_MIN: u64 = 4;
 /// How often it is looked whether strace has attached.
 const ATTACH_LOOKS: u32 = 200;
 const ATTACH_PAUSE: Duration = Duration::from_millis(10);
@@ -17,14 +19,11 @@ const ATTACH_PAUSE: Duration = Duration::from_millis(10);
 pub struct Usage {
     /// CPU time of all its threads, those that have ended included, to the nanosecond.
     pub cpu: Duration,
-    /// The part of it in user mode, 0 to 1 of what was told so far; from counters in clock ticks
-    /// that the kernel scales to add up to the exact time.
+    /// How it divides, in clock ticks; far coarser.
     user_ticks: u64,
     system_ticks: u64,
     /// Times it went to sleep by itself, which is how often it was woken.
     pub waits: u64,
-    /// Times it was made to give way.
-    pub preempted: u64,
 }
 
 impl Usage {
@@ -48,7 +47,6 @@ impl Usage {
             // A thread may end while we look.
             let Ok(status) = std::fs::read_to_string(task?.path().join("status")) else { continue };
             usage.waits += value(&status, "voluntary_ctxt_switches:");
-            usage.preempted += value(&status, "nonvoluntary_ctxt_switches:");
         }
         Ok(usage)
     }
@@ -60,14 +58,13 @@ impl Usage {
             user_ticks: self.user_ticks.saturating_sub(earlier.user_ticks),
             system_ticks: self.system_ticks.saturating_sub(earlier.system_ticks),
             waits: self.waits.saturating_sub(earlier.waits),
-            preempted: self.preempted.saturating_sub(earlier.preempted),
         }
     }
 
     /// The user part of the time, 0 to 1; none if the ticks are too few to tell.
     pub fn user_part(self) -> Option<f64> {
         let total = self.user_ticks + self.system_ticks;
-        (total >= 10).then(|| self.user_ticks as f64 / total as f64)
+        (total >= TICKS_MIN).then(|| self.user_ticks as f64 / total as f64)
     }
 }
 

@@ -75,10 +75,13 @@ fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()>
     let mut filled = false;
     loop {
         make_room(&mut input, filled)?;
-        let count = stream.read(input.spare())?;
-        if count == 0 {
-            return Ok(());
-        }
+        let count = match stream.read(input.spare()) {
+            Ok(0) => return Ok(()),
+            Ok(count) => count,
+            // A read with a timeout is not resumed after a signal.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
         filled = count == input.spare().len();
         input.filled(count);
         loop {

@@ -1,7 +1,8 @@
 //! The tokio twins: one task a connection, on one thread or on as many as there are cores.
 //!
-//! Both share the core behind a mutex. On one thread it is never contended; the `LocalSet` that
-//! would make an `Rc` possible costs more than the mutex does.
+//! Both share the core behind a mutex, which on one thread is never contended. An `Rc` in a `LocalSet`
+//! instead of it measured the same within the noise (`get-p1` 5.18 and 5.24 µs, `get-p100` 0.645 and
+//! 0.636 µs), so one text serves both runtimes.
 
 use std::io;
 use std::pin::pin;
