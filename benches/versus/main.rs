@@ -28,7 +28,7 @@ mod usage;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
@@ -44,7 +44,7 @@ use scenarios::SCENARIOS;
 const QUICK: Pace = Pace {
     warm: Duration::from_millis(20),
     window: Duration::from_millis(80),
-    open: Duration::from_millis(200),
+    open: Duration::from_millis(150),
     churns: 1_000,
     rounds: 3,
 };
@@ -153,8 +153,15 @@ fn compare(matches: &ArgMatches) -> Result<(), String> {
     }
     provide_descriptors();
     let plan = plan(matches, contenders, cores)?;
+    let (begin, others) = (Instant::now(), usage::taken_by_others());
     let mut run = Run::new(&plan);
     run.all();
+    let others = usage::taken_by_others().saturating_sub(others).as_secs_f64();
+    notes.push(format!(
+        "during the {:.0} s of the run other processes took {others:.0} s of CPU time; from a busy machine compare \
+         CPU time within a scenario, and nothing else",
+        begin.elapsed().as_secs_f64()
+    ));
     notes.append(&mut run.trouble);
     let report = Report { plan: &plan, results: &run.results, notes: &notes };
     print!("{}", report.text());
@@ -191,13 +198,7 @@ fn plan(
     if let Some(&rounds) = matches.get_one::<usize>("rounds") {
         pace.rounds = rounds.max(1);
     }
-    Ok(Plan { contenders, scenarios, with_floor, quick, pace, cores, load_before: load_average() })
-}
-
-/// Over the last minute.
-fn load_average() -> f64 {
-    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
-    text.split(' ').next().and_then(|text| text.parse().ok()).unwrap_or(f64::NAN)
+    Ok(Plan { contenders, scenarios, with_floor, quick, pace, cores })
 }
 
 /// The generator holds a descriptor for each client.

@@ -29,6 +29,9 @@ const STEP: i32 = 22;
 const LEFT: i32 = 84;
 const RIGHT: i32 = 96;
 const HEAD: i32 = 30;
+/// The last percentile of a curve is the one with so many nines, 99.99.
+const NINES: f64 = 4.0;
+const CURVE_STEPS: u32 = 80;
 /// Scenarios of the picture that stands for all.
 const OVERVIEW: &[&str] = &["get-p1", "get-p16", "get-p100", "set-p100", "get-among-9000-idle", "churn"];
 
@@ -118,39 +121,40 @@ fn draw_bars(area: &Area<'_>, title: &str, bars: &[Bar<'_>]) -> Drawn {
     Ok(())
 }
 
+/// A contender's latencies, µs, over the number of nines of the percentile.
+type Curve<'a> = (&'a str, Vec<(f64, f64)>);
+
+fn curve<'a>(report: &Report<'_>, scenario: &str, name: &'a str) -> Option<Curve<'a>> {
+    let took = report.results.latencies(scenario, name)?;
+    let at = |step: u32| {
+        let nines = f64::from(step) * NINES / f64::from(CURVE_STEPS);
+        (nines, took.value_at_quantile(1.0 - 10_f64.powf(-nines)) as f64 / 1e3)
+    };
+    Some((name, (0..=CURVE_STEPS).map(at).collect()))
+}
+
 /// Latency over percentile, both on scales that spread the tail.
 pub fn curves(report: &Report<'_>, scenario: &str) -> String {
-    const TAIL: f64 = 4.0;
-    let lines: Vec<(&str, Vec<(f64, f64)>)> = report
-        .names()
-        .into_iter()
-        .filter_map(|name| {
-            let took = report.results.latencies(scenario, name)?;
-            let at = |step: u32| {
-                let nines = f64::from(step) * TAIL / 80.0;
-                (nines, took.value_at_quantile(1.0 - 10_f64.powf(-nines)) as f64 / 1e3)
-            };
-            Some((name, (0..=80).map(at).collect()))
-        })
-        .collect();
-    let values = || lines.iter().flat_map(|(_, points)| points).map(|&(_, value)| value);
+    let curves: Vec<Curve<'_>> =
+        report.names().into_iter().filter_map(|name| curve(report, scenario, name)).collect();
+    let values = || curves.iter().flat_map(|(_, points)| points).map(|&(_, value)| value);
     let (least, most) = (values().fold(f64::MAX, f64::min), values().fold(1.0, f64::max));
     draw((900, 420), |area| {
         let mut chart = ChartBuilder::on(area)
             .margin(14)
             .x_label_area_size(36)
             .y_label_area_size(60)
-            .build_cartesian_2d(0.0..TAIL, (least.min(most) * 0.8..most * 1.3).log_scale())?;
+            .build_cartesian_2d(0.0..NINES, (least.min(most) * 0.8..most * 1.3).log_scale())?;
         chart
             .configure_mesh()
             .light_line_style(WHITE)
             .x_desc("percentile")
             .y_desc("µs")
             .x_labels(5)
-            .x_label_formatter(&|nines| format!("{}", 100.0 * (1.0 - 10_f64.powf(-nines))))
+            .x_label_formatter(&|nines| format!("{:.4}", 100.0 * (1.0 - 10_f64.powf(-nines))))
             .y_label_formatter(&|value| number(*value))
             .draw()?;
-        for (name, points) in lines {
+        for (name, points) in curves {
             let style = colour(report, name).stroke_width(if name == "tidegate" { 3 } else { 2 });
             chart
                 .draw_series(LineSeries::new(points, style))?

@@ -36,8 +36,7 @@ impl Report<'_> {
             std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default().matches("processor\t").count();
         let date = humantime::format_rfc3339_seconds(std::time::SystemTime::now()).to_string();
         format!(
-            "{}, {cores} cores ({}), Linux {}; server on core {}, generator on core {}; {} rounds of {} ms; \
-             load average before the run {:.2}",
+            "{}, {cores} cores ({}), Linux {}; server on core {}, generator on core {}; {} rounds of {} ms",
             date.replace('T', " ").replace('Z', " UTC"),
             model.unwrap_or("CPU unknown").trim(),
             kernel.trim(),
@@ -45,7 +44,6 @@ impl Report<'_> {
             self.plan.cores.generator,
             self.plan.pace.rounds,
             self.plan.pace.window.as_millis(),
-            self.plan.load_before,
         )
     }
 

@@ -29,8 +29,6 @@ pub struct Plan {
     pub quick: bool,
     pub pace: Pace,
     pub cores: Cores,
-    /// How busy the machine was with other things; figures from a busy one are to be read with care.
-    pub load_before: f64,
 }
 
 /// A run that has begun.

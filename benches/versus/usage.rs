@@ -4,7 +4,9 @@ use std::io;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
+use nix::sys::resource::{UsageWho, getrusage};
 use nix::sys::signal::{Signal, kill};
+use nix::sys::time::TimeValLike;
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
@@ -77,6 +79,25 @@ pub fn resident(pid: u32) -> io::Result<u64> {
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default();
     let page = sysconf(SysconfVar::PAGE_SIZE).ok().flatten().unwrap_or(4096);
     Ok(pages * page as u64)
+}
+
+/// CPU time of the whole machine, our own left out: what other processes, and other machines on the
+/// same hardware, have taken. Children count once they have been waited for.
+pub fn taken_by_others() -> Duration {
+    let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let total = stat.lines().next().unwrap_or_default();
+    // user nice system idle iowait irq softirq steal; interrupts are nearly all our own loopback.
+    let ticks = total.split_whitespace().skip(1).take(8).enumerate();
+    let busy: u64 = ticks
+        .filter(|(at, _)| ![3, 4, 5, 6].contains(at))
+        .filter_map(|(_, text)| text.parse::<u64>().ok())
+        .sum();
+    let per_second = sysconf(SysconfVar::CLK_TCK).ok().flatten().unwrap_or(100);
+    let ours =
+        [UsageWho::RUSAGE_SELF, UsageWho::RUSAGE_CHILDREN].into_iter().filter_map(|who| getrusage(who).ok());
+    let ours: i64 = ours.map(|used| (used.user_time() + used.system_time()).num_microseconds()).sum();
+    Duration::from_secs_f64(busy as f64 / per_second as f64)
+        .saturating_sub(Duration::from_micros(ours.unsigned_abs()))
 }
 
 fn value(status: &str, name: &str) -> u64 {
