@@ -2,6 +2,9 @@
 
 use super::memory::{self, OutOfMemory};
 
+/// Up to this size a buffer grows to a power of two.
+const ROUNDED_BYTES_MAX: usize = 1 << 20;
+
 /// Bytes waiting to be parsed or written.
 ///
 /// An empty `Buf` owns no memory. The whole allocation is kept initialised, so a socket can read
@@ -122,7 +125,9 @@ impl Buf {
             self.compact();
             return Ok(());
         }
-        self.resize(needed.max(self.bytes.len().saturating_mul(2)).max(64))
+        let grown = needed.max(self.bytes.len().saturating_mul(2)).max(64);
+        // What is said in one go is often followed by a few bytes more.
+        self.resize(if grown <= ROUNDED_BYTES_MAX { grown.next_power_of_two() } else { grown })
     }
 
     /// Moves the contents to the front of the allocation.

@@ -146,8 +146,8 @@ pub struct Bounds {
     pub output_pause_bytes: usize,
     /// Size of a lent buffer. One read fills it with some 400 small requests.
     pub lent_bytes: usize,
-    /// Lent buffers kept for the next borrower.
-    pub pool_spare_max: usize,
+    /// Bytes of lent buffers kept for the next borrower.
+    pub pool_spare_bytes_max: usize,
     /// Connections refused at the cap that are still being told so; past it a refusal is brief.
     pub refusals_max: usize,
     /// How long a closed connection's late input is discarded so that no reset eats its last reply.
@@ -203,7 +203,7 @@ impl Default for Bounds {
             accepts_per_tick: 10,
             output_pause_bytes: 1 << 20,
             lent_bytes: 16 << 10,
-            pool_spare_max: 64,
+            pool_spare_bytes_max: 8 << 20,
             refusals_max: 64,
             linger_ms: 1_000,
             drain_close_ms: 50,

@@ -78,7 +78,7 @@ impl<N: Net> Reactor<N> {
         Reactor {
             net,
             slots: Slab::new(),
-            pool: Pool::new(config.bounds.lent_bytes, config.bounds.pool_spare_max),
+            pool: Pool::new(config.bounds.lent_bytes, config.bounds.pool_spare_bytes_max),
             admission,
             idle: Recency::default(),
             request: Recency::default(),

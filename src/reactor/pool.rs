@@ -5,18 +5,24 @@ use crate::base::{Buf, OutOfMemory};
 /// Contents up to this part of their buffer are moved into one that fits.
 const SNUG_PART: usize = 4;
 
-/// A stack of buffers of one size; the one returned last, still warm in the cache, is lent first.
+/// No spare buffer may take more than this part of what may be kept.
+const LARGEST_PART: usize = 8;
+
+/// A stack of buffers of a size or larger; the one returned last, still warm in the cache, is lent
+/// first.
 #[derive(Debug)]
 pub struct Pool {
     spare: Vec<Box<[u8]>>,
+    spare_bytes: usize,
     size: usize,
-    spare_max: usize,
+    spare_bytes_max: usize,
 }
 
 impl Pool {
-    /// An empty pool of buffers of `size` bytes that keeps at most `spare_max` of them.
-    pub fn new(size: usize, spare_max: usize) -> Pool {
-        Pool { spare: Vec::new(), size, spare_max }
+    /// An empty pool of buffers of `size` bytes or more that keeps at most `spare_bytes_max` bytes of
+    /// them.
+    pub fn new(size: usize, spare_bytes_max: usize) -> Pool {
+        Pool { spare: Vec::new(), spare_bytes: 0, size, spare_bytes_max }
     }
 
     /// Gives `buf` a lent buffer if it has none or a smaller one; what it holds is kept.
@@ -28,6 +34,7 @@ impl Pool {
             return Ok(());
         }
         let Some(bytes) = self.spare.pop() else { return buf.resize(self.size) };
+        self.spare_bytes -= bytes.len();
         let mut lent = Buf::over(bytes);
         lent.extend(buf.unread())?;
         *buf = lent;
@@ -49,17 +56,24 @@ impl Pool {
         }
     }
 
-    /// Takes the buffer back, whatever is in it.
+    /// Takes the buffer back, whatever is in it. One that has grown is kept as it is: whoever asked
+    /// for much will ask again, and growing a buffer for each reply of 64 KiB costs four times
+    /// what sending it does.
     pub fn take_back(&mut self, buf: &mut Buf) {
         let bytes = std::mem::take(buf).into_bytes();
-        if bytes.len() == self.size && self.spare.len() < self.spare_max {
+        let fits = self.spare_bytes + bytes.len() <= self.spare_bytes_max;
+        if bytes.len() >= self.size
+            && bytes.len() <= self.size.max(self.spare_bytes_max / LARGEST_PART)
+            && fits
+        {
+            self.spare_bytes += bytes.len();
             self.spare.push(bytes);
         }
     }
 
     /// Bytes of memory it keeps for the next borrower.
     pub fn spare_bytes(&self) -> usize {
-        self.spare.len() * self.size
+        self.spare_bytes
     }
 }
 
@@ -69,7 +83,7 @@ mod tests {
 
     #[test]
     fn a_lent_buffer_comes_back_and_the_pool_stays_bounded() {
-        let mut pool = Pool::new(1024, 2);
+        let mut pool = Pool::new(1024, 2048);
         let mut bufs: [Buf; 4] = Default::default();
         for buf in &mut bufs {
             pool.lend(buf).unwrap();
@@ -83,8 +97,21 @@ mod tests {
     }
 
     #[test]
+    fn a_grown_buffer_is_lent_again_unless_it_is_too_large_to_keep() {
+        let mut pool = Pool::new(1024, 64 << 10);
+        let mut buf = Buf::default();
+        for (capacity, kept) in [(8 << 10, 8 << 10), (16 << 10, 0)] {
+            buf.resize(capacity).unwrap();
+            pool.take_back(&mut buf);
+            assert_eq!(pool.spare_bytes(), kept);
+            pool.lend(&mut buf).unwrap();
+            assert_eq!((buf.capacity(), pool.spare_bytes()), (kept.max(1024), 0));
+        }
+    }
+
+    #[test]
     fn a_small_remainder_moves_to_a_small_buffer() {
-        let mut pool = Pool::new(1024, 2);
+        let mut pool = Pool::new(1024, 2048);
         let mut buf = Buf::default();
         pool.lend(&mut buf).unwrap();
         buf.extend(b"half a request").unwrap();

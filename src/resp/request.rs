@@ -140,6 +140,11 @@ impl Parser {
         !matches!(self.at, At::Start)
     }
 
+    /// Forgets the request it is in the middle of.
+    pub fn give_up(&mut self) {
+        self.at = At::Start;
+    }
+
     /// Bytes of memory it owns.
     pub fn capacity(&self) -> usize {
         self.spans.capacity() * size_of::<Span>() + self.words.capacity()
@@ -170,6 +175,14 @@ impl Parser {
     pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
         let bytes = if self.words.is_empty() { input } else { &self.words };
         Args::new(bytes, &self.spans)
+    }
+
+    /// One argument of the same request; `None` also if it was inline, whose words do not lie in
+    /// the input.
+    #[inline]
+    pub fn multibulk_arg<'a>(&self, input: &'a [u8], index: usize) -> Option<&'a [u8]> {
+        let span = self.spans.get(index).filter(|_| self.words.is_empty())?;
+        Some(&input[span.start as usize..span.end as usize])
     }
 
     fn start(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {

@@ -40,6 +40,8 @@ pub struct Service {
     pub outbox: Outbox,
     /// For requests that begin and end within one turn, which is nearly all.
     parser: Parser,
+    /// For a look at the requests after those.
+    scout: Parser,
     started: Now,
     cross_protocol_logged: Option<Moment>,
 }
@@ -53,6 +55,7 @@ impl Service {
             sessions: Sessions::new(listeners),
             outbox: Outbox::default(),
             parser: Parser::default(),
+            scout: Parser::default(),
             started,
             cross_protocol_logged: None,
         }

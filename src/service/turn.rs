@@ -13,6 +13,7 @@ use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason};
 use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Broken, Limits, Parser, Refusal, Reply, Step};
 use crate::stats::Stats;
+use crate::store::WARMED_MAX;
 
 /// What the server lends for one turn.
 pub struct Turn<'a> {
@@ -102,6 +103,9 @@ impl Service {
             if !rest.is_empty() && turn.output.len() >= turn.config.bounds.output_pause_bytes {
                 return Ended::Paused;
             }
+            if (progress.commands as usize).is_multiple_of(WARMED_MAX) && self.store.is_beyond_cache() {
+                self.look_ahead(parser, rest, &limits);
+            }
             let step = parser.parse(rest, &limits);
             let answered = !matches!(step, Step::Incomplete { .. });
             if answered && turn.output.reserve(REPLY_HEADROOM_BYTES).is_err() {
@@ -141,6 +145,27 @@ impl Service {
                 }
                 return Ended::Close(reason);
             }
+        }
+    }
+
+    /// Warms what the next requests of a pipeline are going to look up, so that the waits for memory
+    /// overlap: at a million keys, parsing these twice costs a tenth of the waits it saves.
+    fn look_ahead(&mut self, parser: &Parser, mut rest: &[u8], limits: &Limits) {
+        let mut keys: [&[u8]; WARMED_MAX] = [b""; WARMED_MAX];
+        let mut count = 0;
+        while count < WARMED_MAX && !parser.is_mid_request() {
+            let Step::Complete { consumed } = self.scout.parse(rest, limits) else { break };
+            // Nearly all commands that have a key have it here, and a wrong guess does no harm.
+            keys[count] = self.scout.multibulk_arg(rest, 1).unwrap_or_default();
+            count += 1;
+            rest = &rest[consumed..];
+        }
+        self.scout.give_up();
+        if self.scout.capacity() > PARSER_KEPT_MAX {
+            self.scout = Parser::default();
+        }
+        if count > 1 {
+            self.store.warm(keys[..count].iter().copied());
         }
     }
 

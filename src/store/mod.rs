@@ -110,6 +110,12 @@ impl Store {
         Some(self.table.value(place))
     }
 
+    /// True if there are so many keys that [`Store::warm`] pays.
+    #[inline]
+    pub fn is_beyond_cache(&self) -> bool {
+        self.table.is_beyond_cache()
+    }
+
     /// Reads what looking up each of `keys`, up to [`WARMED_MAX`], is going to read, so that the
     /// waits for memory overlap. Changes nothing.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {

@@ -164,11 +164,17 @@ impl Table {
         }
     }
 
+    /// True if items lie farther away than in the cache, so that warming keys pays.
+    #[inline]
+    pub fn is_beyond_cache(&self) -> bool {
+        self.blocks.len() >= WARMED_BLOCKS_MIN
+    }
+
     /// Reads the lines of memory in which `keys` will be found. In three loops without branches
     /// that depend on what is read, so that the processor goes on to the next before the last
     /// one has come.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
-        if self.blocks.len() < WARMED_BLOCKS_MIN {
+        if !self.is_beyond_cache() {
             return;
         }
         let mut hashes = [0; WARMED_MAX];

@@ -613,7 +613,7 @@ fn draw_config(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
             accepts_per_tick: rng.random_range(1..4),
             output_pause_bytes: rng.random_range(1..2_000),
             lent_bytes: rng.random_range(64..2_048),
-            pool_spare_max: rng.random_range(0..4),
+            pool_spare_bytes_max: rng.random_range(0..8_000),
             refusals_max: rng.random_range(0..4),
             linger_ms: rng.random_range(1..2_000),
             drain_close_ms: rng.random_range(1..100),
