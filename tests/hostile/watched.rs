@@ -13,7 +13,7 @@ pub const KEPT_MIB: u64 = 72;
 
 /// What the daemon itself may say that it holds for clients when there is only one, bytes: a full
 /// pool of lent buffers, and what that one uses.
-const HELD_AT_REST_MAX: u64 = 2 << 20;
+const HELD_AT_REST_MAX: u64 = (8 << 20) + (64 << 10);
 
 /// A daemon and what it held before anybody came.
 pub struct Watched {
