@@ -110,6 +110,26 @@ impl Buf {
         Ok(())
     }
 
+    /// Appends all of `parts`, or nothing.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    #[inline]
+    pub fn extend_all<const N: usize>(&mut self, parts: [&[u8]; N]) -> Result<(), OutOfMemory> {
+        let more = parts.iter().map(|part| part.len()).sum();
+        if more > self.bytes.len() - self.end {
+            self.reserve(more)?;
+        }
+        let mut rest = &mut self.bytes[self.end..self.end + more];
+        for part in parts {
+            let (here, behind) = rest.split_at_mut(part.len());
+            here.copy_from_slice(part);
+            rest = behind;
+        }
+        self.end += more;
+        Ok(())
+    }
+
     /// Makes sure that [`Buf::spare`] has at least `additional` bytes: by moving the contents to
     /// the front if that frees a quarter of the buffer, else by growing to at least double. Either
     /// way a byte is moved a small constant number of times in its life.

@@ -91,9 +91,8 @@ impl<'a> Reply<'a> {
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         fault::point();
-        self.header(b'$', bytes.len() as i64);
-        self.push(bytes);
-        self.push(b"\r\n");
+        let mut digits = itoa::Buffer::new();
+        self.push_all([b"$", digits.format(bytes.len()).as_bytes(), b"\r\n", bytes, b"\r\n"]);
     }
 
     /// Text as RESP3's verbatim string, a bulk string in RESP2.
@@ -151,10 +150,9 @@ impl<'a> Reply<'a> {
         }
     }
 
+    #[inline]
     fn line(&mut self, mark: u8, text: &[u8]) {
-        self.push(&[mark]);
-        self.push(text);
-        self.push(b"\r\n");
+        self.push_all([&[mark], text, b"\r\n"]);
     }
 
     #[inline]
@@ -165,8 +163,15 @@ impl<'a> Reply<'a> {
 
     #[inline]
     fn push(&mut self, bytes: &[u8]) {
+        self.push_all([bytes]);
+    }
+
+    /// One check for all parts: three pushes cost a PING 90 instructions more.
+    #[inline]
+    fn push_all<const N: usize>(&mut self, parts: [&[u8]; N]) {
         let len = self.out.len() - self.start;
-        if self.overflowed || bytes.len() > self.max - len.min(self.max) || self.out.extend(bytes).is_err() {
+        let more: usize = parts.iter().map(|part| part.len()).sum();
+        if self.overflowed || more > self.max.saturating_sub(len) || self.out.extend_all(parts).is_err() {
             self.overflowed = true;
         }
     }

@@ -352,21 +352,15 @@ enum Line {
 /// The number from `start` to the next CRLF.
 #[inline]
 fn line(input: &[u8], start: usize) -> Line {
-    let rest = &input[start..];
-    // The common case: one to three digits.
-    let mut value = 0;
-    for (i, &byte) in rest.iter().take(4).enumerate() {
-        match byte {
-            b'0'..=b'9' if !(i == 1 && value == 0) => value = value * 10 + i64::from(byte - b'0'),
-            b'\r' if i > 0 => match rest.get(i + 1) {
-                Some(b'\n') => return Line::Number(value, start + i + 2),
-                Some(_) => return Line::NoNumber,
-                None => return Line::Unfinished,
-            },
-            _ => break,
+    let digit = |byte: u8| i64::from(byte - b'0');
+    match input[start..] {
+        // Nearly all counts and lengths.
+        [one @ b'0'..=b'9', b'\r', b'\n', ..] => Line::Number(digit(one), start + 3),
+        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {
+            Line::Number(digit(ten) * 10 + digit(one), start + 4)
         }
+        ref rest => long_line(rest, start),
     }
-    long_line(rest, start)
 }
 
 fn long_line(rest: &[u8], start: usize) -> Line {

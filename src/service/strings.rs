@@ -84,7 +84,9 @@ impl When {
 
 fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(value_at));
-    let exists = cx.store.contains(key, cx.now.unix_ms);
+    // A plain SET need not know: what it replaces may have expired as well.
+    let depends = options.only_new || options.only_existing || options.expiry == Expiry::Keep;
+    let exists = depends && cx.store.contains(key, cx.now.unix_ms);
     let refused = options.only_new && exists || options.only_existing && !exists;
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
