@@ -10,6 +10,7 @@ use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
 use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
+use tidegate::service::table;
 use tidegate::stage::Stage;
 
 use crate::client::{Client, NO_ROOM};
@@ -53,6 +54,7 @@ pub const EXPECTED_EVENTS: &[&str] = &[
     "interrupted read",
     "interrupted wait",
     "interrupted write",
+    "limit changed in flight",
     "no descriptors",
     "refused registration",
     "refused write",
@@ -113,7 +115,8 @@ impl<const HONEST: bool> Run<HONEST> {
         let config = draw_config(rng, calm);
         let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
         let scarce = !calm && rng.random_bool(0.25);
-        let contents = Contents { limits: !calm, refusable: scarce };
+        let contents =
+            Contents { limits: !calm, refusable: scarce, modest: !calm && !scarce && rng.random_bool(0.3) };
         let clients: Vec<Client> =
             (0..rng.random_range(1..8)).map(|name| Client::new(rng, name, contents)).collect();
         clients.iter().flat_map(Client::kinds).for_each(|kind| world.count(kind));
@@ -162,6 +165,10 @@ impl<const HONEST: bool> Run<HONEST> {
                 *world.injected.entry(name).or_default() += count;
             }
         }
+        let config_set = table::find_full(b"config|set").expect("it is in the table");
+        let counters = &self.server.stats().per_command;
+        let changed = counters.get(usize::from(config_set.id)).map_or(0, |counter| counter.calls);
+        *world.injected.entry("limit changed in flight").or_default() += changed;
         let refused: u64 = self.clients.iter().map(Client::refusals).sum();
         *world.injected.entry("allocation refused").or_default() += refused;
         let received = self.clients.iter().map(|client| client.received.clone()).collect();

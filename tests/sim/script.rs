@@ -24,7 +24,25 @@ pub struct Contents {
     /// Any request may be refused for want of memory. So none goes unanswered, and none is the
     /// last for certain.
     pub refusable: bool,
+    /// No request meets a limit on sizes, so that these can be changed in flight as well.
+    pub modest: bool,
 }
+
+/// Limits on sizes, none of which a modest script meets.
+const SIZE_LIMITS: [(&str, &str); 12] = [
+    ("max-key-bytes", "16"),
+    ("max-key-bytes", "1mb"),
+    ("proto-max-bulk-len", "1300"),
+    ("proto-max-bulk-len", "1mb"),
+    ("max-request-args", "8"),
+    ("max-request-args", "1000000"),
+    ("max-inline-bytes", "64"),
+    ("max-inline-bytes", "1mb"),
+    ("max-request-bytes", "4000"),
+    ("max-request-bytes", "1mb"),
+    ("max-reply-bytes", "4000"),
+    ("max-reply-bytes", "1gb"),
+];
 
 /// Limits that scripts change while clients are served. None that the model depends on.
 const LIVE_LIMITS: [(&str, &str); 10] = [
@@ -117,7 +135,7 @@ impl Author<'_> {
         let (request, op) = match self.rng.random_range(0..17) {
             0..=2 => (words(&["SET", &key, &value]), Op::Set(key, value)),
             3..=5 => (words(&["GET", &key]), Op::Get(key)),
-            6 => (words(&["APPEND", &key, &value]), Op::Append(key, value)),
+            6 if !self.contents.modest => (words(&["APPEND", &key, &value]), Op::Append(key, value)),
             7 => {
                 let by = self.rng.random_range(-5..1000_i64);
                 (words(&["INCRBY", &key, &by.to_string()]), Op::Add(key, by))
@@ -143,6 +161,10 @@ impl Author<'_> {
     fn oddity(&mut self) -> Step {
         let key = self.key();
         match self.rng.random_range(0..9) {
+            2..=5 if self.contents.modest => {
+                let (name, value) = SIZE_LIMITS[self.rng.random_range(0..SIZE_LIMITS.len())];
+                says(words(&["CONFIG", "SET", name, value]), OK)
+            }
             0 => says(words(&["GET"]), "-ERR wrong number of arguments for 'get' command\r\n"),
             1 => {
                 let text = "-ERR unknown command 'NOSUCH', with args beginning with: 'x' \r\n";
@@ -180,15 +202,16 @@ impl Author<'_> {
 
     /// Ends the connection, one way or another.
     fn last_step(&mut self) -> Step {
-        let (request, reply, reason) = match self.rng.random_range(0..6) {
+        let way = self.rng.random_range(0..if self.contents.modest { 5 } else { 6 });
+        let (request, reply, reason) = match way {
             0 => (words(&["QUIT"]), OK, Reason::Quit),
             1 => (words(&["DEBUG", "PANIC"]), "-ERR internal error\r\n", Reason::Panicked),
             broken => {
                 let (request, reply): (&[u8], &str) = match broken {
                     2 => (b"*1\r\n+x\r\n", "-ERR Protocol error: expected '$', got '+'\r\n"),
                     3 => (b"*1\r\n$-1\r\n", "-ERR Protocol error: invalid bulk length\r\n"),
-                    4 => (&[b'x'; INLINE_MAX + 1], "-ERR Protocol error: too big inline request\r\n"),
-                    _ => (b"*2147483648\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
+                    4 => (b"*2147483648\r\n", "-ERR Protocol error: invalid multibulk length\r\n"),
+                    _ => (&[b'x'; INLINE_MAX + 1], "-ERR Protocol error: too big inline request\r\n"),
                 };
                 (request.to_vec(), reply, Reason::ProtocolError)
             }
