@@ -251,7 +251,7 @@ fn pauses(keys: u64) {
     let began = spent();
     let (worst, steps) = slowest(|| {
         store.reclaim(1);
-        store.has_discarded()
+        store.has_leftovers()
     });
     println!("{:>10} {worst:?}, {:.1?} on average, {steps} steps\n", "reclaim", (spent() - began) / steps);
 }

@@ -96,7 +96,7 @@ impl Buf {
         self.end = 0;
     }
 
-    /// Appends `data`, growing at most to double what is needed.
+    /// Appends `data`, growing if need be as [`Buf::reserve`] does.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
@@ -132,7 +132,8 @@ impl Buf {
 
     /// Makes sure that [`Buf::spare`] has at least `additional` bytes: by moving the contents to
     /// the front if that frees a quarter of the buffer, else by growing to at least double. Either
-    /// way a byte is moved a small constant number of times in its life.
+    /// way a byte is moved a small constant number of times in its life. A small buffer grows to a power
+    /// of two, so to less than four times what it was.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.

@@ -72,6 +72,16 @@ pub fn reserve_exact<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOf
     Err(OutOfMemory)
 }
 
+/// Counts `bytes` that are about to be allocated for a client elsewhere, in small pieces.
+///
+/// # Errors
+/// [`OutOfMemory`] if clients have used up what they may.
+#[inline]
+pub fn charge(bytes: usize) -> Result<(), OutOfMemory> {
+    use_allowance(bytes)?;
+    if leaves_headroom(bytes) { Ok(()) } else { Err(OutOfMemory) }
+}
+
 fn use_allowance(bytes: usize) -> Result<(), OutOfMemory> {
     let allowed = ALLOWANCE.get();
     if allowed != usize::MAX {

@@ -100,7 +100,7 @@ impl<N: Net> Server<N> {
 
     /// When a key should be removed that nobody asks for; at once if keys are left to be freed.
     fn key_deadline(&self) -> Option<Moment> {
-        if self.service.store.has_discarded() {
+        if self.service.store.has_leftovers() {
             return Some(self.now.at);
         }
         let in_ms = self.service.store.next_expiry()?.saturating_sub(self.now.unix_ms);

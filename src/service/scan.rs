@@ -62,7 +62,7 @@ impl<'a> Filter<'a> {
     }
 }
 
-/// A cursor as C's `strtoul` reads it, which is what Redis does; clients have sent both signs.
+/// A cursor as C's `strtoul` reads it, which is what Redis 7.0 does; clients have sent both signs.
 fn cursor(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
         return Some(0);

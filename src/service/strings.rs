@@ -84,10 +84,14 @@ impl When {
 
 fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(value_at));
-    // A plain SET need not know: what it replaces may have expired as well.
+    // A plain SET need not know: what it replaces may have expired as well, and is then not counted
+    // as expired.
     let depends = options.only_new || options.only_existing || options.expiry == Expiry::Keep;
     let exists = depends && cx.store.contains(key, cx.now.unix_ms);
     let refused = options.only_new && exists || options.only_existing && !exists;
+    if matches!(options.expiry, Expiry::At(_)) {
+        cx.store.prepare_expiry()?;
+    }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
         cx.reply_value(key);
@@ -161,6 +165,9 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         },
         _ => None,
     };
+    if expires_ms.is_some() {
+        cx.store.prepare_expiry()?;
+    }
     cx.reply_value(key);
     if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {
         cx.store.expire(key, expires_ms);

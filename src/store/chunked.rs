@@ -71,11 +71,23 @@ impl<T> Chunked<T> {
     pub fn swap_remove(&mut self, number: u32) -> T {
         assert!((number as usize) < self.len, "no element {number}");
         let last = self.pop().expect("not empty");
-        // One chunk is kept for whoever comes and goes at the edge.
-        if self.chunks.len() > (self.len >> Self::SHIFT) + 2 {
+        if number as usize == self.len { last } else { std::mem::replace(self.get_mut(number), last) }
+    }
+
+    /// True if there are more chunks than elements need, and one for whoever comes and goes at the
+    /// edge.
+    #[inline]
+    pub fn is_loose(&self) -> bool {
+        self.chunks.len() > (self.len >> Self::SHIFT) + 2
+    }
+
+    /// Frees one of the chunks that are too many. Not while a write is under way: it may have
+    /// reserved them.
+    #[inline]
+    pub fn trim(&mut self) {
+        if self.is_loose() {
             self.chunks.pop();
         }
-        if number as usize == self.len { last } else { std::mem::replace(self.get_mut(number), last) }
     }
 
     /// Removes the last element.
@@ -143,6 +155,9 @@ mod tests {
         assert_eq!(all.swap_remove(7)[0], 7);
         while all.len() > 1 {
             all.swap_remove(0);
+        }
+        while all.is_loose() {
+            all.trim();
         }
         assert_eq!(all.chunks.len(), 2, "one chunk in use and one to spare");
         assert_eq!(all.iter().count(), 1);

@@ -19,6 +19,13 @@ pub struct Discarded {
 }
 
 impl Discarded {
+    /// True if it is no more than a step's worth.
+    pub fn is_small(&self) -> bool {
+        self.table.memory() <= BYTES_PER_STEP
+            && self.table.larges.len() <= BODIES_PER_STEP
+            && self.expiries.len() <= EXPIRIES_PER_STEP
+    }
+
     /// Frees some of it, some 100 microseconds' worth; false if nothing was left.
     ///
     /// What was allocated last goes first, and blocks and segments go together: an allocator that

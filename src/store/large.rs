@@ -5,6 +5,7 @@ use crate::base::{OutOfMemory, memory};
 /// A key and a value, one behind the other.
 #[derive(Debug)]
 pub struct Large {
+    hash: u64,
     key_len: u32,
     body: Vec<u8>,
 }
@@ -13,11 +14,11 @@ impl Large {
     /// What a body costs besides its bytes: the allocator's own header.
     const ALLOCATION: usize = 16;
 
-    /// A copy of `key` and of the parts of its value.
+    /// A copy of `key`, whose hash is `hash`, and of the parts of its value.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
-    pub fn new(key: &[u8], value: [&[u8]; 2]) -> Result<Large, OutOfMemory> {
+    pub fn new(hash: u64, key: &[u8], value: [&[u8]; 2]) -> Result<Large, OutOfMemory> {
         let mut body = Vec::new();
         let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
         let len = value.iter().try_fold(key.len(), |sum, part| sum.checked_add(part.len()));
@@ -25,7 +26,13 @@ impl Large {
         body.extend_from_slice(key);
         body.extend_from_slice(value[0]);
         body.extend_from_slice(value[1]);
-        Ok(Large { key_len, body })
+        Ok(Large { hash, key_len, body })
+    }
+
+    /// The key's hash, kept because the key may be long.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
     }
 
     /// The key.
@@ -49,6 +56,7 @@ impl Large {
         }
         let doubled = count.max(self.body.len());
         memory::reserve_exact(&mut self.body, doubled)
+            .or_else(|_| memory::reserve_exact(&mut self.body, count))
     }
 
     /// Adds to the value.

@@ -31,19 +31,24 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, VecDeque};
 
 use ahash::RandomState;
 
 use crate::base::{OutOfMemory, fault, memory};
 use discard::Discarded;
 pub use prepared::{Expiry, Prepared};
-use record::Record;
+use record::{RECORD_MAX, Record};
 pub use table::WARMED_MAX;
 use table::{Place, Table};
 
 /// How often a random key is looked for among keys that turn out to have expired.
 const RANDOM_TRIES: usize = 1_000;
+
+/// Flushed keyspaces that wait to be freed.
+const DISCARDED_MAX: usize = 8;
+/// What an entry of the expiry index takes, about.
+const EXPIRY_BYTES: usize = 40;
 
 /// The keyspace.
 #[derive(Debug)]
@@ -52,7 +57,7 @@ pub struct Store {
     /// Times and hashes of the keys that expire. Should two keys ever share all 64 bits and the
     /// millisecond, one of them waits until it is asked for.
     expiries: BTreeSet<(u64, u64)>,
-    discarded: Vec<Discarded>,
+    discarded: VecDeque<Discarded>,
     expired: u64,
     /// State of the generator of random keys.
     dice: u64,
@@ -68,7 +73,7 @@ impl Store {
         Store {
             table: Table::new(hasher),
             expiries: BTreeSet::new(),
-            discarded: Vec::new(),
+            discarded: VecDeque::new(),
             expired: 0,
             dice: hash(5),
         }
@@ -198,7 +203,7 @@ impl Store {
     ) -> Result<T, OutOfMemory> {
         loop {
             match prepare(&mut self.table) {
-                Err(OutOfMemory) if self.has_discarded() => self.reclaim(1),
+                Err(OutOfMemory) if !self.discarded.is_empty() => self.reclaim(1),
                 result => return result,
             }
         }
@@ -213,6 +218,15 @@ impl Store {
         let expires_ms = expiry.over(before);
         self.reindex(hash, before, expires_ms);
         self.table.write(place, hash, key, content, expires_ms);
+    }
+
+    /// Makes sure that a key can be given a time of expiry, which makes its record longer.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn prepare_expiry(&mut self) -> Result<(), OutOfMemory> {
+        memory::charge(EXPIRY_BYTES)?;
+        self.with_memory(|table| table.try_reserve(1, RECORD_MAX, 0))
     }
 
     /// Changes when `key` expires, if it exists: at a Unix time in milliseconds, or never.
@@ -238,21 +252,31 @@ impl Store {
     pub fn clear(&mut self) {
         if !self.is_empty() {
             let table = self.table.start_over();
-            self.discarded.push(Discarded { table, expiries: std::mem::take(&mut self.expiries) });
+            let discarded = Discarded { table, expiries: std::mem::take(&mut self.expiries) };
+            if discarded.is_small() {
+                return;
+            }
+            // Whoever fills and flushes faster than that frees it himself.
+            while self.discarded.len() >= DISCARDED_MAX {
+                self.reclaim(1);
+            }
+            self.discarded.push_back(discarded);
         }
     }
 
     /// True while something is left to be freed.
-    pub fn has_discarded(&self) -> bool {
-        !self.discarded.is_empty()
+    pub fn has_leftovers(&self) -> bool {
+        !self.discarded.is_empty() || self.table.is_loose()
     }
 
-    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds.
+    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds, and some of
+    /// what was reserved and not used.
     pub fn reclaim(&mut self, budget: usize) {
+        self.table.trim();
         for _ in 0..budget {
-            let Some(oldest) = self.discarded.first_mut() else { return };
+            let Some(oldest) = self.discarded.front_mut() else { return };
             if !oldest.free_some() {
-                self.discarded.remove(0);
+                self.discarded.pop_front();
             }
         }
     }
@@ -298,7 +322,7 @@ impl Store {
         while removed < budget && self.next_expiry().is_some_and(|at| at <= now_ms) {
             let Some((at, hash)) = self.expiries.pop_first() else { break };
             let place = self.table.find_record(hash, |record| {
-                record.expires_ms() == Some(at) && self.table.hash(self.table.key_of(record)) == hash
+                record.expires_ms() == Some(at) && self.table.hash_of(record) == hash
             });
             if let Some(place) = place {
                 self.table.remove(place);

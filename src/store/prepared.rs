@@ -37,12 +37,13 @@ pub struct Prepared<'a> {
 impl<'a> Prepared<'a> {
     /// Copies what is too long for a block into memory of its own.
     pub(super) fn new(table: &Table, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+        let hash = table.hash(key);
         let content = if fits_block(key.len(), value.len()) {
             Content::Small(value)
         } else {
-            Content::Large(Large::new(key, [value, b""])?)
+            Content::Large(Large::new(hash, key, [value, b""])?)
         };
-        Ok(Prepared { key, hash: table.hash(key), content })
+        Ok(Prepared { key, hash, content })
     }
 
     /// `tail` behind the value of `key`, or alone if there is none.
@@ -58,7 +59,7 @@ impl<'a> Prepared<'a> {
         let content = if in_block || table.reserve_tail(place, tail.len())? {
             Content::Tail(tail)
         } else {
-            Content::Large(Large::new(key, [table.value(place), tail])?)
+            Content::Large(Large::new(hash, key, [table.value(place), tail])?)
         };
         Ok(Prepared { key, hash, content })
     }

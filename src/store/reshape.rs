@@ -92,7 +92,7 @@ impl Table {
     fn move_items(&mut self, old: &Segment, target: impl Fn(u64) -> u32) {
         for slot in old.slots() {
             let record = self.record_at(old, old.spot(slot));
-            let hash = self.hash(self.key_of(record));
+            let hash = self.hash_of(record);
             let copy = Draft::copy(record);
             let number = target(hash);
             let spot = self.pack_record(number, copy.record());

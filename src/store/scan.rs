@@ -55,7 +55,7 @@ impl Table {
         let segment = self.segments.get(self.directory.segment(position << IGNORED));
         let items = segment.slots().map(|slot| {
             let record = self.record_at(segment, segment.spot(slot));
-            (self.hash(self.key_of(record)) >> IGNORED, record)
+            (self.hash_of(record) >> IGNORED, record)
         });
         let end = (segment.prefix + 1) << (64 - IGNORED - segment.depth);
         (items.filter(|(at, _)| *at >= position).collect(), end)

@@ -164,10 +164,31 @@ impl Table {
         }
     }
 
+    /// True if some of its memory is neither used nor likely to be soon.
+    pub fn is_loose(&self) -> bool {
+        self.segments.is_loose() || self.blocks.is_loose() || self.larges.is_loose()
+    }
+
+    /// Gives a piece of it back.
+    pub fn trim(&mut self) {
+        self.segments.trim();
+        self.blocks.trim();
+        self.larges.trim();
+    }
+
     /// True if items lie farther away than in the cache, so that warming keys pays.
     #[inline]
     pub fn is_beyond_cache(&self) -> bool {
         self.blocks.len() >= WARMED_BLOCKS_MIN
+    }
+
+    /// The hash of a record's key. A long key is not hashed again.
+    #[inline]
+    pub(super) fn hash_of(&self, record: Record<'_>) -> u64 {
+        match record.large() {
+            Some(number) => self.larges.get(number).hash(),
+            None => self.hash(record.key()),
+        }
     }
 
     /// Reads the lines of memory in which `keys` will be found. In three loops without branches
@@ -332,7 +353,7 @@ impl Table {
     fn drop_large(&mut self, number: u32) {
         let last = self.larges.len() as u32 - 1;
         if number != last {
-            let hash = self.hash(self.larges.get(last).key());
+            let hash = self.larges.get(last).hash();
             let place = self
                 .find_record(hash, |record| record.large() == Some(last))
                 .expect("every body has a record");

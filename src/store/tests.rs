@@ -64,12 +64,12 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
     }
     let full = store.memory();
     store.clear();
-    assert!(store.is_empty() && store.has_discarded());
+    assert!(store.is_empty() && store.has_leftovers());
     assert!(store.memory() > full / 2, "most of what is discarded is still held");
     assert_eq!(store.next_expiry(), None);
     put(&mut store, b"k", b"v", Expiry::Never);
     let mut steps = 0;
-    while store.has_discarded() {
+    while store.has_leftovers() {
         store.reclaim(1);
         steps += 1;
     }

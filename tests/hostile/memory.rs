@@ -54,6 +54,11 @@ pub const SITUATIONS: &[Situation] = &[
         run: values_until_full,
     },
     Situation {
+        name: "20,000 keyspaces filled and flushed in one pipeline",
+        expects: "each reply, and nothing left behind",
+        run: flush_again_and_again,
+    },
+    Situation {
         name: "a reply larger than the memory there is",
         expects: "an error in its place, or a close; others served",
         run: reply_beyond_memory,
@@ -164,6 +169,19 @@ fn request_beyond_memory() -> Seen {
     format!("{closed} connections ended, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
+fn flush_again_and_again() -> Seen {
+    const TIMES: usize = 20_000;
+    let daemon = Watched::start(&[]);
+    let mut wire = daemon.connect();
+    let judge = daemon.connect();
+    let mut writer = Wire::new(wire.stream.try_clone().expect("a second handle"));
+    let sending = std::thread::spawn(move || writer.send("SET key value\r\nFLUSHALL\r\n".repeat(TIMES)));
+    wire.expect("+OK\r\n+OK\r\n".repeat(TIMES));
+    sending.join().expect("all of it is taken");
+    drop((wire, judge));
+    daemon.is_unharmed(16).into()
+}
+
 fn values_until_full() -> Seen {
     let mut daemon = Watched::spawn(limited(SCARCE, &[]));
     let mut polite = daemon.connect();
@@ -186,6 +204,12 @@ fn values_until_full() -> Seen {
     }
     assert!(refused > 0, "no value was refused");
     polite.ask(format!("EXISTS {set}\r\nDBSIZE\r\n"), format!(":0\r\n:{set}\r\n"));
+    // A time of expiry takes memory as well; it is given or refused, and nobody dies of it.
+    for key in 0..set {
+        polite.send(format!("EXPIRE {key} 1000\r\n"));
+        let line = polite.line();
+        assert!(line == ":1" || OOM.starts_with(&line), "{line}");
+    }
     polite.ask("DEL 0 1\r\n", ":2\r\n");
     polite.ask("FLUSHALL\r\n", "+OK\r\n");
     let mut wire = daemon.connect();
