@@ -45,6 +45,18 @@ impl Large {
         &self.body[self.key_len as usize..]
     }
 
+    /// True if a value of `len` bytes fits, and would not leave more than half of the memory unused.
+    pub fn takes(&self, len: usize) -> bool {
+        let needed = (self.key_len as usize).saturating_add(len);
+        needed <= self.body.capacity() && needed >= self.body.capacity() / 2
+    }
+
+    /// Puts another value in the place of this one, for which [`Large::takes`] has said yes.
+    pub fn overwrite(&mut self, value: &[u8]) {
+        self.body.truncate(self.key_len as usize);
+        self.body.extend_from_slice(value);
+    }
+
     /// Makes room for `count` more bytes of value. Building a value piece by piece costs its
     /// length, not the square of it.
     ///

@@ -148,7 +148,7 @@ impl Store {
     pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         fault::point();
         self.with_memory(|table| {
-            let entry = Prepared::new(table, key, value)?;
+            let entry = Prepared::replacing(table, key, value)?;
             table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
             Ok(entry)
         })

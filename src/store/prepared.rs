@@ -46,6 +46,28 @@ impl<'a> Prepared<'a> {
         Ok(Prepared { key, hash, content })
     }
 
+    /// As [`Prepared::new`], but a long value is going to be written over the one that is there, if
+    /// it has about the room: most are overwritten by their like, and need no allocation then.
+    /// Not over one that may expire before this is committed.
+    #[inline]
+    pub(super) fn replacing(
+        table: &Table,
+        key: &'a [u8],
+        value: &'a [u8],
+    ) -> Result<Prepared<'a>, OutOfMemory> {
+        if fits_block(key.len(), value.len()) {
+            return Prepared::new(table, key, value);
+        }
+        let hash = table.hash(key);
+        let record = table.find(hash, key).map(|place| table.record(place));
+        match record.filter(|record| record.expires_ms().is_none()).and_then(|record| record.large()) {
+            Some(number) if table.larges.get(number).takes(value.len()) => {
+                Ok(Prepared { key, hash, content: Content::Over(value) })
+            }
+            _ => Prepared::new(table, key, value),
+        }
+    }
+
     /// `tail` behind the value of `key`, or alone if there is none.
     pub(super) fn appending(
         table: &mut Table,
@@ -68,7 +90,7 @@ impl<'a> Prepared<'a> {
     pub(super) fn record_bytes(&self) -> usize {
         match self.content {
             Content::Small(value) => RECORD_MAX - INLINE_MAX + self.key.len() + value.len(),
-            Content::Large(_) | Content::Tail(_) => RECORD_MAX,
+            Content::Large(_) | Content::Over(_) | Content::Tail(_) => RECORD_MAX,
         }
     }
 

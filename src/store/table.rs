@@ -38,6 +38,8 @@ pub enum Content<'a> {
     Small(&'a [u8]),
     /// Key and value in memory of their own.
     Large(Large),
+    /// A value for the body that the key has.
+    Over(&'a [u8]),
     /// More of the value there is; [`Table::prepare_append`] has made room if it is large.
     Tail(&'a [u8]),
 }
@@ -256,6 +258,11 @@ impl Table {
                 let head = place.map_or(&b""[..], |place| self.record(place).value());
                 Draft::small(key, [head, tail], expires_ms)
             }
+            (Content::Over(value), Some(number)) => {
+                self.larges.get_mut(number).overwrite(value);
+                Draft::large(number, expires_ms)
+            }
+            (Content::Over(_), None) => unreachable!("nobody removes a key between prepare and commit"),
             (Content::Large(large), Some(number)) => {
                 self.large_bytes += large.memory();
                 let before = std::mem::replace(self.larges.get_mut(number), large);
