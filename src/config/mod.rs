@@ -144,7 +144,8 @@ pub struct Bounds {
     pub accepts_per_tick: u32,
     /// A client that owes us the reading of this many bytes is not served until it takes some.
     pub output_pause_bytes: usize,
-    /// Size of a lent buffer. One read fills it with some 400 small requests.
+    /// Size of a lent buffer. One read fills it with some 800 small requests, or with a pipeline of
+    /// 16 that carry 1 KiB each; at half the size a SET of these cost 1.64 us instead of 1.19.
     pub lent_bytes: usize,
     /// Bytes of lent buffers kept for the next borrower.
     pub pool_spare_bytes_max: usize,
@@ -202,7 +203,7 @@ impl Default for Bounds {
             flush_bytes_per_tick: 256 << 10,
             accepts_per_tick: 10,
             output_pause_bytes: 1 << 20,
-            lent_bytes: 16 << 10,
+            lent_bytes: 32 << 10,
             pool_spare_bytes_max: 8 << 20,
             refusals_max: 64,
             linger_ms: 1_000,
