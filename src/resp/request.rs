@@ -108,6 +108,9 @@ pub enum Step {
     Broken(Broken),
 }
 
+/// A request of up to so many arguments may be parsed at once.
+const AT_ONCE_ARGS_MAX: usize = 16;
+
 /// Where in a request the parser stands.
 #[derive(Clone, Copy, Debug, Default)]
 enum At {
@@ -200,7 +203,40 @@ impl Parser {
         }
     }
 
+    /// A request that is all there, of a few short arguments and within all limits, as nearly all
+    /// are; `None` for any other, which then takes the long way from its start.
+    #[inline]
+    fn at_once(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
+        let (count, mut at) = short_line(input, 1)?;
+        let count = count as usize;
+        if count == 0 || count > AT_ONCE_ARGS_MAX.min(limits.args_max) {
+            return None;
+        }
+        memory::reserve(&mut self.spans, AT_ONCE_ARGS_MAX).ok()?;
+        for _ in 0..count {
+            if input.get(at) != Some(&b'$') {
+                break;
+            }
+            let Some((len, start)) = short_line(input, at + 1) else { break };
+            let end = start + len as usize;
+            let fits = len as usize <= limits.bulk_max && end + 2 <= limits.request_max;
+            if !fits || input.get(end..end + 2) != Some(b"\r\n") {
+                break;
+            }
+            self.spans.push(Span { start: start as u32, end: end as u32 });
+            at = end + 2;
+        }
+        if self.spans.len() == count {
+            return Some(Step::Complete { consumed: at });
+        }
+        self.spans.clear();
+        None
+    }
+
     fn multibulk(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
+        if let Some(step) = self.at_once(input, limits) {
+            return Some(step);
+        }
         let (number, end) = match line(input, 1) {
             Line::Number(number, end) => (number, end),
             Line::Unfinished => return Some(Step::Incomplete { consumed: 0, missing: 1 }),
@@ -350,16 +386,23 @@ enum Line {
 }
 
 /// The number from `start` to the next CRLF.
-#[inline]
 fn line(input: &[u8], start: usize) -> Line {
+    match short_line(input, start) {
+        Some((number, end)) => Line::Number(number, end),
+        None => long_line(&input[start..], start),
+    }
+}
+
+/// The same for one or two digits, as nearly all counts and lengths have; `None` for all else.
+#[inline(always)]
+fn short_line(input: &[u8], start: usize) -> Option<(i64, usize)> {
     let digit = |byte: u8| i64::from(byte - b'0');
     match input[start..] {
-        // Nearly all counts and lengths.
-        [one @ b'0'..=b'9', b'\r', b'\n', ..] => Line::Number(digit(one), start + 3),
+        [one @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(one), start + 3)),
         [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            Line::Number(digit(ten) * 10 + digit(one), start + 4)
+            Some((digit(ten) * 10 + digit(one), start + 4))
         }
-        ref rest => long_line(rest, start),
+        _ => None,
     }
 }
 
