@@ -102,12 +102,7 @@ impl Buf {
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
     #[inline]
     pub fn extend(&mut self, data: &[u8]) -> Result<(), OutOfMemory> {
-        if data.len() > self.bytes.len() - self.end {
-            self.reserve(data.len())?;
-        }
-        self.bytes[self.end..self.end + data.len()].copy_from_slice(data);
-        self.end += data.len();
-        Ok(())
+        self.extend_all([data])
     }
 
     /// Appends all of `parts`, or nothing.

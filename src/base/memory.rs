@@ -6,6 +6,7 @@
 //! get the last of it: now and then it is tried whether there is enough left for all the rest.
 
 use std::cell::Cell;
+use std::collections::TryReserveError;
 
 /// What clients must leave: far more than what they do not size grows by in a tick. And more than
 /// the 32 MiB up to which glibc, once such a piece is freed, takes the next ones from its heap and
@@ -43,14 +44,7 @@ pub fn reserve<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOfMemory
         return Ok(());
     }
     let bytes = additional.max(vec.capacity()).saturating_mul(size_of::<T>());
-    use_allowance(bytes)?;
-    let before = vec.capacity();
-    vec.try_reserve(additional).map_err(|_| OutOfMemory)?;
-    if leaves_headroom(bytes) || bytes <= SMALL_BYTES {
-        return Ok(());
-    }
-    vec.shrink_to(before);
-    Err(OutOfMemory)
+    grow(vec, bytes, SMALL_BYTES, |vec| vec.try_reserve(additional))
 }
 
 /// Makes room for exactly `additional` more elements. For what stays.
@@ -62,10 +56,20 @@ pub fn reserve_exact<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOf
         return Ok(());
     }
     let bytes = additional.saturating_mul(size_of::<T>());
+    grow(vec, bytes, 0, |vec| vec.try_reserve_exact(additional))
+}
+
+/// Lets `by` grow `vec` by `bytes`; pieces of up to `spared` bytes need not leave the headroom.
+fn grow<T>(
+    vec: &mut Vec<T>,
+    bytes: usize,
+    spared: usize,
+    by: impl FnOnce(&mut Vec<T>) -> Result<(), TryReserveError>,
+) -> Result<(), OutOfMemory> {
     use_allowance(bytes)?;
     let before = vec.capacity();
-    vec.try_reserve_exact(additional).map_err(|_| OutOfMemory)?;
-    if leaves_headroom(bytes) {
+    by(vec).map_err(|_| OutOfMemory)?;
+    if leaves_headroom(bytes) || bytes <= spared {
         return Ok(());
     }
     vec.shrink_to(before);

@@ -4,11 +4,14 @@
 
 mod args;
 mod inline;
+mod line;
 mod number;
 mod reply;
 mod request;
+mod step;
 
 pub use args::Args;
 pub use number::parse_i64;
 pub use reply::{Proto, Reply};
-pub use request::{Broken, Limits, Parser, Refusal, Step};
+pub use request::Parser;
+pub use step::{Broken, Limits, Refusal, Step};

@@ -1,112 +1,16 @@
-//! The request parser: resumable at any byte, never walks a byte twice, borrows its arguments.
+//! The request parser: resumable at any byte, borrows its arguments. It walks a byte twice at most:
+//! once in the hope that the whole request is there, and once on the way that can stop anywhere.
 //!
 //! It never reserves memory because a client announced a number: what it remembers of a request
 //! grows with the arguments that have arrived. A request beyond a limit whose end can still be
 //! found is skipped and then refused, so that the connection lives; framing that cannot be followed
-//! is [`Broken`].
+//! is [`Broken`]. What a parse can come to is in `step`, the numbers of header lines in `line`.
 
 use super::args::{Args, Span};
-use super::{inline, parse_i64};
+use super::inline;
+use super::line::{Line, line, short_line};
+use super::step::{Broken, Limits, Refusal, Step};
 use crate::base::{OutOfMemory, memory};
-
-/// Most bytes of a `*` or `$` line; a 64-bit number and its sign are 20.
-const HEADER_MAX: usize = 32;
-
-/// What a request may be.
-#[derive(Clone, Copy, Debug)]
-pub struct Limits {
-    /// Longest argument, bytes.
-    pub bulk_max: usize,
-    /// Most arguments.
-    pub args_max: usize,
-    /// Longest inline request, bytes.
-    pub inline_max: usize,
-    /// Longest request, framing included, bytes. Must fit in 32 bits.
-    pub request_max: usize,
-}
-
-/// A request that was skipped to its end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It announced this many arguments.
-    TooManyArgs(usize),
-    /// There was no memory left to note where its arguments lie.
-    OutOfMemory,
-    /// One of its arguments announced this many bytes.
-    ArgTooLong(usize),
-    /// All of it together was too long.
-    RequestTooLong,
-}
-
-/// Framing that cannot be followed any further. The texts are Redis's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Broken {
-    /// `*` was not followed by a usable number.
-    MultibulkLength,
-    /// `$` was not followed by a usable number.
-    BulkLength,
-    /// The line after `*` has no end.
-    MultibulkLine,
-    /// The line after `$` has no end.
-    BulkLine,
-    /// Something else stood where `$` had to.
-    ExpectedDollar(u8),
-    /// An argument was not followed by CRLF.
-    ExpectedCrlf,
-    /// An inline request has no end.
-    InlineLine,
-    /// Quotes of an inline request do not balance.
-    Quotes,
-}
-
-impl Broken {
-    /// The text of the `-ERR` line, after `Protocol error: `.
-    pub fn text(self) -> String {
-        match self {
-            Broken::MultibulkLength => "invalid multibulk length".into(),
-            Broken::BulkLength => "invalid bulk length".into(),
-            Broken::MultibulkLine => "too big mbulk count string".into(),
-            Broken::BulkLine => "too big bulk count string".into(),
-            Broken::ExpectedDollar(byte) => {
-                let shown = match byte {
-                    b'\r' | b'\n' => b' ',
-                    _ if byte.is_ascii_graphic() || byte == b' ' => byte,
-                    _ => b'?',
-                };
-                format!("expected '$', got '{}'", shown as char)
-            }
-            Broken::ExpectedCrlf => "expected CRLF after bulk".into(),
-            Broken::InlineLine => "too big inline request".into(),
-            Broken::Quotes => "unbalanced quotes in request".into(),
-        }
-    }
-}
-
-/// What [`Parser::parse`] found.
-#[derive(Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The input ends inside a request (or before one). Call again with what is left of it and more.
-    Incomplete {
-        /// Bytes at the front that need not be kept.
-        consumed: usize,
-        /// At least this many more are needed; at most what the request has announced.
-        missing: usize,
-    },
-    /// A request is complete; [`Parser::args`] has its arguments, which may be none.
-    Complete {
-        /// Its length.
-        consumed: usize,
-    },
-    /// A request beyond a limit has been skipped.
-    Refused {
-        /// What was left of it at the front.
-        consumed: usize,
-        /// Which limit.
-        why: Refusal,
-    },
-    /// Nothing after this point can be understood.
-    Broken(Broken),
-}
 
 /// A request of up to so many arguments may be parsed at once.
 const AT_ONCE_ARGS_MAX: usize = 16;
@@ -374,51 +278,6 @@ impl Parser {
     fn broken(&mut self, what: Broken) -> Step {
         self.at = At::Start;
         Step::Broken(what)
-    }
-}
-
-enum Line {
-    /// The number and the offset behind its CRLF.
-    Number(i64, usize),
-    NoNumber,
-    Unfinished,
-    TooLong,
-}
-
-/// The number from `start` to the next CRLF.
-fn line(input: &[u8], start: usize) -> Line {
-    match short_line(input, start) {
-        Some((number, end)) => Line::Number(number, end),
-        None => long_line(&input[start..], start),
-    }
-}
-
-/// The same for one or two digits, as nearly all counts and lengths have; `None` for all else.
-#[inline(always)]
-fn short_line(input: &[u8], start: usize) -> Option<(i64, usize)> {
-    let digit = |byte: u8| i64::from(byte - b'0');
-    match input[start..] {
-        [one @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(one), start + 3)),
-        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            Some((digit(ten) * 10 + digit(one), start + 4))
-        }
-        _ => None,
-    }
-}
-
-fn long_line(rest: &[u8], start: usize) -> Line {
-    let head = &rest[..rest.len().min(HEADER_MAX)];
-    match head.iter().position(|&byte| byte == b'\r') {
-        Some(cr) => match (parse_i64(&head[..cr]), rest.get(cr + 1)) {
-            (None, _) => Line::NoNumber,
-            (Some(_), None) => Line::Unfinished,
-            (Some(number), Some(b'\n')) => Line::Number(number, start + cr + 2),
-            (Some(_), Some(_)) => Line::NoNumber,
-        },
-        // Sixty digits are no end either, but they are a number, and Redis calls them a bad one.
-        None if head.len() == HEADER_MAX && head.iter().all(u8::is_ascii_digit) => Line::NoNumber,
-        None if head.len() == HEADER_MAX => Line::TooLong,
-        None => Line::Unfinished,
     }
 }
 

@@ -4,6 +4,7 @@ use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
 use super::glob;
 use crate::base::memory;
 use crate::config::SCAN_COUNT_MAX;
+use crate::resp::Reply;
 
 /// What Redis takes for `COUNT` if nobody says.
 const COUNT_DEFAULT: usize = 10;
@@ -16,13 +17,7 @@ pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let found: Vec<&[u8]> = keys.filter(|key| filter.accepts(key)).collect();
     cx.reply.array(2);
     cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    cx.reply.array(found.len());
-    for key in found {
-        cx.reply.bulk(key);
-        if cx.reply.overflowed() {
-            break;
-        }
-    }
+    reply_keys(&mut cx.reply, &found);
     Ok(())
 }
 
@@ -85,14 +80,18 @@ pub fn keys(cx: &mut Cx<'_>) -> Outcome {
     let mut found: Vec<&[u8]> =
         memory::collect(cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
     found.sort_unstable();
-    cx.reply.array(found.len());
-    for key in found {
-        cx.reply.bulk(key);
-        if cx.reply.overflowed() {
+    reply_keys(&mut cx.reply, &found);
+    Ok(())
+}
+
+fn reply_keys(reply: &mut Reply<'_>, keys: &[&[u8]]) {
+    reply.array(keys.len());
+    for key in keys {
+        reply.bulk(key);
+        if reply.overflowed() {
             break;
         }
     }
-    Ok(())
 }
 
 /// `RANDOMKEY`

@@ -149,7 +149,7 @@ impl Service {
     }
 
     /// Warms what the next requests of a pipeline are going to look up, so that the waits for memory
-    /// overlap: at a million keys, parsing these twice costs a tenth of the waits it saves.
+    /// overlap: at a million keys, parsing a GET twice costs 13 ns and saves some 300.
     fn look_ahead(&mut self, parser: &Parser, mut rest: &[u8], limits: &Limits) {
         let mut keys: [&[u8]; WARMED_MAX] = [b""; WARMED_MAX];
         let mut count = 0;

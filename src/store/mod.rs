@@ -147,11 +147,7 @@ impl Store {
     #[inline]
     pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         fault::point();
-        self.with_memory(|table| {
-            let entry = Prepared::replacing(table, key, value)?;
-            table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
-            Ok(entry)
-        })
+        self.with_memory(|table| Prepared::replacing(table, key, value)?.reserved(table))
     }
 
     /// Makes sure that `count` pairs of key and value can be written.
@@ -187,11 +183,7 @@ impl Store {
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         fault::point();
-        self.with_memory(|table| {
-            let entry = Prepared::appending(table, key, tail)?;
-            table.try_reserve(1, entry.record_bytes(), entry.bodies())?;
-            Ok(entry)
-        })
+        self.with_memory(|table| Prepared::appending(table, key, tail)?.reserved(table))
     }
 
     /// Before a write is refused for want of memory, what has been discarded is freed, be it at

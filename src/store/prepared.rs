@@ -86,6 +86,13 @@ impl<'a> Prepared<'a> {
         Ok(Prepared { key, hash, content })
     }
 
+    /// The same, with room for it in the table.
+    #[inline]
+    pub(super) fn reserved(self, table: &mut Table) -> Result<Prepared<'a>, OutOfMemory> {
+        table.try_reserve(1, self.record_bytes(), self.bodies())?;
+        Ok(self)
+    }
+
     /// Bytes of its record, at most.
     pub(super) fn record_bytes(&self) -> usize {
         match self.content {

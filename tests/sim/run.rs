@@ -1,12 +1,14 @@
 //! One run: a server and its clients, faults for a while, then peace, then the reckoning.
 
+mod checks;
+mod limits;
+
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rand::RngExt;
 use tidegate::base::{Reason, fault, memory};
-use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
 use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
@@ -14,66 +16,12 @@ use tidegate::service::table;
 use tidegate::stage::Stage;
 
 use crate::client::{Client, NO_ROOM};
-use crate::model;
-use crate::reasons::{self, Circumstances, Evidence};
+use crate::reasons::{Circumstances, Evidence};
 use crate::script::Contents;
 use crate::world::{Faults, SimNet, World};
 
-/// What must have happened at least once over all seeds.
-pub const EXPECTED_EVENTS: &[&str] = &[
-    "aborted accept",
-    "allocation budget",
-    "allocation refused",
-    "clock jump",
-    "client that falls silent",
-    "client that never reads",
-    "client that pipelines without end",
-    "client that trickles",
-    "connection storm",
-    "connection that says nothing",
-    "closed: at_capacity",
-    "closed: drained",
-    "closed: evicted",
-    "closed: forced",
-    "closed: idle",
-    "closed: io",
-    "closed: panicked",
-    "closed: peer_closed",
-    "closed: protocol_error",
-    "closed: query_buffer_limit",
-    "closed: quit",
-    "closed: request_timeout",
-    "closed: slow_consumer",
-    "delayed edge",
-    "exit clean",
-    "exit cut",
-    "half-close by a client",
-    "half-close by the server",
-    "injected panic",
-    "interrupted accept",
-    "interrupted read",
-    "interrupted wait",
-    "interrupted write",
-    "limit changed in flight",
-    "no descriptors",
-    "refused registration",
-    "refused write",
-    "reset by client",
-    "reset in the backlog",
-    "second signal",
-    "short read",
-    "short write",
-    "signal",
-    "spurious edge",
-    "urgent data",
-    "wall clock jump",
-];
-
 /// More ticks than any run needs once the faults are over.
 const TICKS_OF_PEACE: usize = 60_000;
-
-/// Ticks in which somebody whom the server owes something may see nothing happen.
-const STARVED_TICKS_MAX: u32 = 1;
 
 /// What a run amounts to; two runs of one seed are equal.
 #[derive(Debug, PartialEq)]
@@ -112,7 +60,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let mut world = World::new(seed);
         let rng = &mut world.rng;
         let calm = rng.random_bool(0.3);
-        let config = draw_config(rng, calm);
+        let config = limits::draw(rng, calm);
         let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
         let scarce = !calm && rng.random_bool(0.25);
         let contents =
@@ -316,98 +264,6 @@ impl<const HONEST: bool> Run<HONEST> {
         assert!(self.server.reactor().serving() <= cap, "more clients than maxclients");
     }
 
-    /// The liveness invariant from the world's side: what the kernel holds, and the server does
-    /// not know of, it will be told of.
-    fn check_edges(&mut self) {
-        let world = self.world.borrow();
-        for pipe in &world.pipes {
-            let Some(slot) = pipe.slot else { continue };
-            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
-            if pipe.readable() && conn.ending.is_none() {
-                assert!(
-                    pipe.pending.readable || conn.can_read,
-                    "slot {slot}: forgot that there is something to read"
-                );
-            }
-            if pipe.room_to_client() > 0 && !pipe.reset {
-                assert!(
-                    pipe.pending.writable || conn.can_write,
-                    "slot {slot}: forgot that there is room to write"
-                );
-            }
-        }
-    }
-
-    /// Each connection that ended in this tick has given the reason that the server counted.
-    fn check_reasons(&mut self, before: &Config) {
-        let after = self.server.config().clone();
-        self.seen.note(&after, self.server.reactor().serving());
-        let closes = self.server.stats().closes;
-        let counted = std::array::from_fn(|index| closes[index] - self.closes[index]);
-        self.closes = closes;
-        let mut world = self.world.borrow_mut();
-        self.evidence.resize(world.pipes.len(), Evidence::default());
-        let (clients, now_ns) = (&self.clients, world.now_ns);
-        let client_of = |pipe| clients.iter().position(|client| client.pipe == Some(pipe));
-        for (index, (pipe, evidence)) in world.pipes.iter_mut().zip(&mut self.evidence).enumerate() {
-            let client = client_of(index).map(|client| &clients[client]);
-            if let Some(conn) = pipe.slot.and_then(|slot| self.server.reactor().conn(slot)) {
-                evidence.note_waiting(pipe, conn.phase, !conn.output.is_empty(), now_ns);
-            }
-            evidence.note(pipe, client, before, now_ns);
-            evidence.note(pipe, client, &after, now_ns);
-            pipe.moved_before_ns = pipe.moved_ns;
-        }
-        reasons::check(counted, &world.pipes, &mut self.evidence, client_of, clients, self.seen);
-    }
-
-    /// Whomever the server owes a turn or a flush sees something happen in every tick: a request
-    /// waits for its reply at most as many ticks as there are budgets of input before it.
-    fn check_fairness(&mut self) {
-        let world = self.world.borrow();
-        let pause = self.server.config().bounds.output_pause_bytes;
-        for (name, client) in self.clients.iter_mut().enumerate() {
-            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
-            let Some(slot) = pipe.slot else { continue };
-            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
-            let stands = [pipe.read_total, pipe.written_total, conn.input.len(), conn.output.len()];
-            let owed = conn.wants_turn(pause) || conn.wants_flush();
-            client.stuck = match client.stuck {
-                (ticks, before) if owed && before == stands => (ticks + 1, stands),
-                _ => (0, stands),
-            };
-            assert!(client.stuck.0 <= STARVED_TICKS_MAX, "client {name} is owed something and starves");
-        }
-    }
-
-    /// Nobody outlives a deadline by more than the tick that noticed it.
-    fn check_deadlines(&mut self) {
-        let world = self.world.borrow();
-        let config = self.server.config().clone();
-        let over =
-            |since_ns: u64, limit_ms: u64| limit_ms > 0 && world.now_ns - since_ns >= limit_ms * 1_000_000;
-        for (name, client) in self.clients.iter_mut().enumerate() {
-            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
-            let Some(slot) = pipe.slot else { continue };
-            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
-            if conn.phase != Phase::Open {
-                continue;
-            }
-            assert!(!over(pipe.moved_ns, config.timeout_ms), "client {name} is silent beyond its deadline");
-            let complete = client.requests_within(pipe.read_total);
-            let waits = conn.unserved || conn.paused(config.bounds.output_pause_bytes);
-            client.half_since = match client.half_since {
-                // Whoever is kept waiting by us is not on this clock.
-                _ if waits || client.request_ends[complete] == pipe.read_total => None,
-                Some((before, since)) if before == complete => Some((before, since)),
-                _ => Some((complete, world.now_ns)),
-            };
-            if let Some((_, since)) = client.half_since {
-                assert!(!over(since, config.request_timeout_ms), "client {name}'s request is late");
-            }
-        }
-    }
-
     /// The faults are over; everybody reads and sends what is left.
     fn make_peace(&mut self) {
         fault::arm(0);
@@ -561,71 +417,5 @@ impl<const HONEST: bool> Run<HONEST> {
             self.check_keys(name, read);
         }
         self.server.audit();
-    }
-
-    fn check_keys(&mut self, name: usize, bytes_read: usize) {
-        let client = &self.clients[name];
-        let least = client.replies_received();
-        let most = match client.goodbye_after(client.received.len()) {
-            // Whatever was being run when the goodbye was said has left no trace.
-            Some((replies, _)) if !client.expected.starts_with(&client.received) => replies,
-            _ => client.requests_within(bytes_read).max(least),
-        };
-        let prefix = format!("{name}:");
-        let now_ms = self.world.borrow().unix_ms;
-        let scarce = self.seen.scarce;
-        let store = &mut self.server.service().store;
-        let names: Vec<Vec<u8>> =
-            store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
-        let stored: model::Keys = names
-            .iter()
-            .map(|key| {
-                let value = store.get(key, now_ms).expect("it was listed");
-                (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
-            })
-            .collect();
-        assert!(
-            client.may_have_stored(&stored, least, most, scarce),
-            "client {name}'s keys are as after no command between {least} and {most}: {stored:?} instead of {:?}",
-            client.keys_after(most),
-        );
-    }
-}
-
-/// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
-fn draw_config(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
-    let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
-    let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(2_000), net(2_000), net(2_000));
-    let maxmemory_clients = net(8_000) as usize;
-    let tight_input = !calm && rng.random_bool(0.2);
-    Config {
-        maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },
-        at_maxclients: if rng.random_bool(0.7) { AtMaxclients::Reject } else { AtMaxclients::Wait },
-        timeout_ms,
-        request_timeout_ms,
-        write_timeout_ms,
-        shutdown_timeout_ms: rng.random_range(0..3_000),
-        max_key_bytes: model::KEY_MAX,
-        proto_max_bulk_len: model::BULK_MAX,
-        max_request_args: model::ARGS_MAX,
-        max_inline_bytes: model::INLINE_MAX,
-        max_request_bytes: model::REQUEST_MAX,
-        client_query_buffer_limit: if tight_input { rng.random_range(64..2_000) } else { 6_000 },
-        maxmemory_clients,
-        enable_debug_command: DebugCommand::Yes,
-        bounds: Bounds {
-            read_bytes_per_turn: rng.random_range(1..3_000),
-            commands_per_turn: rng.random_range(1..20),
-            flush_bytes_per_tick: rng.random_range(1..3_000),
-            accepts_per_tick: rng.random_range(1..4),
-            output_pause_bytes: rng.random_range(1..2_000),
-            lent_bytes: rng.random_range(64..2_048),
-            pool_spare_bytes_max: rng.random_range(0..8_000),
-            refusals_max: rng.random_range(0..4),
-            linger_ms: rng.random_range(1..2_000),
-            drain_close_ms: rng.random_range(1..100),
-            ..Bounds::default()
-        },
-        ..Config::default()
     }
 }

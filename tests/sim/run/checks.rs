@@ -1,0 +1,133 @@
+//! What must hold after every tick, and of a client's keys at the end.
+
+use tidegate::config::Config;
+use tidegate::reactor::conn::Phase;
+
+use super::Run;
+use crate::model;
+use crate::reasons::{self, Evidence};
+
+/// Ticks in which somebody whom the server owes something may see nothing happen.
+const STARVED_TICKS_MAX: u32 = 1;
+
+impl<const HONEST: bool> Run<HONEST> {
+    /// The liveness invariant from the world's side: what the kernel holds, and the server does
+    /// not know of, it will be told of.
+    pub(super) fn check_edges(&mut self) {
+        let world = self.world.borrow();
+        for pipe in &world.pipes {
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            if pipe.readable() && conn.ending.is_none() {
+                assert!(
+                    pipe.pending.readable || conn.can_read,
+                    "slot {slot}: forgot that there is something to read"
+                );
+            }
+            if pipe.room_to_client() > 0 && !pipe.reset {
+                assert!(
+                    pipe.pending.writable || conn.can_write,
+                    "slot {slot}: forgot that there is room to write"
+                );
+            }
+        }
+    }
+
+    /// Each connection that ended in this tick has given the reason that the server counted.
+    pub(super) fn check_reasons(&mut self, before: &Config) {
+        let after = self.server.config().clone();
+        self.seen.note(&after, self.server.reactor().serving());
+        let closes = self.server.stats().closes;
+        let counted = std::array::from_fn(|index| closes[index] - self.closes[index]);
+        self.closes = closes;
+        let mut world = self.world.borrow_mut();
+        self.evidence.resize(world.pipes.len(), Evidence::default());
+        let (clients, now_ns) = (&self.clients, world.now_ns);
+        let client_of = |pipe| clients.iter().position(|client| client.pipe == Some(pipe));
+        for (index, (pipe, evidence)) in world.pipes.iter_mut().zip(&mut self.evidence).enumerate() {
+            let client = client_of(index).map(|client| &clients[client]);
+            if let Some(conn) = pipe.slot.and_then(|slot| self.server.reactor().conn(slot)) {
+                evidence.note_waiting(pipe, conn.phase, !conn.output.is_empty(), now_ns);
+            }
+            evidence.note(pipe, client, before, now_ns);
+            evidence.note(pipe, client, &after, now_ns);
+            pipe.moved_before_ns = pipe.moved_ns;
+        }
+        reasons::check(counted, &world.pipes, &mut self.evidence, client_of, clients, self.seen);
+    }
+
+    /// Whomever the server owes a turn or a flush sees something happen in every tick: a request
+    /// waits for its reply at most as many ticks as there are budgets of input before it.
+    pub(super) fn check_fairness(&mut self) {
+        let world = self.world.borrow();
+        let pause = self.server.config().bounds.output_pause_bytes;
+        for (name, client) in self.clients.iter_mut().enumerate() {
+            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            let stands = [pipe.read_total, pipe.written_total, conn.input.len(), conn.output.len()];
+            let owed = conn.wants_turn(pause) || conn.wants_flush();
+            client.stuck = match client.stuck {
+                (ticks, before) if owed && before == stands => (ticks + 1, stands),
+                _ => (0, stands),
+            };
+            assert!(client.stuck.0 <= STARVED_TICKS_MAX, "client {name} is owed something and starves");
+        }
+    }
+
+    /// Nobody outlives a deadline by more than the tick that noticed it.
+    pub(super) fn check_deadlines(&mut self) {
+        let world = self.world.borrow();
+        let config = self.server.config().clone();
+        let over =
+            |since_ns: u64, limit_ms: u64| limit_ms > 0 && world.now_ns - since_ns >= limit_ms * 1_000_000;
+        for (name, client) in self.clients.iter_mut().enumerate() {
+            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
+            let Some(slot) = pipe.slot else { continue };
+            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
+            if conn.phase != Phase::Open {
+                continue;
+            }
+            assert!(!over(pipe.moved_ns, config.timeout_ms), "client {name} is silent beyond its deadline");
+            let complete = client.requests_within(pipe.read_total);
+            let waits = conn.unserved || conn.paused(config.bounds.output_pause_bytes);
+            client.half_since = match client.half_since {
+                // Whoever is kept waiting by us is not on this clock.
+                _ if waits || client.request_ends[complete] == pipe.read_total => None,
+                Some((before, since)) if before == complete => Some((before, since)),
+                _ => Some((complete, world.now_ns)),
+            };
+            if let Some((_, since)) = client.half_since {
+                assert!(!over(since, config.request_timeout_ms), "client {name}'s request is late");
+            }
+        }
+    }
+
+    pub(super) fn check_keys(&mut self, name: usize, bytes_read: usize) {
+        let client = &self.clients[name];
+        let least = client.replies_received();
+        let most = match client.goodbye_after(client.received.len()) {
+            // Whatever was being run when the goodbye was said has left no trace.
+            Some((replies, _)) if !client.expected.starts_with(&client.received) => replies,
+            _ => client.requests_within(bytes_read).max(least),
+        };
+        let prefix = format!("{name}:");
+        let now_ms = self.world.borrow().unix_ms;
+        let scarce = self.seen.scarce;
+        let store = &mut self.server.service().store;
+        let names: Vec<Vec<u8>> =
+            store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
+        let stored: model::Keys = names
+            .iter()
+            .map(|key| {
+                let value = store.get(key, now_ms).expect("it was listed");
+                (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
+            })
+            .collect();
+        assert!(
+            client.may_have_stored(&stored, least, most, scarce),
+            "client {name}'s keys are as after no command between {least} and {most}: {stored:?} instead of {:?}",
+            client.keys_after(most),
+        );
+    }
+}

@@ -1,0 +1,44 @@
+//! The limits that a run is played under.
+
+use rand::RngExt;
+use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
+
+use crate::model;
+
+/// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
+pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
+    let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
+    let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(2_000), net(2_000), net(2_000));
+    let maxmemory_clients = net(8_000) as usize;
+    let tight_input = !calm && rng.random_bool(0.2);
+    Config {
+        maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },
+        at_maxclients: if rng.random_bool(0.7) { AtMaxclients::Reject } else { AtMaxclients::Wait },
+        timeout_ms,
+        request_timeout_ms,
+        write_timeout_ms,
+        shutdown_timeout_ms: rng.random_range(0..3_000),
+        max_key_bytes: model::KEY_MAX,
+        proto_max_bulk_len: model::BULK_MAX,
+        max_request_args: model::ARGS_MAX,
+        max_inline_bytes: model::INLINE_MAX,
+        max_request_bytes: model::REQUEST_MAX,
+        client_query_buffer_limit: if tight_input { rng.random_range(64..2_000) } else { 6_000 },
+        maxmemory_clients,
+        enable_debug_command: DebugCommand::Yes,
+        bounds: Bounds {
+            read_bytes_per_turn: rng.random_range(1..3_000),
+            commands_per_turn: rng.random_range(1..20),
+            flush_bytes_per_tick: rng.random_range(1..3_000),
+            accepts_per_tick: rng.random_range(1..4),
+            output_pause_bytes: rng.random_range(1..2_000),
+            lent_bytes: rng.random_range(64..2_048),
+            pool_spare_bytes_max: rng.random_range(0..8_000),
+            refusals_max: rng.random_range(0..4),
+            linger_ms: rng.random_range(1..2_000),
+            drain_close_ms: rng.random_range(1..100),
+            ..Bounds::default()
+        },
+        ..Config::default()
+    }
+}
