@@ -48,13 +48,8 @@ pub struct Running {
 
 /// All that could take part here, but for the floor, and why others cannot.
 pub fn present() -> (Vec<Contender>, Vec<String>) {
-    let mut all = vec![Contender {
-        name: "tidegate".into(),
-        about: format!("this daemon, {}, one thread, mio", env!("CARGO_PKG_VERSION")),
-        protocol: Protocol::Resp,
-        hello: hello(Protocol::Resp),
-        how: How::Says(env!("CARGO_BIN_EXE_tidegate").into(), Vec::new()),
-    }];
+    let about = format!("this daemon, {}, one thread, mio", env!("CARGO_PKG_VERSION"));
+    let mut all = vec![daemon("tidegate", about, env!("CARGO_BIN_EXE_tidegate").into())];
     let mut missing = Vec::new();
     for (name, about) in TWINS {
         all.push(ours(name, about, vec!["serve".into(), (*name).into()]));
@@ -66,6 +61,21 @@ pub fn present() -> (Vec<Contender>, Vec<String>) {
         }
     }
     (all, missing)
+}
+
+/// Another build of the daemon, to see what a change has gained.
+pub fn before(program: PathBuf) -> Contender {
+    daemon("before", format!("the daemon as built in {}", program.display()), program)
+}
+
+fn daemon(name: &str, about: String, program: PathBuf) -> Contender {
+    Contender {
+        name: name.into(),
+        about,
+        protocol: Protocol::Resp,
+        hello: hello(Protocol::Resp),
+        how: How::Says(program, Vec::new()),
+    }
 }
 
 /// The floor for exchanges of that size.

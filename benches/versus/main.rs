@@ -90,6 +90,13 @@ fn arguments() -> Command {
         .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("Names who and what there is"))
         .arg(list("only", "Scenarios to run"))
         .arg(list("against", "Contenders beside the daemon"))
+        .arg(
+            Arg::new("before")
+                .long("before")
+                .value_name("PATH")
+                .value_parser(value_parser!(PathBuf))
+                .help("Another build of the daemon, which takes part as 'before'"),
+        )
         .arg(number("rounds").help("Turns that each contender takes in a scenario"))
         .arg(
             Arg::new("out")
@@ -193,6 +200,10 @@ fn plan(
         }
         with_floor = against.iter().any(|name| name == FLOOR);
         contenders.retain(|one| one.name == "tidegate" || against.contains(&one.name));
+    }
+    if let Some(program) = matches.get_one::<PathBuf>("before") {
+        let program = program.canonicalize().map_err(|error| format!("{}: {error}", program.display()))?;
+        contenders.insert(1, contenders::before(program));
     }
     let mut pace = if quick { QUICK } else { FULL };
     if let Some(&rounds) = matches.get_one::<usize>("rounds") {
