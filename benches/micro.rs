@@ -10,7 +10,7 @@ use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_m
 use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
 use tidegate::config::Config;
 use tidegate::reactor::net::{Edge, Net, Patience};
-use tidegate::resp::{Limits, Parser, Step};
+use tidegate::resp::{Batch, Limits, Parser, Step};
 use tidegate::server::Server;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
@@ -42,8 +42,15 @@ fn parse(c: &mut Criterion) {
     let mut group = c.benchmark_group("parse");
     group.throughput(Throughput::Elements(1));
     for (name, bytes) in requests() {
-        let mut parser = Parser::default();
+        let mut batch = Batch::default();
         group.bench_function(name, |b| {
+            b.iter(|| {
+                assert_eq!(batch.fill(black_box(&bytes), 0, &limits), 1);
+                batch.take()
+            });
+        });
+        let mut parser = Parser::default();
+        group.bench_function(BenchmarkId::new(name, "resumable"), |b| {
             b.iter(|| match parser.parse(black_box(&bytes), &limits) {
                 Step::Complete { consumed } => consumed,
                 other => panic!("{other:?}"),

@@ -132,10 +132,13 @@ impl Buf {
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    #[inline]
     pub fn reserve(&mut self, additional: usize) -> Result<(), OutOfMemory> {
-        if additional <= self.bytes.len() - self.end {
-            return Ok(());
-        }
+        if additional <= self.bytes.len() - self.end { Ok(()) } else { self.make_room(additional) }
+    }
+
+    #[cold]
+    fn make_room(&mut self, additional: usize) -> Result<(), OutOfMemory> {
         let needed = self.len().checked_add(additional).ok_or(OutOfMemory)?;
         if needed <= self.bytes.len() && self.start >= self.bytes.len() / 4 {
             self.compact();

@@ -36,6 +36,12 @@ impl<'a> Args<'a> {
         self.spans.is_empty()
     }
 
+    /// Bytes of what holds them; no argument is longer.
+    #[inline]
+    pub fn held_in(&self) -> usize {
+        self.bytes.len()
+    }
+
     /// The argument at `index`, if there is one.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {

@@ -19,26 +19,7 @@ pub enum Line {
 
 /// The number from `start` to the next CRLF.
 pub fn line(input: &[u8], start: usize) -> Line {
-    match short_line(input, start) {
-        Some((number, end)) => Line::Number(number, end),
-        None => long_line(&input[start..], start),
-    }
-}
-
-/// The same for one or two digits, as nearly all counts and lengths have; `None` for all else.
-#[inline(always)]
-pub fn short_line(input: &[u8], start: usize) -> Option<(i64, usize)> {
-    let digit = |byte: u8| i64::from(byte - b'0');
-    match input[start..] {
-        [one @ b'0'..=b'9', b'\r', b'\n', ..] => Some((digit(one), start + 3)),
-        [ten @ b'1'..=b'9', one @ b'0'..=b'9', b'\r', b'\n', ..] => {
-            Some((digit(ten) * 10 + digit(one), start + 4))
-        }
-        _ => None,
-    }
-}
-
-fn long_line(rest: &[u8], start: usize) -> Line {
+    let rest = &input[start..];
     let head = &rest[..rest.len().min(HEADER_MAX)];
     match head.iter().position(|&byte| byte == b'\r') {
         Some(cr) => match (parse_i64(&head[..cr]), rest.get(cr + 1)) {

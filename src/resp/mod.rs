@@ -3,6 +3,7 @@
 //! The server and any other transport (the async twins, the fuzz targets) share this room.
 
 mod args;
+mod batch;
 mod inline;
 mod line;
 mod number;
@@ -11,6 +12,7 @@ mod request;
 mod step;
 
 pub use args::Args;
+pub use batch::Batch;
 pub use number::parse_i64;
 pub use reply::{Proto, Reply};
 pub use request::Parser;

@@ -1,5 +1,5 @@
-//! The request parser: resumable at any byte, borrows its arguments. It walks a byte twice at most:
-//! once in the hope that the whole request is there, and once on the way that can stop anywhere.
+//! The request parser: resumable at any byte, borrows its arguments. It never walks a byte twice.
+//! Requests that are plain and all there are read by [`Batch`](super::Batch) before they come here.
 //!
 //! It never reserves memory because a client announced a number: what it remembers of a request
 //! grows with the arguments that have arrived. A request beyond a limit whose end can still be
@@ -8,12 +8,9 @@
 
 use super::args::{Args, Span};
 use super::inline;
-use super::line::{Line, line, short_line};
+use super::line::{Line, line};
 use super::step::{Broken, Limits, Refusal, Step};
 use crate::base::{OutOfMemory, memory};
-
-/// A request of up to so many arguments may be parsed at once.
-const AT_ONCE_ARGS_MAX: usize = 16;
 
 /// Where in a request the parser stands.
 #[derive(Clone, Copy, Debug, Default)]
@@ -45,11 +42,6 @@ impl Parser {
     /// True if a request has been begun.
     pub fn is_mid_request(&self) -> bool {
         !matches!(self.at, At::Start)
-    }
-
-    /// Forgets the request it is in the middle of.
-    pub fn give_up(&mut self) {
-        self.at = At::Start;
     }
 
     /// Bytes of memory it owns.
@@ -84,14 +76,6 @@ impl Parser {
         Args::new(bytes, &self.spans)
     }
 
-    /// One argument of the same request; `None` also if it was inline, whose words do not lie in
-    /// the input.
-    #[inline]
-    pub fn multibulk_arg<'a>(&self, input: &'a [u8], index: usize) -> Option<&'a [u8]> {
-        let span = self.spans.get(index).filter(|_| self.words.is_empty())?;
-        Some(&input[span.start as usize..span.end as usize])
-    }
-
     fn start(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
         self.spans.clear();
         self.words.clear();
@@ -107,40 +91,7 @@ impl Parser {
         }
     }
 
-    /// A request that is all there, of a few short arguments and within all limits, as nearly all
-    /// are; `None` for any other, which then takes the long way from its start.
-    #[inline]
-    fn at_once(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
-        let (count, mut at) = short_line(input, 1)?;
-        let count = count as usize;
-        if count == 0 || count > AT_ONCE_ARGS_MAX.min(limits.args_max) {
-            return None;
-        }
-        memory::reserve(&mut self.spans, AT_ONCE_ARGS_MAX).ok()?;
-        for _ in 0..count {
-            if input.get(at) != Some(&b'$') {
-                break;
-            }
-            let Some((len, start)) = short_line(input, at + 1) else { break };
-            let end = start + len as usize;
-            let fits = len as usize <= limits.bulk_max && end + 2 <= limits.request_max;
-            if !fits || input.get(end..end + 2) != Some(b"\r\n") {
-                break;
-            }
-            self.spans.push(Span { start: start as u32, end: end as u32 });
-            at = end + 2;
-        }
-        if self.spans.len() == count {
-            return Some(Step::Complete { consumed: at });
-        }
-        self.spans.clear();
-        None
-    }
-
     fn multibulk(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
-        if let Some(step) = self.at_once(input, limits) {
-            return Some(step);
-        }
         let (number, end) = match line(input, 1) {
             Line::Number(number, end) => (number, end),
             Line::Unfinished => return Some(Step::Incomplete { consumed: 0, missing: 1 }),

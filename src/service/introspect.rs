@@ -2,7 +2,8 @@
 
 use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
 use super::glob;
-use super::table::{COMMANDS, Command, everything, find_full, short_name};
+use super::names::{find_full, short_name};
+use super::table::{COMMANDS, Command, everything};
 use crate::resp::Reply;
 
 /// Stands in the table for a container without a subcommand, which the arity refuses before.

@@ -2,7 +2,7 @@
 //! and output for one turn at a time, and any other transport could do the same.
 //!
 //! - [`turn`]: one connection's turn: parse, look up, execute, within a budget
-//! - [`table`]: the one table that declares every command
+//! - [`table`]: the one table that declares every command; `names` finds them in it
 //! - [`cx`]: what a command gets to see, and how it fails
 //! - [`session`]: what is remembered of a client between turns
 //! - [`outbox`]: what a command asks of the server about other connections
@@ -16,6 +16,7 @@ mod glob;
 mod info;
 mod introspect;
 mod keys;
+pub mod names;
 pub mod outbox;
 mod scan;
 mod server;
@@ -25,7 +26,7 @@ pub mod table;
 pub mod turn;
 
 use crate::base::{ConnId, Moment, Now, Peer};
-use crate::resp::Parser;
+use crate::resp::{Batch, Parser};
 use crate::store::Store;
 use outbox::Outbox;
 use session::{Session, Sessions};
@@ -38,10 +39,10 @@ pub struct Service {
     pub sessions: Sessions,
     /// What commands asked for and the server has not yet done.
     pub outbox: Outbox,
-    /// For requests that begin and end within one turn, which is nearly all.
-    parser: Parser,
-    /// For a look at the requests after those.
-    scout: Parser,
+    /// For requests that are all there, which is nearly all; with a turn while there is one.
+    batch: Option<Box<Batch>>,
+    /// For others that begin and end within one turn.
+    parser: Option<Box<Parser>>,
     started: Now,
     cross_protocol_logged: Option<Moment>,
 }
@@ -54,8 +55,8 @@ impl Service {
             store: Store::new(seed),
             sessions: Sessions::new(listeners),
             outbox: Outbox::default(),
-            parser: Parser::default(),
-            scout: Parser::default(),
+            batch: None,
+            parser: None,
             started,
             cross_protocol_logged: None,
         }

@@ -295,66 +295,6 @@ const DEBUG: &[Command] = &numbered(96, [
     row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for so many seconds", server::debug_sleep).debug(),
 ]);
 
-/// A name in one integer, so that finding a command is a few comparisons; 0 if it is too long to be
-/// one. Two names that differ only in case are the same.
-#[inline]
-const fn packed(name: &[u8]) -> u128 {
-    if name.len() > 16 {
-        return 0;
-    }
-    let mut key = 0;
-    let mut i = 0;
-    while i < name.len() {
-        key = key << 8 | name[i].to_ascii_lowercase() as u128;
-        i += 1;
-    }
-    key
-}
-
-/// The packed names of [`COMMANDS`], in its order, which is theirs sorted by length, then by name.
-static INDEX: [(u128, u8); COMMANDS.len()] = {
-    let mut index = [(0, 0); COMMANDS.len()];
-    let mut i = 0;
-    while i < COMMANDS.len() {
-        // Insertion sort; the compiler runs it.
-        let key = packed(COMMANDS[i].name.as_bytes());
-        let mut at = i;
-        while at > 0 && index[at - 1].0 > key {
-            index[at] = index[at - 1];
-            at -= 1;
-        }
-        index[at] = (key, i as u8);
-        i += 1;
-    }
-    index
-};
-
-/// Finds a command by name, in any case.
-#[inline]
-pub fn find(name: &[u8]) -> Option<&'static Command> {
-    let key = packed(name);
-    let at = INDEX.binary_search_by(|entry| entry.0.cmp(&key)).ok()?;
-    COMMANDS.get(usize::from(INDEX[at].1))
-}
-
-/// Finds a container's subcommand by its own name, in any case.
-pub fn find_sub(container: &Command, word: &[u8]) -> Option<&'static Command> {
-    container.subcommands.iter().find(|sub| short_name(sub).as_bytes().eq_ignore_ascii_case(word))
-}
-
-/// Finds `get` or `client|id`.
-pub fn find_full(name: &[u8]) -> Option<&'static Command> {
-    match name.iter().position(|&byte| byte == b'|') {
-        Some(bar) => find_sub(find(&name[..bar])?, &name[bar + 1..]),
-        None => find(name),
-    }
-}
-
-/// A subcommand's name without its container's.
-pub fn short_name(command: &Command) -> &'static str {
-    command.name.split_once('|').map_or(command.name, |(_, name)| name)
-}
-
 /// Every command, each container followed by its subcommands.
 pub fn everything() -> impl Iterator<Item = &'static Command> {
     COMMANDS.iter().flat_map(|command| std::iter::once(command).chain(command.subcommands))
@@ -371,20 +311,7 @@ pub fn stats_of<'a>(stats: &'a mut Stats, command: &'static Command) -> &'a mut 
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
-    #[test]
-    fn every_command_is_found_by_its_name_in_any_case() {
-        for command in everything() {
-            let upper = command.name.to_ascii_uppercase();
-            assert_eq!(find_full(upper.as_bytes()).map(|found| found.name), Some(command.name));
-        }
-        for other in
-            ["", "gett", "ge", "get\0", "a-name-longer-than-sixteen-bytes", "client|", "|id", "get|x"]
-        {
-            assert!(find_full(other.as_bytes()).is_none(), "{other}");
-        }
-    }
+    use crate::service::names;
 
     #[test]
     fn keys_are_where_the_table_says() {
@@ -399,7 +326,8 @@ mod tests {
         ] {
             parser.parse(line.as_bytes(), &limits);
             let args = parser.args(line.as_bytes());
-            let found: Vec<_> = find(&args[0]).unwrap().keys.of(args).map(String::from_utf8_lossy).collect();
+            let found: Vec<_> =
+                names::find(&args[0]).unwrap().keys.of(args).map(String::from_utf8_lossy).collect();
             assert_eq!(found.join(" "), keys);
         }
     }

@@ -7,13 +7,13 @@ use std::io::ErrorKind;
 
 use super::Service;
 use super::cx::{Cx, Failure, Outcome, shown};
+use super::names;
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
 use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason};
 use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
-use crate::resp::{Args, Broken, Limits, Parser, Refusal, Reply, Step};
+use crate::resp::{Args, Batch, Broken, Limits, Parser, Refusal, Reply, Step};
 use crate::stats::Stats;
-use crate::store::WARMED_MAX;
 
 /// What the server lends for one turn.
 pub struct Turn<'a> {
@@ -76,64 +76,53 @@ impl Service {
             return Ended::Hungry { begun: false, missing: 0, parser_bytes: 0 };
         };
         session.last = turn.now.at;
-        let mut parser = match session.partial.take() {
-            Some(partial) => *partial,
-            None => std::mem::take(&mut self.parser),
+        let mut parser = session.partial.take().or_else(|| self.parser.take()).unwrap_or_default();
+        let mut batch = self.batch.take().unwrap_or_default();
+        let ended = self.serve(&mut turn, &mut parser, &mut batch, progress);
+        self.batch = Some(batch);
+        let unfinished = match ended {
+            Ended::Hungry { begun, .. } => begun,
+            Ended::Budget | Ended::Paused => parser.is_mid_request(),
+            Ended::Close(_) => false,
         };
-        let ended = self.serve(&mut turn, &mut parser, progress);
-        match ended {
-            Ended::Hungry { begun: true, .. } => {
-                if let Some(session) = self.sessions.get_mut(turn.me.slot) {
-                    session.partial = Some(Box::new(parser));
-                }
+        if unfinished {
+            if let Some(session) = self.sessions.get_mut(turn.me.slot) {
+                session.partial = Some(parser);
             }
-            _ if parser.capacity() <= PARSER_KEPT_MAX => self.parser = parser,
-            _ => {}
+        } else if !parser.is_mid_request() && parser.capacity() <= PARSER_KEPT_MAX {
+            self.parser = Some(parser);
         }
         ended
     }
 
-    fn serve(&mut self, turn: &mut Turn<'_>, parser: &mut Parser, progress: &mut Progress) -> Ended {
+    fn serve(
+        &mut self,
+        turn: &mut Turn<'_>,
+        parser: &mut Parser,
+        batch: &mut Batch,
+        progress: &mut Progress,
+    ) -> Ended {
         let limits = limits(turn.config);
+        batch.clear();
         loop {
-            let rest = &turn.input[progress.consumed..];
-            if !rest.is_empty() && progress.commands >= turn.config.bounds.commands_per_turn {
-                return Ended::Budget;
+            if let Some(ended) = spent(turn, progress) {
+                return ended;
             }
-            if !rest.is_empty() && turn.output.len() >= turn.config.bounds.output_pause_bytes {
-                return Ended::Paused;
+            let mut plain = batch.take();
+            if plain.is_none() && !parser.is_mid_request() {
+                self.look_ahead(batch, turn.input, progress.consumed, &limits);
+                plain = batch.take();
             }
-            if (progress.commands as usize).is_multiple_of(WARMED_MAX) && self.store.is_beyond_cache() {
-                self.look_ahead(parser, rest, &limits);
-            }
-            let step = parser.parse(rest, &limits);
-            let answered = !matches!(step, Step::Incomplete { .. });
-            if answered && turn.output.reserve(REPLY_HEADROOM_BYTES).is_err() {
-                return Ended::Close(Reason::Io(ErrorKind::OutOfMemory));
-            }
-            let close = match step {
-                Step::Incomplete { consumed, missing } => {
-                    progress.consumed += consumed;
-                    // A header that is not complete either leaves the parser where it was.
-                    let begun = parser.is_mid_request() || rest.len() > consumed;
-                    // Between requests it is nobody's.
-                    let parser_bytes = if begun { parser.capacity() } else { 0 };
-                    return Ended::Hungry { begun, missing, parser_bytes };
-                }
-                Step::Complete { consumed } => {
-                    let close = self.request(turn, parser.args(rest), progress);
-                    progress.consumed += consumed;
+            let close = match plain {
+                Some(request) => {
+                    let close = self.request(turn, batch.args(turn.input, request), progress);
+                    progress.consumed = request.end;
                     close
                 }
-                Step::Refused { consumed, why } => {
-                    progress.consumed += consumed;
-                    self.refuse(turn, refusal(why, turn.config));
-                    None
-                }
-                Step::Broken(what) => {
-                    self.refuse(turn, protocol_error(what));
-                    Some(Reason::ProtocolError)
-                }
+                None => match self.parse(turn, parser, &limits, progress) {
+                    Ok(close) => close,
+                    Err(ended) => return ended,
+                },
             };
             progress.output = turn.output.len();
             progress.asks = self.outbox.asks.len();
@@ -148,37 +137,61 @@ impl Service {
         }
     }
 
-    /// Warms what the next requests of a pipeline are going to look up, so that the waits for memory
-    /// overlap: at a million keys, parsing a GET twice costs 13 ns and saves some 300.
-    fn look_ahead(&mut self, parser: &Parser, mut rest: &[u8], limits: &Limits) {
-        let mut keys: [&[u8]; WARMED_MAX] = [b""; WARMED_MAX];
-        let mut count = 0;
-        while count < WARMED_MAX && !parser.is_mid_request() {
-            let Step::Complete { consumed } = self.scout.parse(rest, limits) else { break };
+    /// Serves a request that is not plain, once it is all there.
+    fn parse(
+        &mut self,
+        turn: &mut Turn<'_>,
+        parser: &mut Parser,
+        limits: &Limits,
+        progress: &mut Progress,
+    ) -> Result<Option<Reason>, Ended> {
+        let rest = &turn.input[progress.consumed..];
+        match parser.parse(rest, limits) {
+            Step::Incomplete { consumed, missing } => {
+                progress.consumed += consumed;
+                // A header that is not complete either leaves the parser where it was.
+                let begun = parser.is_mid_request() || rest.len() > consumed;
+                // Between requests it is nobody's.
+                let parser_bytes = if begun { parser.capacity() } else { 0 };
+                Err(Ended::Hungry { begun, missing, parser_bytes })
+            }
+            Step::Complete { consumed } => {
+                let close = self.request(turn, parser.args(rest), progress);
+                progress.consumed += consumed;
+                Ok(close)
+            }
+            Step::Refused { consumed, why } => {
+                progress.consumed += consumed;
+                self.refuse(turn, refusal(why, turn.config));
+                Ok(None)
+            }
+            Step::Broken(what) => {
+                self.refuse(turn, protocol_error(what));
+                Ok(Some(Reason::ProtocolError))
+            }
+        }
+    }
+
+    /// Reads the next requests of a pipeline and warms what they are going to look up, so that the
+    /// waits for memory overlap: at a million keys a GET of a pipeline takes a third.
+    #[inline]
+    fn look_ahead(&mut self, batch: &mut Batch, input: &[u8], start: usize, limits: &Limits) {
+        if batch.fill(input, start, limits) > 1 && self.store.is_beyond_cache() {
             // Nearly all commands that have a key have it here, and a wrong guess does no harm.
-            keys[count] = self.scout.multibulk_arg(rest, 1).unwrap_or_default();
-            count += 1;
-            rest = &rest[consumed..];
-        }
-        self.scout.give_up();
-        if self.scout.capacity() > PARSER_KEPT_MAX {
-            self.scout = Parser::default();
-        }
-        if count > 1 {
-            self.store.warm(keys[..count].iter().copied());
+            self.store.warm(batch.column(input, 1));
         }
     }
 
     /// Looks one request up, checks and runs it.
     fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Option<Reason> {
         let name = args.get(0)?;
-        let Some(mut command) = table::find(name) else {
+        let Some(mut command) = names::find(name) else {
             return self.unknown(turn, args);
         };
         if !command.subcommands.is_empty()
             && let Some(word) = args.get(1)
         {
-            match table::find_sub(command, word) {
+            match names::find_sub(command, word) {
                 Some(sub) => command = sub,
                 None => {
                     self.refuse(turn, unknown_subcommand(command, word));
@@ -278,6 +291,24 @@ impl Service {
     }
 }
 
+/// Why the turn ends before its next request, if it does.
+#[inline]
+fn spent(turn: &mut Turn<'_>, progress: &Progress) -> Option<Ended> {
+    if progress.consumed == turn.input.len() {
+        return None;
+    }
+    if progress.commands >= turn.config.bounds.commands_per_turn {
+        return Some(Ended::Budget);
+    }
+    if turn.output.len() >= turn.config.bounds.output_pause_bytes {
+        return Some(Ended::Paused);
+    }
+    match turn.output.reserve(REPLY_HEADROOM_BYTES) {
+        Ok(()) => None,
+        Err(OutOfMemory) => Some(Ended::Close(Reason::Io(ErrorKind::OutOfMemory))),
+    }
+}
+
 /// Puts an error in the place of a reply that failed or did not fit; true if it did.
 fn settle(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
     let failure = match outcome {
@@ -305,7 +336,10 @@ fn check(
             command.name
         )));
     }
-    if let Some(key) = command.keys.of(args).find(|key| key.len() > config.max_key_bytes) {
+    // A request that is no longer than a key may be needs no look at its keys.
+    if args.held_in() > config.max_key_bytes
+        && let Some(key) = command.keys.of(args).find(|key| key.len() > config.max_key_bytes)
+    {
         return Err(Failure::quoting(format!(
             "ERR key of {} bytes exceeds max-key-bytes ({})",
             key.len(),

@@ -338,7 +338,7 @@ impl Store {
         assert_eq!(expiring, self.expiries, "the expiry index has lost or invented keys");
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
         let hash = self.table.hash(key);
         let place = self.table.find(hash, key)?;

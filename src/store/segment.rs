@@ -104,7 +104,7 @@ impl Segment {
     }
 
     /// Finds the item of `hash` whose record `is_it` recognises.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
         let home = home(hash);
         let found = self.find_in(home, hash, &mut is_it);
@@ -116,7 +116,7 @@ impl Segment {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_in(&self, at: usize, hash: u64, is_it: &mut impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
         let bucket = &self.buckets[at % BUCKETS];
         for place in bucket.places(tag(hash)) {

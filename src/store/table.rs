@@ -127,13 +127,13 @@ impl Table {
     }
 
     /// Finds an item.
-    #[inline]
+    #[inline(always)]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
         self.find_record(hash, |record| self.key_of(record) == key)
     }
 
     /// Finds the item of `hash` whose record `is_it` recognises.
-    #[inline]
+    #[inline(always)]
     pub fn find_record(&self, hash: u64, is_it: impl Fn(Record<'_>) -> bool) -> Option<Place> {
         let number = self.directory.segment(hash);
         let segment = self.segments.get(number);
@@ -148,7 +148,7 @@ impl Table {
     }
 
     /// The value at `place`.
-    #[inline]
+    #[inline(always)]
     pub fn value(&self, place: Place) -> &[u8] {
         let record = self.record(place);
         match record.large() {
@@ -158,7 +158,7 @@ impl Table {
     }
 
     /// The key of a record.
-    #[inline]
+    #[inline(always)]
     pub fn key_of<'a>(&'a self, record: Record<'a>) -> &'a [u8] {
         match record.large() {
             Some(number) => self.larges.get(number).key(),

@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
-use tidegate::resp::{Limits, Parser, Proto, Reply, Step, parse_i64};
+use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
 use tidegate::stats::Stats;
@@ -31,6 +31,22 @@ pub fn parser(data: &[u8]) {
         let heard = in_pieces(stream, step);
         assert_eq!(heard, expected, "in pieces of {step}: {}", stream.escape_ascii());
     }
+    let ahead = in_batches(stream);
+    assert_eq!(ahead, expected[..ahead.len()], "in batches: {}", stream.escape_ascii());
+}
+
+/// What can be taken in batches, from the front.
+fn in_batches(stream: &[u8]) -> Vec<Heard> {
+    let (mut batch, mut at, mut heard) = (Batch::default(), 0, Vec::new());
+    while batch.fill(stream, at, &LIMITS) > 0 {
+        while let Some(request) = batch.take() {
+            assert!(request.end > at, "a request of no bytes");
+            at = request.end;
+            let args = batch.args(stream, request);
+            heard.push(Heard::Request(args.from(0).map(<[u8]>::to_vec).collect()));
+        }
+    }
+    heard
 }
 
 fn in_pieces(stream: &[u8], step: usize) -> Vec<Heard> {

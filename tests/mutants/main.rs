@@ -206,15 +206,16 @@ const MUTANTS: &[Mutant] = &[
     mutant(
         "a turn without memory leaves its half request to the next client",
         "src/service/turn.rs",
-        "            if answered && turn.output",
-        "            if (answered || parser.is_mid_request()) && turn.output",
+        "} else if !parser.is_mid_request() && parser.capacity() <= PARSER_KEPT_MAX {",
+        "} else if parser.capacity() <= PARSER_KEPT_MAX {",
     ),
     mutant(
         "a reply has no room that is certain",
         "src/service/turn.rs",
-        "turn.output.reserve(REPLY_HEADROOM_BYTES).is_err()",
-        "turn.output.reserve(REPLY_HEADROOM_BYTES / 1024).is_err()",
+        "turn.output.reserve(REPLY_HEADROOM_BYTES)",
+        "turn.output.reserve(REPLY_HEADROOM_BYTES / 1024)",
     ),
+    mutant("what was read ahead outlives its turn", "src/service/turn.rs", "        batch.clear();\n", ""),
 ];
 
 fn root() -> &'static Path {

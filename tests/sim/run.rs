@@ -12,7 +12,7 @@ use tidegate::base::{Reason, fault, memory};
 use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
-use tidegate::service::table;
+use tidegate::service::names;
 use tidegate::stage::Stage;
 
 use crate::client::{Client, NO_ROOM};
@@ -113,7 +113,7 @@ impl<const HONEST: bool> Run<HONEST> {
                 *world.injected.entry(name).or_default() += count;
             }
         }
-        let config_set = table::find_full(b"config|set").expect("it is in the table");
+        let config_set = names::find_full(b"config|set").expect("it is in the table");
         let counters = &self.server.stats().per_command;
         let changed = counters.get(usize::from(config_set.id)).map_or(0, |counter| counter.calls);
         *world.injected.entry("limit changed in flight").or_default() += changed;
