@@ -137,6 +137,9 @@ pub struct Bounds {
     pub read_bytes_per_turn: usize,
     /// Commands run for one connection in a turn.
     pub commands_per_turn: u32,
+    /// Connections that receive before the first of them is served. Each holds a lent buffer for as
+    /// long, and past 64 nothing more is gained.
+    pub turns_together: usize,
     /// Bytes written to one connection in a tick.
     pub flush_bytes_per_tick: usize,
     /// Connections accepted from one listener in a tick. Ten, as Redis has it
@@ -200,6 +203,7 @@ impl Default for Bounds {
         Bounds {
             read_bytes_per_turn: 64 << 10,
             commands_per_turn: 1_000,
+            turns_together: 64,
             flush_bytes_per_tick: 256 << 10,
             accepts_per_tick: 10,
             output_pause_bytes: 1 << 20,
@@ -226,6 +230,7 @@ impl Config {
         let b = &self.bounds;
         // A budget of nothing would be leftover work for ever.
         assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
+        assert!(b.turns_together > 0);
         assert!(b.flush_bytes_per_tick > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
         // A turn must be able to start from an empty output buffer.

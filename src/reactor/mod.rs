@@ -195,6 +195,11 @@ impl<N: Net> Reactor<N> {
         self.slots.get_mut(slot as usize)
     }
 
+    /// What a connection has received and not been served; nothing if there is none.
+    pub fn input(&self, slot: u32) -> &[u8] {
+        self.slots.get(slot as usize).map_or(&[], |conn| conn.input.unread())
+    }
+
     /// The slot of a connection, if it is the one of that name still.
     pub fn slot_of(&self, id: ConnId) -> Option<u32> {
         let conn = self.slots.get(id.slot as usize)?;

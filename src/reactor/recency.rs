@@ -42,6 +42,10 @@ impl Recency {
             self.links[slot as usize].since = now;
             return;
         }
+        // Whoever was touched at the same moment is as new, wherever among them it stands.
+        if self.contains(slot) && self.links[slot as usize].since == now {
+            return;
+        }
         self.remove(slot);
         let at = slot as usize;
         if at >= self.links.len() {
@@ -114,10 +118,16 @@ mod tests {
             let (mut list, mut model): (Recency, Vec<(u32, Moment)>) = Default::default();
             for step in 0..500 {
                 let (slot, now) = (rng.random_range(0..12), Moment::from_nanos(step / 3));
-                model.retain(|(member, _)| *member != slot);
-                if rng.random_bool(0.7) {
+                let touched = rng.random_bool(0.7);
+                // Whoever is touched once more at the same moment stays where it is.
+                if !touched || !model.contains(&(slot, now)) {
+                    model.retain(|(member, _)| *member != slot);
+                }
+                if touched {
                     list.touch(slot, now);
-                    model.push((slot, now));
+                    if !model.contains(&(slot, now)) {
+                        model.push((slot, now));
+                    }
                 } else {
                     list.remove(slot);
                 }

@@ -89,6 +89,16 @@ impl Batch {
     }
 }
 
+/// The first argument behind the command's name, if `input` is one plain request and no more. A
+/// good guess at what it will look up; of a long request none is made.
+pub fn sole_key(input: &[u8]) -> Option<&[u8]> {
+    const GUESSED: Limits = Limits { bulk_max: 2 << 10, args_max: 4, inline_max: 0, request_max: 4 << 10 };
+    let mut spans = [Span { start: 0, end: 0 }; GUESSED.args_max];
+    let (count, end) = plain(input, &GUESSED, &mut spans)?;
+    let Span { start, end: key_end } = *spans[..count].get(1)?;
+    (end == input.len()).then(|| &input[start as usize..key_end as usize])
+}
+
 /// The plain request at the front of `input`: how many spans it has put into `spans`, and its length.
 #[inline]
 fn plain(input: &[u8], limits: &Limits, spans: &mut [Span]) -> Option<(usize, usize)> {

@@ -12,7 +12,7 @@ mod request;
 mod step;
 
 pub use args::Args;
-pub use batch::Batch;
+pub use batch::{Batch, sole_key};
 pub use number::parse_i64;
 pub use reply::{Proto, Reply};
 pub use request::Parser;

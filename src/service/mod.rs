@@ -26,8 +26,8 @@ pub mod table;
 pub mod turn;
 
 use crate::base::{ConnId, Moment, Now, Peer};
-use crate::resp::{Batch, Parser};
-use crate::store::Store;
+use crate::resp::{Batch, Parser, sole_key};
+use crate::store::{Store, WARMED_MAX};
 use outbox::Outbox;
 use session::{Session, Sessions};
 
@@ -65,6 +65,18 @@ impl Service {
     /// A client has come, from `peer`, by listener number `listener`.
     pub fn open(&mut self, id: ConnId, peer: Peer, listener: u8, now: Moment) {
         self.sessions.open(id, peer, listener, now);
+    }
+
+    /// Warms what the clients whose inputs these are will look up, as far as each asks for one thing:
+    /// a pipeline is looked at in its own turn.
+    pub fn warm_for<'a>(&self, inputs: impl ExactSizeIterator<Item = &'a [u8]>) {
+        if inputs.len() < 2 || !self.store.is_beyond_cache() {
+            return;
+        }
+        let mut keys = inputs.filter_map(sole_key).peekable();
+        while keys.peek().is_some() {
+            self.store.warm(keys.by_ref().take(WARMED_MAX));
+        }
     }
 
     /// A client is gone; what was remembered of it is returned.
