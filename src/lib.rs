@@ -24,7 +24,7 @@
 //! `service` only `resp`, `store`, `base`, `config` and `stats`; `store` and `resp` only `base`.
 //! A test reads the sources and holds these arrows.
 
-#![forbid(unsafe_code)]
+#![deny(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod base;

@@ -10,6 +10,7 @@
 //! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
 //!   lie, and how
 //! - `chunked`: a vector that never moves
+//! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
 //! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
 //!
 //! No operation takes longer than splitting one segment of a few hundred items, whatever the number
@@ -22,6 +23,7 @@ mod chunked;
 mod directory;
 mod discard;
 mod large;
+mod prefetch;
 mod prepared;
 mod record;
 mod reshape;

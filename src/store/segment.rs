@@ -7,6 +7,7 @@
 
 use super::block::BLOCK_BYTES;
 use super::bucket::{Bucket, PLACES};
+use super::prefetch::prefetch;
 use super::record::RECORD_MAX;
 
 const BUCKETS: usize = 32;
@@ -133,6 +134,14 @@ impl Segment {
         let home = home(hash);
         let mut reached = 1..=self.buckets[home].reach();
         reached.find_map(|farther| self.find_in((home + farther) % BUCKETS, hash, &mut is_it))
+    }
+
+    /// Begins to fetch what [`Segment::guess`] and [`Segment::block_of`] are going to read.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        prefetch(&self.buckets[home(hash)]);
+        // The first half of the list; small records don't fill more blocks.
+        prefetch(&self.blocks[0]);
     }
 
     /// Where the record of `hash` probably lies, after one look at one bucket.

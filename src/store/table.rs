@@ -12,6 +12,7 @@ use super::block::{BLOCK_BYTES, Block};
 use super::chunked::Chunked;
 use super::directory::Directory;
 use super::large::Large;
+use super::prefetch::prefetch;
 use super::record::{Draft, RECORD_MAX, Record};
 use super::segment::{BLOCKS_MAX, ITEMS_MAX, Segment, Slot, Spot};
 use crate::base::OutOfMemory;
@@ -193,9 +194,8 @@ impl Table {
         }
     }
 
-    /// Reads the lines of memory in which `keys` will be found. In three loops without branches
-    /// that depend on what is read, so that the processor goes on to the next before the last
-    /// one has come.
+    /// Fetches the lines of memory in which `keys` will be found. In two loops, so that the waits of a
+    /// loop overlap: for the index, then for the records.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         if !self.is_beyond_cache() {
             return;
@@ -204,21 +204,17 @@ impl Table {
         let mut count = 0;
         for (hash, key) in hashes.iter_mut().zip(keys) {
             *hash = self.hash(key);
+            self.segments.get(self.directory.segment(*hash)).prefetch(*hash);
             count += 1;
         }
-        let mut records = [(0, 0); WARMED_MAX];
-        for (record, hash) in records.iter_mut().zip(&hashes[..count]) {
+        for hash in &hashes[..count] {
             let segment = self.segments.get(self.directory.segment(*hash));
-            if let Some(spot) = segment.guess(*hash) {
-                *record = (segment.block_of(spot), spot.offset());
-            }
+            let Some(spot) = segment.guess(*hash) else { continue };
+            let block = &self.blocks.get(segment.block_of(spot)).bytes;
+            prefetch(&block[spot.offset()]);
+            // Most records reach into a second line.
+            prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
         }
-        // Most records reach into a second line.
-        let read = |sum, (block, offset): &(u32, usize)| {
-            let bytes = &self.blocks.get(*block).bytes;
-            sum ^ bytes[*offset] ^ bytes[(offset + 48).min(BLOCK_BYTES - 1)]
-        };
-        std::hint::black_box(records[..count].iter().fold(0, read));
     }
 
     #[inline]

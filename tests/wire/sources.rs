@@ -68,6 +68,9 @@ fn what_belongs_to_one_file_stays_there() {
         ("SystemTime", "reactor/os.rs"),
         ("TcpStream", "reactor/os.rs"),
         ("catch_unwind", "fence.rs"),
+        ("unsafe {", "store/prefetch.rs"),
+        ("unsafe fn", "nowhere"),
+        ("unsafe impl", "nowhere"),
     ] {
         for (path, code) in files() {
             let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
@@ -80,8 +83,5 @@ fn what_belongs_to_one_file_stays_there() {
 fn every_file_says_what_it_is_for() {
     for (path, code) in files() {
         assert!(code.starts_with("//!"), "{path} does not open with what it is for");
-        let unsafe_code =
-            code.lines().any(|line| line.contains("unsafe ") && !line.trim_start().starts_with("//"));
-        assert!(!unsafe_code, "{path} has unsafe code");
     }
 }
