@@ -164,6 +164,8 @@ impl<N: Net> Server<N> {
         let served = !conn.unserved && !conn.paused(self.config.bounds.output_pause_bytes);
         if conn.phase == Phase::Open && served {
             self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);
+            // The lent buffer goes on to the next, still in the cache.
+            self.reactor.settle_buffers(slot);
         }
     }
 
