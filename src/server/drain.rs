@@ -86,6 +86,7 @@ impl<N: Net> Server<N> {
             if conn.phase != Phase::Open || !wants {
                 return;
             }
+            self.receive(slot);
             self.turn(slot);
             self.reactor.flush(slot, self.now.at, &self.config, &mut self.stats);
         }

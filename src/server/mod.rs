@@ -158,6 +158,7 @@ impl<N: Net> Server<N> {
         self.reactor.return_turns(turns);
     }
 
+    /// The first half of a turn, for those who are served.
     fn receive(&mut self, slot: u32) {
         let Some(conn) = self.reactor.conn(slot) else { return };
         // Back-pressure is not reading: what is here is served first.
@@ -169,6 +170,7 @@ impl<N: Net> Server<N> {
         }
     }
 
+    /// The second half: serves what has been received, or drops what comes too late.
     fn turn(&mut self, slot: u32) {
         let Some(conn) = self.reactor.conn(slot) else { return };
         match conn.phase {
