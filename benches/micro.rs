@@ -2,19 +2,20 @@
 //!
 //! `cargo bench --bench micro`. Times are wall time on a shared machine: compare within one run.
 
+mod treadmill;
+
 use std::hint::black_box;
-use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
 use tidegate::config::Config;
-use tidegate::reactor::net::{Edge, Net, Patience};
 use tidegate::resp::{Batch, Limits, Parser, Step};
 use tidegate::server::Server;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
 use tidegate::stats::Stats;
+use treadmill::Treadmill;
 
 const PIPELINES: [usize; 3] = [1, 16, 100];
 
@@ -89,89 +90,14 @@ fn turn(c: &mut Criterion) {
     }
 }
 
-/// A world without system calls: one client that is always ready with the same bytes.
-struct Treadmill {
-    batch: Vec<u8>,
-    waiting: bool,
-    watched: Option<u32>,
-}
-
-struct Belt {
-    batch: Vec<u8>,
-    at: usize,
-}
-
-impl Read for Belt {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let rest = &self.batch[self.at..];
-        let count = rest.len().min(buf.len());
-        buf[..count].copy_from_slice(&rest[..count]);
-        self.at = (self.at + count) % self.batch.len();
-        Ok(count)
-    }
-}
-
-impl Write for Belt {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        Ok(black_box(buf).len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl Net for Treadmill {
-    type Socket = Belt;
-
-    const SHORT_READ_MEANS_EMPTY: bool = true;
-
-    fn wait(&mut self, _: Patience, edges: &mut Vec<Edge>) -> io::Result<()> {
-        edges.extend(self.watched.map(|slot| Edge::Ready {
-            slot,
-            readable: true,
-            writable: true,
-            hides_more: false,
-        }));
-        Ok(())
-    }
-
-    fn now(&mut self) -> Now {
-        Now::default()
-    }
-
-    fn listeners(&self) -> usize {
-        1
-    }
-
-    fn accept(&mut self, _: usize) -> io::Result<(Belt, Peer)> {
-        if !std::mem::take(&mut self.waiting) {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        Ok((Belt { batch: self.batch.clone(), at: 0 }, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1)))))
-    }
-
-    fn watch(&mut self, _: &mut Belt, slot: u32) -> io::Result<()> {
-        self.watched = Some(slot);
-        Ok(())
-    }
-
-    fn shut_write(&mut self, _: &Belt) -> io::Result<()> {
-        Ok(())
-    }
-
-    fn forget(&mut self, _: Belt) {}
-
-    fn stop_listening(&mut self) {}
-}
-
 fn tick(c: &mut Criterion) {
     let mut group = c.benchmark_group("tick");
     for (name, bytes) in requests() {
         // A tick serves what one lent buffer holds.
         let one_read = |pipeline: &usize| bytes.len() * pipeline < Config::default().bounds.lent_bytes;
         for pipeline in PIPELINES.into_iter().filter(one_read) {
-            let world = Treadmill { batch: bytes.repeat(pipeline), waiting: true, watched: None };
+            let batch = bytes.repeat(pipeline);
+            let world = Treadmill::new(move |input| input.extend_from_slice(&batch));
             let mut server = Server::new(world, Config::default(), 1, Vec::new());
             group.throughput(Throughput::Elements(pipeline as u64));
             group.bench_function(BenchmarkId::new(name, pipeline), |b| {

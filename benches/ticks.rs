@@ -1,0 +1,94 @@
+//! How long a tick can become while the table grows and shrinks: every tick of one client that pipelines
+//! through millions of keys, timed by itself.
+//!
+//! `cargo bench --bench ticks`, one million keys; `-- --full`, twenty. Processor time of the thread, so
+//! that what else the machine runs does not count; what a hypervisor takes away does, and the rows
+//! that allocate nothing show how much that is.
+
+mod treadmill;
+
+use std::cell::RefCell;
+use std::io::Write;
+use std::rc::Rc;
+use std::time::Duration;
+
+use hdrhistogram::Histogram;
+use nix::time::{ClockId, clock_gettime};
+use tidegate::config::Config;
+use tidegate::server::Server;
+use treadmill::Treadmill;
+
+/// Requests of a tick.
+const PIPELINE: u64 = 100;
+const VALUE: &str = "0123456789abcdef0123456789abcdef";
+
+/// What the client says next.
+#[derive(Clone, Copy)]
+enum Say {
+    Ping,
+    Set,
+    Get,
+    Del,
+    Flush,
+}
+
+impl Say {
+    fn request(self, out: &mut Vec<u8>, key: u64) {
+        let written = match self {
+            Say::Ping => write!(out, "*1\r\n$4\r\nPING\r\n"),
+            Say::Set => write!(out, "*3\r\n$3\r\nSET\r\n$16\r\nkey:{key:012}\r\n$32\r\n{VALUE}\r\n"),
+            Say::Get => write!(out, "*2\r\n$3\r\nGET\r\n$16\r\nkey:{key:012}\r\n"),
+            Say::Del => write!(out, "*2\r\n$3\r\nDEL\r\n$16\r\nkey:{key:012}\r\n"),
+            Say::Flush => write!(out, "*1\r\n$8\r\nFLUSHALL\r\n"),
+        };
+        written.expect("a vector takes it");
+    }
+}
+
+fn spent() -> Duration {
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock").into()
+}
+
+fn main() {
+    let keys: u64 = if std::env::args().any(|arg| arg == "--full") { 20_000_000 } else { 1_000_000 };
+    let batch = Rc::new(RefCell::new(Vec::new()));
+    let script = Rc::clone(&batch);
+    let world = Treadmill::new(move |out| out.extend_from_slice(&script.borrow()));
+    let mut server = Server::new(world, Config::default(), 1, Vec::new());
+    server.tick().expect("no trouble here");
+    println!("microseconds of processor time of a tick of {PIPELINE} requests, {keys} keys");
+    println!("{:>22} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "median", "p99", "p99.99", "worst", "> 2 ms");
+    let mut rows = |name: &str, what: Say, count: u64, ticks: u64| {
+        let mut took =
+            Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("a minute, to three digits");
+        let mut long = 0;
+        for tick in 0..ticks {
+            let mut batch = batch.borrow_mut();
+            batch.clear();
+            (tick * count..(tick + 1) * count).for_each(|key| what.request(&mut batch, key));
+            drop(batch);
+            let began = spent();
+            server.tick().expect("no trouble here");
+            let tick = spent() - began;
+            took.saturating_record(tick.as_nanos() as u64);
+            long += u32::from(tick > Duration::from_millis(2));
+        }
+        let micros = |nanos: u64| nanos as f64 / 1e3;
+        println!(
+            "{name:>22} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {long:>8}",
+            micros(took.value_at_quantile(0.5)),
+            micros(took.value_at_quantile(0.99)),
+            micros(took.value_at_quantile(0.9999)),
+            micros(took.max()),
+        );
+        server.service().store.len()
+    };
+    let ticks = keys / PIPELINE;
+    rows("PING (no memory)", Say::Ping, PIPELINE, ticks);
+    assert_eq!(rows("SET, all keys new", Say::Set, PIPELINE, ticks), keys as usize);
+    rows("GET (no memory)", Say::Get, PIPELINE, ticks);
+    rows("SET, all overwritten", Say::Set, PIPELINE, ticks);
+    assert_eq!(rows("DEL, half of them", Say::Del, PIPELINE, ticks / 2), keys as usize / 2);
+    assert_eq!(rows("FLUSHALL", Say::Flush, 1, 1), 0);
+    rows("PING, freeing it", Say::Ping, 1, ticks / 10);
+}
