@@ -5,7 +5,7 @@
 //! ```text
 //! wait     until an edge, the nearest deadline, or not at all if work is left over
 //! hear     stamp the time once; edges become remembered readiness; a signal becomes a stage
-//! turns    for each connection that is owed one: receive, then one fenced service turn
+//! turns    whoever is owed one receives, 64 at a time, then has one fenced service turn
 //! flush    for each that is owed bytes: one write loop
 //! sweep    condemn whoever's time is over
 //! reap     free the condemned; nothing else frees

@@ -137,8 +137,8 @@ pub struct Bounds {
     pub read_bytes_per_turn: usize,
     /// Commands run for one connection in a turn.
     pub commands_per_turn: u32,
-    /// Connections that receive before the first of them is served. Each holds a lent buffer for as
-    /// long, and past 64 nothing more is gained.
+    /// Connections that receive before the first of them is served. Each holds what it has
+    /// received for as long, and past 64 nothing more is gained.
     pub turns_together: usize,
     /// Bytes written to one connection in a tick.
     pub flush_bytes_per_tick: usize,

@@ -33,7 +33,7 @@ impl Default for Recency {
 }
 
 impl Recency {
-    /// Makes `slot` the newest, whether it was a member or not.
+    /// Makes `slot` as new as any, whether it was a member or not.
     ///
     /// `now` must not lie before the newest member's moment, which one clock read a tick ensures.
     #[inline]

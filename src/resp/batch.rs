@@ -40,9 +40,6 @@ impl Default for Batch {
 }
 
 impl Batch {
-    /// Most requests of a batch.
-    pub const MAX: usize = REQUESTS_MAX;
-
     /// Forgets what it holds and takes the plain requests at `start` of `input`; returns how many
     /// there are.
     pub fn fill(&mut self, input: &[u8], start: usize, limits: &Limits) -> usize {
@@ -230,6 +227,17 @@ mod tests {
             assert_eq!((requests.len(), requests[0][0].len(), end), (1, len, input.len()));
             assert_eq!(taken(&input[..input.len() - 1], 0).1, 0);
         }
+    }
+
+    #[test]
+    fn the_key_of_a_request_that_is_alone_is_guessed() {
+        let get: &[u8] = b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n";
+        assert_eq!(sole_key(get), Some(&b"k"[..]));
+        for other in [&b""[..], b"*1\r\n$4\r\nPING\r\n", b"GET k\r\n", &get[..19], &get.repeat(2)] {
+            assert_eq!(sole_key(other), None, "{}", other.escape_ascii());
+        }
+        let long = format!("*2\r\n$3\r\nGET\r\n$3000\r\n{}\r\n", "k".repeat(3_000));
+        assert_eq!(sole_key(long.as_bytes()), None);
     }
 
     #[test]

@@ -217,7 +217,8 @@ impl<N: Net> Server<N> {
             Ok(ended) => self.end_turn(slot, ended, progress.commands > 0),
             Err(wreck) => self.panicked(me, &wreck, &progress),
         }
-        if self.reactor.settle_buffers(slot) {
+        // What a half request holds was settled when it was received.
+        if self.reactor.settle_buffers(slot) || !self.reactor.input(slot).is_empty() {
             self.note_held(slot);
         }
         self.deliver();

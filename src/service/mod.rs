@@ -25,6 +25,8 @@ mod strings;
 pub mod table;
 pub mod turn;
 
+use std::iter;
+
 use crate::base::{ConnId, Moment, Now, Peer};
 use crate::resp::{Batch, Parser, sole_key};
 use crate::store::{Store, WARMED_MAX};
@@ -73,14 +75,38 @@ impl Service {
         if inputs.len() < 2 || !self.store.is_beyond_cache() {
             return;
         }
-        let mut keys = inputs.filter_map(sole_key).peekable();
-        while keys.peek().is_some() {
-            self.store.warm(keys.by_ref().take(WARMED_MAX));
+        let mut keys = inputs.filter_map(sole_key);
+        while let Some(first) = keys.next() {
+            self.store.warm(iter::once(first).chain(keys.by_ref().take(WARMED_MAX - 1)));
         }
     }
 
     /// A client is gone; what was remembered of it is returned.
     pub fn close(&mut self, slot: u32) -> Option<Session> {
         self.sessions.close(slot)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Expiry;
+
+    #[test]
+    fn warming_for_any_number_of_clients_ends_and_changes_nothing() {
+        let mut service = Service::new(1, Now::default(), Vec::new());
+        for n in 0..100_000_u32 {
+            let key = n.to_le_bytes();
+            let entry = service.store.prepare(&key, b"value").unwrap();
+            service.store.commit(entry, Expiry::Never);
+        }
+        assert!(service.store.is_beyond_cache());
+        let get = [b"*2\r\n$3\r\nGET\r\n$4\r\n", &7_u32.to_le_bytes()[..], b"\r\n"].concat();
+        for count in [0, 1, 2, 16, 17, 100] {
+            let inputs = (0..count).map(|n| if n % 3 == 2 { &b"half a request"[..] } else { &get });
+            service.warm_for(inputs);
+        }
+        service.store.audit();
+        assert_eq!(service.store.get(&7_u32.to_le_bytes(), 0), Some(&b"value"[..]));
     }
 }

@@ -109,12 +109,15 @@ impl Service {
                 return ended;
             }
             let mut plain = batch.take();
-            if plain.is_none() && !parser.is_mid_request() {
+            if plain.is_none() && !parser.is_mid_request() && progress.consumed < turn.input.len() {
                 self.look_ahead(batch, turn.input, progress.consumed, &limits);
                 plain = batch.take();
             }
             let close = match plain {
                 Some(request) => {
+                    if let Err(ended) = reserve_headroom(turn) {
+                        return ended;
+                    }
                     let close = self.request(turn, batch.args(turn.input, request), progress);
                     progress.consumed = request.end;
                     close
@@ -146,7 +149,11 @@ impl Service {
         progress: &mut Progress,
     ) -> Result<Option<Reason>, Ended> {
         let rest = &turn.input[progress.consumed..];
-        match parser.parse(rest, limits) {
+        let step = parser.parse(rest, limits);
+        if !matches!(step, Step::Incomplete { .. }) {
+            reserve_headroom(turn)?;
+        }
+        match step {
             Step::Incomplete { consumed, missing } => {
                 progress.consumed += consumed;
                 // A header that is not complete either leaves the parser where it was.
@@ -293,20 +300,21 @@ impl Service {
 
 /// Why the turn ends before its next request, if it does.
 #[inline]
-fn spent(turn: &mut Turn<'_>, progress: &Progress) -> Option<Ended> {
+fn spent(turn: &Turn<'_>, progress: &Progress) -> Option<Ended> {
     if progress.consumed == turn.input.len() {
         return None;
     }
     if progress.commands >= turn.config.bounds.commands_per_turn {
         return Some(Ended::Budget);
     }
-    if turn.output.len() >= turn.config.bounds.output_pause_bytes {
-        return Some(Ended::Paused);
-    }
-    match turn.output.reserve(REPLY_HEADROOM_BYTES) {
-        Ok(()) => None,
-        Err(OutOfMemory) => Some(Ended::Close(Reason::Io(ErrorKind::OutOfMemory))),
-    }
+    (turn.output.len() >= turn.config.bounds.output_pause_bytes).then_some(Ended::Paused)
+}
+
+/// Room for the reply that a request is sure to get, be it an error.
+#[inline]
+fn reserve_headroom(turn: &mut Turn<'_>) -> Result<(), Ended> {
+    let reserved = turn.output.reserve(REPLY_HEADROOM_BYTES);
+    reserved.map_err(|OutOfMemory| Ended::Close(Reason::Io(ErrorKind::OutOfMemory)))
 }
 
 /// Puts an error in the place of a reply that failed or did not fit; true if it did.

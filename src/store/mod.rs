@@ -123,7 +123,7 @@ impl Store {
         self.table.is_beyond_cache()
     }
 
-    /// Reads what looking up each of `keys`, up to [`WARMED_MAX`], is going to read, so that the
+    /// Fetches what looking up each of `keys`, up to [`WARMED_MAX`], is going to read, so that the
     /// waits for memory overlap. Changes nothing.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         self.table.warm(keys);

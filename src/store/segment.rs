@@ -140,7 +140,7 @@ impl Segment {
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         prefetch(&self.buckets[home(hash)]);
-        // The first half of the list; small records don't fill more blocks.
+        // The beginning of the list; small records don't fill more blocks.
         prefetch(&self.blocks[0]);
     }
 

@@ -215,6 +215,12 @@ const MUTANTS: &[Mutant] = &[
         "turn.output.reserve(REPLY_HEADROOM_BYTES)",
         "turn.output.reserve(REPLY_HEADROOM_BYTES / 1024)",
     ),
+    mutant(
+        "the last read of a drain reads nothing",
+        "src/server/drain.rs",
+        "            self.receive(slot);\n",
+        "",
+    ),
     mutant("what was read ahead outlives its turn", "src/service/turn.rs", "        batch.clear();\n", ""),
 ];
 

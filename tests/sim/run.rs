@@ -244,11 +244,13 @@ impl<const HONEST: bool> Run<HONEST> {
         let armed = fault::armed();
         let before = self.server.config().clone();
         self.seen.note(&before, self.server.reactor().serving());
+        let (arrived, closes) = (self.arrived_in_a_drain(), self.closes);
         self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
         if armed && !fault::armed() {
             self.count("injected panic");
         }
         self.check_reasons(&before);
+        self.check_last_read(&arrived, closes);
         if self.exit.is_none() {
             let serving = self.server.stage() == Stage::Serving;
             assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");

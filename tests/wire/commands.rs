@@ -587,3 +587,19 @@ fn info_names_both_versions_and_counts_commands() {
     let list = String::from_utf8(wire.bulk()).unwrap();
     assert!(list.contains("id=1 addr=127.0.0.1:") && list.contains("cmd=client|list"), "{list}");
 }
+
+#[test]
+fn client_list_shows_what_a_half_request_holds() {
+    let daemon = Daemon::start(&[]);
+    let (mut half, mut judge) = (daemon.connect(), daemon.connect());
+    half.send("*1\r\n$100\r\nabc");
+    let mut shown = |qbuf: &str| {
+        within("the half request to be shown", || {
+            judge.send("CLIENT LIST\r\n");
+            String::from_utf8(judge.bulk()).unwrap().contains(qbuf).then_some(())
+        });
+    };
+    shown("qbuf=13 ");
+    half.send("defg");
+    shown("qbuf=17 ");
+}

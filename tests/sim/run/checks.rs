@@ -1,11 +1,14 @@
 //! What must hold after every tick, and of a client's keys at the end.
 
+use tidegate::base::Reason;
 use tidegate::config::Config;
 use tidegate::reactor::conn::Phase;
+use tidegate::stage::Stage;
 
 use super::Run;
 use crate::model;
 use crate::reasons::{self, Evidence};
+use crate::world::Pipe;
 
 /// Ticks in which somebody whom the server owes something may see nothing happen.
 const STARVED_TICKS_MAX: u32 = 1;
@@ -54,6 +57,41 @@ impl<const HONEST: bool> Run<HONEST> {
             pipe.moved_before_ns = pipe.moved_ns;
         }
         reasons::check(counted, &world.pipes, &mut self.evidence, client_of, clients, self.seen);
+    }
+
+    /// Of each client of a server that drains, how much the server will have read once it has read
+    /// all that has arrived.
+    pub(super) fn arrived_in_a_drain(&mut self) -> Vec<(usize, usize)> {
+        if !matches!(self.server.stage(), Stage::Draining { .. }) {
+            return Vec::new();
+        }
+        let world = self.world.borrow();
+        let mut served = |pipe: &Pipe| {
+            let conn = pipe.slot.and_then(|slot| self.server.reactor().conn(slot));
+            conn.is_some_and(|conn| conn.phase == Phase::Open && conn.ending.is_none())
+        };
+        let pipes = world.pipes.iter().enumerate().filter(|(_, pipe)| served(pipe));
+        pipes.map(|(index, pipe)| (index, pipe.read_total + pipe.to_server.len())).collect()
+    }
+
+    /// Once a drain has run out of patience, whoever is told goodbye for that was read to the end.
+    /// Judged if nobody was told goodbye for anything else in this tick.
+    pub(super) fn check_last_read(
+        &mut self,
+        arrived: &[(usize, usize)],
+        closes_before: [u64; Reason::NAMES.len()],
+    ) {
+        let mut others = (0..closes_before.len()).filter(|reason| *reason != Reason::Drained.index());
+        let draining = matches!(self.server.stage(), Stage::Draining { .. });
+        if draining || others.any(|reason| self.closes[reason] != closes_before[reason]) {
+            return;
+        }
+        let world = self.world.borrow();
+        for (index, total) in arrived {
+            if let Some(read) = world.pipes[*index].read_at_fin {
+                assert!(read >= *total, "connection {index} was read up to {read} of {total} at the last");
+            }
+        }
     }
 
     /// Whomever the server owes a turn or a flush sees something happen in every tick: a request

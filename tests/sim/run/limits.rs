@@ -29,6 +29,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
         bounds: Bounds {
             read_bytes_per_turn: rng.random_range(1..3_000),
             commands_per_turn: rng.random_range(1..20),
+            turns_together: rng.random_range(1..6),
             flush_bytes_per_tick: rng.random_range(1..3_000),
             accepts_per_tick: rng.random_range(1..4),
             output_pause_bytes: rng.random_range(1..2_000),
