@@ -140,7 +140,10 @@ pub struct Bounds {
     /// Connections that receive before the first of them is served. Each holds what it has
     /// received for as long, and past 64 nothing more is gained.
     pub turns_together: usize,
-    /// Bytes written to one connection in a tick.
+    /// A connection that is owed so much is flushed at the end of its turn: what is left for the end of
+    /// the tick is out of the cache by then.
+    pub flush_early_bytes: usize,
+    /// Bytes written to one connection in a flush, of which a tick has two at most.
     pub flush_bytes_per_tick: usize,
     /// Connections accepted from one listener in a tick. Ten, as Redis has it
     /// (`max-new-connections-per-cycle`): a connect flood must not stall those in service.
@@ -204,6 +207,7 @@ impl Default for Bounds {
             read_bytes_per_turn: 64 << 10,
             commands_per_turn: 1_000,
             turns_together: 64,
+            flush_early_bytes: 16 << 10,
             flush_bytes_per_tick: 256 << 10,
             accepts_per_tick: 10,
             output_pause_bytes: 1 << 20,
@@ -230,7 +234,7 @@ impl Config {
         let b = &self.bounds;
         // A budget of nothing would be leftover work for ever.
         assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
-        assert!(b.turns_together > 0);
+        assert!(b.turns_together > 0 && b.flush_early_bytes > 0);
         assert!(b.flush_bytes_per_tick > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
         // A turn must be able to start from an empty output buffer.

@@ -183,6 +183,10 @@ impl<N: Net> Server<N> {
             Phase::Finishing(_) | Phase::Lingering(_) => self.reactor.discard(slot, &self.config),
             Phase::Doomed(_) => return,
         }
+        // Much output had better leave while it is in the cache.
+        if self.reactor.output_len(slot) >= self.config.bounds.flush_early_bytes {
+            self.flush_one(slot);
+        }
         self.reactor.note_dirty(slot);
         self.reactor.note_turn(slot);
     }
@@ -307,12 +311,16 @@ impl<N: Net> Server<N> {
     fn flush(&mut self) {
         let dirty = self.reactor.take_dirty();
         for &slot in &dirty {
-            self.reactor.flush(slot, self.now.at, &self.config, &mut self.stats);
-            if self.reactor.settle_buffers(slot) {
-                self.note_held(slot);
-            }
+            self.flush_one(slot);
         }
         self.reactor.return_dirty(dirty);
+    }
+
+    fn flush_one(&mut self, slot: u32) {
+        self.reactor.flush(slot, self.now.at, &self.config, &mut self.stats);
+        if self.reactor.settle_buffers(slot) {
+            self.note_held(slot);
+        }
     }
 
     /// For `CLIENT LIST`.

@@ -1,6 +1,11 @@
 //! The body of an item that is too long for a block: key and value in memory of their own.
 
+use super::prefetch::prefetch;
 use crate::base::{OutOfMemory, memory};
+
+const LINE_BYTES: usize = 64;
+/// As much of a body as is fetched ahead. From there on the processor sees where it goes.
+const LINES_FETCHED: usize = 8;
 
 /// A key and a value, one behind the other.
 #[derive(Debug)]
@@ -43,6 +48,13 @@ impl Large {
     /// The value.
     pub fn value(&self) -> &[u8] {
         &self.body[self.key_len as usize..]
+    }
+
+    /// Begins to fetch its first lines.
+    pub fn prefetch(&self) {
+        for line in self.body.chunks(LINE_BYTES).take(LINES_FETCHED) {
+            prefetch(&line[0]);
+        }
     }
 
     /// True if a value of `len` bytes fits, and would not leave more than half of the memory unused.

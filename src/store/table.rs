@@ -19,8 +19,10 @@ use crate::base::OutOfMemory;
 
 /// Keys warmed at once: about as many misses as a processor has under way.
 pub const WARMED_MAX: usize = 16;
-/// Items of fewer blocks than this are in the cache as it is, and warming them costs 20 ns a key.
-const WARMED_BLOCKS_MIN: usize = (1 << 20) / size_of::<Block>();
+/// Items of fewer bytes than this are in the cache as it is, and warming them costs 20 ns a key.
+const WARMED_BYTES_MIN: usize = 1 << 20;
+/// So few bodies are not worth another look at each record.
+const WARMED_LARGES_MIN: usize = 512;
 
 /// Where an item is, until the table changes.
 #[derive(Clone, Copy, Debug)]
@@ -182,7 +184,7 @@ impl Table {
     /// True if items lie farther away than in the cache, so that warming keys pays.
     #[inline]
     pub fn is_beyond_cache(&self) -> bool {
-        self.blocks.len() >= WARMED_BLOCKS_MIN
+        self.blocks.memory() + self.large_bytes >= WARMED_BYTES_MIN
     }
 
     /// The hash of a record's key. A long key is not hashed again.
@@ -194,8 +196,8 @@ impl Table {
         }
     }
 
-    /// Fetches the lines of memory in which `keys` will be found. In two loops, so that the waits of a
-    /// loop overlap: for the index, then for the records.
+    /// Fetches the lines of memory in which `keys` will be found. Loop by loop, so that the waits of each
+    /// overlap: for the index, for the records, for the bodies of those that are large.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         if !self.is_beyond_cache() {
             return;
@@ -207,13 +209,28 @@ impl Table {
             self.segments.get(self.directory.segment(*hash)).prefetch(*hash);
             count += 1;
         }
-        for hash in &hashes[..count] {
+        let mut records = [&[0; 1][..]; WARMED_MAX];
+        for (record, hash) in records.iter_mut().zip(&hashes[..count]) {
             let segment = self.segments.get(self.directory.segment(*hash));
             let Some(spot) = segment.guess(*hash) else { continue };
             let block = &self.blocks.get(segment.block_of(spot)).bytes;
-            prefetch(&block[spot.offset()]);
+            *record = &block[spot.offset()..];
+            prefetch(&record[0]);
             // Most records reach into a second line.
             prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
+        }
+        if self.larges.len() >= WARMED_LARGES_MIN {
+            self.warm_bodies(records[..count].iter().filter_map(|record| Record(record).large()));
+        }
+    }
+
+    /// The same for the bodies with these numbers, once their records are on their way.
+    fn warm_bodies(&self, numbers: impl Iterator<Item = u32> + Clone) {
+        for number in numbers.clone() {
+            prefetch(self.larges.get(number));
+        }
+        for number in numbers {
+            self.larges.get(number).prefetch();
         }
     }
 
