@@ -89,7 +89,8 @@ impl Service {
             if let Some(session) = self.sessions.get_mut(turn.me.slot) {
                 session.partial = Some(parser);
             }
-        } else if !parser.is_mid_request() && parser.capacity() <= PARSER_KEPT_MAX {
+        } else if parser.capacity() <= PARSER_KEPT_MAX {
+            debug_assert!(!parser.is_mid_request(), "half a request would go to the next client");
             self.parser = Some(parser);
         }
         ended

@@ -206,8 +206,8 @@ const MUTANTS: &[Mutant] = &[
     mutant(
         "a turn without memory leaves its half request to the next client",
         "src/service/turn.rs",
-        "} else if !parser.is_mid_request() && parser.capacity() <= PARSER_KEPT_MAX {",
-        "} else if parser.capacity() <= PARSER_KEPT_MAX {",
+        "if !matches!(step, Step::Incomplete { .. }) {",
+        "if !matches!(step, Step::Incomplete { .. }) || parser.is_mid_request() {",
     ),
     mutant(
         "a reply has no room that is certain",

@@ -155,7 +155,7 @@ impl<const HONEST: bool> Run<HONEST> {
         if self.seen.panics && self.chance(0.03) {
             fault::arm(self.draw(1..20) as u32);
         }
-        if self.seen.scarce && self.chance(0.05) {
+        if self.seen.scarce && self.chance(0.15) {
             self.count("allocation budget");
             let enough = self.chance(0.3);
             memory::allow(if enough { usize::MAX } else { 1 << self.draw(3..14) });
