@@ -144,7 +144,7 @@ pub struct Bounds {
     /// the tick is out of the cache by then.
     pub flush_early_bytes: usize,
     /// Bytes written to one connection in a flush, of which a tick has two at most.
-    pub flush_bytes_per_tick: usize,
+    pub bytes_per_flush: usize,
     /// Connections accepted from one listener in a tick. Ten, as Redis has it
     /// (`max-new-connections-per-cycle`): a connect flood must not stall those in service.
     pub accepts_per_tick: u32,
@@ -208,7 +208,7 @@ impl Default for Bounds {
             commands_per_turn: 1_000,
             turns_together: 64,
             flush_early_bytes: 16 << 10,
-            flush_bytes_per_tick: 256 << 10,
+            bytes_per_flush: 256 << 10,
             accepts_per_tick: 10,
             output_pause_bytes: 1 << 20,
             lent_bytes: 32 << 10,
@@ -235,7 +235,7 @@ impl Config {
         // A budget of nothing would be leftover work for ever.
         assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
         assert!(b.turns_together > 0 && b.flush_early_bytes > 0);
-        assert!(b.flush_bytes_per_tick > 0 && b.accepts_per_tick > 0);
+        assert!(b.bytes_per_flush > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
         // A turn must be able to start from an empty output buffer.
         assert!(b.output_pause_bytes > 0);

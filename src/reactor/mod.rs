@@ -200,11 +200,6 @@ impl<N: Net> Reactor<N> {
         self.slots.get(slot as usize).map_or(&[], |conn| conn.input.unread())
     }
 
-    /// How many bytes a connection is owed.
-    pub fn output_len(&self, slot: u32) -> usize {
-        self.slots.get(slot as usize).map_or(0, |conn| conn.output.len())
-    }
-
     /// The slot of a connection, if it is the one of that name still.
     pub fn slot_of(&self, id: ConnId) -> Option<u32> {
         let conn = self.slots.get(id.slot as usize)?;

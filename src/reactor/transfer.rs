@@ -136,7 +136,7 @@ impl<N: Net> Reactor<N> {
         if matches!(conn.phase, Phase::Lingering(_) | Phase::Doomed(_)) {
             return;
         }
-        let mut budget = config.bounds.flush_bytes_per_tick;
+        let mut budget = config.bounds.bytes_per_flush;
         let before = conn.bytes_out;
         let mut failed = None;
         while conn.can_write && !conn.output.is_empty() && budget > 0 {

@@ -118,7 +118,8 @@ fn plain(input: &[u8], limits: &Limits, spans: &mut [Span]) -> Option<(usize, us
 /// The number of a line of `mark`, up to five digits and CRLF at `at`, and the offset behind it;
 /// `None` for anything else.
 ///
-/// The eight bytes are looked at as one word: byte by byte, a GET took 40 instructions more.
+/// The eight bytes are looked at as one word: byte by byte, a GET took 40 instructions more. A loop over
+/// the digits was tried, and a GET of a pipeline of 100 took 0.139 us instead of 0.132.
 #[inline(always)]
 fn header(input: &[u8], at: usize, mark: u8) -> Option<(usize, usize)> {
     let word = word(input, at);

@@ -184,7 +184,8 @@ impl<N: Net> Server<N> {
             Phase::Doomed(_) => return,
         }
         // Much output had better leave while it is in the cache.
-        if self.reactor.output_len(slot) >= self.config.bounds.flush_early_bytes {
+        let early = self.config.bounds.flush_early_bytes;
+        if self.reactor.conn(slot).is_some_and(|conn| conn.output.len() >= early) {
             self.flush_one(slot);
         }
         self.reactor.note_dirty(slot);

@@ -184,7 +184,7 @@ impl Service {
     /// waits for memory overlap: at a million keys a GET of a pipeline takes a third.
     #[inline]
     fn look_ahead(&mut self, batch: &mut Batch, input: &[u8], start: usize, limits: &Limits) {
-        if batch.fill(input, start, limits) > 1 && self.store.is_beyond_cache() {
+        if batch.fill(input, start, limits) > 1 {
             // Nearly all commands that have a key have it here, and a wrong guess does no harm.
             self.store.warm(batch.column(input, 1));
         }

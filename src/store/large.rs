@@ -50,8 +50,13 @@ impl Large {
         &self.body[self.key_len as usize..]
     }
 
-    /// Begins to fetch its first lines.
+    /// Begins to fetch what [`Large::prefetch_body`] is going to read.
     pub fn prefetch(&self) {
+        prefetch(&self.hash);
+    }
+
+    /// Begins to fetch the first lines of key and value.
+    pub fn prefetch_body(&self) {
         for line in self.body.chunks(LINE_BYTES).take(LINES_FETCHED) {
             prefetch(&line[0]);
         }

@@ -227,10 +227,10 @@ impl Table {
     /// The same for the bodies with these numbers, once their records are on their way.
     fn warm_bodies(&self, numbers: impl Iterator<Item = u32> + Clone) {
         for number in numbers.clone() {
-            prefetch(self.larges.get(number));
+            self.larges.get(number).prefetch();
         }
         for number in numbers {
-            self.larges.get(number).prefetch();
+            self.larges.get(number).prefetch_body();
         }
     }
 

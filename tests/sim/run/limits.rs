@@ -31,7 +31,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
             commands_per_turn: rng.random_range(1..20),
             turns_together: rng.random_range(1..6),
             flush_early_bytes: if rng.random_bool(0.5) { usize::MAX } else { rng.random_range(1..2_000) },
-            flush_bytes_per_tick: rng.random_range(1..3_000),
+            bytes_per_flush: rng.random_range(1..3_000),
             accepts_per_tick: rng.random_range(1..4),
             output_pause_bytes: rng.random_range(1..2_000),
             lent_bytes: rng.random_range(64..2_048),
