@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
 
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
@@ -102,6 +102,7 @@ fn serve(command: &str, pipeline: usize, requests: usize) {
             me,
             input: black_box(input),
             output: &mut output,
+            wires: &NoWires,
             now: Now::default(),
             config: &mut config,
             stats: &mut stats,

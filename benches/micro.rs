@@ -8,7 +8,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::Config;
 use tidegate::resp::{Batch, Limits, Parser, Step};
 use tidegate::server::Server;
@@ -78,6 +78,7 @@ fn turn(c: &mut Criterion) {
                         me,
                         input: black_box(&input),
                         output: &mut output,
+                        wires: &NoWires,
                         now: Now::default(),
                         config: &mut config,
                         stats: &mut stats,

@@ -22,8 +22,6 @@ pub const INTERRUPTS_MAX: u32 = 16;
 /// Late input of a connection that is ending is read and dropped in pieces of this size. On the
 /// stack: to let somebody go must not need memory.
 pub const SCRAP_BYTES: usize = 4096;
-/// Turns a client gets at a drain's last read: enough for what a kernel buffers, and an end to it.
-pub const LAST_TURNS_MAX: u32 = 1_000;
 /// How often a drain says how many clients are left, milliseconds.
 pub const DRAIN_PROGRESS_MS: u64 = 1_000;
 /// Panics told in a minute, each with its backtrace; the others are only counted.
@@ -98,6 +96,8 @@ pub struct Config {
     pub write_timeout_ms: u64,
     /// How long a drain waits for clients to leave by themselves.
     pub shutdown_timeout_ms: u64,
+    /// How long, after that, the replies to what has arrived by then may take to leave.
+    pub shutdown_flush_timeout_ms: u64,
 
     /// Longest key. Every command hashes and compares its keys whole and inside one turn; at 64 KiB
     /// that stays in the tens of microseconds, and no key in ordinary use comes near it.
@@ -159,8 +159,6 @@ pub struct Bounds {
     pub refusals_max: usize,
     /// How long a closed connection's late input is discarded so that no reset eats its last reply.
     pub linger_ms: u64,
-    /// How long the last replies may take to leave once a drain has run out of patience.
-    pub drain_close_ms: u64,
     /// Pause before accepting again when descriptors ran out; a close ends it early.
     pub accept_retry_ms: u64,
     /// Expired keys that nobody asks for are removed at most this often.
@@ -185,6 +183,7 @@ impl Default for Config {
             request_timeout_ms: 30_000,
             write_timeout_ms: 60_000,
             shutdown_timeout_ms: 10_000,
+            shutdown_flush_timeout_ms: 1_000,
             max_key_bytes: 64 << 10,
             proto_max_bulk_len: 512 << 20,
             max_request_args: 1 << 20,
@@ -215,7 +214,6 @@ impl Default for Bounds {
             pool_spare_bytes_max: 8 << 20,
             refusals_max: 64,
             linger_ms: 1_000,
-            drain_close_ms: 50,
             accept_retry_ms: 50,
             expire_interval_ms: 100,
             expiries_per_tick: 1_000,

@@ -148,6 +148,12 @@ pub const OPTIONS: &[Opt] = &[
         duration!(shutdown_timeout_ms),
         "How long a shutdown waits for clients to leave",
     ),
+    live(
+        "shutdown-flush-timeout",
+        SECONDS,
+        duration!(shutdown_flush_timeout_ms),
+        "How long, after that, clients may take to read the last replies",
+    ),
     live("max-key-bytes", BYTES, bytes!(max_key_bytes, 1, REQUEST_MAX), "Longest key"),
     live(
         "proto-max-bulk-len",

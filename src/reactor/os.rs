@@ -9,12 +9,13 @@ use mio::event::Event;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
+use rustix::io::ioctl_fionread;
 use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 use signal_hook_mio::v1_0::Signals;
 use socket2::{Domain, Protocol, SockRef, Socket, TcpKeepalive, Type};
 
 use super::net::{Edge, Net, Patience};
-use crate::base::{Moment, Now, Peer};
+use crate::base::{Clock, Moment, Now, Peer};
 use crate::config::{
     Config, DESCRIPTORS_RESERVED, EVENTS_MAX, LISTENERS_MAX, POLLS_PER_WAIT_MAX, WAIT_MAX_S,
 };
@@ -93,8 +94,18 @@ impl OsNet {
     }
 
     fn moment(&self) -> Moment {
-        Moment::from_nanos(self.started.elapsed().as_nanos() as u64)
+        moment(self.started)
     }
+}
+
+fn moment(started: Instant) -> Moment {
+    Moment::from_nanos(started.elapsed().as_nanos() as u64)
+}
+
+fn now(started: Instant) -> Now {
+    // A clock before 1970 counts as 1970.
+    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Now { at: moment(started), unix_ms: unix.as_millis() as u64, unix_us: unix.as_micros() as u64 }
 }
 
 fn resolve(config: &Config) -> Result<Vec<SocketAddr>, String> {
@@ -186,6 +197,7 @@ fn edge_of(event: &Event) -> Edge {
         readable: event.is_readable() || hides_more,
         writable: event.is_writable() || event.is_write_closed() || event.is_error(),
         hides_more,
+        peer_closed: event.is_read_closed() || event.is_error(),
     }
 }
 
@@ -224,9 +236,12 @@ impl Net for OsNet {
     }
 
     fn now(&mut self) -> Now {
-        // A clock before 1970 counts as 1970.
-        let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        Now { at: self.moment(), unix_ms: unix.as_millis() as u64, unix_us: unix.as_micros() as u64 }
+        now(self.started)
+    }
+
+    fn clock(&self) -> Clock {
+        let started = self.started;
+        Clock::new(move || now(started))
     }
 
     fn listeners(&self) -> usize {
@@ -241,6 +256,10 @@ impl Net for OsNet {
             let _ = set_up(&SockRef::from(&socket), self.keepalive_s);
         }
         Ok((socket, Peer::from(address)))
+    }
+
+    fn waiting(&self, socket: &TcpStream) -> usize {
+        ioctl_fionread(socket).map_or(usize::MAX, |bytes| bytes as usize)
     }
 
     fn watch(&mut self, socket: &mut TcpStream, slot: u32) -> io::Result<()> {

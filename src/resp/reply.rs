@@ -35,6 +35,11 @@ impl<'a> Reply<'a> {
         self.proto = proto;
     }
 
+    /// Bytes in the output buffer, earlier replies included.
+    pub fn pending(&self) -> usize {
+        self.out.len()
+    }
+
     /// True if part of the reply did not fit.
     pub fn overflowed(&self) -> bool {
         self.overflowed

@@ -6,7 +6,7 @@ use super::connection::checked_label;
 use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is, shown};
 use super::outbox::Ask;
 use super::session::{Labels, ReplyMode, Session, Sessions};
-use crate::base::{ConnId, Now, Reason, memory};
+use crate::base::{ConnId, Reason, Wire, memory};
 use crate::resp::{Proto, parse_i64};
 
 /// `CLIENT ID`
@@ -55,7 +55,6 @@ pub fn no_evict(cx: &mut Cx<'_>) -> Outcome {
     let on = on_or_off(cx.arg(2))?;
     cx.reply.ok();
     cx.session().no_evict = on;
-    cx.outbox.asks.push(Ask::Spare(cx.me, on));
     Ok(())
 }
 
@@ -98,7 +97,7 @@ pub fn reply(cx: &mut Cx<'_>) -> Outcome {
 pub fn info(cx: &mut Cx<'_>) -> Outcome {
     let mut text = String::new();
     if let Some(session) = cx.sessions.get(cx.me.slot) {
-        describe(&mut text, cx.me, session, cx.sessions, cx.now);
+        describe(&mut text, cx, cx.me, session);
     }
     cx.reply.verbatim(&text);
     Ok(())
@@ -120,7 +119,7 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
             Wanted::Ids(ids) => ids.binary_search(&(id.serial as i64)).is_ok(),
         };
         if listed {
-            describe(&mut text, id, session, cx.sessions, cx.now);
+            describe(&mut text, cx, id, session);
         }
     }
     cx.reply.verbatim(&text);
@@ -154,9 +153,14 @@ impl Wanted {
     }
 }
 
-fn describe(text: &mut String, id: ConnId, session: &Session, sessions: &Sessions, now: Now) {
-    let labels = session.labels();
-    let (input, output) = session.held;
+fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
+    let (labels, now) = (session.labels(), cx.now);
+    let mut wire = cx.wires.wire(id.slot);
+    if id == cx.me {
+        // Its buffers are lent to this very turn.
+        (wire.input, wire.output) = (cx.args.held_in(), cx.reply.pending());
+    }
+    let Wire { input, output, memory } = wire;
     let flags = match (session.no_evict, session.no_touch) {
         (false, false) => "N",
         (true, false) => "e",
@@ -164,7 +168,7 @@ fn describe(text: &mut String, id: ConnId, session: &Session, sessions: &Session
         (true, true) => "eT",
     };
     let _ = write!(text, "id={} addr={}", id.serial, session.peer);
-    if let Some(local) = sessions.local(session) {
+    if let Some(local) = cx.sessions.local(session) {
         let _ = write!(text, " laddr={local}");
     }
     let _ = writeln!(
@@ -176,7 +180,7 @@ fn describe(text: &mut String, id: ConnId, session: &Session, sessions: &Session
         name = String::from_utf8_lossy(&labels.name),
         age = now.at.since(session.opened).as_secs(),
         idle = now.at.since(session.last).as_secs(),
-        total = input as usize + output as usize + size_of::<Session>(),
+        total = memory + size_of::<Session>(),
         command = session.command.map_or("NULL", |command| command.name),
         resp = if session.proto == Proto::Resp3 { 3 } else { 2 },
         lib_name = String::from_utf8_lossy(&labels.lib_name),

@@ -2,7 +2,6 @@
 
 use super::cx::{Cx, Failure, Outcome, SYNTAX, is, shown};
 use super::info::REDIS_VERSION;
-use super::outbox::Ask;
 use super::session::{Labels, ReplyMode};
 use crate::base::Reason;
 use crate::config::LABEL_BYTES_MAX;
@@ -46,7 +45,6 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     }
     session.no_evict = false;
     session.no_touch = false;
-    cx.outbox.asks.push(Ask::Spare(cx.me, false));
     Ok(())
 }
 

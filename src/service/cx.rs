@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use super::outbox::Outbox;
 use super::session::{Session, Sessions};
 use super::table::Command;
-use crate::base::{ConnId, Now, OutOfMemory, Reason};
+use crate::base::{ConnId, Now, OutOfMemory, Reason, Wires};
 use crate::config::{Config, PATTERN_BYTES_MAX};
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::Stats;
@@ -22,6 +22,8 @@ pub struct Cx<'a> {
     pub reply: Reply<'a>,
     /// Who asks.
     pub me: ConnId,
+    /// All connections, to be looked at.
+    pub wires: &'a dyn Wires,
     /// Both clocks, as of the start of this tick.
     pub now: Now,
     /// When the server started.

@@ -13,6 +13,7 @@ mod config;
 mod connection;
 pub mod cx;
 mod glob;
+pub mod goodbye;
 mod info;
 mod introspect;
 mod keys;
@@ -78,6 +79,13 @@ impl Service {
         let mut keys = inputs.filter_map(sole_key);
         while let Some(first) = keys.next() {
             self.store.warm(iter::once(first).chain(keys.by_ref().take(WARMED_MAX - 1)));
+        }
+    }
+
+    /// A client's connection is ending: it is a client no more.
+    pub fn leave(&mut self, slot: u32) {
+        if let Some(session) = self.sessions.get_mut(slot) {
+            session.leaving = true;
         }
     }
 

@@ -8,8 +8,6 @@ use crate::base::ConnId;
 pub enum Ask {
     /// Close that client (`CLIENT KILL`).
     Kill(ConnId),
-    /// Spare that client when memory for clients runs out, or no longer (`CLIENT NO-EVICT`).
-    Spare(ConnId, bool),
     /// Stop serving (`SHUTDOWN`): drain first, or now.
     Quit {
         /// True to stop now.

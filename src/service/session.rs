@@ -49,8 +49,6 @@ pub struct Session {
     /// A request that has begun and not ended.
     pub partial: Option<Box<Parser>>,
     labels: Arc<Labels>,
-    /// Bytes of unserved input and of undelivered output held for it, as of its last turn.
-    pub held: (u32, u32),
     /// Where it comes from.
     pub peer: Peer,
     /// By which listener.
@@ -71,6 +69,11 @@ impl Session {
     /// What the client calls itself.
     pub fn labels(&self) -> &Labels {
         &self.labels
+    }
+
+    /// Bytes of memory that it holds besides itself.
+    pub fn held_bytes(&self) -> usize {
+        self.partial.as_ref().map_or(0, |parser| parser.capacity())
     }
 }
 
@@ -106,7 +109,6 @@ impl Sessions {
             command: None,
             partial: None,
             labels: Arc::clone(&self.shared[0]),
-            held: (0, 0),
             peer,
             listener,
             proto: Proto::Resp2,

@@ -10,7 +10,7 @@ use super::cx::{Cx, Failure, Outcome, shown};
 use super::names;
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
-use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason};
+use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason, Wires};
 use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Batch, Broken, Limits, Parser, Refusal, Reply, Step};
 use crate::stats::Stats;
@@ -23,6 +23,8 @@ pub struct Turn<'a> {
     pub input: &'a [u8],
     /// The connection's undelivered output.
     pub output: &'a mut Buf,
+    /// All connections, to be looked at.
+    pub wires: &'a dyn Wires,
     /// Both clocks.
     pub now: Now,
     /// The settings.
@@ -55,8 +57,6 @@ pub enum Ended {
         begun: bool,
         /// How many bytes the request still lacks, as far as it has said.
         missing: usize,
-        /// Memory that the half request holds besides its bytes.
-        parser_bytes: usize,
     },
     /// The budget of commands is spent.
     Budget,
@@ -73,7 +73,7 @@ impl Service {
     /// If a command does; `progress` then says what was complete.
     pub fn turn(&mut self, mut turn: Turn<'_>, progress: &mut Progress) -> Ended {
         let Some(session) = self.sessions.get_mut(turn.me.slot) else {
-            return Ended::Hungry { begun: false, missing: 0, parser_bytes: 0 };
+            return Ended::Hungry { begun: false, missing: 0 };
         };
         session.last = turn.now.at;
         let mut parser = session.partial.take().or_else(|| self.parser.take()).unwrap_or_default();
@@ -159,9 +159,7 @@ impl Service {
                 progress.consumed += consumed;
                 // A header that is not complete either leaves the parser where it was.
                 let begun = parser.is_mid_request() || rest.len() > consumed;
-                // Between requests it is nobody's.
-                let parser_bytes = if begun { parser.capacity() } else { 0 };
-                Err(Ended::Hungry { begun, missing, parser_bytes })
+                Err(Ended::Hungry { begun, missing })
             }
             Step::Complete { consumed } => {
                 let close = self.request(turn, parser.args(rest), progress);
@@ -228,6 +226,7 @@ impl Service {
             args,
             reply: Reply::new(turn.output, session.proto, turn.config.max_reply_bytes),
             me: turn.me,
+            wires: turn.wires,
             now: turn.now,
             started: self.started,
             store: &mut self.store,

@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
@@ -237,7 +237,15 @@ pub fn turn(data: &[u8]) {
     let (mut stats, mut output, mut rest) = (Stats::default(), Buf::default(), data);
     loop {
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn { me, input: rest, output: &mut output, now, config: &mut config, stats: &mut stats };
+        let turn = Turn {
+            me,
+            input: rest,
+            output: &mut output,
+            wires: &NoWires,
+            now,
+            config: &mut config,
+            stats: &mut stats,
+        };
         let ended = service.turn(turn, &mut progress);
         assert!(progress.commands <= bounds.commands_per_turn);
         assert_eq!(progress.output, output.len(), "a reply is not on the books");

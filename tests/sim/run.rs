@@ -53,6 +53,8 @@ struct Run<const HONEST: bool> {
     /// Connections ended before this tick, by reason.
     closes: [u64; Reason::NAMES.len()],
     exit: Option<Exit>,
+    /// Of connections that were open when a drain ran out of patience: how much had arrived by then.
+    last_read: Vec<(usize, usize)>,
 }
 
 impl<const HONEST: bool> Run<HONEST> {
@@ -97,6 +99,7 @@ impl<const HONEST: bool> Run<HONEST> {
             evidence: Vec::new(),
             closes: [0; Reason::NAMES.len()],
             exit: None,
+            last_read: Vec::new(),
         }
     }
 
@@ -245,12 +248,16 @@ impl<const HONEST: bool> Run<HONEST> {
         let before = self.server.config().clone();
         self.seen.note(&before, self.server.reactor().serving());
         let (arrived, closes) = (self.arrived_in_a_drain(), self.closes);
+        let draining = matches!(self.server.stage(), Stage::Draining { .. });
         self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
         if armed && !fault::armed() {
             self.count("injected panic");
         }
         self.check_reasons(&before);
-        self.check_last_read(&arrived, closes);
+        if draining && !matches!(self.server.stage(), Stage::Draining { .. }) {
+            self.last_read = arrived;
+        }
+        self.check_last_read(closes);
         if self.exit.is_none() {
             let serving = self.server.stage() == Stage::Serving;
             assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");

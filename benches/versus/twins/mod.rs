@@ -24,7 +24,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, raise};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::Config;
 use tidegate::fence;
 use tidegate::reactor::os::provide_descriptors;
@@ -152,8 +152,15 @@ impl Core {
             self.service.store.sweep(now.unix_ms, self.config.bounds.expiries_per_tick);
         }
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn =
-            Turn { me, input: input.unread(), output, now, config: &mut self.config, stats: &mut self.stats };
+        let turn = Turn {
+            me,
+            input: input.unread(),
+            output,
+            wires: &NoWires,
+            now,
+            config: &mut self.config,
+            stats: &mut self.stats,
+        };
         let outcome = fence::run(|| self.service.turn(turn, &mut progress));
         input.consume(progress.consumed);
         let next = match outcome {

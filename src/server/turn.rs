@@ -1,0 +1,111 @@
+//! One client's turn: the visit to its connection, with the service inside the panic fence, and what
+//! the turn asked about other connections.
+
+use super::Server;
+use crate::base::{Moment, Reason};
+use crate::config::BACKTRACES_PER_MINUTE;
+use crate::fence::{self, Wreck};
+use crate::reactor::conn::Class;
+use crate::reactor::net::Net;
+use crate::reactor::visit::{Lent, Next, Verdict};
+use crate::service::outbox::Ask;
+use crate::service::session::Session;
+use crate::service::turn::{Ended, Progress, Turn};
+use crate::stats::Stats;
+
+/// Rate limit of the log of panics.
+#[derive(Default)]
+pub(super) struct Backtraces {
+    minute_began: Moment,
+    logged: u32,
+}
+
+impl Backtraces {
+    fn allow(&mut self, now: Moment) -> bool {
+        if now.since(self.minute_began).as_secs() >= 60 {
+            *self = Backtraces { minute_began: now, logged: 0 };
+        }
+        self.logged += 1;
+        self.logged <= BACKTRACES_PER_MINUTE
+    }
+}
+
+impl<N: Net> Server<N> {
+    /// Serves what has been received from one client, then does what its commands asked of others.
+    pub(super) fn turn(&mut self, slot: u32) {
+        let Server { reactor, service, config, stats, now, backtraces, .. } = self;
+        let input_max = config.client_query_buffer_limit;
+        let flushed = reactor.visit(slot, now.at, input_max, |lent| {
+            let Lent { id: me, input, output, wires } = lent;
+            let mut progress = Progress { output: output.len(), ..Progress::default() };
+            let turn = Turn { me, input, output: &mut *output, wires, now: *now, config, stats };
+            let outcome = fence::run(|| service.turn(turn, &mut progress));
+            let session = service.sessions.get(me.slot);
+            let next = match outcome {
+                Ok(ended) => next_of(ended, progress.commands > 0, stats),
+                Err(wreck) => {
+                    // The replies of complete commands stand; the half-written one is gone.
+                    service.outbox.asks.truncate(progress.asks);
+                    output.truncate(progress.output);
+                    stats.panics += 1;
+                    if backtraces.allow(now.at) {
+                        log_panic(&wreck, &progress, session);
+                    }
+                    Next::Finish(Reason::Panicked)
+                }
+            };
+            let class = Class { fed: false, spared: session.is_some_and(|session| session.no_evict) };
+            let held = session.map_or(0, Session::held_bytes);
+            Verdict { consumed: progress.consumed, next, held, class }
+        });
+        self.stats.bytes_out += flushed;
+        self.deliver();
+        self.reactor.evict(self.now.at, self.config.maxmemory_clients);
+    }
+
+    /// Does what the turn asked about others, now that its borrows have ended.
+    fn deliver(&mut self) {
+        if !self.service.outbox.asks.is_empty() {
+            for ask in std::mem::take(&mut self.service.outbox.asks) {
+                match ask {
+                    Ask::Kill(id) => self.reactor.kill(id, self.now.at),
+                    Ask::Quit { now } => self.shutdown(now),
+                }
+            }
+        }
+        self.dismiss();
+    }
+
+    /// Tells the service of connections that are open no more.
+    pub(super) fn dismiss(&mut self) {
+        for slot in self.reactor.take_departed() {
+            self.service.leave(slot);
+        }
+    }
+}
+
+fn next_of(ended: Ended, progressed: bool, stats: &mut Stats) -> Next {
+    match ended {
+        Ended::Hungry { begun, missing } => Next::Receive { begun, is_new: progressed, missing },
+        Ended::Budget => {
+            stats.yields += 1;
+            Next::Turn
+        }
+        Ended::Paused => {
+            stats.pauses += 1;
+            Next::Turn
+        }
+        Ended::Close(reason) => Next::Finish(reason),
+    }
+}
+
+fn log_panic(wreck: &Wreck, progress: &Progress, session: Option<&Session>) {
+    let command = progress.running.map_or("(none)", |command| command.name);
+    let (serial, peer) = session.map_or((0, String::new()), |s| (s.serial, s.peer.to_string()));
+    log::error!(
+        "panic in command '{command}' of client id={serial} addr={peer} at {}: {}; only this client ends\n{}",
+        wreck.place,
+        wreck.message,
+        wreck.backtrace
+    );
+}
