@@ -1,6 +1,6 @@
 //! The commands about keys, whatever they hold.
 
-use super::cx::{Cx, Failure, Outcome, is, shown};
+use super::cx::{Cx, Failure, Outcome, is};
 use super::strings::{Unit, invalid_expire};
 use crate::base::memory;
 
@@ -69,7 +69,7 @@ impl Conditions {
                 _ if is(word, "XX") => &mut when.only_with,
                 _ if is(word, "GT") => &mut when.only_later,
                 _ if is(word, "LT") => &mut when.only_sooner,
-                _ => return Err(Failure::quoting(format!("ERR Unsupported option {}", shown(word, 128)))),
+                _ => return Err(Failure::quoting("ERR Unsupported option ", word, "")),
             };
             *flag = true;
         }
