@@ -95,9 +95,10 @@ impl Conditions {
 
 fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     let key = cx.arg(1);
+    // In Redis's order: of two mistakes it tells the one in the options.
+    let when = Conditions::of(cx)?;
     let number = cx.int(2)?;
     let at = unit.unix_ms(number, cx.now.unix_ms).ok_or_else(|| invalid_expire(cx))?;
-    let when = Conditions::of(cx)?;
     let Some(before) = cx.store.expiry(key, cx.now.unix_ms) else {
         cx.reply.int(0);
         return Ok(());

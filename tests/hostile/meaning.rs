@@ -193,6 +193,14 @@ fn times() -> Vec<Row> {
             Lives,
         ),
         row(
+            "EXPIRE with two mistakes",
+            "EXPIRE t abc ZZ\r\nEXPIRE t abc GT LT\r\nEXPIRE t abc\r\nTTL t\r\n",
+            format!(
+                "-ERR Unsupported option ZZ\r\n-ERR GT and LT options at the same time are not compatible\r\n{NO_INTEGER}:-1\r\n"
+            ),
+            Lives,
+        ),
+        row(
             "GETEX that overflows",
             "GETEX t EX 9223372036854775807\r\nTTL t\r\n",
             format!("{}:-1\r\n", bad("getex")),
