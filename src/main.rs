@@ -91,12 +91,14 @@ fn arguments() -> Command {
         } else {
             format!("{} [default: {default}]", opt.help)
         };
+        let is_list = opt.name == "bind";
         Arg::new(opt.name)
             .long(opt.name)
             .value_name(opt.value)
             .help(help)
-            .allow_hyphen_values(true)
-            .num_args(if opt.name == "bind" { 1..=256 } else { 1..=1 })
+            // A negative number is told what is wrong with it. But a list ends at the next option.
+            .allow_hyphen_values(!is_list)
+            .num_args(if is_list { 1..=usize::MAX } else { 1..=1 })
             .action(ArgAction::Append)
     });
     Command::new("tidegate")

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use super::connection::checked_label;
-use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is, shown};
+use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use super::outbox::Ask;
 use super::session::{Labels, ReplyMode, Session, Sessions};
 use crate::base::{ConnId, Reason, Wire, memory};
@@ -43,7 +43,7 @@ pub fn setinfo(cx: &mut Cx<'_>) -> Outcome {
     } else if is(what, "LIB-VER") {
         labels.lib_ver = checked_label(value, "lib-ver")?.into();
     } else {
-        return Err(Failure::quoting(format!("ERR Unrecognized option '{}'", shown(what, 128))));
+        return Err(Failure::quoting("ERR Unrecognized option '", what, "'"));
     }
     cx.reply.ok();
     cx.sessions.relabel(cx.me.slot, labels);
@@ -148,7 +148,7 @@ impl Wanted {
             _ if ["MASTER", "REPLICA", "SLAVE", "PUBSUB"].iter().any(|name| is(word, name)) => {
                 Ok(Wanted::Nobody)
             }
-            _ => Err(Failure::quoting(format!("ERR Unknown client type '{}'", shown(word, 128)))),
+            _ => Err(Failure::quoting("ERR Unknown client type '", word, "'")),
         }
     }
 }
@@ -248,8 +248,7 @@ impl<'a> Filter<'a> {
                 filter.nobody |= matches!(Wanted::of_type(value)?, Wanted::Nobody);
             } else if is(word, "USER") {
                 if value != b"default" {
-                    let text = format!("ERR No such user '{}'", shown(value, 128));
-                    return Err(Failure::quoting(text));
+                    return Err(Failure::quoting("ERR No such user '", value, "'"));
                 }
             } else if is(word, "SKIPME") {
                 filter.skip_me = match value {

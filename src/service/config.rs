@@ -1,6 +1,6 @@
 //! `CONFIG` and its subcommands.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, pattern, shown};
+use super::cx::{Cx, Failure, Outcome, SYNTAX, pattern};
 use super::glob;
 use crate::config::Config;
 use crate::config::options::{CONSTANTS, OPTIONS, find};
@@ -55,10 +55,12 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> O
         // What it is anyway may be asked for: many a start-up script does.
         return if text == Ok(fixed) { Ok(()) } else { Err(failed(known, "can't set immutable config")) };
     }
-    let typed = shown(name, 128);
     let Some(opt) = find(name) else {
-        let text = format!("ERR Unknown option or number of arguments for CONFIG SET - '{typed}'");
-        return Err(Failure::quoting(text));
+        return Err(Failure::quoting(
+            "ERR Unknown option or number of arguments for CONFIG SET - '",
+            name,
+            "'",
+        ));
     };
     if !opt.live {
         return Err(failed(opt.name, "can't set immutable config"));
@@ -66,14 +68,15 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> O
     // Looked for only here: an option can come so far just once, so all these walks together cost no
     // more than the length of the request times the number of options.
     if earlier.chunks_exact(2).any(|pair| pair[0].eq_ignore_ascii_case(name)) {
-        return Err(failed(&typed, "duplicate parameter"));
+        return Err(failed(name, "duplicate parameter"));
     }
     let text = text.map_err(|_| failed(opt.name, "argument is not UTF-8"))?;
     (opt.set)(config, text).map_err(|why| failed(opt.name, &why))
 }
 
-fn failed(name: &str, why: &str) -> Failure {
-    Failure::quoting(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+fn failed(name: impl AsRef<[u8]>, why: &str) -> Failure {
+    let before = "ERR CONFIG SET failed (possibly related to argument '";
+    Failure::quoting(before, name.as_ref(), &format!("') - {why}"))
 }
 
 /// `CONFIG RESETSTAT`

@@ -1,6 +1,6 @@
 //! The commands about the caller's own connection.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, shown};
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use super::info::REDIS_VERSION;
 use super::session::{Labels, ReplyMode};
 use crate::base::Reason;
@@ -106,7 +106,7 @@ pub fn hello(cx: &mut Cx<'_>) -> Outcome {
             name = Some(checked_label(cx.arg(at + 1), "Client names")?);
             at += 2;
         } else {
-            return Err(Failure::quoting(format!("ERR Syntax error in HELLO option '{}'", shown(word, 128))));
+            return Err(Failure::quoting("ERR Syntax error in HELLO option '", word, "'"));
         }
     }
     greet(cx, proto);
@@ -145,10 +145,10 @@ fn greet(cx: &mut Cx<'_>, proto: Proto) {
 pub fn checked_label<'a>(label: &'a [u8], what: &str) -> Result<&'a [u8], Failure> {
     if label.len() > LABEL_BYTES_MAX {
         let text = format!("ERR {what} cannot be longer than {LABEL_BYTES_MAX} bytes.");
-        return Err(Failure::quoting(text));
+        return Err(Failure::telling(text));
     }
     if label.iter().all(u8::is_ascii_graphic) {
         return Ok(label);
     }
-    Err(Failure::quoting(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
+    Err(Failure::telling(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
 }

@@ -57,11 +57,21 @@ impl Failure {
         Failure(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// An error that quotes something.
-    pub fn quoting(text: String) -> Failure {
+    /// An error that tells a number, a name or a reason.
+    pub fn telling(text: String) -> Failure {
         Failure(Cow::Owned(text.into_bytes()))
     }
+
+    /// An error that quotes bytes of a request between two texts of ours: as they came, but cut as
+    /// [`quotable`] says.
+    pub fn quoting(before: &str, bytes: &[u8], after: &str) -> Failure {
+        let quoted = quotable(bytes, QUOTED_MAX);
+        Failure(Cow::Owned([before.as_bytes(), quoted, after.as_bytes()].concat()))
+    }
 }
+
+/// What an error text quotes of a request at most, bytes.
+pub const QUOTED_MAX: usize = 128;
 
 /// The words do not make sense together.
 pub const SYNTAX: Failure = Failure::text("ERR syntax error");
@@ -144,7 +154,7 @@ impl<'a> Cx<'a> {
 pub fn pattern(word: &[u8]) -> Result<&[u8], Failure> {
     if word.len() > PATTERN_BYTES_MAX {
         let text = format!("ERR pattern of {} bytes exceeds {PATTERN_BYTES_MAX}", word.len());
-        return Err(Failure::quoting(text));
+        return Err(Failure::telling(text));
     }
     Ok(word)
 }
@@ -154,7 +164,9 @@ pub fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// Bytes of a request as they may stand in an error text: at most `max` of them.
-pub fn shown(bytes: &[u8], max: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(max)])
+/// Bytes of a request as far as an error text quotes them: up to the first NUL, where C's strings
+/// end and so Redis's quotations, and at most `max` of them.
+pub fn quotable(bytes: &[u8], max: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(max)];
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
 }

@@ -8,7 +8,7 @@ use crate::resp::Reply;
 
 /// Stands in the table for a container without a subcommand, which the arity refuses before.
 pub fn no_subcommand(cx: &mut Cx<'_>) -> Outcome {
-    Err(Failure::quoting(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
+    Err(Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
 }
 
 /// `COMMAND`

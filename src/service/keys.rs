@@ -1,6 +1,6 @@
 //! The commands about keys, whatever they hold.
 
-use super::cx::{Cx, Failure, Outcome, is, shown};
+use super::cx::{Cx, Failure, Outcome, is};
 use super::strings::{Unit, invalid_expire};
 use crate::base::memory;
 
@@ -69,7 +69,7 @@ impl Conditions {
                 _ if is(word, "XX") => &mut when.only_with,
                 _ if is(word, "GT") => &mut when.only_later,
                 _ if is(word, "LT") => &mut when.only_sooner,
-                _ => return Err(Failure::quoting(format!("ERR Unsupported option {}", shown(word, 128)))),
+                _ => return Err(Failure::quoting("ERR Unsupported option ", word, "")),
             };
             *flag = true;
         }
@@ -95,9 +95,10 @@ impl Conditions {
 
 fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     let key = cx.arg(1);
+    // In Redis's order: of two mistakes it tells the one in the options.
+    let when = Conditions::of(cx)?;
     let number = cx.int(2)?;
     let at = unit.unix_ms(number, cx.now.unix_ms).ok_or_else(|| invalid_expire(cx))?;
-    let when = Conditions::of(cx)?;
     let Some(before) = cx.store.expiry(key, cx.now.unix_ms) else {
         cx.reply.int(0);
         return Ok(());

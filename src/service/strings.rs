@@ -307,5 +307,5 @@ impl Unit {
 
 /// The time does not fit, in Redis's words.
 pub fn invalid_expire(cx: &Cx<'_>) -> Failure {
-    Failure::quoting(format!("ERR invalid expire time in '{}' command", cx.command.name))
+    Failure::telling(format!("ERR invalid expire time in '{}' command", cx.command.name))
 }

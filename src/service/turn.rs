@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 
 use super::Service;
-use super::cx::{Cx, Failure, Outcome, shown};
+use super::cx::{Cx, Failure, Outcome, QUOTED_MAX, quotable};
 use super::names;
 use super::session::{ReplyMode, Session};
 use super::table::{self, Command};
@@ -321,7 +321,7 @@ fn reserve_headroom(turn: &mut Turn<'_>) -> Result<(), Ended> {
 fn settle(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
     let failure = match outcome {
         Ok(()) if !cx.reply.overflowed() => return false,
-        Ok(()) => Failure::quoting(format!(
+        Ok(()) => Failure::telling(format!(
             "ERR reply exceeds max-reply-bytes ({}) or the memory there is",
             cx.config.max_reply_bytes
         )),
@@ -339,7 +339,7 @@ fn check(
     session: Option<&Session>,
 ) -> Result<(), Failure> {
     if !command.arity.allows(args.len()) {
-        return Err(Failure::quoting(format!(
+        return Err(Failure::telling(format!(
             "ERR wrong number of arguments for '{}' command",
             command.name
         )));
@@ -348,7 +348,7 @@ fn check(
     if args.held_in() > config.max_key_bytes
         && let Some(key) = command.keys.of(args).find(|key| key.len() > config.max_key_bytes)
     {
-        return Err(Failure::quoting(format!(
+        return Err(Failure::telling(format!(
             "ERR key of {} bytes exceeds max-key-bytes ({})",
             key.len(),
             config.max_key_bytes
@@ -382,7 +382,7 @@ fn limits(config: &Config) -> Limits {
 }
 
 fn refusal(why: Refusal, config: &Config) -> Failure {
-    Failure::quoting(match why {
+    Failure::telling(match why {
         Refusal::OutOfMemory => return OutOfMemory.into(),
         Refusal::TooManyArgs(count) => {
             format!("ERR {count} arguments exceed max-request-args ({})", config.max_request_args)
@@ -397,7 +397,7 @@ fn refusal(why: Refusal, config: &Config) -> Failure {
 }
 
 fn protocol_error(what: Broken) -> Failure {
-    Failure::quoting(format!("ERR Protocol error: {}", what.text()))
+    Failure::telling(format!("ERR Protocol error: {}", what.text()))
 }
 
 /// Words that begin an HTTP request and are no commands: what runs after them was not meant for us.
@@ -406,22 +406,20 @@ fn is_http(name: &[u8]) -> bool {
 }
 
 fn unknown_subcommand(command: &Command, word: &[u8]) -> Failure {
-    Failure::quoting(format!(
-        "ERR unknown subcommand '{}'. Try {} HELP.",
-        shown(word, 128),
-        command.name.to_ascii_uppercase()
-    ))
+    let after = format!("'. Try {} HELP.", command.name.to_ascii_uppercase());
+    Failure::quoting("ERR unknown subcommand '", word, &after)
 }
 
 fn unknown_command(args: Args<'_>) -> Failure {
-    const QUOTED_MAX: usize = 128;
-    let mut quoted = String::new();
+    let mut quoted = Vec::new();
     for arg in args.from(1) {
         if quoted.len() >= QUOTED_MAX {
             break;
         }
-        quoted += &format!("'{}' ", shown(arg, QUOTED_MAX - quoted.len()));
+        let head = quotable(arg, QUOTED_MAX - quoted.len());
+        quoted.extend([b"'", head, b"' "].concat());
     }
-    let name = shown(&args[0], QUOTED_MAX);
-    Failure::quoting(format!("ERR unknown command '{name}', with args beginning with: {quoted}"))
+    let name = quotable(&args[0], QUOTED_MAX);
+    let text = [b"ERR unknown command '", name, b"', with args beginning with: ", &quoted];
+    Failure(text.concat().into())
 }

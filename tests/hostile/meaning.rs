@@ -19,7 +19,7 @@ fn names() -> Vec<Row> {
     let injected: &[u8] = b"x\r\n+OK\r\n$1\r\ny";
     vec![
         row("an unknown command of 5 KB", request(&[&long]), unknown(&"x".repeat(128), ""), Lives),
-        row("it with CRLF, NUL and 0xFF", request(&[broken]), unknown("A  B \u{fffd}C", ""), Lives),
+        row("it with CRLF, and a NUL and more", request(&[broken]), unknown("A  B", ""), Lives),
         row(
             "CRLF in what is quoted of its arguments",
             request(&[b"FOO", injected]),
@@ -36,6 +36,26 @@ fn names() -> Vec<Row> {
             "CRLF in a subcommand",
             request(&[b"CLIENT", injected]),
             "-ERR unknown subcommand 'x  +OK  $1  y'. Try CLIENT HELP.\r\n",
+            Lives,
+        ),
+        row(
+            "bytes that are no UTF-8 in an option, and a NUL",
+            [
+                request(&[b"EXPIRE", b"k", b"1", b"a\xff\0b"]),
+                request(&[b"CLIENT", b"\xc3\0b"]),
+                request(&[b"CONFIG", b"SET", b"\xfe\0b", b"1"]),
+                request(&[b"HELLO", b"3", b"\x80\0b"]),
+                request(&[b"FOO", b"\xffa\0b", b"c"]),
+            ]
+            .concat(),
+            [
+                &b"-ERR Unsupported option a\xff\r\n"[..],
+                b"-ERR unknown subcommand '\xc3'. Try CLIENT HELP.\r\n",
+                b"-ERR Unknown option or number of arguments for CONFIG SET - '\xfe'\r\n",
+                b"-ERR Syntax error in HELLO option '\x80'\r\n",
+                b"-ERR unknown command 'FOO', with args beginning with: '\xffa' 'c' \r\n",
+            ]
+            .concat(),
             Lives,
         ),
         row(
@@ -170,6 +190,14 @@ fn times() -> Vec<Row> {
             "EXPIRE that overflows either way",
             "EXPIRE t 9223372036854775807\r\nEXPIRE t -9223372036854775807\r\nTTL t\r\n",
             format!("{}:-1\r\n", bad("expire").repeat(2)),
+            Lives,
+        ),
+        row(
+            "EXPIRE with two mistakes",
+            "EXPIRE t abc ZZ\r\nEXPIRE t abc GT LT\r\nEXPIRE t abc\r\nTTL t\r\n",
+            format!(
+                "-ERR Unsupported option ZZ\r\n-ERR GT and LT options at the same time are not compatible\r\n{NO_INTEGER}:-1\r\n"
+            ),
             Lives,
         ),
         row(

@@ -284,6 +284,29 @@ fn it_listens_on_several_addresses_of_both_families() {
 }
 
 #[test]
+fn a_list_of_addresses_ends_at_the_next_option() {
+    if std::net::TcpListener::bind("127.0.0.2:0").is_err() {
+        skipped("this machine has no second loopback address");
+        return;
+    }
+    for options in [
+        &["--bind", "127.0.0.1", "127.0.0.2", "--port", "0"][..],
+        &["--bind", "127.0.0.1", "--bind", "127.0.0.2", "--port", "0"],
+        &["--bind", "127.0.0.1", "--port", "0", "--bind", "127.0.0.2"],
+        &["--bind", "127.0.0.1 127.0.0.2", "--port", "0"],
+        &["--port=0", "--bind=127.0.0.1 127.0.0.2"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(options).stdout(Stdio::piped()).stderr(Stdio::null());
+        let daemon = Daemon::spawn(command);
+        for host in ["127.0.0.1", "127.0.0.2"] {
+            let stream = TcpStream::connect((host, daemon.address.port())).unwrap();
+            Wire::new(stream).ask("PING\r\n", "+PONG\r\n");
+        }
+    }
+}
+
+#[test]
 fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
     let daemon = Daemon::start(&[]);
     let taken = daemon.port();
@@ -291,6 +314,9 @@ fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
         (&["--port", &taken][..], "cannot listen on 127.0.0.1"),
         (&["--bind", "256.1.1.1"], "cannot resolve the bind address '256.1.1.1'"),
         (&["--maxclients", "none"], "--maxclients none: argument couldn't be parsed into an integer"),
+        (&["--maxclients", "-1"], "--maxclients -1: argument must be between 1 and 4294967295 inclusive"),
+        (&["--bind", "127.0.0.1", "--prot", "0"], "unexpected argument '--prot'"),
+        (&["--bind", "--port", "0"], "a value is required for '--bind"),
         (&["--maxclient", "3"], "unexpected argument '--maxclient'"),
         (&["--logfile", "/no/such/directory/log"], "cannot open the log file"),
     ] {
