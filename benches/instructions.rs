@@ -9,11 +9,10 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
 
-use tidegate::base::{Buf, ConnId, Moment, NoWires, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
-use tidegate::stats::Stats;
 
 const PIPELINES: [usize; 3] = [1, 16, 100];
 /// Requests that come before those that count: the tables have grown, the paths are taken.
@@ -91,22 +90,14 @@ fn numbered(command: &str, index: usize) -> Vec<u8> {
 
 /// What is counted. Input is prepared for all keys beforehand, so that its making is in both runs.
 fn serve(command: &str, pipeline: usize, requests: usize) {
-    let mut service = Service::new(1, Now::default(), Vec::new());
+    let mut service = Service::new(1, Config::default(), Clock::default(), Vec::new());
     let me = ConnId { slot: 0, serial: 1 };
-    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, Moment::default());
-    let (mut config, mut stats, mut output) = (Config::default(), Stats::default(), Buf::default());
+    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+    let mut output = Buf::default();
     let mut turn = |input: &[u8]| {
         output.clear();
         let mut progress = Progress::default();
-        let turn = Turn {
-            me,
-            input: black_box(input),
-            output: &mut output,
-            wires: &NoWires,
-            now: Now::default(),
-            config: &mut config,
-            stats: &mut stats,
-        };
+        let turn = Turn { me, input: black_box(input), output: &mut output, wires: &NoWires };
         service.turn(turn, &mut progress);
         assert_eq!(progress.consumed, input.len(), "the turn has served it all");
     };

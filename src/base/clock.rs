@@ -1,19 +1,19 @@
 //! A clock that can be handed on.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::Now;
 
 /// Reads both clocks. The world of the reactor makes it, so that the service can ask for the time
 /// without knowing where time comes from.
 #[derive(Clone)]
-pub struct Clock(Rc<dyn Fn() -> Now>);
+pub struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 
 impl Clock {
     /// A clock that `read` reads.
-    pub fn new(read: impl Fn() -> Now + 'static) -> Clock {
-        Clock(Rc::new(read))
+    pub fn new(read: impl Fn() -> Now + Send + Sync + 'static) -> Clock {
+        Clock(Arc::new(read))
     }
 
     /// The time.

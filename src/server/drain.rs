@@ -5,21 +5,23 @@
 use super::{Exit, Server};
 use crate::config::DRAIN_PROGRESS_MS;
 use crate::reactor::net::Net;
+use crate::service::world::World;
 use crate::stage::Stage;
 
 impl<N: Net> Server<N> {
     /// A signal asks us to stop: politely the first time, at once the second.
     pub(super) fn quit(&mut self, patience_ms: u64) {
         let before = self.stage;
-        self.stage = self.stage.quit(self.now.at, patience_ms);
+        self.stage = self.stage.quit(self.service.world.now.at, patience_ms);
         if before == Stage::Serving {
-            self.reactor.close_the_gate(self.now.at, &self.config, &mut self.stats, &mut self.newcomers);
+            let World { now, config, stats, .. } = &mut self.service.world;
+            self.reactor.close_the_gate(now.at, config, stats, &mut self.newcomers);
             self.welcome();
             log::info!(
                 "shutting down: newcomers are refused, {} clients have up to {patience_ms} ms to leave",
                 self.reactor.serving()
             );
-            self.next_progress = Some(self.now.at.plus_ms(DRAIN_PROGRESS_MS));
+            self.next_progress = Some(self.service.world.now.at.plus_ms(DRAIN_PROGRESS_MS));
         } else if self.stage == Stage::Stopped {
             log::info!("asked to stop again: stopping now");
         }
@@ -28,9 +30,9 @@ impl<N: Net> Server<N> {
     /// `SHUTDOWN`: as the first signal, however often it is said; with `NOW` the server waits for nobody.
     pub(super) fn shutdown(&mut self, at_once: bool) {
         if self.stage == Stage::Serving {
-            self.quit(if at_once { 0 } else { self.config.shutdown_timeout_ms });
+            self.quit(if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms });
         } else if at_once {
-            self.stage = self.stage.hurry(self.now.at);
+            self.stage = self.stage.hurry(self.service.world.now.at);
         }
     }
 
@@ -40,12 +42,13 @@ impl<N: Net> Server<N> {
             return None;
         }
         // What ran in this tick may have taken long, and clients must not pay for that with their time.
-        self.now = self.reactor.now();
+        self.service.world.refresh();
+        let now = self.service.world.now.at;
         if let Some(due) = self.next_progress
-            && self.now.at >= due
+            && now >= due
         {
             log::info!("shutting down: {} clients left", self.reactor.live());
-            self.next_progress = Some(self.now.at.plus_ms(DRAIN_PROGRESS_MS));
+            self.next_progress = Some(now.plus_ms(DRAIN_PROGRESS_MS));
         }
         let before = self.stage;
         self.stage = self.next_stage();
@@ -63,7 +66,8 @@ impl<N: Net> Server<N> {
     }
 
     fn next_stage(&self) -> Stage {
-        self.stage.settle(self.now.at, self.reactor.live(), self.config.shutdown_flush_timeout_ms)
+        let World { now, config, .. } = &self.service.world;
+        self.stage.settle(now.at, self.reactor.live(), config.shutdown_flush_timeout_ms)
     }
 
     /// Nothing is waited for any more.
@@ -71,11 +75,11 @@ impl<N: Net> Server<N> {
         self.reactor.doom_all();
         self.dismiss();
         self.reap();
-        if self.stats.present.cut == 0 {
+        if self.service.world.stats.present.cut == 0 {
             log::info!("stopped: everything was delivered");
             return Exit::Clean;
         }
-        log::warn!("stopped: {} clients were cut off", self.stats.present.cut);
+        log::warn!("stopped: {} clients were cut off", self.service.world.stats.present.cut);
         Exit::Cut
     }
 }

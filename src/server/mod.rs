@@ -8,15 +8,17 @@ mod turn;
 
 use std::io;
 
-use crate::base::{Moment, Now, Peer, Reason};
-use crate::config::Config;
+use crate::base::{Moment, Peer, Reason};
+use crate::config::{Bounds, Config};
 use crate::logging;
 use crate::reactor::Reactor;
 use crate::reactor::admission::Newcomer;
 use crate::reactor::ending::Gone;
 use crate::reactor::net::{Edge, Net};
+use crate::service::Service;
 use crate::service::goodbye::goodbye;
-use crate::service::{Service, session::Session};
+use crate::service::session::Session;
+use crate::service::world::World;
 use crate::stage::Stage;
 use crate::stats::Stats;
 use turn::Backtraces;
@@ -35,9 +37,6 @@ pub struct Server<N: Net> {
     reactor: Reactor<N>,
     service: Service,
     stage: Stage,
-    config: Config,
-    stats: Stats,
-    now: Now,
     edges: Vec<Edge>,
     newcomers: Vec<Newcomer>,
     /// When the drain next says how many are left.
@@ -52,16 +51,13 @@ impl<N: Net> Server<N> {
     ///
     /// # Panics
     /// If the bounds of `config` contradict each other.
-    pub fn new(mut net: N, config: Config, seed: u64, listeners: Vec<Peer>) -> Server<N> {
+    pub fn new(net: N, config: Config, seed: u64, listeners: Vec<Peer>) -> Server<N> {
         config.assert_bounds();
-        let now = net.now();
+        let clock = net.clock();
         Server {
             reactor: Reactor::new(net, &config.bounds, goodbye),
-            service: Service::new(seed, now, listeners),
+            service: Service::new(seed, config, clock, listeners),
             stage: Stage::Serving,
-            config,
-            stats: Stats::default(),
-            now,
             edges: Vec::new(),
             newcomers: Vec::new(),
             next_progress: None,
@@ -89,28 +85,29 @@ impl<N: Net> Server<N> {
     fn wait(&mut self) -> io::Result<()> {
         let own = [self.stage.deadline(), self.next_progress, self.key_deadline()];
         let nearest = own.into_iter().flatten().min();
-        self.reactor.wait(&self.config, nearest, &mut self.edges)
+        self.reactor.wait(&self.service.world.config, nearest, &mut self.edges)
     }
 
     /// When a key should be removed that nobody asks for; at once if keys are left to be freed.
     fn key_deadline(&self) -> Option<Moment> {
-        if self.service.store.has_leftovers() {
-            return Some(self.now.at);
+        let World { store, now, .. } = &self.service.world;
+        if store.has_leftovers() {
+            return Some(now.at);
         }
-        let in_ms = self.service.store.next_expiry()?.saturating_sub(self.now.unix_ms);
-        Some(self.now.at.plus_ms(in_ms).max(self.next_key_sweep))
+        let in_ms = store.next_expiry()?.saturating_sub(now.unix_ms);
+        Some(now.at.plus_ms(in_ms).max(self.next_key_sweep))
     }
 
-    /// Stamps the time, once; remembers who became ready.
+    /// Stamps the time; remembers which connections became ready.
     fn hear(&mut self) {
-        self.now = self.reactor.now();
-        self.stats.ticks += 1;
+        self.service.world.now = self.reactor.now();
+        self.service.world.stats.ticks += 1;
         let mut edges = std::mem::take(&mut self.edges);
         for edge in edges.drain(..) {
             match edge {
-                Edge::Ready { .. } => self.reactor.hear(edge, self.now.at),
+                Edge::Ready { .. } => self.reactor.hear(edge, self.service.world.now.at),
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
-                Edge::Quit => self.quit(self.config.shutdown_timeout_ms),
+                Edge::Quit => self.quit(self.service.world.config.shutdown_timeout_ms),
                 Edge::Reopen => match logging::reopen() {
                     Ok(()) => log::info!("log reopened"),
                     Err(error) => log::error!("cannot open the log file again: {error}"),
@@ -124,7 +121,7 @@ impl<N: Net> Server<N> {
 
     /// What `INFO` says about how things stand.
     fn note_present(&mut self) {
-        let present = &mut self.stats.present;
+        let present = &mut self.service.world.stats.present;
         present.clients = self.reactor.serving();
         present.held_bytes = self.reactor.held_bytes();
         present.refusing = self.reactor.is_exhausted();
@@ -139,12 +136,14 @@ impl<N: Net> Server<N> {
     /// keys and one GET from each of 50 clients that takes 3.29 us a request instead of 3.76.
     fn turns(&mut self) {
         let turns = self.reactor.take_turns();
-        for together in turns.chunks(self.config.bounds.turns_together) {
+        for together in turns.chunks(self.service.world.config.bounds.turns_together) {
+            let Server { reactor, service, .. } = self;
+            let World { config, stats, now, .. } = &mut service.world;
             for &slot in together {
-                self.reactor.receive(slot, self.now.at, &self.config, &mut self.stats);
+                reactor.receive(slot, now.at, config, stats);
             }
-            self.reactor.evict(self.now.at, self.config.maxmemory_clients);
-            self.service.warm_for(together.iter().map(|slot| self.reactor.input(*slot)));
+            reactor.evict(now.at, config.maxmemory_clients);
+            service.warm_for(together.iter().map(|slot| reactor.input(*slot)));
             for &slot in together {
                 self.turn(slot);
             }
@@ -154,35 +153,36 @@ impl<N: Net> Server<N> {
 
     /// One write loop for everyone who is owed bytes.
     fn flush(&mut self) {
-        self.reactor.flush_all(self.now.at, &mut self.stats);
+        let World { now, stats, .. } = &mut self.service.world;
+        self.reactor.flush_all(now.at, stats);
     }
 
     /// Condemns connections and keys whose deadline has passed. After the turns, so that bytes that
     /// have arrived count.
     fn sweep(&mut self) {
-        self.reactor.sweep(self.now.at, &self.config);
-        self.dismiss();
-        if self.now.at >= self.next_key_sweep
-            && self.service.store.next_expiry().is_some_and(|at| at <= self.now.unix_ms)
-        {
-            let budget = self.config.bounds.expiries_per_tick;
-            let removed = self.service.store.sweep(self.now.unix_ms, budget);
-            let pause_ms = if removed < budget { self.config.bounds.expire_interval_ms } else { 0 };
-            self.next_key_sweep = self.now.at.plus_ms(pause_ms);
+        let World { now, config, store, .. } = &mut self.service.world;
+        self.reactor.sweep(now.at, config);
+        let Bounds { expiries_per_tick, expire_interval_ms, reclaims_per_tick, .. } = config.bounds;
+        if now.at >= self.next_key_sweep && store.next_expiry().is_some_and(|at| at <= now.unix_ms) {
+            let removed = store.sweep(now.unix_ms, expiries_per_tick);
+            let pause_ms = if removed < expiries_per_tick { expire_interval_ms } else { 0 };
+            self.next_key_sweep = now.at.plus_ms(pause_ms);
         }
-        self.service.store.reclaim(self.config.bounds.reclaims_per_tick);
+        store.reclaim(reclaims_per_tick);
+        self.dismiss();
     }
 
     /// The only phase that frees connections.
     fn reap(&mut self) {
         self.reactor.begin_reap();
-        while let Some(gone) = self.reactor.reap(self.now.at) {
-            self.stats.closes[gone.reason.index()] += 1;
+        let now = self.service.world.now.at;
+        while let Some(gone) = self.reactor.reap(now) {
+            self.service.world.stats.closes[gone.reason.index()] += 1;
             let session = self.service.close(gone.slot);
-            log_close(&gone, session.as_ref(), self.now.at);
+            log_close(&gone, session.as_ref(), now);
             let given_up = !matches!(gone.reason, Reason::Io(_));
             if self.stage != Stage::Serving && given_up && gone.undelivered + gone.unserved > 0 {
-                self.stats.present.cut += 1;
+                self.service.world.stats.present.cut += 1;
                 log::warn!(
                     "client id={} cut off ({}): {} bytes of replies undelivered, {} bytes of requests unanswered",
                     gone.serial,
@@ -199,26 +199,27 @@ impl<N: Net> Server<N> {
         if self.stage != Stage::Serving {
             return;
         }
-        self.reactor.admit(self.now.at, &self.config, &mut self.stats, &mut self.newcomers);
+        let World { now, config, stats, .. } = &mut self.service.world;
+        self.reactor.admit(now.at, config, stats, &mut self.newcomers);
         self.welcome();
     }
 
     fn welcome(&mut self) {
         for newcomer in self.newcomers.drain(..) {
             let Newcomer { id, peer, listener } = newcomer;
-            self.service.open(id, peer, listener, self.now.at);
+            self.service.open(id, peer, listener);
             log::debug!("client {id} addr={peer} opened");
         }
     }
 
     /// The counters.
     pub fn stats(&self) -> &Stats {
-        &self.stats
+        &self.service.world.stats
     }
 
     /// The settings as they are now.
     pub fn config(&self) -> &Config {
-        &self.config
+        &self.service.world.config
     }
 
     /// The stage of its life.
@@ -242,7 +243,7 @@ impl<N: Net> Server<N> {
     /// If one does not hold.
     pub fn audit(&self) {
         self.reactor.audit();
-        self.service.store.audit();
+        self.service.world.store.audit();
     }
 }
 

@@ -33,22 +33,23 @@ impl Backtraces {
 impl<N: Net> Server<N> {
     /// Serves what has been received from one client, then does what its commands asked of others.
     pub(super) fn turn(&mut self, slot: u32) {
-        let Server { reactor, service, config, stats, now, backtraces, .. } = self;
-        let input_max = config.client_query_buffer_limit;
-        let flushed = reactor.visit(slot, now.at, input_max, |lent| {
+        let Server { reactor, service, backtraces, .. } = self;
+        let (now, input_max) = (service.world.now.at, service.world.config.client_query_buffer_limit);
+        let flushed = reactor.visit(slot, now, input_max, |lent| {
             let Lent { id: me, input, output, wires } = lent;
             let mut progress = Progress { output: output.len(), ..Progress::default() };
-            let turn = Turn { me, input, output: &mut *output, wires, now: *now, config, stats };
+            let turn = Turn { me, input, output: &mut *output, wires };
             let outcome = fence::run(|| service.turn(turn, &mut progress));
-            let session = service.sessions.get(me.slot);
+            let world = &mut service.world;
+            let session = world.sessions.get(me.slot);
             let next = match outcome {
-                Ok(ended) => next_of(ended, progress.commands > 0, stats),
+                Ok(ended) => next_of(ended, progress.commands > 0, &mut world.stats),
                 Err(wreck) => {
                     // The replies of complete commands stand; the half-written one is gone.
-                    service.outbox.asks.truncate(progress.asks);
+                    world.outbox.asks.truncate(progress.asks);
                     output.truncate(progress.output);
-                    stats.panics += 1;
-                    if backtraces.allow(now.at) {
+                    world.stats.panics += 1;
+                    if backtraces.allow(now) {
                         log_panic(&wreck, &progress, session);
                     }
                     Next::Finish(Reason::Panicked)
@@ -58,17 +59,19 @@ impl<N: Net> Server<N> {
             let held = session.map_or(0, Session::held_bytes);
             Verdict { consumed: progress.consumed, next, held, class }
         });
-        self.stats.bytes_out += flushed;
+        self.service.world.stats.bytes_out += flushed;
         self.deliver();
-        self.reactor.evict(self.now.at, self.config.maxmemory_clients);
+        let world = &self.service.world;
+        self.reactor.evict(world.now.at, world.config.maxmemory_clients);
     }
 
     /// Does what the turn asked about others, now that its borrows have ended.
     fn deliver(&mut self) {
-        if !self.service.outbox.asks.is_empty() {
-            for ask in std::mem::take(&mut self.service.outbox.asks) {
+        let world = &mut self.service.world;
+        if !world.outbox.asks.is_empty() {
+            for ask in std::mem::take(&mut world.outbox.asks) {
                 match ask {
-                    Ask::Kill(id) => self.reactor.kill(id, self.now.at),
+                    Ask::Kill(id) => self.reactor.kill(id, self.service.world.now.at),
                     Ask::Quit { now } => self.shutdown(now),
                 }
             }

@@ -1,21 +1,23 @@
 //! What a command gets to see, and how it fails.
 //!
-//! The rule every command keeps: check first, reply next, commit last. A command that panics before
-//! its commit has changed nothing, and a commit cannot panic half-way.
+//! The rule every command keeps: check and reserve first, then commit and reply. What checks and
+//! reserves may fail or panic and has changed nothing; what commits can do neither.
 
 use std::borrow::Cow;
 
-use super::outbox::Outbox;
-use super::session::{Session, Sessions};
-use super::table::Command;
-use crate::base::{ConnId, Now, OutOfMemory, Reason, Wires};
-use crate::config::{Config, PATTERN_BYTES_MAX};
+use super::catalog::Command;
+use super::session::Session;
+use super::world::World;
+use crate::base::{ConnId, OutOfMemory, Reason, Wires};
+use crate::config::PATTERN_BYTES_MAX;
 use crate::resp::{Args, Reply, parse_i64};
-use crate::stats::Stats;
-use crate::store::{Prepared, Store, WARMED_MAX};
+use crate::stats::COMMANDS_MAX;
+use crate::store::{Prepared, WARMED_MAX};
 
-/// A command's surroundings while it runs.
+/// One command while it runs.
 pub struct Cx<'a> {
+    /// What it acts on.
+    pub world: &'a mut World,
     /// The request; the first argument is the command's name.
     pub args: Args<'a>,
     /// Where the reply goes.
@@ -24,25 +26,21 @@ pub struct Cx<'a> {
     pub me: ConnId,
     /// All connections, to be looked at.
     pub wires: &'a dyn Wires,
-    /// Both clocks, as of the start of this tick.
-    pub now: Now,
-    /// When the server started.
-    pub started: Now,
-    /// The keyspace.
-    pub store: &'a mut Store,
-    /// All clients' sessions.
-    pub sessions: &'a mut Sessions,
-    /// What is asked of the server.
-    pub outbox: &'a mut Outbox,
-    /// The settings.
-    pub config: &'a mut Config,
-    /// The counters.
-    pub stats: &'a mut Stats,
-    /// The entry of the table that is being run.
+    /// The entry of the catalog that is being run.
     pub command: &'static Command,
+    /// What runs each command of the catalog.
+    pub runs: &'static Runs,
+    /// It runs inside a transaction, where time stands still.
+    pub inside: bool,
     /// Set to end the connection once its replies are delivered.
     pub close: Option<Reason>,
 }
+
+/// What a command does.
+pub type Run = fn(&mut Cx<'_>) -> Outcome;
+
+/// What each command does, by [`Command::id`].
+pub type Runs = [Run; COMMANDS_MAX];
 
 /// An error reply; its first word is the code that clients branch on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,15 +104,30 @@ impl<'a> Cx<'a> {
     /// # Panics
     /// If there is none, which the turn has made sure of.
     pub fn session(&mut self) -> &mut Session {
-        self.sessions.get_mut(self.me.slot).expect("a turn has a session")
+        self.world.sessions.get_mut(self.me.slot).expect("a turn has a session")
+    }
+
+    /// The time as of this command, not as of the start of the tick: a time to live counts from here.
+    /// Unix milliseconds.
+    pub fn exact_unix_ms(&mut self) -> u64 {
+        if !self.inside {
+            self.world.refresh();
+        }
+        self.world.now.unix_ms
+    }
+
+    /// What is said instead of a reply that did not fit.
+    pub fn reply_too_long(&self) -> Failure {
+        let max = self.world.config.max_reply_bytes;
+        Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory there is"))
     }
 
     /// The value of `key`, counted as a hit or a miss.
     pub fn lookup(&mut self, key: &[u8]) -> Option<&[u8]> {
-        let found = self.store.get(key, self.now.unix_ms);
+        let found = self.world.store.get(key, self.world.now.unix_ms);
         match found {
-            Some(_) => self.stats.keyspace_hits += 1,
-            None => self.stats.keyspace_misses += 1,
+            Some(_) => self.world.stats.keyspace_hits += 1,
+            None => self.world.stats.keyspace_misses += 1,
         }
         found
     }
@@ -124,16 +137,16 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn read_ahead(&self, nth: usize, step: usize) {
         if nth.is_multiple_of(WARMED_MAX) && self.args.len() > 1 + step {
-            self.store.warm(self.args.from(1 + nth * step).step_by(step));
+            self.world.store.warm(self.args.from(1 + nth * step).step_by(step));
         }
     }
 
     /// Replies with the value of `key` or null.
     pub fn reply_value(&mut self, key: &[u8]) {
-        let found = self.store.get(key, self.now.unix_ms);
+        let found = self.world.store.get(key, self.world.now.unix_ms);
         match found {
-            Some(_) => self.stats.keyspace_hits += 1,
-            None => self.stats.keyspace_misses += 1,
+            Some(_) => self.world.stats.keyspace_hits += 1,
+            None => self.world.stats.keyspace_misses += 1,
         }
         self.reply.bulk_or_null(found);
     }
@@ -143,7 +156,7 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// If memory runs out; nothing has changed.
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
-        Ok(self.store.prepare(key, value)?)
+        Ok(self.world.store.prepare(key, value)?)
     }
 }
 

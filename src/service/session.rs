@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use super::table::Command;
+use super::catalog::Command;
 use crate::base::{ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;
 use crate::resp::{Parser, Proto};

@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tidegate::base::{Buf, ConnId, Moment, NoWires, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::stats::Stats;
 use tidegate::store::{Expiry, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
@@ -231,21 +230,13 @@ pub fn turn(data: &[u8]) {
     config.bounds.output_pause_bytes = 16 << 10;
     let bounds = config.bounds.clone();
     let now = Now { at: Moment::from_nanos(1), unix_ms: 1_000_000, unix_us: 1_000_000_000 };
-    let mut service = Service::new(1, now, Vec::new());
+    let mut service = Service::new(1, config, Clock::new(move || now), Vec::new());
     let me = ConnId { slot: 0, serial: 1 };
-    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, now.at);
-    let (mut stats, mut output, mut rest) = (Stats::default(), Buf::default(), data);
+    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+    let (mut output, mut rest) = (Buf::default(), data);
     loop {
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn {
-            me,
-            input: rest,
-            output: &mut output,
-            wires: &NoWires,
-            now,
-            config: &mut config,
-            stats: &mut stats,
-        };
+        let turn = Turn { me, input: rest, output: &mut output, wires: &NoWires };
         let ended = service.turn(turn, &mut progress);
         assert!(progress.commands <= bounds.commands_per_turn);
         assert_eq!(progress.output, output.len(), "a reply is not on the books");
@@ -259,7 +250,7 @@ pub fn turn(data: &[u8]) {
             Ended::Budget | Ended::Paused => assert!(progress.consumed > 0),
         }
     }
-    service.store.audit();
+    service.world.store.audit();
 }
 
 fn replies_parse(mut bytes: &[u8]) {

@@ -118,7 +118,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
         let config_set = names::find_full(b"config|set").expect("it is in the table");
         let counters = &self.server.stats().per_command;
-        let changed = counters.get(usize::from(config_set.id)).map_or(0, |counter| counter.calls);
+        let changed = counters[config_set.id].calls;
         *world.injected.entry("limit changed in flight").or_default() += changed;
         let refused: u64 = self.clients.iter().map(Client::refusals).sum();
         *world.injected.entry("allocation refused").or_default() += refused;
@@ -369,7 +369,7 @@ impl<const HONEST: bool> Run<HONEST> {
         assert_eq!(self.server.reactor().live(), 0, "everybody left and somebody is still here");
         self.tick();
         let resting = self.world.borrow().patience;
-        let store = &self.server.service().store;
+        let store = &self.server.service().world.store;
         assert!(
             resting == Patience::Endless || store.next_expiry().is_some(),
             "an idle server woke up: {resting:?}"

@@ -82,6 +82,11 @@ impl Pipe {
     }
 }
 
+thread_local! {
+    /// The world of the run that this thread is in.
+    static SIMULATED: RefCell<Option<Rc<RefCell<World>>>> = const { RefCell::new(None) };
+}
+
 pub struct World {
     pub rng: StdRng,
     pub now_ns: u64,
@@ -359,8 +364,9 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
     }
 
     fn clock(&self) -> Clock {
-        let world = Rc::clone(&self.0);
-        Clock::new(move || world.borrow().now())
+        // A clock may be handed to other threads, which this world may not.
+        SIMULATED.set(Some(Rc::clone(&self.0)));
+        Clock::new(|| SIMULATED.with_borrow(|world| world.as_ref().expect("a run has begun").borrow().now()))
     }
 
     fn waiting(&self, socket: &Self::Socket) -> usize {

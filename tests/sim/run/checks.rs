@@ -148,7 +148,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let prefix = format!("{name}:");
         let now_ms = self.world.borrow().unix_ms;
         let scarce = self.seen.scarce;
-        let store = &mut self.server.service().store;
+        let store = &mut self.server.service().world.store;
         let names: Vec<Vec<u8>> =
             store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
         let stored: model::Keys = names

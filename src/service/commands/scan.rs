@@ -1,10 +1,10 @@
 //! The commands that walk the keyspace instead of naming keys.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
-use super::glob;
 use crate::base::memory;
 use crate::config::SCAN_COUNT_MAX;
 use crate::resp::Reply;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
+use crate::service::glob;
 
 /// What Redis takes for `COUNT` if nobody says.
 const COUNT_DEFAULT: usize = 10;
@@ -13,7 +13,7 @@ const COUNT_DEFAULT: usize = 10;
 pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
     let filter = Filter::of(cx)?;
-    let (keys, next) = cx.store.scan(cursor, filter.count, cx.now.unix_ms);
+    let (keys, next) = cx.world.store.scan(cursor, filter.count, cx.world.now.unix_ms);
     let found: Vec<&[u8]> = keys.filter(|key| filter.accepts(key)).collect();
     cx.reply.array(2);
     cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
@@ -78,7 +78,7 @@ fn cursor(word: &[u8]) -> Option<u64> {
 pub fn keys(cx: &mut Cx<'_>) -> Outcome {
     let pattern = pattern(cx.arg(1))?;
     let mut found: Vec<&[u8]> =
-        memory::collect(cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
+        memory::collect(cx.world.store.keys(cx.world.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
     found.sort_unstable();
     reply_keys(&mut cx.reply, &found);
     Ok(())
@@ -96,7 +96,7 @@ fn reply_keys(reply: &mut Reply<'_>, keys: &[&[u8]]) {
 
 /// `RANDOMKEY`
 pub fn random_key(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply.bulk_or_null(cx.store.random_key(cx.now.unix_ms));
+    cx.reply.bulk_or_null(cx.world.store.random_key(cx.world.now.unix_ms));
     Ok(())
 }
 

@@ -3,11 +3,11 @@
 use std::fmt::Write as _;
 
 use super::connection::checked_label;
-use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
-use super::outbox::Ask;
-use super::session::{Labels, ReplyMode, Session, Sessions};
 use crate::base::{ConnId, Reason, Wire, memory};
 use crate::resp::{Proto, parse_i64};
+use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use crate::service::outbox::Ask;
+use crate::service::session::{Labels, ReplyMode, Session, Sessions};
 
 /// `CLIENT ID`
 pub fn id(cx: &mut Cx<'_>) -> Outcome {
@@ -17,7 +17,7 @@ pub fn id(cx: &mut Cx<'_>) -> Outcome {
 
 /// `CLIENT GETNAME`
 pub fn getname(cx: &mut Cx<'_>) -> Outcome {
-    let name = match cx.sessions.get(cx.me.slot) {
+    let name = match cx.world.sessions.get(cx.me.slot) {
         Some(session) if !session.labels().name.is_empty() => Some(&*session.labels().name),
         _ => None,
     };
@@ -30,7 +30,7 @@ pub fn setname(cx: &mut Cx<'_>) -> Outcome {
     let name = checked_label(cx.arg(2), "Client names")?;
     let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
     cx.reply.ok();
-    cx.sessions.relabel(cx.me.slot, labels);
+    cx.world.sessions.relabel(cx.me.slot, labels);
     Ok(())
 }
 
@@ -46,7 +46,7 @@ pub fn setinfo(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::quoting("ERR Unrecognized option '", what, "'"));
     }
     cx.reply.ok();
-    cx.sessions.relabel(cx.me.slot, labels);
+    cx.world.sessions.relabel(cx.me.slot, labels);
     Ok(())
 }
 
@@ -96,7 +96,7 @@ pub fn reply(cx: &mut Cx<'_>) -> Outcome {
 /// `CLIENT INFO`
 pub fn info(cx: &mut Cx<'_>) -> Outcome {
     let mut text = String::new();
-    if let Some(session) = cx.sessions.get(cx.me.slot) {
+    if let Some(session) = cx.world.sessions.get(cx.me.slot) {
         describe(&mut text, cx, cx.me, session);
     }
     cx.reply.verbatim(&text);
@@ -112,7 +112,7 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
         _ => return Err(SYNTAX),
     };
     let mut text = String::new();
-    for (id, session) in cx.sessions.by_age() {
+    for (id, session) in cx.world.sessions.by_age() {
         let listed = match &wanted {
             Wanted::All => true,
             Wanted::Nobody => false,
@@ -154,7 +154,7 @@ impl Wanted {
 }
 
 fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
-    let (labels, now) = (session.labels(), cx.now);
+    let (labels, now) = (session.labels(), cx.world.now);
     let mut wire = cx.wires.wire(id.slot);
     if id == cx.me {
         // Its buffers are lent to this very turn.
@@ -168,7 +168,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
         (true, true) => "eT",
     };
     let _ = write!(text, "id={} addr={}", id.serial, session.peer);
-    if let Some(local) = cx.sessions.local(session) {
+    if let Some(local) = cx.world.sessions.local(session) {
         let _ = write!(text, " laddr={local}");
     }
     let _ = writeln!(
@@ -201,7 +201,7 @@ pub fn kill(cx: &mut Cx<'_>) -> Outcome {
         return Ok(());
     }
     let filter = Filter::of(cx)?;
-    let (me, now) = (cx.me, cx.now);
+    let (me, now) = (cx.me, cx.world.now);
     let killed = kill_where(cx, |id, session, sessions| {
         (!filter.skip_me || id != me)
             && filter.id.is_none_or(|wanted| wanted == id.serial as i64)
@@ -267,8 +267,8 @@ impl<'a> Filter<'a> {
 }
 
 fn kill_where(cx: &Cx<'_>, doomed: impl Fn(ConnId, &Session, &Sessions) -> bool) -> Vec<ConnId> {
-    let all = cx.sessions.by_age().into_iter();
-    all.filter(|(id, session)| doomed(*id, session, cx.sessions)).map(|(id, _)| id).collect()
+    let all = cx.world.sessions.by_age().into_iter();
+    all.filter(|(id, session)| doomed(*id, session, &cx.world.sessions)).map(|(id, _)| id).collect()
 }
 
 fn condemn(cx: &mut Cx<'_>, killed: Vec<ConnId>) {
@@ -276,8 +276,8 @@ fn condemn(cx: &mut Cx<'_>, killed: Vec<ConnId>) {
         if id == cx.me {
             cx.close = Some(Reason::Killed);
         } else {
-            cx.outbox.asks.push(Ask::Kill(id));
-            if let Some(session) = cx.sessions.get_mut(id.slot) {
+            cx.world.outbox.asks.push(Ask::Kill(id));
+            if let Some(session) = cx.world.sessions.get_mut(id.slot) {
                 session.leaving = true;
             }
         }

@@ -1,8 +1,8 @@
 //! The commands about keys, whatever they hold.
 
-use super::cx::{Cx, Failure, Outcome, is};
 use super::strings::{Unit, invalid_expire};
 use crate::base::memory;
+use crate::service::cx::{Cx, Failure, Outcome, is};
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
@@ -10,7 +10,7 @@ pub fn del(cx: &mut Cx<'_>) -> Outcome {
     memory::reserve(&mut found, cx.args.len() - 1)?;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        if cx.store.contains(key, cx.now.unix_ms) {
+        if cx.world.store.contains(key, cx.world.now.unix_ms) {
             found.push(key);
         }
     }
@@ -19,7 +19,7 @@ pub fn del(cx: &mut Cx<'_>) -> Outcome {
     found.dedup();
     cx.reply.int(found.len() as i64);
     for key in found {
-        cx.store.remove(key);
+        cx.world.store.remove(key);
     }
     Ok(())
 }
@@ -37,7 +37,7 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 
 /// `TYPE key`
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
-    let exists = cx.store.contains(cx.arg(1), cx.now.unix_ms);
+    let exists = cx.world.store.contains(cx.arg(1), cx.world.now.unix_ms);
     cx.reply.simple(if exists { "string" } else { "none" });
     Ok(())
 }
@@ -98,8 +98,8 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     // In Redis's order: of two mistakes it tells the one in the options.
     let when = Conditions::of(cx)?;
     let number = cx.int(2)?;
-    let at = unit.unix_ms(number, cx.now.unix_ms).ok_or_else(|| invalid_expire(cx))?;
-    let Some(before) = cx.store.expiry(key, cx.now.unix_ms) else {
+    let at = unit.unix_ms(number, cx.exact_unix_ms()).ok_or_else(|| invalid_expire(cx))?;
+    let Some(before) = cx.world.store.expiry(key, cx.world.now.unix_ms) else {
         cx.reply.int(0);
         return Ok(());
     };
@@ -107,13 +107,13 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
         cx.reply.int(0);
         return Ok(());
     }
-    cx.store.prepare_expiry()?;
+    cx.world.store.prepare_expiry()?;
     cx.reply.int(1);
     match u64::try_from(at) {
-        Ok(ms) if ms > cx.now.unix_ms => cx.store.expire(key, Some(ms)),
+        Ok(ms) if ms > cx.world.now.unix_ms => cx.world.store.expire(key, Some(ms)),
         // A time that is already over removes the key at once.
         _ => {
-            cx.store.remove(key);
+            cx.world.store.remove(key);
         }
     }
     Ok(())
@@ -122,10 +122,10 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
 /// `PERSIST key`
 pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    let had_expiry = cx.store.expiry(key, cx.now.unix_ms).flatten().is_some();
+    let had_expiry = cx.world.store.expiry(key, cx.world.now.unix_ms).flatten().is_some();
     cx.reply.int(i64::from(had_expiry));
     if had_expiry {
-        cx.store.expire(key, None);
+        cx.world.store.expire(key, None);
     }
     Ok(())
 }
@@ -142,10 +142,10 @@ pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
 }
 
 fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
-    let answer = match cx.store.expiry(cx.arg(1), cx.now.unix_ms) {
+    let answer = match cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms) {
         None => -2,
         Some(None) => -1,
-        Some(Some(at)) => scale(at.saturating_sub(cx.now.unix_ms)) as i64,
+        Some(Some(at)) => scale(at.saturating_sub(cx.world.now.unix_ms)) as i64,
     };
     cx.reply.int(answer);
     Ok(())

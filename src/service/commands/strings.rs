@@ -1,7 +1,7 @@
 //! The string commands.
 
-use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::resp::parse_i64;
+use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::store::Expiry;
 
 /// `GET key`
@@ -87,10 +87,10 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     // A plain SET need not know: what it replaces may have expired as well, and is then not counted
     // as expired.
     let depends = options.only_new || options.only_existing || options.expiry == Expiry::Keep;
-    let exists = depends && cx.store.contains(key, cx.now.unix_ms);
+    let exists = depends && cx.world.store.contains(key, cx.world.now.unix_ms);
     let refused = options.only_new && exists || options.only_existing && !exists;
     if matches!(options.expiry, Expiry::At(_)) {
-        cx.store.prepare_expiry()?;
+        cx.world.store.prepare_expiry()?;
     }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
@@ -103,7 +103,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     if let Some(entry) = entry
         && !cx.reply.overflowed()
     {
-        cx.store.commit(entry, options.expiry);
+        cx.world.store.commit(entry, options.expiry);
     }
     Ok(())
 }
@@ -111,13 +111,13 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
 /// `SETNX key value`
 pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(2));
-    if cx.store.contains(key, cx.now.unix_ms) {
+    if cx.world.store.contains(key, cx.world.now.unix_ms) {
         cx.reply.int(0);
         return Ok(());
     }
     let entry = cx.prepare(key, value)?;
     cx.reply.int(1);
-    cx.store.commit(entry, Expiry::Never);
+    cx.world.store.commit(entry, Expiry::Never);
     Ok(())
 }
 
@@ -143,7 +143,7 @@ pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     cx.reply_value(key);
     if !cx.reply.overflowed() {
-        cx.store.remove(key);
+        cx.world.store.remove(key);
     }
     Ok(())
 }
@@ -157,7 +157,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         at = when.option(cx, at, "PERSIST")? + 1;
     }
     // Redis looks the key up before it judges the time.
-    let exists = cx.store.contains(key, cx.now.unix_ms);
+    let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
     let expires_ms = match when {
         When::At { unit, index } if exists => match unit.expiry(cx, index)? {
             Expiry::At(ms) => Some(ms),
@@ -166,11 +166,11 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         _ => None,
     };
     if expires_ms.is_some() {
-        cx.store.prepare_expiry()?;
+        cx.world.store.prepare_expiry()?;
     }
     cx.reply_value(key);
     if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {
-        cx.store.expire(key, expires_ms);
+        cx.world.store.expire(key, expires_ms);
     }
     Ok(())
 }
@@ -194,11 +194,11 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
     }
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
-    let entries = cx.store.prepare_all(cx.args.len() / 2, pairs)?;
+    let entries = cx.world.store.prepare_all(cx.args.len() / 2, pairs)?;
     cx.reply.ok();
     for (nth, entry) in entries.into_iter().enumerate() {
         cx.read_ahead(nth, 2);
-        cx.store.commit(entry, Expiry::Never);
+        cx.world.store.commit(entry, Expiry::Never);
     }
     Ok(())
 }
@@ -207,13 +207,13 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
 pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let (key, tail) = (cx.arg(1), cx.arg(2));
     // A value of a length that could not have been sent could not be read back either.
-    let len = cx.store.get(key, cx.now.unix_ms).map_or(0, <[u8]>::len) + tail.len();
-    if len > cx.config.proto_max_bulk_len {
+    let len = cx.world.store.get(key, cx.world.now.unix_ms).map_or(0, <[u8]>::len) + tail.len();
+    if len > cx.world.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
-    let entry = cx.store.prepare_append(key, tail)?;
+    let entry = cx.world.store.prepare_append(key, tail)?;
     cx.reply.int(len as i64);
-    cx.store.commit(entry, Expiry::Keep);
+    cx.world.store.commit(entry, Expiry::Keep);
     Ok(())
 }
 
@@ -248,7 +248,7 @@ pub fn decrby(cx: &mut Cx<'_>) -> Outcome {
 
 fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let key = cx.arg(1);
-    let before = match cx.store.get(key, cx.now.unix_ms) {
+    let before = match cx.world.store.get(key, cx.world.now.unix_ms) {
         Some(value) => parse_i64(value).ok_or(NOT_INTEGER)?,
         None => 0,
     };
@@ -256,7 +256,7 @@ fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let mut digits = itoa::Buffer::new();
     let entry = cx.prepare(key, digits.format(after).as_bytes())?;
     cx.reply.int(after);
-    cx.store.commit(entry, Expiry::Keep);
+    cx.world.store.commit(entry, Expiry::Keep);
     Ok(())
 }
 
@@ -285,9 +285,9 @@ impl Unit {
     }
 
     /// The expiry that the argument at `index` means; it must lie ahead of the epoch.
-    fn expiry(self, cx: &Cx<'_>, index: usize) -> Result<Expiry, Failure> {
+    fn expiry(self, cx: &mut Cx<'_>, index: usize) -> Result<Expiry, Failure> {
         let number = cx.int(index)?;
-        match self.unix_ms(number, cx.now.unix_ms) {
+        match self.unix_ms(number, cx.exact_unix_ms()) {
             Some(ms) if number > 0 => Ok(Expiry::At(ms as u64)),
             _ => Err(invalid_expire(cx)),
         }

@@ -1,11 +1,11 @@
 //! The commands about the caller's own connection.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use super::info::REDIS_VERSION;
-use super::session::{Labels, ReplyMode};
 use crate::base::Reason;
 use crate::config::LABEL_BYTES_MAX;
 use crate::resp::{Proto, parse_i64};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::session::{Labels, ReplyMode};
 
 const WRONG_PASSWORD: Failure =
     Failure::text("WRONGPASS invalid username-password pair or user is disabled.");
@@ -37,7 +37,7 @@ pub fn quit(cx: &mut Cx<'_>) -> Outcome {
 pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.simple("RESET");
     let labels = Labels { name: Box::default(), ..cx.session().labels().clone() };
-    cx.sessions.relabel(cx.me.slot, labels);
+    cx.world.sessions.relabel(cx.me.slot, labels);
     let session = cx.session();
     session.proto = Proto::Resp2;
     if session.reply != ReplyMode::Skipping {
@@ -110,9 +110,12 @@ pub fn hello(cx: &mut Cx<'_>) -> Outcome {
         }
     }
     greet(cx, proto);
+    if cx.reply.overflowed() {
+        return Err(cx.reply_too_long());
+    }
     if let Some(name) = name {
         let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
-        cx.sessions.relabel(cx.me.slot, labels);
+        cx.world.sessions.relabel(cx.me.slot, labels);
     }
     cx.session().proto = proto;
     Ok(())

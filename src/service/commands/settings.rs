@@ -1,9 +1,9 @@
 //! `CONFIG` and its subcommands.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, pattern};
-use super::glob;
 use crate::config::Config;
 use crate::config::options::{CONSTANTS, OPTIONS, find};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, pattern};
+use crate::service::glob;
 use crate::stats::Stats;
 
 /// `CONFIG GET pattern [pattern ...]`
@@ -17,7 +17,7 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
         let by_pattern = || cx.args.from(2).any(|p| glob::matches_ignoring_case(p, name.as_bytes()));
         full.or_else(|| by_pattern().then_some(name.as_bytes()))
     };
-    let options = OPTIONS.iter().map(|opt| (wanted(opt.name), (opt.get)(cx.config)));
+    let options = OPTIONS.iter().map(|opt| (wanted(opt.name), (opt.get)(&cx.world.config)));
     let constants = CONSTANTS.iter().map(|(name, value)| (wanted(name), (*value).to_owned()));
     let mut found: Vec<(&[u8], String)> =
         options.chain(constants).filter_map(|(name, value)| Some((name?, value))).collect();
@@ -36,13 +36,14 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     if !words.len().is_multiple_of(2) {
         return Err(SYNTAX);
     }
-    let mut changed = cx.config.clone();
+    let mut changed = cx.world.config.clone();
     for (at, pair) in words.chunks_exact(2).enumerate() {
         apply(&mut changed, pair[0], pair[1], &words[..2 * at])?;
     }
     cx.reply.ok();
     log::set_max_level(changed.loglevel);
-    *cx.config = changed;
+    cx.world.config = changed;
+    cx.world.settings_changed += 1;
     Ok(())
 }
 
@@ -83,7 +84,7 @@ fn failed(name: impl AsRef<[u8]>, why: &str) -> Failure {
 pub fn resetstat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();
     // What describes the present is no statistic.
-    let now = cx.stats.present;
-    *cx.stats = Stats { present: now, ..Stats::default() };
+    let now = cx.world.stats.present;
+    cx.world.stats = Stats { present: now, ..Stats::default() };
     Ok(())
 }

@@ -1,10 +1,10 @@
 //! `COMMAND` and the `HELP` of every container: what the table says about itself.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
-use super::glob;
-use super::names::{find_full, short_name};
-use super::table::{COMMANDS, Command, everything};
 use crate::resp::Reply;
+use crate::service::catalog::{COMMANDS, Command, everything};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
+use crate::service::glob;
+use crate::service::names::{find_full, short_name};
 
 /// Stands in the table for a container without a subcommand, which the arity refuses before.
 pub fn no_subcommand(cx: &mut Cx<'_>) -> Outcome {
