@@ -6,7 +6,7 @@
 //! panic half-way, so a command that prepares first and commits last is atomic even if it panics.
 //!
 //! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
-//!   `scan`: iterates over it; `audit`: checks it
+//!   `scan`: iterates over it, `cursor`: what clients see of that; `audit`: checks it
 //! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
 //!   lie, and how
 //! - `chunked`: a vector that never moves
@@ -20,6 +20,7 @@ mod audit;
 mod block;
 mod bucket;
 mod chunked;
+mod cursor;
 mod directory;
 mod discard;
 mod large;
@@ -38,6 +39,7 @@ use std::collections::{BTreeSet, VecDeque};
 use ahash::RandomState;
 
 use crate::base::{OutOfMemory, fault, memory};
+use cursor::Cursors;
 use discard::Discarded;
 pub use prepared::{Expiry, Prepared};
 use record::{RECORD_MAX, Record};
@@ -56,6 +58,7 @@ const EXPIRY_BYTES: usize = 40;
 #[derive(Debug)]
 pub struct Store {
     table: Table,
+    cursors: Cursors,
     /// Times and hashes of the keys that expire. Should two keys ever share all 64 bits and the
     /// millisecond, one of them waits until it is asked for.
     expiries: BTreeSet<(u64, u64)>,
@@ -71,9 +74,10 @@ impl Store {
     pub fn new(seed: u64) -> Store {
         let spread = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9e37_79b9_7f4a_7c15);
         let hash = |n: u64| spread.hash_one(n);
-        let hasher = RandomState::with_seeds(hash(1), hash(2), hash(3), hash(4));
+        let seeded = |n: u64| RandomState::with_seeds(hash(n), hash(n + 1), hash(n + 2), hash(n + 3));
         Store {
-            table: Table::new(hasher),
+            table: Table::new(seeded(1)),
+            cursors: Cursors::new(seeded(6)),
             expiries: BTreeSet::new(),
             discarded: VecDeque::new(),
             expired: 0,
@@ -284,12 +288,15 @@ impl Store {
     }
 
     /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
-    /// go on from; 0 begins a scan and ends it. Whatever is there during a whole scan is returned,
-    /// whatever comes and goes meanwhile.
+    /// go on from; 0 begins a scan and ends it. Every key that is there during a whole scan is
+    /// returned, whatever comes and goes meanwhile. A number that is no cursor finds nothing.
     pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
         fault::point();
-        let (records, next) = self.table.scan(cursor, count, |record| is_live(record, now_ms));
-        (records.into_iter().map(|record| self.table.key_of(record)), next)
+        let (records, next) = match self.cursors.position(cursor) {
+            Some(position) => self.table.scan(position, count, |record| is_live(record, now_ms)),
+            None => (Vec::new(), 0),
+        };
+        (records.into_iter().map(|record| self.table.key_of(record)), self.cursors.cursor(next))
     }
 
     /// A key at random, every one being about as likely; `None` if there is none that has not

@@ -2,17 +2,19 @@
 //!
 //! A position is the first 48 bits of a hash. All items at one position are taken together, so the
 //! position behind the last one says all there is to say about how far a scan has come, whatever
-//! has happened to the segments meanwhile. It is written in decimal by clients, and 48 bits survive
-//! those that keep it in a floating point number.
+//! has happened to the segments meanwhile. Clients write it in decimal, and 48 bits survive those that
+//! keep it in a floating point number. What they see of it is in `cursor`.
 
 use super::record::Record;
 use super::segment::ITEMS_MAX;
 use super::table::Table;
 
+/// Bits of a hash that make a position.
+pub const POSITION_BITS: u32 = 48;
 /// Bits of a hash that a position leaves out.
-const IGNORED: u32 = 16;
+const IGNORED: u32 = 64 - POSITION_BITS;
 /// Behind the last position.
-const END: u64 = 1 << (64 - IGNORED);
+const END: u64 = 1 << POSITION_BITS;
 
 impl Table {
     /// Records from `position` on, `count` or a few more, those that `wanted` accepts; and the
@@ -57,7 +59,7 @@ impl Table {
             let record = self.record_at(segment, segment.spot(slot));
             (self.hash_of(record) >> IGNORED, record)
         });
-        let end = (segment.prefix + 1) << (64 - IGNORED - segment.depth);
+        let end = (segment.prefix + 1) << (POSITION_BITS - segment.depth);
         (items.filter(|(at, _)| *at >= position).collect(), end)
     }
 

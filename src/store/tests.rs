@@ -128,9 +128,9 @@ fn a_scan_returns_whatever_is_there_throughout() {
             if next == 0 {
                 break;
             }
-            assert!(next > cursor, "a scan goes forward only");
             cursor = next;
             steps += 1;
+            assert!(steps < 5_000, "a scan goes forward only");
             for _ in 0..200 {
                 // The first thousand stay.
                 let n = rng.random_range(1_000..if grows { 100_000 } else { 5_000_u32 });
@@ -166,6 +166,38 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     assert_eq!(seen.len(), 2_000);
     assert_eq!(store.scan(u64::MAX, 10, 0).1, 0);
     assert_eq!(store.scan(0, 0, 0).0.count(), 1, "a count of nothing goes forward all the same");
+}
+
+#[test]
+fn a_cursor_tells_nothing_of_the_hash() {
+    let store = filled(2_000);
+    let (mut cursor, mut steps, mut upwards) = (0, 0, 0);
+    loop {
+        let next = store.scan(cursor, 1, 0).1;
+        if next == 0 {
+            break;
+        }
+        steps += 1;
+        upwards += u32::from(next > cursor);
+        cursor = next;
+    }
+    assert!(steps > 1_900, "{steps} steps");
+    assert!((steps / 2 - 200..steps / 2 + 200).contains(&upwards), "{upwards} of {steps} go upwards");
+}
+
+#[test]
+fn any_number_is_a_cursor_that_ends() {
+    let store = filled(2_000);
+    let mut rng = StdRng::seed_from_u64(5);
+    for bits in 0..64 {
+        let mut cursor = rng.random::<u64>() >> bits;
+        let mut steps = 0;
+        while cursor != 0 {
+            cursor = store.scan(cursor, 10, 0).1;
+            steps += 1;
+            assert!(steps <= 2_000, "a scan that began somewhere does not end");
+        }
+    }
 }
 
 #[test]
