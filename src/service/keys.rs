@@ -106,7 +106,7 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
         cx.reply.int(0);
         return Ok(());
     }
-    cx.store.prepare_expiry()?;
+    cx.store.prepare_expiry(key)?;
     cx.reply.int(1);
     match u64::try_from(at) {
         Ok(ms) if ms > cx.now.unix_ms => cx.store.expire(key, Some(ms)),

@@ -31,7 +31,8 @@ impl Table {
                 counted += 1;
             }
             assert_eq!(segment.len(), counted, "a segment's count is off");
-            assert!(live + segment.dead as usize <= segment.capacity(), "the count of dead bytes is off");
+            assert_eq!(segment.live(), live, "the count of live bytes is off");
+            assert!(live + segment.dead() <= segment.capacity(), "the count of dead bytes is off");
             items += counted;
         }
         assert_eq!(items, self.len(), "the count of items is off");

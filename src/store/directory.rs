@@ -5,8 +5,8 @@
 
 use crate::base::{OutOfMemory, memory};
 
-/// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and a
-/// seeded hash does not crowd.
+/// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and
+/// `crowd` refuses keys that would make a small table as deep.
 pub const DEPTH_MAX: u32 = 32;
 
 /// The slots, and how many bits of a hash select one.
@@ -37,14 +37,20 @@ impl Directory {
         self.slots.capacity() * size_of::<u32>()
     }
 
-    /// Makes sure that it can double, or name `segments` segments if that is more, without asking
-    /// for memory.
+    /// True if it can double without asking for memory.
+    #[inline]
+    pub fn can_double(&self) -> bool {
+        self.slots.capacity() >= 2 * self.slots.len()
+    }
+
+    /// Makes sure that it can double, or name `segments` segments if that is more, and one of
+    /// `depth`, without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     #[inline]
-    pub fn try_reserve(&mut self, segments: usize) -> Result<(), OutOfMemory> {
-        let wanted = (self.slots.len() * 2).max(segments.next_power_of_two() * 2);
+    pub fn try_reserve(&mut self, segments: usize, depth: u32) -> Result<(), OutOfMemory> {
+        let wanted = (self.slots.len() * 2).max(segments.next_power_of_two() * 2).max(1 << depth);
         if wanted > self.slots.capacity() {
             let more = wanted - self.slots.len();
             memory::reserve_exact(&mut self.slots, more)?;
@@ -58,7 +64,7 @@ impl Directory {
     /// # Panics
     /// If it is too deep to split.
     pub fn split(&mut self, prefix: u64, depth: u32, high: u32) {
-        assert!(depth < DEPTH_MAX, "a seeded hash does not crowd");
+        assert!(depth < DEPTH_MAX, "too deep to split");
         if depth == self.depth {
             self.double();
         }

@@ -7,6 +7,7 @@
 //!
 //! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
 //!   `scan`: iterates over it, `cursor`: what clients see of that; `audit`: checks it
+//! - `crowd`: refuses keys whose hashes begin too much alike
 //! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
 //!   lie, and how
 //! - `chunked`: a vector that never moves
@@ -20,6 +21,7 @@ mod audit;
 mod block;
 mod bucket;
 mod chunked;
+mod crowd;
 mod cursor;
 mod directory;
 mod discard;
@@ -38,13 +40,13 @@ use std::collections::{BTreeSet, VecDeque};
 
 use ahash::RandomState;
 
-use crate::base::{OutOfMemory, fault, memory};
+use crate::base::{fault, memory};
 use cursor::Cursors;
 use discard::Discarded;
-pub use prepared::{Expiry, Prepared};
+pub use prepared::{Expiry, Prepared, WriteError};
 use record::{RECORD_MAX, Record};
 pub use table::WARMED_MAX;
-use table::{Place, Table};
+use table::{Demand, Place, Table};
 
 /// How often a random key is looked for among keys that turn out to have expired.
 const RANDOM_TRIES: usize = 1_000;
@@ -149,9 +151,9 @@ impl Store {
     /// Makes sure that `value` can be written under `key`.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    /// [`WriteError`]; nothing has changed.
     #[inline]
-    pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+    pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, WriteError> {
         fault::point();
         self.with_memory(|table| Prepared::replacing(table, key, value)?.reserved(table))
     }
@@ -159,24 +161,24 @@ impl Store {
     /// Makes sure that `count` pairs of key and value can be written.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    /// [`WriteError`]; nothing has changed.
     pub fn prepare_all<'a>(
         &mut self,
         count: usize,
         pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
-    ) -> Result<Vec<Prepared<'a>>, OutOfMemory> {
+    ) -> Result<Vec<Prepared<'a>>, WriteError> {
         self.with_memory(|table| {
             let mut entries = Vec::new();
             memory::reserve_exact(&mut entries, count)?;
-            let (mut bytes, mut bodies) = (0, 0);
+            let mut demand = Demand::default();
             for (key, value) in pairs.clone().take(count) {
                 fault::point();
                 let entry = Prepared::new(table, key, value)?;
-                bytes += entry.record_bytes();
-                bodies += entry.bodies();
+                demand.larges += entry.bodies();
                 entries.push(entry);
             }
-            table.try_reserve(entries.len(), bytes, bodies)?;
+            table.admit_all(&mut demand, &entries)?;
+            table.try_reserve(demand)?;
             Ok(entries)
         })
     }
@@ -186,8 +188,8 @@ impl Store {
     /// square of it.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, WriteError> {
         fault::point();
         self.with_memory(|table| Prepared::appending(table, key, tail)?.reserved(table))
     }
@@ -197,11 +199,11 @@ impl Store {
     #[inline]
     fn with_memory<T>(
         &mut self,
-        mut prepare: impl FnMut(&mut Table) -> Result<T, OutOfMemory>,
-    ) -> Result<T, OutOfMemory> {
+        mut prepare: impl FnMut(&mut Table) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
         loop {
             match prepare(&mut self.table) {
-                Err(OutOfMemory) if !self.discarded.is_empty() => self.reclaim(1),
+                Err(WriteError::OutOfMemory) if !self.discarded.is_empty() => self.reclaim(1),
                 result => return result,
             }
         }
@@ -218,13 +220,17 @@ impl Store {
         self.table.write(place, hash, key, content, expires_ms);
     }
 
-    /// Makes sure that a key can be given a time of expiry, which makes its record longer.
+    /// Makes sure that `key` can be given a time of expiry, which makes its record longer.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare_expiry(&mut self) -> Result<(), OutOfMemory> {
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_expiry(&mut self, key: &[u8]) -> Result<(), WriteError> {
         memory::charge(EXPIRY_BYTES)?;
-        self.with_memory(|table| table.try_reserve(1, RECORD_MAX, 0))
+        self.with_memory(|table| {
+            let mut demand = Demand::default();
+            table.admit(&mut demand, table.hash(key), key, RECORD_MAX)?;
+            Ok(table.try_reserve(demand)?)
+        })
     }
 
     /// Changes when `key` expires, if it exists: at a Unix time in milliseconds, or never.

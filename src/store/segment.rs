@@ -20,9 +20,11 @@ const OFFSET_BITS: u32 = 11;
 /// Blocks that new records may fill. Packed anew in another order the same records may take a few
 /// more, since up to [`RECORD_MAX`] bytes are lost at the end of each.
 const BLOCKS_FILLED_MAX: usize = 26;
+/// Bytes of records in a segment, at most. However they are packed, they leave a block to spare.
+pub const LIVE_MAX: usize = BLOCKS_FILLED_MAX * BLOCK_BYTES;
 const _: () = {
     assert!(BLOCK_BYTES <= 1 << OFFSET_BITS);
-    assert!(BLOCKS_FILLED_MAX * BLOCK_BYTES < (BLOCKS_MAX - 1) * (BLOCK_BYTES - RECORD_MAX));
+    assert!(LIVE_MAX < (BLOCKS_MAX - 1) * (BLOCK_BYTES - RECORD_MAX));
 };
 
 /// Where a record lies: which block of the segment, and the offset in it.
@@ -59,8 +61,10 @@ pub struct Segment {
     pub prefix: u64,
     /// How many bits that is.
     pub depth: u32,
+    /// Bytes of the items' records.
+    live: u32,
     /// Bytes of records that are no longer meant.
-    pub dead: u32,
+    dead: u32,
     items: u16,
     /// Bytes written of the last block.
     tail: u16,
@@ -75,6 +79,7 @@ impl Segment {
             blocks: [0; BLOCKS_MAX],
             prefix,
             depth,
+            live: 0,
             dead: 0,
             items: 0,
             tail: 0,
@@ -85,6 +90,16 @@ impl Segment {
     /// Number of items.
     pub fn len(&self) -> usize {
         usize::from(self.items)
+    }
+
+    /// Bytes of its items' records.
+    pub fn live(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Bytes of records that are no longer meant.
+    pub fn dead(&self) -> usize {
+        self.dead as usize
     }
 
     /// Its blocks, by number.
@@ -173,6 +188,13 @@ impl Segment {
     pub fn remove(&mut self, slot: Slot, len: usize) {
         self.buckets[usize::from(slot.bucket)].clear(usize::from(slot.place));
         self.items -= 1;
+        self.forget(len);
+    }
+
+    /// `len` bytes of a record are no longer meant.
+    #[inline]
+    pub fn forget(&mut self, len: usize) {
+        self.live -= len as u32;
         self.dead += len as u32;
     }
 
@@ -197,6 +219,7 @@ impl Segment {
             return None;
         }
         self.tail = (start + len) as u16;
+        self.live += len as u32;
         Some(Spot((last << OFFSET_BITS | start) as u16))
     }
 
@@ -220,6 +243,17 @@ impl Segment {
     /// each byte that dies is paid for by copying eight at most.
     pub fn is_littered(&self) -> bool {
         self.dead > 0 && self.dead as usize * 8 >= self.capacity()
+    }
+
+    /// True if `count` more items, with records of `bytes` bytes together, are not too many for it.
+    #[inline]
+    pub fn takes(&self, count: usize, bytes: usize) -> bool {
+        self.len() + count <= ITEMS_MAX && self.live() + bytes <= LIVE_MAX
+    }
+
+    /// True if a block can be added at all.
+    pub fn has_block_left(&self) -> bool {
+        usize::from(self.block_count) < BLOCKS_MAX
     }
 
     /// True if a new record may take a new block.

@@ -14,7 +14,7 @@ use super::directory::Directory;
 use super::large::Large;
 use super::prefetch::prefetch;
 use super::record::{Draft, RECORD_MAX, Record};
-use super::segment::{BLOCKS_MAX, ITEMS_MAX, Segment, Slot, Spot};
+use super::segment::{BLOCKS_MAX, Segment, Slot, Spot};
 use crate::base::OutOfMemory;
 
 /// Keys warmed at once: about as many misses as a processor has under way.
@@ -23,6 +23,9 @@ pub const WARMED_MAX: usize = 16;
 const WARMED_BYTES_MIN: usize = 1 << 20;
 /// So few bodies are not worth another look at each record.
 const WARMED_LARGES_MIN: usize = 512;
+
+/// While a segment splits, both old and new blocks are there; and a new one may be begun in each half.
+const BLOCKS_SPARE: usize = 2 * BLOCKS_MAX + 3;
 
 /// Where an item is, until the table changes.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +48,21 @@ pub enum Content<'a> {
     Over(&'a [u8]),
     /// More of the value there is; [`Table::prepare_append`] has made room if it is large.
     Tail(&'a [u8]),
+}
+
+/// What is about to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demand {
+    /// Items.
+    pub items: usize,
+    /// Bytes of their records, at most.
+    pub bytes: usize,
+    /// How many of them are large and new.
+    pub larges: usize,
+    /// Splits that it takes because hashes crowd.
+    pub splits: usize,
+    /// Depth of the segments that come from these.
+    pub depth: u32,
 }
 
 /// Items by hash and key.
@@ -109,24 +127,32 @@ impl Table {
         hasher.finish()
     }
 
-    /// Makes sure that `items` items with `bytes` bytes of records, `larges` of them large, can be
-    /// written without asking for memory.
+    /// True if a record of up to `bytes` bytes for `hash` can be written without asking for memory, as
+    /// is nearly always so: a quick answer in the place of the long one.
+    #[inline]
+    pub fn is_ready(&self, hash: u64, bytes: usize) -> bool {
+        self.segments.get(self.directory.segment(hash)).takes(1, bytes)
+            && self.blocks.has_room(BLOCKS_SPARE)
+            && self.segments.has_room(1)
+            && self.directory.can_double()
+    }
+
+    /// Makes sure that `demand` can be written without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
-    #[inline]
-    pub fn try_reserve(&mut self, items: usize, bytes: usize, larges: usize) -> Result<(), OutOfMemory> {
+    pub fn try_reserve(&mut self, demand: Demand) -> Result<(), OutOfMemory> {
+        let Demand { items, bytes, larges, splits, depth } = demand;
         // At worst every item finds its segment full; but a segment that has just split takes
         // many before it does again.
-        let splits = items.min(self.segments.len() + items / 64 + 1);
-        // Each segment may begin a block, each split two; and while one is going on, both old
-        // and new blocks are there.
+        let splits = splits + items.min(self.segments.len() + items / 64 + 1);
+        // Each segment may begin a block, each split two.
         let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
-        let blocks = items.min(self.segments.len() + packed) + 2 * splits + 2 * BLOCKS_MAX;
+        let blocks = items.min(self.segments.len() + packed) + 2 * splits + BLOCKS_SPARE;
         self.larges.try_reserve(larges)?;
         self.blocks.try_reserve(blocks)?;
         self.segments.try_reserve(splits)?;
-        self.directory.try_reserve(self.segments.len() + splits)
+        self.directory.try_reserve(self.segments.len() + splits, depth)
     }
 
     /// Finds an item.
@@ -336,7 +362,7 @@ impl Table {
             segment.remove(place.slot, before);
             return self.insert(hash, record);
         }
-        segment.dead += (before - bytes.len()) as u32;
+        segment.forget(before - bytes.len());
         self.blocks.get_mut(place.block).bytes[usize::from(place.offset)..][..bytes.len()]
             .copy_from_slice(bytes);
     }
@@ -344,12 +370,12 @@ impl Table {
     fn insert(&mut self, hash: u64, record: Record<'_>) {
         loop {
             let number = self.directory.segment(hash);
-            if self.segments.get(number).len() < ITEMS_MAX
+            if self.segments.get(number).takes(1, record.bytes().len())
                 && let Some(spot) = self.append(number, record.bytes())
             {
                 return self.segments.get_mut(number).insert(hash, spot);
             }
-            self.make_room(number);
+            self.make_room(number, record.bytes().len());
         }
     }
 
@@ -359,13 +385,13 @@ impl Table {
         let spot = match segment.allot(bytes.len()) {
             Some(spot) => spot,
             None if segment.may_add_block() => {
-                segment.add_block(self.blocks.push(Block { owner: number, bytes: [0; BLOCK_BYTES] }));
-                segment.allot(bytes.len())?
+                self.add_block(number);
+                self.segments.get_mut(number).allot(bytes.len())?
             }
             None => return None,
         };
-        self.blocks.get_mut(segment.block_of(spot)).bytes[spot.offset()..][..bytes.len()]
-            .copy_from_slice(bytes);
+        let block = self.segments.get(number).block_of(spot);
+        self.blocks.get_mut(block).bytes[spot.offset()..][..bytes.len()].copy_from_slice(bytes);
         Some(spot)
     }
 

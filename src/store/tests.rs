@@ -7,6 +7,8 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 
+mod crowds;
+
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     let entry = store.prepare(key, value).unwrap();
     store.commit(entry, expiry);
