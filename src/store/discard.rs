@@ -1,7 +1,6 @@
 //! Keyspaces that have been emptied at one stroke and are freed piece by piece.
 
-use std::collections::BTreeSet;
-
+use super::expiries::Expiries;
 use super::table::Table;
 
 /// Bodies freed in a step, unless their bytes end it sooner.
@@ -15,10 +14,15 @@ const EXPIRIES_PER_STEP: usize = 1_000;
 #[derive(Debug)]
 pub struct Discarded {
     pub(super) table: Table,
-    pub(super) expiries: BTreeSet<(u64, u64)>,
+    pub(super) expiries: Expiries,
 }
 
 impl Discarded {
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.table.memory() + self.expiries.memory()
+    }
+
     /// True if it is no more than a step's worth.
     pub fn is_small(&self) -> bool {
         self.table.memory() <= BYTES_PER_STEP

@@ -10,6 +10,8 @@
 //! - `crowd`: refuses keys whose hashes begin too much alike
 //! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
 //!   lie, and how
+//! - `ledger`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
+//!   which key, for those who listen
 //! - `chunked`: a vector that never moves
 //! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
 //! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
@@ -25,7 +27,10 @@ mod crowd;
 mod cursor;
 mod directory;
 mod discard;
+mod expiries;
+mod journal;
 mod large;
+mod ledger;
 mod prefetch;
 mod prepared;
 mod record;
@@ -36,13 +41,16 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use ahash::RandomState;
 
 use crate::base::{fault, memory};
 use cursor::Cursors;
 use discard::Discarded;
+use expiries::ENTRY_BYTES;
+pub use journal::What;
+use ledger::Ledger;
 pub use prepared::{Expiry, Prepared, WriteError};
 use record::{RECORD_MAX, Record};
 pub use table::WARMED_MAX;
@@ -53,19 +61,14 @@ const RANDOM_TRIES: usize = 1_000;
 
 /// Flushed keyspaces that wait to be freed.
 const DISCARDED_MAX: usize = 8;
-/// What an entry of the expiry index takes, about.
-const EXPIRY_BYTES: usize = 40;
 
 /// The keyspace.
 #[derive(Debug)]
 pub struct Store {
     table: Table,
     cursors: Cursors,
-    /// Times and hashes of the keys that expire. Should two keys ever share all 64 bits and the
-    /// millisecond, one of them waits until it is asked for.
-    expiries: BTreeSet<(u64, u64)>,
+    ledger: Ledger,
     discarded: VecDeque<Discarded>,
-    expired: u64,
     /// State of the generator of random keys.
     dice: u64,
 }
@@ -80,9 +83,8 @@ impl Store {
         Store {
             table: Table::new(seeded(1)),
             cursors: Cursors::new(seeded(6)),
-            expiries: BTreeSet::new(),
+            ledger: Ledger::default(),
             discarded: VecDeque::new(),
-            expired: 0,
             dice: hash(5),
         }
     }
@@ -99,20 +101,18 @@ impl Store {
 
     /// Number of keys with an expiry time.
     pub fn expiring(&self) -> usize {
-        self.expiries.len()
+        self.ledger.expiries.len()
     }
 
     /// Number of keys that have been removed because their time had come, since the start.
     pub fn expired(&self) -> u64 {
-        self.expired
+        self.ledger.expired
     }
 
     /// The memory held, in bytes; what the expiry index takes is estimated.
     pub fn memory(&self) -> usize {
-        // A node of the tree is two thirds full.
-        let index = |entries: usize| entries * size_of::<(u64, u64)>() * 3 / 2;
-        let discarded = |all: &Discarded| all.table.memory() + index(all.expiries.len());
-        self.table.memory() + index(self.expiries.len()) + self.discarded.iter().map(discarded).sum::<usize>()
+        let discarded: usize = self.discarded.iter().map(Discarded::memory).sum();
+        self.table.memory() + self.ledger.expiries.memory() + self.ledger.journal.memory() + discarded
     }
 
     /// The value of `key`, unless it has expired.
@@ -216,7 +216,7 @@ impl Store {
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
-        self.reindex(hash, before, expires_ms);
+        self.ledger.note(What::Set, hash, key, before, expires_ms);
         self.table.write(place, hash, key, content, expires_ms);
     }
 
@@ -225,7 +225,7 @@ impl Store {
     /// # Errors
     /// [`WriteError`]; nothing has changed.
     pub fn prepare_expiry(&mut self, key: &[u8]) -> Result<(), WriteError> {
-        memory::charge(EXPIRY_BYTES)?;
+        memory::charge(ENTRY_BYTES)?;
         self.with_memory(|table| {
             let mut demand = Demand::default();
             table.admit(&mut demand, table.hash(key), key, RECORD_MAX)?;
@@ -239,7 +239,7 @@ impl Store {
         let Some(place) = self.table.find(hash, key) else { return };
         let before = self.table.record(place).expires_ms();
         if before != expires_ms {
-            self.reindex(hash, before, expires_ms);
+            self.ledger.note(What::Set, hash, key, before, expires_ms);
             self.table.set_expiry(place, hash, expires_ms);
         }
     }
@@ -248,7 +248,7 @@ impl Store {
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
-        self.take(hash, place);
+        self.take(What::Removed, hash, place);
         true
     }
 
@@ -256,7 +256,7 @@ impl Store {
     pub fn clear(&mut self) {
         if !self.is_empty() {
             let table = self.table.start_over();
-            let discarded = Discarded { table, expiries: std::mem::take(&mut self.expiries) };
+            let discarded = Discarded { table, expiries: self.ledger.note_flush() };
             if discarded.is_small() {
                 return;
             }
@@ -320,24 +320,52 @@ impl Store {
 
     /// The earliest time, Unix milliseconds, at which a key expires.
     pub fn next_expiry(&self) -> Option<u64> {
-        self.expiries.first().map(|(at, _)| *at)
+        self.ledger.expiries.first().map(|(at, _)| at)
     }
 
     /// Removes up to `budget` expired keys, the longest expired first; returns how many.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut removed = 0;
-        while removed < budget && self.next_expiry().is_some_and(|at| at <= now_ms) {
-            let Some((at, hash)) = self.expiries.pop_first() else { break };
+        while removed < budget
+            && let Some((at, hash)) = self.ledger.expiries.first()
+            && at <= now_ms
+        {
             let place = self.table.find_record(hash, |record| {
                 record.expires_ms() == Some(at) && self.table.hash_of(record) == hash
             });
-            if let Some(place) = place {
-                self.table.remove(place);
+            match place {
+                Some(place) => self.take(What::Expired, hash, place),
+                None => drop(self.ledger.expiries.pop_first()),
             }
             removed += 1;
         }
-        self.expired += removed as u64;
         removed
+    }
+
+    /// Begins or ends to note effects. Nothing is noted before or after.
+    pub fn listen(&mut self, on: bool) {
+        self.ledger.journal.listen(on);
+    }
+
+    /// True if there are effects to be read, or some were lost.
+    #[inline]
+    pub fn has_effects(&self) -> bool {
+        self.ledger.journal.has_news()
+    }
+
+    /// What has happened to which keys since the effects were last forgotten, in order.
+    pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
+        self.ledger.journal.effects()
+    }
+
+    /// True if so much has happened that effects were lost: every key may have changed.
+    pub fn effects_lost(&self) -> bool {
+        self.ledger.journal.lost()
+    }
+
+    /// Forgets the effects, once they have been read.
+    pub fn forget_effects(&mut self) {
+        self.ledger.journal.forget();
     }
 
     /// Asserts the invariants of this room by walking all of it. For tests.
@@ -349,8 +377,7 @@ impl Store {
         let expiring = self.table.records().filter_map(|record| {
             record.expires_ms().map(|at| (at, self.table.hash(self.table.key_of(record))))
         });
-        let expiring: BTreeSet<(u64, u64)> = expiring.collect();
-        assert_eq!(expiring, self.expiries, "the expiry index has lost or invented keys");
+        self.ledger.expiries.audit(expiring);
     }
 
     #[inline(always)]
@@ -360,28 +387,15 @@ impl Store {
         if is_live(self.table.record(place), now_ms) {
             return Some(place);
         }
-        self.take(hash, place);
-        self.expired += 1;
+        self.take(What::Expired, hash, place);
         None
     }
 
-    fn take(&mut self, hash: u64, place: Place) {
-        let expires_ms = self.table.record(place).expires_ms();
+    /// Removes the item at `place`.
+    fn take(&mut self, what: What, hash: u64, place: Place) {
+        let record = self.table.record(place);
+        self.ledger.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
         self.table.remove(place);
-        self.reindex(hash, expires_ms, None);
-    }
-
-    #[inline]
-    fn reindex(&mut self, hash: u64, before: Option<u64>, after: Option<u64>) {
-        if before == after {
-            return;
-        }
-        if let Some(at) = before {
-            self.expiries.remove(&(at, hash));
-        }
-        if let Some(at) = after {
-            self.expiries.insert((at, hash));
-        }
     }
 
     /// The next number of a splitmix generator.

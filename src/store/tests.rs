@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 
 mod crowds;
+mod effects;
 
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     let entry = store.prepare(key, value).unwrap();
@@ -238,6 +239,8 @@ struct Trial {
     rng: StdRng,
     store: Store,
     model: Model,
+    /// What somebody knows of the store who only reads again those keys that an effect names.
+    replica: Model,
     now_ms: u64,
     /// Distinct keys.
     keys: u32,
@@ -252,7 +255,10 @@ impl Trial {
         let mut rng = StdRng::seed_from_u64(seed);
         let keys = 10_u32.pow(rng.random_range(0..5));
         let len_max = [2, 30, 250, 300, 2_000][rng.random_range(0..5)];
-        Trial { rng, store: Store::new(seed), model: Model::new(), now_ms: 0, keys, len_max, writes: 50 }
+        let mut store = Store::new(seed);
+        store.listen(true);
+        let (model, replica) = (Model::new(), Model::new());
+        Trial { rng, store, model, replica, now_ms: 0, keys, len_max, writes: 50 }
     }
 
     fn key(&mut self) -> Vec<u8> {
@@ -333,9 +339,32 @@ impl Trial {
         }
     }
 
+    /// Reads the effects, and again those keys that they name.
+    fn listen(&mut self) {
+        assert!(!self.store.effects_lost());
+        let effects: Vec<(Vec<u8>, What)> =
+            self.store.effects().map(|(key, what)| (key.to_vec(), what)).collect();
+        for (key, what) in effects {
+            match what {
+                What::Flushed => self.replica.clear(),
+                What::Removed | What::Expired => drop(self.replica.remove(&key)),
+                What::Set => {
+                    let at = self.store.expiry(&key, 0).expect("it was set");
+                    let value = self.store.get(&key, 0).expect("it was set").to_vec();
+                    self.replica.insert(key, (value, at));
+                }
+            }
+        }
+        self.store.forget_effects();
+    }
+
     fn compare(&mut self) {
         self.store.audit();
+        assert_eq!(self.replica.len(), self.store.len(), "an effect was not told");
+        let now_ms = self.now_ms;
+        self.replica.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         self.forget_expired();
+        assert!(self.replica == self.model, "an effect was not told");
         let mut keys: Vec<&[u8]> = self.store.keys(self.now_ms).collect();
         keys.sort_unstable();
         assert!(keys.iter().copied().eq(self.model.keys().map(|key| &key[..])), "the keys differ");
@@ -355,8 +384,10 @@ fn the_store_is_a_map_whatever_is_done_to_it() {
             trial.writes = trial.rng.random_range(5..95);
             for _ in 0..3_000 {
                 trial.step();
+                trial.listen();
             }
             trial.compare();
+            trial.listen();
         }
     }
 }
