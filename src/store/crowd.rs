@@ -11,10 +11,10 @@ use super::table::{Demand, Table};
 use super::{Prepared, WriteError};
 use crate::base::memory;
 
-/// Slots of the directory for each segment, at most. Honest keys need four.
-const SLOTS_PER_SEGMENT: usize = 16;
-/// So many slots are always allowed; they take four kilobytes.
-const SLOTS_MIN: usize = 1024;
+/// Entries of the directory for each segment, at most. Honest keys need four.
+const ENTRIES_PER_SEGMENT: usize = 16;
+/// So many entries are always allowed; they take four kilobytes.
+const ENTRIES_MIN: usize = 1024;
 
 impl Table {
     /// Adds to `demand` what it takes to write a record of up to `bytes` bytes under `key`, whose
@@ -77,7 +77,7 @@ impl Table {
     /// How deep a segment may be once `items` more have been added.
     pub(super) fn depth_max(&self, items: usize) -> u32 {
         let segments = self.segments.len() + items / ITEMS_MAX;
-        SLOTS_MIN.max(SLOTS_PER_SEGMENT * segments).ilog2()
+        ENTRIES_MIN.max(ENTRIES_PER_SEGMENT * segments).ilog2()
     }
 
     /// Notes how deep `segment` must split before it has room for `more` near `hash`.
@@ -104,7 +104,7 @@ impl Table {
     /// fit one segment. Stops as soon as that is clear: with honest keys after an item or two.
     fn fits(&self, segment: &Segment, hash: u64, depth: u32, more: Load) -> bool {
         let (mut items, mut bytes) = (segment.len() + more.items, segment.live() + more.bytes);
-        let mut others = segment.slots().map(|slot| self.record_at(segment, segment.spot(slot)));
+        let mut others = segment.cells().map(|cell| self.record_at(segment, segment.spot(cell)));
         while items > ITEMS_MAX || bytes > LIVE_MAX {
             let Some(record) = others.next() else { return false };
             if shared_bits(self.hash_of(record), hash) < depth {

@@ -13,6 +13,7 @@
 //! - `ledger`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
 //!   which key, for those who listen
 //! - `chunked`: a vector that never moves
+//! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
 //! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
 //! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
 //!
@@ -40,6 +41,8 @@ mod segment;
 mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
+mod warm;
 
 use std::collections::VecDeque;
 
@@ -52,15 +55,10 @@ use expiries::ENTRY_BYTES;
 pub use journal::What;
 use ledger::Ledger;
 pub use prepared::{Expiry, Prepared, WriteError};
-use record::{RECORD_MAX, Record};
-pub use table::WARMED_MAX;
+use record::RECORD_MAX;
 use table::{Demand, Place, Table};
-
-/// How often a random key is looked for among keys that turn out to have expired.
-const RANDOM_TRIES: usize = 1_000;
-
-/// Flushed keyspaces that wait to be freed.
-const DISCARDED_MAX: usize = 8;
+use walk::is_live;
+pub use warm::WARMED_MAX;
 
 /// The keyspace.
 #[derive(Debug)]
@@ -252,72 +250,6 @@ impl Store {
         true
     }
 
-    /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
-    pub fn clear(&mut self) {
-        if !self.is_empty() {
-            let table = self.table.start_over();
-            let discarded = Discarded { table, expiries: self.ledger.note_flush() };
-            if discarded.is_small() {
-                return;
-            }
-            // Whoever fills and flushes faster than that frees it himself.
-            while self.discarded.len() >= DISCARDED_MAX {
-                self.reclaim(1);
-            }
-            self.discarded.push_back(discarded);
-        }
-    }
-
-    /// True while something is left to be freed.
-    pub fn has_leftovers(&self) -> bool {
-        !self.discarded.is_empty() || self.table.is_loose()
-    }
-
-    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds, and some of
-    /// what was reserved and not used.
-    pub fn reclaim(&mut self, budget: usize) {
-        self.table.trim();
-        for _ in 0..budget {
-            let Some(oldest) = self.discarded.front_mut() else { return };
-            if !oldest.free_some() {
-                self.discarded.pop_front();
-            }
-        }
-    }
-
-    /// All keys that have not expired, in no order that may be shown to a client.
-    pub fn keys(&self, now_ms: u64) -> impl Iterator<Item = &[u8]> {
-        self.table
-            .records()
-            .filter(move |record| is_live(*record, now_ms))
-            .map(|record| self.table.key_of(record))
-    }
-
-    /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
-    /// go on from; 0 begins a scan and ends it. Every key that is there during a whole scan is
-    /// returned, whatever comes and goes meanwhile. A number that is no cursor finds nothing.
-    pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
-        fault::point();
-        let (records, next) = match self.cursors.position(cursor) {
-            Some(position) => self.table.scan(position, count, |record| is_live(record, now_ms)),
-            None => (Vec::new(), 0),
-        };
-        (records.into_iter().map(|record| self.table.key_of(record)), self.cursors.cursor(next))
-    }
-
-    /// A key at random, every one being about as likely; `None` if there is none that has not
-    /// expired, or next to none.
-    pub fn random_key(&mut self, now_ms: u64) -> Option<&[u8]> {
-        fault::point();
-        for _ in 0..RANDOM_TRIES {
-            let (hash, nth) = (self.roll(), self.roll() as usize);
-            if self.table.pick(hash, nth).is_some_and(|record| is_live(record, now_ms)) {
-                return self.table.pick(hash, nth).map(|record| self.table.key_of(record));
-            }
-        }
-        None
-    }
-
     /// The earliest time, Unix milliseconds, at which a key expires.
     pub fn next_expiry(&self) -> Option<u64> {
         self.ledger.expiries.first().map(|(at, _)| at)
@@ -397,16 +329,4 @@ impl Store {
         self.ledger.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
         self.table.remove(place);
     }
-
-    /// The next number of a splitmix generator.
-    fn roll(&mut self) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.dice ^ self.dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-}
-
-fn is_live(record: Record<'_>, now_ms: u64) -> bool {
-    record.expires_ms().is_none_or(|at| at > now_ms)
 }

@@ -102,8 +102,8 @@ impl Table {
     /// Copies all items of `old`, which is no longer in the table, to the segments that `target`
     /// says.
     fn move_items(&mut self, old: &Segment, target: impl Fn(u64) -> u32) {
-        for slot in old.slots() {
-            let record = self.record_at(old, old.spot(slot));
+        for cell in old.cells() {
+            let record = self.record_at(old, old.spot(cell));
             let hash = self.hash_of(record);
             let copy = Draft::copy(record);
             let number = target(hash);

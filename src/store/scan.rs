@@ -55,8 +55,8 @@ impl Table {
     /// The items from `position` to the end of its segment, with their positions, and that end.
     fn rest_of_segment(&self, position: u64) -> (Vec<(u64, Record<'_>)>, u64) {
         let segment = self.segments.get(self.directory.segment(position << IGNORED));
-        let items = segment.slots().map(|slot| {
-            let record = self.record_at(segment, segment.spot(slot));
+        let items = segment.cells().map(|cell| {
+            let record = self.record_at(segment, segment.spot(cell));
             (self.hash_of(record) >> IGNORED, record)
         });
         let end = (segment.prefix + 1) << (POSITION_BITS - segment.depth);
@@ -66,7 +66,7 @@ impl Table {
     /// All records, segment by segment.
     pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         self.segments.iter().flat_map(move |segment| {
-            segment.slots().map(move |slot| self.record_at(segment, segment.spot(slot)))
+            segment.cells().map(move |cell| self.record_at(segment, segment.spot(cell)))
         })
     }
 
@@ -74,7 +74,7 @@ impl Table {
     /// last; `None` if it is empty.
     pub(super) fn pick(&self, hash: u64, nth: usize) -> Option<Record<'_>> {
         let segment = self.segments.get(self.directory.segment(hash));
-        let slot = segment.nth(nth.checked_rem(segment.len())?)?;
-        Some(self.record_at(segment, segment.spot(slot)))
+        let cell = segment.nth(nth.checked_rem(segment.len())?)?;
+        Some(self.record_at(segment, segment.spot(cell)))
     }
 }

@@ -47,7 +47,7 @@ impl Spot {
 
 /// A place in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct Cell {
     bucket: u8,
     place: u8,
 }
@@ -113,15 +113,15 @@ impl Segment {
         self.blocks[spot.block()]
     }
 
-    /// Where the record of the item at `slot` lies.
+    /// Where the record of the item at `cell` lies.
     #[inline]
-    pub fn spot(&self, slot: Slot) -> Spot {
-        Spot(self.buckets[usize::from(slot.bucket) % BUCKETS].spot(usize::from(slot.place)))
+    pub fn spot(&self, cell: Cell) -> Spot {
+        Spot(self.buckets[usize::from(cell.bucket) % BUCKETS].spot(usize::from(cell.place)))
     }
 
     /// Finds the item of `hash` whose record `is_it` recognises.
     #[inline(always)]
-    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Cell, Spot)> {
         let home = home(hash);
         let found = self.find_in(home, hash, &mut is_it);
         // Nearly all are at home.
@@ -133,19 +133,19 @@ impl Segment {
     }
 
     #[inline(always)]
-    fn find_in(&self, at: usize, hash: u64, is_it: &mut impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+    fn find_in(&self, at: usize, hash: u64, is_it: &mut impl FnMut(Spot) -> bool) -> Option<(Cell, Spot)> {
         let bucket = &self.buckets[at % BUCKETS];
         for place in bucket.places(tag(hash)) {
             let spot = Spot(bucket.spot(place));
             if is_it(spot) {
-                return Some((Slot { bucket: at as u8, place: place as u8 }, spot));
+                return Some((Cell { bucket: at as u8, place: place as u8 }, spot));
             }
         }
         None
     }
 
     #[inline(never)]
-    fn find_farther(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+    fn find_farther(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Cell, Spot)> {
         let home = home(hash);
         let mut reached = 1..=self.buckets[home].reach();
         reached.find_map(|farther| self.find_in((home + farther) % BUCKETS, hash, &mut is_it))
@@ -184,9 +184,9 @@ impl Segment {
         unreachable!("a segment splits before its index is full");
     }
 
-    /// Takes the item at `slot`, whose record has `len` bytes, out of the index.
-    pub fn remove(&mut self, slot: Slot, len: usize) {
-        self.buckets[usize::from(slot.bucket)].clear(usize::from(slot.place));
+    /// Takes the item at `cell`, whose record has `len` bytes, out of the index.
+    pub fn remove(&mut self, cell: Cell, len: usize) {
+        self.buckets[usize::from(cell.bucket)].clear(usize::from(cell.place));
         self.items -= 1;
         self.forget(len);
     }
@@ -199,15 +199,15 @@ impl Segment {
     }
 
     /// All items, in the order of the index.
-    pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
         self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
-            bucket.used().map(move |place| Slot { bucket: at as u8, place: place as u8 })
+            bucket.used().map(move |place| Cell { bucket: at as u8, place: place as u8 })
         })
     }
 
     /// The `nth` item in the order of the index.
-    pub fn nth(&self, nth: usize) -> Option<Slot> {
-        self.slots().nth(nth)
+    pub fn nth(&self, nth: usize) -> Option<Cell> {
+        self.cells().nth(nth)
     }
 
     /// Room for a record of `len` bytes in the last block, if it has as much.

@@ -12,17 +12,9 @@ use super::block::{BLOCK_BYTES, Block};
 use super::chunked::Chunked;
 use super::directory::Directory;
 use super::large::Large;
-use super::prefetch::prefetch;
 use super::record::{Draft, RECORD_MAX, Record};
-use super::segment::{BLOCKS_MAX, Segment, Slot, Spot};
+use super::segment::{BLOCKS_MAX, Cell, Segment, Spot};
 use crate::base::OutOfMemory;
-
-/// Keys warmed at once: about as many misses as a processor has under way.
-pub const WARMED_MAX: usize = 16;
-/// Items of fewer bytes than this are in the cache as it is, and warming them costs 20 ns a key.
-const WARMED_BYTES_MIN: usize = 1 << 20;
-/// So few bodies are not worth another look at each record.
-const WARMED_LARGES_MIN: usize = 512;
 
 /// While a segment splits, both old and new blocks are there; and a new one may be begun in each half.
 const BLOCKS_SPARE: usize = 2 * BLOCKS_MAX + 3;
@@ -31,7 +23,7 @@ const BLOCKS_SPARE: usize = 2 * BLOCKS_MAX + 3;
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     pub(super) segment: u32,
-    pub(super) slot: Slot,
+    pub(super) cell: Cell,
     /// Where its record lies.
     block: u32,
     offset: u16,
@@ -166,8 +158,8 @@ impl Table {
     pub fn find_record(&self, hash: u64, is_it: impl Fn(Record<'_>) -> bool) -> Option<Place> {
         let number = self.directory.segment(hash);
         let segment = self.segments.get(number);
-        let (slot, spot) = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
-        Some(Place { segment: number, slot, block: segment.block_of(spot), offset: spot.offset() as u16 })
+        let (cell, spot) = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
+        Some(Place { segment: number, cell, block: segment.block_of(spot), offset: spot.offset() as u16 })
     }
 
     /// The record at `place`.
@@ -207,56 +199,12 @@ impl Table {
         self.larges.trim();
     }
 
-    /// True if items lie farther away than in the cache, so that warming keys pays.
-    #[inline]
-    pub fn is_beyond_cache(&self) -> bool {
-        self.blocks.memory() + self.large_bytes >= WARMED_BYTES_MIN
-    }
-
     /// The hash of a record's key. A long key is not hashed again.
     #[inline]
     pub(super) fn hash_of(&self, record: Record<'_>) -> u64 {
         match record.large() {
             Some(number) => self.larges.get(number).hash(),
             None => self.hash(record.key()),
-        }
-    }
-
-    /// Fetches the lines of memory in which `keys` will be found. Loop by loop, so that the waits of each
-    /// overlap: for the index, for the records, for the bodies of those that are large.
-    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
-        if !self.is_beyond_cache() {
-            return;
-        }
-        let mut hashes = [0; WARMED_MAX];
-        let mut count = 0;
-        for (hash, key) in hashes.iter_mut().zip(keys) {
-            *hash = self.hash(key);
-            self.segments.get(self.directory.segment(*hash)).prefetch(*hash);
-            count += 1;
-        }
-        let mut records = [&[0; 1][..]; WARMED_MAX];
-        for (record, hash) in records.iter_mut().zip(&hashes[..count]) {
-            let segment = self.segments.get(self.directory.segment(*hash));
-            let Some(spot) = segment.guess(*hash) else { continue };
-            let block = &self.blocks.get(segment.block_of(spot)).bytes;
-            *record = &block[spot.offset()..];
-            prefetch(&record[0]);
-            // Most records reach into a second line.
-            prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
-        }
-        if self.larges.len() >= WARMED_LARGES_MIN {
-            self.warm_bodies(records[..count].iter().filter_map(|record| Record(record).large()));
-        }
-    }
-
-    /// The same for the bodies with these numbers, once their records are on their way.
-    fn warm_bodies(&self, numbers: impl Iterator<Item = u32> + Clone) {
-        for number in numbers.clone() {
-            self.larges.get(number).prefetch();
-        }
-        for number in numbers {
-            self.larges.get(number).prefetch_body();
         }
     }
 
@@ -335,7 +283,7 @@ impl Table {
     pub fn remove(&mut self, place: Place) {
         let record = self.record(place);
         let (body, len) = (record.large(), record.bytes().len());
-        self.segments.get_mut(place.segment).remove(place.slot, len);
+        self.segments.get_mut(place.segment).remove(place.cell, len);
         self.len -= 1;
         if let Some(number) = body {
             self.drop_large(number);
@@ -359,7 +307,7 @@ impl Table {
         let bytes = record.bytes();
         let segment = self.segments.get_mut(place.segment);
         if bytes.len() > before {
-            segment.remove(place.slot, before);
+            segment.remove(place.cell, before);
             return self.insert(hash, record);
         }
         segment.forget(before - bytes.len());

@@ -6,7 +6,7 @@ use crate::store::segment::ITEMS_MAX;
 /// Bits that the crowd's hashes share: more than a small table may have in its directory.
 const SHARED: u32 = 13;
 /// What a small table may have.
-const SLOTS_MAX: usize = 1024;
+const ENTRIES_MAX: usize = 1024;
 
 /// So many keys whose hashes begin alike, found as somebody would who knows the seed.
 fn crowd(store: &Store, count: usize) -> Vec<[u8; 8]> {
@@ -14,8 +14,8 @@ fn crowd(store: &Store, count: usize) -> Vec<[u8; 8]> {
     keys.filter(|key| store.table.hash(key) >> (64 - SHARED) == 5).take(count).collect()
 }
 
-fn slots(store: &Store) -> usize {
-    store.table.directory.slots().len()
+fn directory_entries(store: &Store) -> usize {
+    store.table.directory.entries().len()
 }
 
 #[test]
@@ -33,7 +33,7 @@ fn a_crowd_fills_one_segment_and_no_more() {
     }
     store.audit();
     assert_eq!(store.len(), 100 + ITEMS_MAX);
-    assert!(slots(&store) <= SLOTS_MAX, "{} slots", slots(&store));
+    assert!(directory_entries(&store) <= ENTRIES_MAX, "{} entries", directory_entries(&store));
     put(&mut store, &keys[0], b"other", Expiry::Never);
     assert_eq!(store.prepare_expiry(&keys[1]), Ok(()));
     store.expire(&keys[1], Some(9));
@@ -70,7 +70,7 @@ fn a_crowd_in_one_command_is_refused_as_well() {
         assert_eq!(set(&rest[..ITEMS_MAX - there]), Ok(()));
         store.audit();
         assert_eq!(store.len(), 100 + ITEMS_MAX);
-        assert!(slots(&store) <= SLOTS_MAX, "{} slots", slots(&store));
+        assert!(directory_entries(&store) <= ENTRIES_MAX, "{} entries", directory_entries(&store));
     }
 }
 
@@ -125,7 +125,11 @@ fn a_commit_finds_room_in_any_crowd() {
             store.commit(entry, at.map_or(Expiry::Keep, Expiry::At));
         }
         store.audit();
-        assert!(slots(&store) <= SLOTS_MAX, "seed {seed}: {} slots", slots(&store));
+        assert!(
+            directory_entries(&store) <= ENTRIES_MAX,
+            "seed {seed}: {} entries",
+            directory_entries(&store)
+        );
     }
     assert!(refused > 1_000, "{refused} were refused");
 }
