@@ -12,7 +12,7 @@ use crate::base::{ConnId, OutOfMemory, Reason, Wires};
 use crate::config::PATTERN_BYTES_MAX;
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::COMMANDS_MAX;
-use crate::store::{Prepared, WARMED_MAX};
+use crate::store::{Prepared, WARMED_MAX, WriteError};
 
 /// One command while it runs.
 pub struct Cx<'a> {
@@ -79,6 +79,15 @@ pub const NOT_INTEGER: Failure = Failure::text("ERR value is not an integer or o
 impl From<OutOfMemory> for Failure {
     fn from(_: OutOfMemory) -> Failure {
         Failure::text("OOM the system has no memory left for this")
+    }
+}
+
+impl From<WriteError> for Failure {
+    fn from(error: WriteError) -> Failure {
+        match error {
+            WriteError::OutOfMemory => OutOfMemory.into(),
+            WriteError::Crowded => Failure::text("ERR the hashes of too many keys begin as this key's does"),
+        }
     }
 }
 

@@ -8,22 +8,22 @@ impl Table {
     /// # Panics
     /// If an invariant does not hold.
     pub(super) fn audit(&self) {
-        let (mut items, mut blocks, mut slots) = (0, 0, 0);
+        let (mut items, mut blocks, mut entries) = (0, 0, 0);
         let mut bodies = vec![false; self.larges.len()];
         for (number, segment) in self.segments.iter().enumerate() {
             let number = number as u32;
-            slots += self.audit_directory(number);
+            entries += self.audit_directory(number);
             for block in segment.blocks() {
                 assert_eq!(self.blocks.get(*block).owner, number, "a block has another owner");
             }
             blocks += segment.blocks().len();
             let (mut live, mut counted) = (0, 0);
-            for slot in segment.slots() {
-                let record = self.record_at(segment, segment.spot(slot));
+            for cell in segment.cells() {
+                let record = self.record_at(segment, segment.spot(cell));
                 let hash = self.hash(self.key_of(record));
                 assert_eq!(self.directory.segment(hash), number, "an item is in the wrong segment");
                 let found = self.find(hash, self.key_of(record)).expect("every item is found");
-                assert_eq!(found.slot, slot, "two items have one key");
+                assert_eq!(found.cell, cell, "two items have one key");
                 if let Some(body) = record.large() {
                     assert!(!std::mem::replace(&mut bodies[body as usize], true), "a body is shared");
                 }
@@ -31,24 +31,25 @@ impl Table {
                 counted += 1;
             }
             assert_eq!(segment.len(), counted, "a segment's count is off");
-            assert!(live + segment.dead as usize <= segment.capacity(), "the count of dead bytes is off");
+            assert_eq!(segment.live(), live, "the count of live bytes is off");
+            assert!(live + segment.dead() <= segment.capacity(), "the count of dead bytes is off");
             items += counted;
         }
         assert_eq!(items, self.len(), "the count of items is off");
         assert_eq!(blocks, self.blocks.len(), "a block is nobody's");
-        assert_eq!(slots, self.directory.slots().len(), "a slot of the directory leads astray");
+        assert_eq!(entries, self.directory.entries().len(), "an entry of the directory leads astray");
         assert!(bodies.into_iter().all(|named| named), "a body is nobody's");
         let owned: usize = self.larges.iter().map(|large| large.memory()).sum();
         assert_eq!(owned, self.large_bytes, "the count of the bodies' bytes is off");
     }
 
-    /// How many slots lead to segment `number`; all are in one stretch, that of its prefix.
+    /// How many entries lead to segment `number`; all are in one stretch, that of its prefix.
     fn audit_directory(&self, number: u32) -> usize {
-        let (segment, slots) = (self.segments.get(number), self.directory.slots());
-        let depth = slots.len().ilog2();
+        let (segment, entries) = (self.segments.get(number), self.directory.entries());
+        let depth = entries.len().ilog2();
         let span = 1 << (depth - segment.depth);
         let first = segment.prefix as usize * span;
-        assert!(slots[first..first + span].iter().all(|slot| *slot == number), "a slot leads astray");
+        assert!(entries[first..first + span].iter().all(|entry| *entry == number), "an entry leads astray");
         span
     }
 }

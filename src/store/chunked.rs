@@ -52,6 +52,12 @@ impl<T> Chunked<T> {
         Ok(())
     }
 
+    /// True if `more` elements can be pushed without asking for memory.
+    #[inline]
+    pub fn has_room(&self, more: usize) -> bool {
+        self.chunks.len() << Self::SHIFT >= self.len + more
+    }
+
     /// Adds an element; returns its number.
     pub fn push(&mut self, element: T) -> u32 {
         let number = u32::try_from(self.len).expect("memory ends before numbers do");

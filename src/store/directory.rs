@@ -1,53 +1,59 @@
-//! Which segment holds a hash: the first bits of the hash select a slot, which names a segment.
+//! Which segment holds a hash: the first bits of the hash select an entry, which names a segment.
 //!
 //! A segment of depth `d` holds all hashes that share its first `d` bits, so it fills
-//! 2^(depth of the directory - d) neighbouring slots. Slots are in the order of the hash.
+//! 2^(depth of the directory - d) neighbouring entries. Entries are in the order of the hash.
 
 use crate::base::{OutOfMemory, memory};
 
-/// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and a
-/// seeded hash does not crowd.
+/// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and
+/// `crowd` refuses keys that would make a small table as deep.
 pub const DEPTH_MAX: u32 = 32;
 
-/// The slots, and how many bits of a hash select one.
+/// The entries, and how many bits of a hash select one.
 #[derive(Debug)]
 pub struct Directory {
-    slots: Vec<u32>,
+    entries: Vec<u32>,
     depth: u32,
     /// Segments of each depth.
     population: [u32; DEPTH_MAX as usize + 1],
 }
 
 impl Directory {
-    /// One slot for segment 0, of depth 0.
+    /// One entry for segment 0, of depth 0.
     pub fn new() -> Directory {
         let mut population = [0; DEPTH_MAX as usize + 1];
         population[0] = 1;
-        Directory { slots: vec![0], depth: 0, population }
+        Directory { entries: vec![0], depth: 0, population }
     }
 
     /// The segment that holds `hash`.
     #[inline]
     pub fn segment(&self, hash: u64) -> u32 {
-        self.slots[slot(hash, self.depth)]
+        self.entries[entry(hash, self.depth)]
     }
 
     /// Bytes held.
     pub fn memory(&self) -> usize {
-        self.slots.capacity() * size_of::<u32>()
+        self.entries.capacity() * size_of::<u32>()
     }
 
-    /// Makes sure that it can double, or name `segments` segments if that is more, without asking
-    /// for memory.
+    /// True if it can double without asking for memory.
+    #[inline]
+    pub fn can_double(&self) -> bool {
+        self.entries.capacity() >= 2 * self.entries.len()
+    }
+
+    /// Makes sure that it can double, or name `segments` segments if that is more, and one of
+    /// `depth`, without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     #[inline]
-    pub fn try_reserve(&mut self, segments: usize) -> Result<(), OutOfMemory> {
-        let wanted = (self.slots.len() * 2).max(segments.next_power_of_two() * 2);
-        if wanted > self.slots.capacity() {
-            let more = wanted - self.slots.len();
-            memory::reserve_exact(&mut self.slots, more)?;
+    pub fn try_reserve(&mut self, segments: usize, depth: u32) -> Result<(), OutOfMemory> {
+        let wanted = (self.entries.len() * 2).max(segments.next_power_of_two() * 2).max(1 << depth);
+        if wanted > self.entries.capacity() {
+            let more = wanted - self.entries.len();
+            memory::reserve_exact(&mut self.entries, more)?;
         }
         Ok(())
     }
@@ -58,7 +64,7 @@ impl Directory {
     /// # Panics
     /// If it is too deep to split.
     pub fn split(&mut self, prefix: u64, depth: u32, high: u32) {
-        assert!(depth < DEPTH_MAX, "a seeded hash does not crowd");
+        assert!(depth < DEPTH_MAX, "too deep to split");
         if depth == self.depth {
             self.double();
         }
@@ -77,48 +83,48 @@ impl Directory {
         }
     }
 
-    /// Points all slots of `prefix`, which has `depth` bits, to `segment`.
+    /// Points all entries of `prefix`, which has `depth` bits, to `segment`.
     pub fn fill(&mut self, prefix: u64, depth: u32, segment: u32) {
         let span = self.depth - depth;
         let first = (prefix as usize) << span;
-        self.slots[first..first + (1 << span)].fill(segment);
+        self.entries[first..first + (1 << span)].fill(segment);
     }
 
-    /// Frees the slots of a table that nobody will look into any more.
+    /// Frees the entries of a table that nobody will look into any more.
     pub fn free(&mut self) {
-        self.slots = Vec::new();
+        self.entries = Vec::new();
     }
 
-    /// The slots, for audits.
-    pub fn slots(&self) -> &[u32] {
-        &self.slots
+    /// The entries, for audits.
+    pub fn entries(&self) -> &[u32] {
+        &self.entries
     }
 
     fn double(&mut self) {
-        let len = self.slots.len();
-        self.slots.resize(len * 2, 0);
+        let len = self.entries.len();
+        self.entries.resize(len * 2, 0);
         // From the end, so that nothing is overwritten before it was read.
         for at in (0..len).rev() {
-            let segment = self.slots[at];
-            self.slots[2 * at..2 * at + 2].fill(segment);
+            let segment = self.entries[at];
+            self.entries[2 * at..2 * at + 2].fill(segment);
         }
         self.depth += 1;
     }
 
     fn halve(&mut self) {
-        let len = self.slots.len() / 2;
+        let len = self.entries.len() / 2;
         for at in 0..len {
-            self.slots[at] = self.slots[2 * at];
+            self.entries[at] = self.entries[2 * at];
         }
-        self.slots.truncate(len);
+        self.entries.truncate(len);
         // Room for doubling twice stays.
-        self.slots.shrink_to(len * 4);
+        self.entries.shrink_to(len * 4);
         self.depth -= 1;
     }
 }
 
 /// The first `depth` bits of `hash`; the double shift is for no bits at all.
 #[inline]
-fn slot(hash: u64, depth: u32) -> usize {
+fn entry(hash: u64, depth: u32) -> usize {
     (hash >> 1 >> (63 - depth)) as usize
 }

@@ -1,8 +1,11 @@
 //! Keyspaces that have been emptied at one stroke and are freed piece by piece.
 
-use std::collections::BTreeSet;
-
+use super::Store;
+use super::expiries::Expiries;
 use super::table::Table;
+
+/// Flushed keyspaces that wait to be freed.
+const DISCARDED_MAX: usize = 8;
 
 /// Bodies freed in a step, unless their bytes end it sooner.
 const BODIES_PER_STEP: usize = 256;
@@ -11,14 +14,54 @@ const BYTES_PER_STEP: usize = 1 << 20;
 /// Entries of the expiry index freed in a step.
 const EXPIRIES_PER_STEP: usize = 1_000;
 
+impl Store {
+    /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
+    pub fn clear(&mut self) {
+        if !self.is_empty() {
+            let table = self.table.start_over();
+            let discarded = Discarded { table, expiries: self.ledger.note_flush() };
+            if discarded.is_small() {
+                return;
+            }
+            // A client that fills and flushes faster than that waits for it.
+            while self.discarded.len() >= DISCARDED_MAX {
+                self.reclaim(1);
+            }
+            self.discarded.push_back(discarded);
+        }
+    }
+
+    /// True while something is left to be freed.
+    pub fn has_leftovers(&self) -> bool {
+        !self.discarded.is_empty() || self.table.is_loose()
+    }
+
+    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds, and some of
+    /// what was reserved and not used.
+    pub fn reclaim(&mut self, budget: usize) {
+        self.table.trim();
+        for _ in 0..budget {
+            let Some(oldest) = self.discarded.front_mut() else { return };
+            if !oldest.free_some() {
+                self.discarded.pop_front();
+            }
+        }
+    }
+}
+
 /// What used to be a keyspace.
 #[derive(Debug)]
 pub struct Discarded {
     pub(super) table: Table,
-    pub(super) expiries: BTreeSet<(u64, u64)>,
+    pub(super) expiries: Expiries,
 }
 
 impl Discarded {
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.table.memory() + self.expiries.memory()
+    }
+
     /// True if it is no more than a step's worth.
     pub fn is_small(&self) -> bool {
         self.table.memory() <= BYTES_PER_STEP

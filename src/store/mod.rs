@@ -6,10 +6,14 @@
 //! panic half-way, so a command that prepares first and commits last is atomic even if it panics.
 //!
 //! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
-//!   `scan`: iterates over it; `audit`: checks it
+//!   `scan`: iterates over it, `cursor`: what clients see of that; `audit`: checks it
+//! - `crowd`: refuses keys whose hashes begin too much alike
 //! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
 //!   lie, and how
+//! - `ledger`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
+//!   which key, for those who listen
 //! - `chunked`: a vector that never moves
+//! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
 //! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
 //! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
 //!
@@ -20,9 +24,14 @@ mod audit;
 mod block;
 mod bucket;
 mod chunked;
+mod crowd;
+mod cursor;
 mod directory;
 mod discard;
+mod expiries;
+mod journal;
 mod large;
+mod ledger;
 mod prefetch;
 mod prepared;
 mod record;
@@ -32,35 +41,32 @@ mod segment;
 mod table;
 #[cfg(test)]
 mod tests;
+mod walk;
+mod warm;
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 use ahash::RandomState;
 
-use crate::base::{OutOfMemory, fault, memory};
+use crate::base::{fault, memory};
+use cursor::Cursors;
 use discard::Discarded;
-pub use prepared::{Expiry, Prepared};
-use record::{RECORD_MAX, Record};
-pub use table::WARMED_MAX;
-use table::{Place, Table};
-
-/// How often a random key is looked for among keys that turn out to have expired.
-const RANDOM_TRIES: usize = 1_000;
-
-/// Flushed keyspaces that wait to be freed.
-const DISCARDED_MAX: usize = 8;
-/// What an entry of the expiry index takes, about.
-const EXPIRY_BYTES: usize = 40;
+use expiries::ENTRY_BYTES;
+pub use journal::What;
+use ledger::Ledger;
+pub use prepared::{Expiry, Prepared, WriteError};
+use record::RECORD_MAX;
+use table::{Demand, Place, Table};
+use walk::is_live;
+pub use warm::WARMED_MAX;
 
 /// The keyspace.
 #[derive(Debug)]
 pub struct Store {
     table: Table,
-    /// Times and hashes of the keys that expire. Should two keys ever share all 64 bits and the
-    /// millisecond, one of them waits until it is asked for.
-    expiries: BTreeSet<(u64, u64)>,
+    cursors: Cursors,
+    ledger: Ledger,
     discarded: VecDeque<Discarded>,
-    expired: u64,
     /// State of the generator of random keys.
     dice: u64,
 }
@@ -71,12 +77,12 @@ impl Store {
     pub fn new(seed: u64) -> Store {
         let spread = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9e37_79b9_7f4a_7c15);
         let hash = |n: u64| spread.hash_one(n);
-        let hasher = RandomState::with_seeds(hash(1), hash(2), hash(3), hash(4));
+        let seeded = |n: u64| RandomState::with_seeds(hash(n), hash(n + 1), hash(n + 2), hash(n + 3));
         Store {
-            table: Table::new(hasher),
-            expiries: BTreeSet::new(),
+            table: Table::new(seeded(1)),
+            cursors: Cursors::new(seeded(6)),
+            ledger: Ledger::default(),
             discarded: VecDeque::new(),
-            expired: 0,
             dice: hash(5),
         }
     }
@@ -93,20 +99,18 @@ impl Store {
 
     /// Number of keys with an expiry time.
     pub fn expiring(&self) -> usize {
-        self.expiries.len()
+        self.ledger.expiries.len()
     }
 
     /// Number of keys that have been removed because their time had come, since the start.
     pub fn expired(&self) -> u64 {
-        self.expired
+        self.ledger.expired
     }
 
     /// The memory held, in bytes; what the expiry index takes is estimated.
     pub fn memory(&self) -> usize {
-        // A node of the tree is two thirds full.
-        let index = |entries: usize| entries * size_of::<(u64, u64)>() * 3 / 2;
-        let discarded = |all: &Discarded| all.table.memory() + index(all.expiries.len());
-        self.table.memory() + index(self.expiries.len()) + self.discarded.iter().map(discarded).sum::<usize>()
+        let discarded: usize = self.discarded.iter().map(Discarded::memory).sum();
+        self.table.memory() + self.ledger.expiries.memory() + self.ledger.journal.memory() + discarded
     }
 
     /// The value of `key`, unless it has expired.
@@ -145,9 +149,9 @@ impl Store {
     /// Makes sure that `value` can be written under `key`.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    /// [`WriteError`]; nothing has changed.
     #[inline]
-    pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+    pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, WriteError> {
         fault::point();
         self.with_memory(|table| Prepared::replacing(table, key, value)?.reserved(table))
     }
@@ -155,24 +159,24 @@ impl Store {
     /// Makes sure that `count` pairs of key and value can be written.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    /// [`WriteError`]; nothing has changed.
     pub fn prepare_all<'a>(
         &mut self,
         count: usize,
         pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
-    ) -> Result<Vec<Prepared<'a>>, OutOfMemory> {
+    ) -> Result<Vec<Prepared<'a>>, WriteError> {
         self.with_memory(|table| {
             let mut entries = Vec::new();
             memory::reserve_exact(&mut entries, count)?;
-            let (mut bytes, mut bodies) = (0, 0);
+            let mut demand = Demand::default();
             for (key, value) in pairs.clone().take(count) {
                 fault::point();
                 let entry = Prepared::new(table, key, value)?;
-                bytes += entry.record_bytes();
-                bodies += entry.bodies();
+                demand.larges += entry.bodies();
                 entries.push(entry);
             }
-            table.try_reserve(entries.len(), bytes, bodies)?;
+            table.admit_all(&mut demand, &entries)?;
+            table.try_reserve(demand)?;
             Ok(entries)
         })
     }
@@ -182,8 +186,8 @@ impl Store {
     /// square of it.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_append<'a>(&mut self, key: &'a [u8], tail: &'a [u8]) -> Result<Prepared<'a>, WriteError> {
         fault::point();
         self.with_memory(|table| Prepared::appending(table, key, tail)?.reserved(table))
     }
@@ -193,11 +197,11 @@ impl Store {
     #[inline]
     fn with_memory<T>(
         &mut self,
-        mut prepare: impl FnMut(&mut Table) -> Result<T, OutOfMemory>,
-    ) -> Result<T, OutOfMemory> {
+        mut prepare: impl FnMut(&mut Table) -> Result<T, WriteError>,
+    ) -> Result<T, WriteError> {
         loop {
             match prepare(&mut self.table) {
-                Err(OutOfMemory) if !self.discarded.is_empty() => self.reclaim(1),
+                Err(WriteError::OutOfMemory) if !self.discarded.is_empty() => self.reclaim(1),
                 result => return result,
             }
         }
@@ -210,17 +214,21 @@ impl Store {
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
-        self.reindex(hash, before, expires_ms);
+        self.ledger.note(What::Set, hash, key, before, expires_ms);
         self.table.write(place, hash, key, content, expires_ms);
     }
 
-    /// Makes sure that a key can be given a time of expiry, which makes its record longer.
+    /// Makes sure that `key` can be given a time of expiry, which makes its record longer.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn prepare_expiry(&mut self) -> Result<(), OutOfMemory> {
-        memory::charge(EXPIRY_BYTES)?;
-        self.with_memory(|table| table.try_reserve(1, RECORD_MAX, 0))
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_expiry(&mut self, key: &[u8]) -> Result<(), WriteError> {
+        memory::charge(ENTRY_BYTES)?;
+        self.with_memory(|table| {
+            let mut demand = Demand::default();
+            table.admit(&mut demand, table.hash(key), key, RECORD_MAX)?;
+            Ok(table.try_reserve(demand)?)
+        })
     }
 
     /// Changes when `key` expires, if it exists: at a Unix time in milliseconds, or never.
@@ -229,7 +237,7 @@ impl Store {
         let Some(place) = self.table.find(hash, key) else { return };
         let before = self.table.record(place).expires_ms();
         if before != expires_ms {
-            self.reindex(hash, before, expires_ms);
+            self.ledger.note(What::Set, hash, key, before, expires_ms);
             self.table.set_expiry(place, hash, expires_ms);
         }
     }
@@ -238,93 +246,58 @@ impl Store {
     pub fn remove(&mut self, key: &[u8]) -> bool {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
-        self.take(hash, place);
+        self.take(What::Removed, hash, place);
         true
-    }
-
-    /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
-    pub fn clear(&mut self) {
-        if !self.is_empty() {
-            let table = self.table.start_over();
-            let discarded = Discarded { table, expiries: std::mem::take(&mut self.expiries) };
-            if discarded.is_small() {
-                return;
-            }
-            // Whoever fills and flushes faster than that frees it himself.
-            while self.discarded.len() >= DISCARDED_MAX {
-                self.reclaim(1);
-            }
-            self.discarded.push_back(discarded);
-        }
-    }
-
-    /// True while something is left to be freed.
-    pub fn has_leftovers(&self) -> bool {
-        !self.discarded.is_empty() || self.table.is_loose()
-    }
-
-    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds, and some of
-    /// what was reserved and not used.
-    pub fn reclaim(&mut self, budget: usize) {
-        self.table.trim();
-        for _ in 0..budget {
-            let Some(oldest) = self.discarded.front_mut() else { return };
-            if !oldest.free_some() {
-                self.discarded.pop_front();
-            }
-        }
-    }
-
-    /// All keys that have not expired, in no order that may be shown to a client.
-    pub fn keys(&self, now_ms: u64) -> impl Iterator<Item = &[u8]> {
-        self.table
-            .records()
-            .filter(move |record| is_live(*record, now_ms))
-            .map(|record| self.table.key_of(record))
-    }
-
-    /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
-    /// go on from; 0 begins a scan and ends it. Whatever is there during a whole scan is returned,
-    /// whatever comes and goes meanwhile.
-    pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
-        fault::point();
-        let (records, next) = self.table.scan(cursor, count, |record| is_live(record, now_ms));
-        (records.into_iter().map(|record| self.table.key_of(record)), next)
-    }
-
-    /// A key at random, every one being about as likely; `None` if there is none that has not
-    /// expired, or next to none.
-    pub fn random_key(&mut self, now_ms: u64) -> Option<&[u8]> {
-        fault::point();
-        for _ in 0..RANDOM_TRIES {
-            let (hash, nth) = (self.roll(), self.roll() as usize);
-            if self.table.pick(hash, nth).is_some_and(|record| is_live(record, now_ms)) {
-                return self.table.pick(hash, nth).map(|record| self.table.key_of(record));
-            }
-        }
-        None
     }
 
     /// The earliest time, Unix milliseconds, at which a key expires.
     pub fn next_expiry(&self) -> Option<u64> {
-        self.expiries.first().map(|(at, _)| *at)
+        self.ledger.expiries.first().map(|(at, _)| at)
     }
 
     /// Removes up to `budget` expired keys, the longest expired first; returns how many.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut removed = 0;
-        while removed < budget && self.next_expiry().is_some_and(|at| at <= now_ms) {
-            let Some((at, hash)) = self.expiries.pop_first() else { break };
+        while removed < budget
+            && let Some((at, hash)) = self.ledger.expiries.first()
+            && at <= now_ms
+        {
             let place = self.table.find_record(hash, |record| {
                 record.expires_ms() == Some(at) && self.table.hash_of(record) == hash
             });
-            if let Some(place) = place {
-                self.table.remove(place);
+            match place {
+                Some(place) => self.take(What::Expired, hash, place),
+                None => drop(self.ledger.expiries.pop_first()),
             }
             removed += 1;
         }
-        self.expired += removed as u64;
         removed
+    }
+
+    /// Begins or ends to note effects. Nothing is noted before or after.
+    pub fn listen(&mut self, on: bool) {
+        self.ledger.journal.listen(on);
+    }
+
+    /// True if there are effects to be read, or some were lost.
+    #[inline]
+    pub fn has_effects(&self) -> bool {
+        self.ledger.journal.has_news()
+    }
+
+    /// What has happened to which keys since the effects were last forgotten, in order.
+    pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
+        self.ledger.journal.effects()
+    }
+
+    /// True if so much has happened that effects were lost: every key may have changed.
+    pub fn effects_lost(&self) -> bool {
+        self.ledger.journal.lost()
+    }
+
+    /// Forgets the effects, once they have been read.
+    pub fn forget_effects(&mut self) {
+        self.ledger.journal.forget();
     }
 
     /// Asserts the invariants of this room by walking all of it. For tests.
@@ -336,8 +309,7 @@ impl Store {
         let expiring = self.table.records().filter_map(|record| {
             record.expires_ms().map(|at| (at, self.table.hash(self.table.key_of(record))))
         });
-        let expiring: BTreeSet<(u64, u64)> = expiring.collect();
-        assert_eq!(expiring, self.expiries, "the expiry index has lost or invented keys");
+        self.ledger.expiries.audit(expiring);
     }
 
     #[inline(always)]
@@ -347,39 +319,14 @@ impl Store {
         if is_live(self.table.record(place), now_ms) {
             return Some(place);
         }
-        self.take(hash, place);
-        self.expired += 1;
+        self.take(What::Expired, hash, place);
         None
     }
 
-    fn take(&mut self, hash: u64, place: Place) {
-        let expires_ms = self.table.record(place).expires_ms();
+    /// Removes the item at `place`.
+    fn take(&mut self, what: What, hash: u64, place: Place) {
+        let record = self.table.record(place);
+        self.ledger.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
         self.table.remove(place);
-        self.reindex(hash, expires_ms, None);
     }
-
-    #[inline]
-    fn reindex(&mut self, hash: u64, before: Option<u64>, after: Option<u64>) {
-        if before == after {
-            return;
-        }
-        if let Some(at) = before {
-            self.expiries.remove(&(at, hash));
-        }
-        if let Some(at) = after {
-            self.expiries.insert((at, hash));
-        }
-    }
-
-    /// The next number of a splitmix generator.
-    fn roll(&mut self) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.dice ^ self.dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
-        mixed ^ mixed >> 31
-    }
-}
-
-fn is_live(record: Record<'_>, now_ms: u64) -> bool {
-    record.expires_ms().is_none_or(|at| at > now_ms)
 }

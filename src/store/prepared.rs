@@ -2,8 +2,23 @@
 
 use super::large::Large;
 use super::record::{INLINE_MAX, RECORD_MAX};
-use super::table::{Content, Table};
+use super::table::{Content, Demand, Table};
 use crate::base::OutOfMemory;
+
+/// Why a write is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WriteError {
+    /// The allocator refuses.
+    OutOfMemory,
+    /// The hashes of too many keys begin as this one's.
+    Crowded,
+}
+
+impl From<OutOfMemory> for WriteError {
+    fn from(_: OutOfMemory) -> WriteError {
+        WriteError::OutOfMemory
+    }
+}
 
 /// When a value written by [`Store::commit`](super::Store::commit) expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +103,18 @@ impl<'a> Prepared<'a> {
 
     /// The same, with room for it in the table.
     #[inline]
-    pub(super) fn reserved(self, table: &mut Table) -> Result<Prepared<'a>, OutOfMemory> {
-        table.try_reserve(1, self.record_bytes(), self.bodies())?;
+    pub(super) fn reserved(self, table: &mut Table) -> Result<Prepared<'a>, WriteError> {
+        if self.bodies() > 0 || !table.is_ready(self.hash, self.record_bytes()) {
+            self.reserve(table)?;
+        }
         Ok(self)
+    }
+
+    #[inline(never)]
+    fn reserve(&self, table: &mut Table) -> Result<(), WriteError> {
+        let mut demand = Demand { larges: self.bodies(), ..Demand::default() };
+        table.admit(&mut demand, self.hash, self.key, self.record_bytes())?;
+        Ok(table.try_reserve(demand)?)
     }
 
     /// Bytes of its record, at most.

@@ -17,14 +17,26 @@ const MERGED_ITEMS_MAX: usize = ITEMS_MAX * 5 / 8;
 const MERGED_BLOCKS_MAX: usize = BLOCKS_MAX / 2;
 
 impl Table {
-    /// Makes room for one more record in a segment that has none.
-    pub(super) fn make_room(&mut self, number: u32) {
+    /// Makes room for one more record of `len` bytes in a segment that has none.
+    pub(super) fn make_room(&mut self, number: u32, len: usize) {
         let segment = self.segments.get(number);
-        if segment.len() < ITEMS_MAX && segment.is_littered() {
-            self.pack(number);
-        } else {
+        if !segment.takes(1, len) {
             self.split(number);
+        } else if segment.is_littered() {
+            self.pack(number);
+        } else if segment.depth < self.depth_max(0) {
+            self.split(number);
+        } else if segment.has_block_left() {
+            self.add_block(number);
+        } else {
+            self.pack(number);
         }
+    }
+
+    /// Adds a block to segment `number`.
+    pub(super) fn add_block(&mut self, number: u32) {
+        let block = self.blocks.push(Block { owner: number, bytes: [0; BLOCK_BYTES] });
+        self.segments.get_mut(number).add_block(block);
     }
 
     /// Gives back what a removal has left over. Does without if there is no memory for it.
@@ -90,8 +102,8 @@ impl Table {
     /// Copies all items of `old`, which is no longer in the table, to the segments that `target`
     /// says.
     fn move_items(&mut self, old: &Segment, target: impl Fn(u64) -> u32) {
-        for slot in old.slots() {
-            let record = self.record_at(old, old.spot(slot));
+        for cell in old.cells() {
+            let record = self.record_at(old, old.spot(cell));
             let hash = self.hash_of(record);
             let copy = Draft::copy(record);
             let number = target(hash);
@@ -102,13 +114,12 @@ impl Table {
 
     fn pack_record(&mut self, number: u32, record: Record<'_>) -> Spot {
         let bytes = record.bytes();
-        let segment = self.segments.get_mut(number);
-        let spot = segment.allot(bytes.len()).unwrap_or_else(|| {
-            segment.add_block(self.blocks.push(Block { owner: number, bytes: [0; BLOCK_BYTES] }));
-            segment.allot(bytes.len()).expect("a block takes any record")
+        let spot = self.segments.get_mut(number).allot(bytes.len()).unwrap_or_else(|| {
+            self.add_block(number);
+            self.segments.get_mut(number).allot(bytes.len()).expect("a block takes any record")
         });
-        self.blocks.get_mut(segment.block_of(spot)).bytes[spot.offset()..][..bytes.len()]
-            .copy_from_slice(bytes);
+        let block = self.segments.get(number).block_of(spot);
+        self.blocks.get_mut(block).bytes[spot.offset()..][..bytes.len()].copy_from_slice(bytes);
         spot
     }
 

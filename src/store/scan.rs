@@ -2,17 +2,19 @@
 //!
 //! A position is the first 48 bits of a hash. All items at one position are taken together, so the
 //! position behind the last one says all there is to say about how far a scan has come, whatever
-//! has happened to the segments meanwhile. It is written in decimal by clients, and 48 bits survive
-//! those that keep it in a floating point number.
+//! has happened to the segments meanwhile. Clients write it in decimal, and 48 bits survive those that
+//! keep it in a floating point number. What they see of it is in `cursor`.
 
 use super::record::Record;
 use super::segment::ITEMS_MAX;
 use super::table::Table;
 
+/// Bits of a hash that make a position.
+pub const POSITION_BITS: u32 = 48;
 /// Bits of a hash that a position leaves out.
-const IGNORED: u32 = 16;
+const IGNORED: u32 = 64 - POSITION_BITS;
 /// Behind the last position.
-const END: u64 = 1 << (64 - IGNORED);
+const END: u64 = 1 << POSITION_BITS;
 
 impl Table {
     /// Records from `position` on, `count` or a few more, those that `wanted` accepts; and the
@@ -53,18 +55,18 @@ impl Table {
     /// The items from `position` to the end of its segment, with their positions, and that end.
     fn rest_of_segment(&self, position: u64) -> (Vec<(u64, Record<'_>)>, u64) {
         let segment = self.segments.get(self.directory.segment(position << IGNORED));
-        let items = segment.slots().map(|slot| {
-            let record = self.record_at(segment, segment.spot(slot));
+        let items = segment.cells().map(|cell| {
+            let record = self.record_at(segment, segment.spot(cell));
             (self.hash_of(record) >> IGNORED, record)
         });
-        let end = (segment.prefix + 1) << (64 - IGNORED - segment.depth);
+        let end = (segment.prefix + 1) << (POSITION_BITS - segment.depth);
         (items.filter(|(at, _)| *at >= position).collect(), end)
     }
 
     /// All records, segment by segment.
     pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         self.segments.iter().flat_map(move |segment| {
-            segment.slots().map(move |slot| self.record_at(segment, segment.spot(slot)))
+            segment.cells().map(move |cell| self.record_at(segment, segment.spot(cell)))
         })
     }
 
@@ -72,7 +74,7 @@ impl Table {
     /// last; `None` if it is empty.
     pub(super) fn pick(&self, hash: u64, nth: usize) -> Option<Record<'_>> {
         let segment = self.segments.get(self.directory.segment(hash));
-        let slot = segment.nth(nth.checked_rem(segment.len())?)?;
-        Some(self.record_at(segment, segment.spot(slot)))
+        let cell = segment.nth(nth.checked_rem(segment.len())?)?;
+        Some(self.record_at(segment, segment.spot(cell)))
     }
 }

@@ -20,9 +20,11 @@ const OFFSET_BITS: u32 = 11;
 /// Blocks that new records may fill. Packed anew in another order the same records may take a few
 /// more, since up to [`RECORD_MAX`] bytes are lost at the end of each.
 const BLOCKS_FILLED_MAX: usize = 26;
+/// Bytes of records in a segment, at most. However they are packed, they leave a block to spare.
+pub const LIVE_MAX: usize = BLOCKS_FILLED_MAX * BLOCK_BYTES;
 const _: () = {
     assert!(BLOCK_BYTES <= 1 << OFFSET_BITS);
-    assert!(BLOCKS_FILLED_MAX * BLOCK_BYTES < (BLOCKS_MAX - 1) * (BLOCK_BYTES - RECORD_MAX));
+    assert!(LIVE_MAX < (BLOCKS_MAX - 1) * (BLOCK_BYTES - RECORD_MAX));
 };
 
 /// Where a record lies: which block of the segment, and the offset in it.
@@ -45,7 +47,7 @@ impl Spot {
 
 /// A place in the index.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Slot {
+pub struct Cell {
     bucket: u8,
     place: u8,
 }
@@ -59,8 +61,10 @@ pub struct Segment {
     pub prefix: u64,
     /// How many bits that is.
     pub depth: u32,
+    /// Bytes of the items' records.
+    live: u32,
     /// Bytes of records that are no longer meant.
-    pub dead: u32,
+    dead: u32,
     items: u16,
     /// Bytes written of the last block.
     tail: u16,
@@ -75,6 +79,7 @@ impl Segment {
             blocks: [0; BLOCKS_MAX],
             prefix,
             depth,
+            live: 0,
             dead: 0,
             items: 0,
             tail: 0,
@@ -85,6 +90,16 @@ impl Segment {
     /// Number of items.
     pub fn len(&self) -> usize {
         usize::from(self.items)
+    }
+
+    /// Bytes of its items' records.
+    pub fn live(&self) -> usize {
+        self.live as usize
+    }
+
+    /// Bytes of records that are no longer meant.
+    pub fn dead(&self) -> usize {
+        self.dead as usize
     }
 
     /// Its blocks, by number.
@@ -98,15 +113,15 @@ impl Segment {
         self.blocks[spot.block()]
     }
 
-    /// Where the record of the item at `slot` lies.
+    /// Where the record of the item at `cell` lies.
     #[inline]
-    pub fn spot(&self, slot: Slot) -> Spot {
-        Spot(self.buckets[usize::from(slot.bucket) % BUCKETS].spot(usize::from(slot.place)))
+    pub fn spot(&self, cell: Cell) -> Spot {
+        Spot(self.buckets[usize::from(cell.bucket) % BUCKETS].spot(usize::from(cell.place)))
     }
 
     /// Finds the item of `hash` whose record `is_it` recognises.
     #[inline(always)]
-    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+    pub fn find(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Cell, Spot)> {
         let home = home(hash);
         let found = self.find_in(home, hash, &mut is_it);
         // Nearly all are at home.
@@ -118,19 +133,19 @@ impl Segment {
     }
 
     #[inline(always)]
-    fn find_in(&self, at: usize, hash: u64, is_it: &mut impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+    fn find_in(&self, at: usize, hash: u64, is_it: &mut impl FnMut(Spot) -> bool) -> Option<(Cell, Spot)> {
         let bucket = &self.buckets[at % BUCKETS];
         for place in bucket.places(tag(hash)) {
             let spot = Spot(bucket.spot(place));
             if is_it(spot) {
-                return Some((Slot { bucket: at as u8, place: place as u8 }, spot));
+                return Some((Cell { bucket: at as u8, place: place as u8 }, spot));
             }
         }
         None
     }
 
     #[inline(never)]
-    fn find_farther(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Slot, Spot)> {
+    fn find_farther(&self, hash: u64, mut is_it: impl FnMut(Spot) -> bool) -> Option<(Cell, Spot)> {
         let home = home(hash);
         let mut reached = 1..=self.buckets[home].reach();
         reached.find_map(|farther| self.find_in((home + farther) % BUCKETS, hash, &mut is_it))
@@ -169,23 +184,30 @@ impl Segment {
         unreachable!("a segment splits before its index is full");
     }
 
-    /// Takes the item at `slot`, whose record has `len` bytes, out of the index.
-    pub fn remove(&mut self, slot: Slot, len: usize) {
-        self.buckets[usize::from(slot.bucket)].clear(usize::from(slot.place));
+    /// Takes the item at `cell`, whose record has `len` bytes, out of the index.
+    pub fn remove(&mut self, cell: Cell, len: usize) {
+        self.buckets[usize::from(cell.bucket)].clear(usize::from(cell.place));
         self.items -= 1;
+        self.forget(len);
+    }
+
+    /// `len` bytes of a record are no longer meant.
+    #[inline]
+    pub fn forget(&mut self, len: usize) {
+        self.live -= len as u32;
         self.dead += len as u32;
     }
 
     /// All items, in the order of the index.
-    pub fn slots(&self) -> impl Iterator<Item = Slot> + '_ {
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
         self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
-            bucket.used().map(move |place| Slot { bucket: at as u8, place: place as u8 })
+            bucket.used().map(move |place| Cell { bucket: at as u8, place: place as u8 })
         })
     }
 
     /// The `nth` item in the order of the index.
-    pub fn nth(&self, nth: usize) -> Option<Slot> {
-        self.slots().nth(nth)
+    pub fn nth(&self, nth: usize) -> Option<Cell> {
+        self.cells().nth(nth)
     }
 
     /// Room for a record of `len` bytes in the last block, if it has as much.
@@ -197,6 +219,7 @@ impl Segment {
             return None;
         }
         self.tail = (start + len) as u16;
+        self.live += len as u32;
         Some(Spot((last << OFFSET_BITS | start) as u16))
     }
 
@@ -220,6 +243,17 @@ impl Segment {
     /// each byte that dies is paid for by copying eight at most.
     pub fn is_littered(&self) -> bool {
         self.dead > 0 && self.dead as usize * 8 >= self.capacity()
+    }
+
+    /// True if `count` more items, with records of `bytes` bytes together, are not too many for it.
+    #[inline]
+    pub fn takes(&self, count: usize, bytes: usize) -> bool {
+        self.len() + count <= ITEMS_MAX && self.live() + bytes <= LIVE_MAX
+    }
+
+    /// True if a block can be added at all.
+    pub fn has_block_left(&self) -> bool {
+        usize::from(self.block_count) < BLOCKS_MAX
     }
 
     /// True if a new record may take a new block.

@@ -12,23 +12,18 @@ use super::block::{BLOCK_BYTES, Block};
 use super::chunked::Chunked;
 use super::directory::Directory;
 use super::large::Large;
-use super::prefetch::prefetch;
 use super::record::{Draft, RECORD_MAX, Record};
-use super::segment::{BLOCKS_MAX, ITEMS_MAX, Segment, Slot, Spot};
+use super::segment::{BLOCKS_MAX, Cell, Segment, Spot};
 use crate::base::OutOfMemory;
 
-/// Keys warmed at once: about as many misses as a processor has under way.
-pub const WARMED_MAX: usize = 16;
-/// Items of fewer bytes than this are in the cache as it is, and warming them costs 20 ns a key.
-const WARMED_BYTES_MIN: usize = 1 << 20;
-/// So few bodies are not worth another look at each record.
-const WARMED_LARGES_MIN: usize = 512;
+/// While a segment splits, both old and new blocks are there; and a new one may be begun in each half.
+const BLOCKS_SPARE: usize = 2 * BLOCKS_MAX + 3;
 
 /// Where an item is, until the table changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
     pub(super) segment: u32,
-    pub(super) slot: Slot,
+    pub(super) cell: Cell,
     /// Where its record lies.
     block: u32,
     offset: u16,
@@ -45,6 +40,21 @@ pub enum Content<'a> {
     Over(&'a [u8]),
     /// More of the value there is; [`Table::prepare_append`] has made room if it is large.
     Tail(&'a [u8]),
+}
+
+/// What is about to be written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Demand {
+    /// Items.
+    pub items: usize,
+    /// Bytes of their records, at most.
+    pub bytes: usize,
+    /// How many of them are large and new.
+    pub larges: usize,
+    /// Splits that it takes because hashes crowd.
+    pub splits: usize,
+    /// Depth of the segments that come from these.
+    pub depth: u32,
 }
 
 /// Items by hash and key.
@@ -109,24 +119,32 @@ impl Table {
         hasher.finish()
     }
 
-    /// Makes sure that `items` items with `bytes` bytes of records, `larges` of them large, can be
-    /// written without asking for memory.
+    /// True if a record of up to `bytes` bytes for `hash` can be written without asking for memory, as
+    /// is nearly always so: a quick answer in the place of the long one.
+    #[inline]
+    pub fn is_ready(&self, hash: u64, bytes: usize) -> bool {
+        self.segments.get(self.directory.segment(hash)).takes(1, bytes)
+            && self.blocks.has_room(BLOCKS_SPARE)
+            && self.segments.has_room(1)
+            && self.directory.can_double()
+    }
+
+    /// Makes sure that `demand` can be written without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
-    #[inline]
-    pub fn try_reserve(&mut self, items: usize, bytes: usize, larges: usize) -> Result<(), OutOfMemory> {
+    pub fn try_reserve(&mut self, demand: Demand) -> Result<(), OutOfMemory> {
+        let Demand { items, bytes, larges, splits, depth } = demand;
         // At worst every item finds its segment full; but a segment that has just split takes
         // many before it does again.
-        let splits = items.min(self.segments.len() + items / 64 + 1);
-        // Each segment may begin a block, each split two; and while one is going on, both old
-        // and new blocks are there.
+        let splits = splits + items.min(self.segments.len() + items / 64 + 1);
+        // Each segment may begin a block, each split two.
         let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
-        let blocks = items.min(self.segments.len() + packed) + 2 * splits + 2 * BLOCKS_MAX;
+        let blocks = items.min(self.segments.len() + packed) + 2 * splits + BLOCKS_SPARE;
         self.larges.try_reserve(larges)?;
         self.blocks.try_reserve(blocks)?;
         self.segments.try_reserve(splits)?;
-        self.directory.try_reserve(self.segments.len() + splits)
+        self.directory.try_reserve(self.segments.len() + splits, depth)
     }
 
     /// Finds an item.
@@ -140,8 +158,8 @@ impl Table {
     pub fn find_record(&self, hash: u64, is_it: impl Fn(Record<'_>) -> bool) -> Option<Place> {
         let number = self.directory.segment(hash);
         let segment = self.segments.get(number);
-        let (slot, spot) = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
-        Some(Place { segment: number, slot, block: segment.block_of(spot), offset: spot.offset() as u16 })
+        let (cell, spot) = segment.find(hash, |spot| is_it(self.record_at(segment, spot)))?;
+        Some(Place { segment: number, cell, block: segment.block_of(spot), offset: spot.offset() as u16 })
     }
 
     /// The record at `place`.
@@ -181,56 +199,12 @@ impl Table {
         self.larges.trim();
     }
 
-    /// True if items lie farther away than in the cache, so that warming keys pays.
-    #[inline]
-    pub fn is_beyond_cache(&self) -> bool {
-        self.blocks.memory() + self.large_bytes >= WARMED_BYTES_MIN
-    }
-
     /// The hash of a record's key. A long key is not hashed again.
     #[inline]
     pub(super) fn hash_of(&self, record: Record<'_>) -> u64 {
         match record.large() {
             Some(number) => self.larges.get(number).hash(),
             None => self.hash(record.key()),
-        }
-    }
-
-    /// Fetches the lines of memory in which `keys` will be found. Loop by loop, so that the waits of each
-    /// overlap: for the index, for the records, for the bodies of those that are large.
-    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
-        if !self.is_beyond_cache() {
-            return;
-        }
-        let mut hashes = [0; WARMED_MAX];
-        let mut count = 0;
-        for (hash, key) in hashes.iter_mut().zip(keys) {
-            *hash = self.hash(key);
-            self.segments.get(self.directory.segment(*hash)).prefetch(*hash);
-            count += 1;
-        }
-        let mut records = [&[0; 1][..]; WARMED_MAX];
-        for (record, hash) in records.iter_mut().zip(&hashes[..count]) {
-            let segment = self.segments.get(self.directory.segment(*hash));
-            let Some(spot) = segment.guess(*hash) else { continue };
-            let block = &self.blocks.get(segment.block_of(spot)).bytes;
-            *record = &block[spot.offset()..];
-            prefetch(&record[0]);
-            // Most records reach into a second line.
-            prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
-        }
-        if self.larges.len() >= WARMED_LARGES_MIN {
-            self.warm_bodies(records[..count].iter().filter_map(|record| Record(record).large()));
-        }
-    }
-
-    /// The same for the bodies with these numbers, once their records are on their way.
-    fn warm_bodies(&self, numbers: impl Iterator<Item = u32> + Clone) {
-        for number in numbers.clone() {
-            self.larges.get(number).prefetch();
-        }
-        for number in numbers {
-            self.larges.get(number).prefetch_body();
         }
     }
 
@@ -309,7 +283,7 @@ impl Table {
     pub fn remove(&mut self, place: Place) {
         let record = self.record(place);
         let (body, len) = (record.large(), record.bytes().len());
-        self.segments.get_mut(place.segment).remove(place.slot, len);
+        self.segments.get_mut(place.segment).remove(place.cell, len);
         self.len -= 1;
         if let Some(number) = body {
             self.drop_large(number);
@@ -333,10 +307,10 @@ impl Table {
         let bytes = record.bytes();
         let segment = self.segments.get_mut(place.segment);
         if bytes.len() > before {
-            segment.remove(place.slot, before);
+            segment.remove(place.cell, before);
             return self.insert(hash, record);
         }
-        segment.dead += (before - bytes.len()) as u32;
+        segment.forget(before - bytes.len());
         self.blocks.get_mut(place.block).bytes[usize::from(place.offset)..][..bytes.len()]
             .copy_from_slice(bytes);
     }
@@ -344,12 +318,12 @@ impl Table {
     fn insert(&mut self, hash: u64, record: Record<'_>) {
         loop {
             let number = self.directory.segment(hash);
-            if self.segments.get(number).len() < ITEMS_MAX
+            if self.segments.get(number).takes(1, record.bytes().len())
                 && let Some(spot) = self.append(number, record.bytes())
             {
                 return self.segments.get_mut(number).insert(hash, spot);
             }
-            self.make_room(number);
+            self.make_room(number, record.bytes().len());
         }
     }
 
@@ -359,13 +333,13 @@ impl Table {
         let spot = match segment.allot(bytes.len()) {
             Some(spot) => spot,
             None if segment.may_add_block() => {
-                segment.add_block(self.blocks.push(Block { owner: number, bytes: [0; BLOCK_BYTES] }));
-                segment.allot(bytes.len())?
+                self.add_block(number);
+                self.segments.get_mut(number).allot(bytes.len())?
             }
             None => return None,
         };
-        self.blocks.get_mut(segment.block_of(spot)).bytes[spot.offset()..][..bytes.len()]
-            .copy_from_slice(bytes);
+        let block = self.segments.get(number).block_of(spot);
+        self.blocks.get_mut(block).bytes[spot.offset()..][..bytes.len()].copy_from_slice(bytes);
         Some(spot)
     }
 

@@ -7,6 +7,9 @@ use rand::{RngExt, SeedableRng};
 
 use super::*;
 
+mod crowds;
+mod effects;
+
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     let entry = store.prepare(key, value).unwrap();
     store.commit(entry, expiry);
@@ -128,9 +131,9 @@ fn a_scan_returns_whatever_is_there_throughout() {
             if next == 0 {
                 break;
             }
-            assert!(next > cursor, "a scan goes forward only");
             cursor = next;
             steps += 1;
+            assert!(steps < 5_000, "a scan goes forward only");
             for _ in 0..200 {
                 // The first thousand stay.
                 let n = rng.random_range(1_000..if grows { 100_000 } else { 5_000_u32 });
@@ -169,6 +172,38 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
 }
 
 #[test]
+fn a_cursor_tells_nothing_of_the_hash() {
+    let store = filled(2_000);
+    let (mut cursor, mut steps, mut upwards) = (0, 0, 0);
+    loop {
+        let next = store.scan(cursor, 1, 0).1;
+        if next == 0 {
+            break;
+        }
+        steps += 1;
+        upwards += u32::from(next > cursor);
+        cursor = next;
+    }
+    assert!(steps > 1_900, "{steps} steps");
+    assert!((steps / 2 - 200..steps / 2 + 200).contains(&upwards), "{upwards} of {steps} go upwards");
+}
+
+#[test]
+fn any_number_is_a_cursor_that_ends() {
+    let store = filled(2_000);
+    let mut rng = StdRng::seed_from_u64(5);
+    for bits in 0..64 {
+        let mut cursor = rng.random::<u64>() >> bits;
+        let mut steps = 0;
+        while cursor != 0 {
+            cursor = store.scan(cursor, 10, 0).1;
+            steps += 1;
+            assert!(steps <= 2_000, "a scan that began somewhere does not end");
+        }
+    }
+}
+
+#[test]
 fn any_key_may_be_the_random_one() {
     let mut store = filled(1_000);
     put(&mut store, b"old", b"", Expiry::At(5));
@@ -204,6 +239,8 @@ struct Trial {
     rng: StdRng,
     store: Store,
     model: Model,
+    /// What somebody knows of the store who only reads again those keys that an effect names.
+    replica: Model,
     now_ms: u64,
     /// Distinct keys.
     keys: u32,
@@ -218,7 +255,10 @@ impl Trial {
         let mut rng = StdRng::seed_from_u64(seed);
         let keys = 10_u32.pow(rng.random_range(0..5));
         let len_max = [2, 30, 250, 300, 2_000][rng.random_range(0..5)];
-        Trial { rng, store: Store::new(seed), model: Model::new(), now_ms: 0, keys, len_max, writes: 50 }
+        let mut store = Store::new(seed);
+        store.listen(true);
+        let (model, replica) = (Model::new(), Model::new());
+        Trial { rng, store, model, replica, now_ms: 0, keys, len_max, writes: 50 }
     }
 
     fn key(&mut self) -> Vec<u8> {
@@ -299,9 +339,32 @@ impl Trial {
         }
     }
 
+    /// Reads the effects, and again those keys that they name.
+    fn listen(&mut self) {
+        assert!(!self.store.effects_lost());
+        let effects: Vec<(Vec<u8>, What)> =
+            self.store.effects().map(|(key, what)| (key.to_vec(), what)).collect();
+        for (key, what) in effects {
+            match what {
+                What::Flushed => self.replica.clear(),
+                What::Removed | What::Expired => drop(self.replica.remove(&key)),
+                What::Set => {
+                    let at = self.store.expiry(&key, 0).expect("it was set");
+                    let value = self.store.get(&key, 0).expect("it was set").to_vec();
+                    self.replica.insert(key, (value, at));
+                }
+            }
+        }
+        self.store.forget_effects();
+    }
+
     fn compare(&mut self) {
         self.store.audit();
+        assert_eq!(self.replica.len(), self.store.len(), "an effect was not told");
+        let now_ms = self.now_ms;
+        self.replica.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         self.forget_expired();
+        assert!(self.replica == self.model, "an effect was not told");
         let mut keys: Vec<&[u8]> = self.store.keys(self.now_ms).collect();
         keys.sort_unstable();
         assert!(keys.iter().copied().eq(self.model.keys().map(|key| &key[..])), "the keys differ");
@@ -321,8 +384,10 @@ fn the_store_is_a_map_whatever_is_done_to_it() {
             trial.writes = trial.rng.random_range(5..95);
             for _ in 0..3_000 {
                 trial.step();
+                trial.listen();
             }
             trial.compare();
+            trial.listen();
         }
     }
 }

@@ -107,7 +107,7 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
         cx.reply.int(0);
         return Ok(());
     }
-    cx.world.store.prepare_expiry()?;
+    cx.world.store.prepare_expiry(key)?;
     cx.reply.int(1);
     match u64::try_from(at) {
         Ok(ms) if ms > cx.world.now.unix_ms => cx.world.store.expire(key, Some(ms)),

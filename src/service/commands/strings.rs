@@ -90,7 +90,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     let exists = depends && cx.world.store.contains(key, cx.world.now.unix_ms);
     let refused = options.only_new && exists || options.only_existing && !exists;
     if matches!(options.expiry, Expiry::At(_)) {
-        cx.world.store.prepare_expiry()?;
+        cx.world.store.prepare_expiry(key)?;
     }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
@@ -166,7 +166,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         _ => None,
     };
     if expires_ms.is_some() {
-        cx.world.store.prepare_expiry()?;
+        cx.world.store.prepare_expiry(key)?;
     }
     cx.reply_value(key);
     if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {

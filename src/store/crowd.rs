@@ -1,0 +1,128 @@
+//! How deep the directory may become, and which writes are refused so that it stays so.
+//!
+//! A seeded hash spreads keys so evenly that the deepest segment is two or three bits deeper than the
+//! average. But somebody who knows enough of the hash could choose keys that share their first bits,
+//! and then every split would double the directory for nothing. So the directory has a bound in
+//! proportion to the segments. A write whose segment is full and may not split as deep as it had to
+//! is refused while it is prepared; a commit always finds room.
+
+use super::segment::{ITEMS_MAX, LIVE_MAX, Segment};
+use super::table::{Demand, Table};
+use super::{Prepared, WriteError};
+use crate::base::memory;
+
+/// Entries of the directory for each segment, at most. Honest keys need four.
+const ENTRIES_PER_SEGMENT: usize = 16;
+/// So many entries are always allowed; they take four kilobytes.
+const ENTRIES_MIN: usize = 1024;
+
+impl Table {
+    /// Adds to `demand` what it takes to write a record of up to `bytes` bytes under `key`, whose
+    /// hash is `hash`.
+    ///
+    /// # Errors
+    /// [`WriteError::Crowded`] if the table has no room near `hash`.
+    pub(super) fn admit(
+        &self,
+        demand: &mut Demand,
+        hash: u64,
+        key: &[u8],
+        bytes: usize,
+    ) -> Result<(), WriteError> {
+        demand.items += 1;
+        demand.bytes += bytes;
+        let segment = self.segments.get(self.directory.segment(hash));
+        if segment.takes(1, bytes) {
+            return Ok(());
+        }
+        let replaced = self.find(hash, key).map(|place| self.record(place));
+        // What will be shorter stays in its place, unless it expires before that.
+        if replaced.is_some_and(|old| old.expires_ms().is_none() && old.bytes().len() >= bytes) {
+            return Ok(());
+        }
+        let replaced_bytes = replaced.map_or(0, |old| old.bytes().len());
+        let more =
+            Load { items: 1 - usize::from(replaced.is_some()), bytes: bytes.saturating_sub(replaced_bytes) };
+        self.deepen(demand, segment, hash, more, self.depth_max(0))
+    }
+
+    /// The same for many writes that will all be committed.
+    ///
+    /// # Errors
+    /// [`WriteError`] if the table has no room near one of the hashes, or the allocator refuses.
+    pub(super) fn admit_all(&self, demand: &mut Demand, entries: &[Prepared<'_>]) -> Result<(), WriteError> {
+        demand.items += entries.len();
+        demand.bytes += entries.iter().map(Prepared::record_bytes).sum::<usize>();
+        let segment_of = |hash| self.segments.get(self.directory.segment(hash));
+        if entries.iter().all(|entry| segment_of(entry.hash).takes(entries.len(), demand.bytes)) {
+            return Ok(());
+        }
+        let mut sorted = memory::collect(entries.iter().map(|entry| (entry.hash, entry.record_bytes())))?;
+        sorted.sort_unstable();
+        let limit = self.depth_max(entries.len());
+        let mut rest = &sorted[..];
+        while let Some((hash, _)) = rest.first() {
+            let segment = segment_of(*hash);
+            let depth = limit.max(segment.depth);
+            let items = rest.partition_point(|(other, _)| shared_bits(*hash, *other) >= depth);
+            let bytes = rest[..items].iter().map(|(_, bytes)| bytes).sum();
+            if !segment.takes(items, bytes) {
+                self.deepen(demand, segment, *hash, Load { items, bytes }, limit)?;
+            }
+            rest = &rest[items..];
+        }
+        Ok(())
+    }
+
+    /// How deep a segment may be once `items` more have been added.
+    pub(super) fn depth_max(&self, items: usize) -> u32 {
+        let segments = self.segments.len() + items / ITEMS_MAX;
+        ENTRIES_MIN.max(ENTRIES_PER_SEGMENT * segments).ilog2()
+    }
+
+    /// Notes how deep `segment` must split before it has room for `more` near `hash`.
+    fn deepen(
+        &self,
+        demand: &mut Demand,
+        segment: &Segment,
+        hash: u64,
+        more: Load,
+        limit: u32,
+    ) -> Result<(), WriteError> {
+        let limit = limit.max(segment.depth);
+        let fits = |depth: &u32| self.fits(segment, hash, *depth, more);
+        if !fits(&limit) {
+            return Err(WriteError::Crowded);
+        }
+        let depth = (segment.depth..limit).find(fits).unwrap_or(limit);
+        demand.depth = demand.depth.max(depth);
+        demand.splits += (depth - segment.depth) as usize;
+        Ok(())
+    }
+
+    /// True if those items of `segment` that share their first `depth` bits with `hash`, and `more`,
+    /// fit one segment. Stops as soon as that is clear: with honest keys after an item or two.
+    fn fits(&self, segment: &Segment, hash: u64, depth: u32, more: Load) -> bool {
+        let (mut items, mut bytes) = (segment.len() + more.items, segment.live() + more.bytes);
+        let mut others = segment.cells().map(|cell| self.record_at(segment, segment.spot(cell)));
+        while items > ITEMS_MAX || bytes > LIVE_MAX {
+            let Some(record) = others.next() else { return false };
+            if shared_bits(self.hash_of(record), hash) < depth {
+                items -= 1;
+                bytes -= record.bytes().len();
+            }
+        }
+        true
+    }
+}
+
+/// What is added to a segment.
+#[derive(Clone, Copy)]
+struct Load {
+    items: usize,
+    bytes: usize,
+}
+
+fn shared_bits(one: u64, other: u64) -> u32 {
+    (one ^ other).leading_zeros()
+}

@@ -1,0 +1,58 @@
+//! Every change is told once, and nothing else is.
+
+use super::*;
+
+fn told(store: &mut Store) -> Vec<(&'static str, What)> {
+    let name = |key: &[u8]| ["", "k", "other", "late"].into_iter().find(|name| name.as_bytes() == key);
+    let told = store.effects().map(|(key, what)| (name(key).unwrap(), what)).collect();
+    store.forget_effects();
+    told
+}
+
+#[test]
+fn each_change_is_told_with_its_key() {
+    let mut store = Store::new(1);
+    put(&mut store, b"k", b"unheard", Expiry::Never);
+    store.listen(true);
+    put(&mut store, b"k", b"v", Expiry::Never);
+    let tail = store.prepare_append(b"k", &[7; 400]).unwrap();
+    store.commit(tail, Expiry::Keep);
+    store.expire(b"k", Some(9));
+    store.expire(b"k", None);
+    store.remove(b"k");
+    assert_eq!(
+        told(&mut store),
+        [("k", What::Set), ("k", What::Set), ("k", What::Set), ("k", What::Set), ("k", What::Removed)]
+    );
+    put(&mut store, b"k", b"v", Expiry::At(5));
+    put(&mut store, b"other", b"v", Expiry::At(6));
+    put(&mut store, b"late", b"v", Expiry::At(7));
+    store.forget_effects();
+    assert_eq!(store.get(b"k", 5), None);
+    assert_eq!(store.sweep(6, 10), 1);
+    assert_eq!(told(&mut store), [("k", What::Expired), ("other", What::Expired)]);
+    store.clear();
+    assert_eq!(told(&mut store), [("", What::Flushed)]);
+}
+
+#[test]
+fn what_changes_nothing_is_not_told() {
+    let mut store = Store::new(1);
+    put(&mut store, b"k", b"v", Expiry::At(5));
+    store.listen(true);
+    assert!(store.contains(b"k", 4) && !store.contains(b"other", 4));
+    assert!(!store.remove(b"other"));
+    store.expire(b"k", Some(5));
+    store.expire(b"other", Some(5));
+    assert_eq!(store.sweep(4, 10), 0);
+    drop(store.prepare(b"k", b"w").unwrap());
+    store.random_key(4);
+    assert!(!store.has_effects());
+    store.clear();
+    store.forget_effects();
+    store.clear();
+    assert!(!store.has_effects(), "there was nothing to be flushed");
+    store.listen(false);
+    put(&mut store, b"k", b"v", Expiry::Never);
+    assert!(!store.has_effects());
+}
