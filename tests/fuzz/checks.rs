@@ -213,7 +213,8 @@ fn inline(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
         return (Some(Heard::Broken), 0);
     }
     words.extend(word);
-    let what = if words.len() > LIMITS.args_max { Heard::Refused } else { Heard::Request(words) };
+    let refused = words.len() > LIMITS.args_max || words.iter().any(|word| word.len() > LIMITS.bulk_max);
+    let what = if refused { Heard::Refused } else { Heard::Request(words) };
     (Some(what), start + end + 1)
 }
 

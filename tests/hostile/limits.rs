@@ -13,7 +13,7 @@ pub const SMALL: &[&str] = &[
     "--max-request-bytes",
     "400",
     "--max-inline-bytes",
-    "64",
+    "300",
 ];
 
 pub fn rows() -> Vec<Row> {
@@ -59,6 +59,18 @@ pub fn rows() -> Vec<Row> {
             Lives,
         ),
         row(
+            "a word as long as it may be",
+            [b"ECHO ", &fits[..], b"\r\n"].concat(),
+            [b"$100\r\n", &fits[..], b"\r\n"].concat(),
+            Lives,
+        ),
+        row(
+            "a word too long",
+            [b"ECHO ", &long[..], b"\r\n"].concat(),
+            "-ERR argument of 101 bytes exceeds proto-max-bulk-len (100)\r\n",
+            Lives,
+        ),
+        row(
             "too many words in a line",
             "a b c d e f g h i\r\n",
             "-ERR 9 arguments exceed max-request-args (8)\r\n",
@@ -66,7 +78,7 @@ pub fn rows() -> Vec<Row> {
         ),
         row(
             "a line too long",
-            "x".repeat(65) + "\r\n",
+            "x".repeat(301) + "\r\n",
             "-ERR Protocol error: too big inline request\r\n",
             Ends,
         ),
