@@ -226,6 +226,24 @@ impl Default for Bounds {
 }
 
 impl Config {
+    /// Checks the relations between the options: no limit is above one that everything within it has
+    /// to pass as well, or a user would raise it and wonder.
+    ///
+    /// # Errors
+    /// A text that names two options which contradict each other, and their values.
+    pub fn check(&self) -> Result<(), String> {
+        let key = ("max-key-bytes", self.max_key_bytes);
+        let argument = ("proto-max-bulk-len", self.proto_max_bulk_len);
+        let line = ("max-inline-bytes", self.max_inline_bytes);
+        let request = ("max-request-bytes", self.max_request_bytes);
+        for ((inner, less), (outer, more)) in [(key, argument), (argument, request), (line, request)] {
+            if less > more {
+                return Err(format!("{inner} ({less}) must not exceed {outer} ({more})"));
+            }
+        }
+        Ok(())
+    }
+
     /// Asserts the relations between the bounds, once, where a server is made.
     ///
     /// # Panics

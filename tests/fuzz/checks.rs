@@ -224,6 +224,7 @@ pub fn turn(data: &[u8]) {
     let mut config = Config {
         max_key_bytes: 64,
         proto_max_bulk_len: 512,
+        max_inline_bytes: 4096,
         max_request_bytes: 4096,
         max_reply_bytes: 4096,
         enable_debug_command: DebugCommand::No,

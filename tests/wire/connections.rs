@@ -335,6 +335,11 @@ fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
         (&["--maxclients", "-1"], "--maxclients -1: argument must be between 1 and 4294967295 inclusive"),
         (&["--bind", "127.0.0.1", "--prot", "0"], "unexpected argument '--prot'"),
         (&["--bind", "--port", "0"], "a value is required for '--bind"),
+        (&["--max-request-args", "3"], "--max-request-args 3: argument must be between 16 and 2147483647"),
+        (
+            &["--max-request-bytes", "1mb"],
+            "proto-max-bulk-len (536870912) must not exceed max-request-bytes (1048576)",
+        ),
         (&["--maxclient", "3"], "unexpected argument '--maxclient'"),
         (&["--logfile", "/no/such/directory/log"], "cannot open the log file"),
     ] {
