@@ -126,5 +126,6 @@ fn configure(matches: &ArgMatches) -> Result<Config, String> {
             (opt.set)(&mut config, &value).map_err(|why| format!("--{} {value}: {why}", opt.name))?;
         }
     }
+    config.check()?;
     Ok(config)
 }

@@ -15,8 +15,9 @@ pub const POLLS_PER_WAIT_MAX: u32 = 64;
 /// Longest single wait, seconds: some kqueues take longer ones for an error, and waking early does
 /// no harm.
 pub const WAIT_MAX_S: u64 = 1_000_000;
-/// Descriptors for everything but clients: the log, the poll, the listeners.
-pub const DESCRIPTORS_RESERVED: u64 = 32;
+/// Descriptors for everything but connections and listeners: the standard ones, the poll, the signals,
+/// the log and its successor, a look at /proc, and a few that may have been open before the start.
+pub const DESCRIPTORS_RESERVED: u64 = 14;
 /// Interrupted calls in a row before a turn is given up; the connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;
 /// Late input of a connection that is ending is read and dropped in pieces of this size. On the
@@ -229,6 +230,24 @@ impl Default for Bounds {
 }
 
 impl Config {
+    /// Checks the relations between the options: no limit is above one that everything within it has
+    /// to pass as well, or a user would raise it and wonder.
+    ///
+    /// # Errors
+    /// A text that names two options which contradict each other, and their values.
+    pub fn check(&self) -> Result<(), String> {
+        let key = ("max-key-bytes", self.max_key_bytes);
+        let argument = ("proto-max-bulk-len", self.proto_max_bulk_len);
+        let line = ("max-inline-bytes", self.max_inline_bytes);
+        let request = ("max-request-bytes", self.max_request_bytes);
+        for ((inner, less), (outer, more)) in [(key, argument), (argument, request), (line, request)] {
+            if less > more {
+                return Err(format!("{inner} ({less}) must not exceed {outer} ({more})"));
+            }
+        }
+        Ok(())
+    }
+
     /// Asserts the relations between the bounds, once, where a server is made.
     ///
     /// # Panics

@@ -3,7 +3,7 @@
 //! The command line, `CONFIG GET`, `CONFIG SET` and the README's table all come from [`OPTIONS`].
 //! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
 
-use super::{AtMaxclients, Config, DebugCommand};
+use super::{AtMaxclients, Config, DebugCommand, REPLY_HEADROOM_BYTES};
 
 /// One option.
 pub struct Opt {
@@ -43,6 +43,21 @@ const BYTES: &str = "bytes";
 /// Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
 
+// What a limit must leave, so that an operator can always connect and change it back by CONFIG SET.
+
+/// Seven options at once.
+const ARGS_MIN: usize = 16;
+/// The longest name of an option, and the longest word of `CLIENT KILL`.
+const ARGUMENT_MIN: usize = 64;
+/// One option.
+const LINE_MIN: usize = 64;
+/// Seven options.
+const REQUEST_MIN: usize = 1 << 10;
+/// What each status, each error and `CONFIG GET` of an option take.
+const REPLY_MIN: usize = REPLY_HEADROOM_BYTES;
+/// From one round trip to the next.
+const PATIENCE_MIN_MS: u64 = 100;
+
 macro_rules! bytes {
     ($field:ident, $min:expr, $max:expr) => {
         (|c| c.$field.to_string(), |c, text| parse_bytes(text, $min, $max).map(|n| c.$field = n))
@@ -50,8 +65,8 @@ macro_rules! bytes {
 }
 
 macro_rules! duration {
-    ($field:ident) => {
-        (|c| show_ms(c.$field), |c, text| parse_ms(text).map(|ms| c.$field = ms))
+    ($field:ident, $min_ms:expr) => {
+        (|c| show_ms(c.$field), |c, text| parse_ms(text, $min_ms).map(|ms| c.$field = ms))
     };
 }
 
@@ -129,23 +144,28 @@ pub const OPTIONS: &[Opt] = &[
         ),
         "Past that: refuse with an error, or leave in the backlog",
     ),
-    live("timeout", SECONDS, duration!(timeout_ms), "Close a client silent for this long; 0 = never"),
+    live(
+        "timeout",
+        SECONDS,
+        duration!(timeout_ms, PATIENCE_MIN_MS),
+        "Close a client silent for this long; 0 = never",
+    ),
     live(
         "request-timeout",
         SECONDS,
-        duration!(request_timeout_ms),
+        duration!(request_timeout_ms, PATIENCE_MIN_MS),
         "A request begun must be complete within this; 0 = never",
     ),
     live(
         "write-timeout",
         SECONDS,
-        duration!(write_timeout_ms),
+        duration!(write_timeout_ms, PATIENCE_MIN_MS),
         "Close a client that takes none of its replies for this long; 0 = never",
     ),
     live(
         "shutdown-timeout",
         SECONDS,
-        duration!(shutdown_timeout_ms),
+        duration!(shutdown_timeout_ms, 0),
         "How long a shutdown waits for clients to leave",
     ),
     live(
@@ -158,28 +178,55 @@ pub const OPTIONS: &[Opt] = &[
     live(
         "proto-max-bulk-len",
         BYTES,
-        bytes!(proto_max_bulk_len, 1, REQUEST_MAX),
+        bytes!(proto_max_bulk_len, ARGUMENT_MIN, REQUEST_MAX),
         "Longest single argument, a value included",
     ),
-    live("max-request-args", "number", number!(max_request_args, 1, i32::MAX), "Most arguments of a request"),
-    live("max-inline-bytes", BYTES, bytes!(max_inline_bytes, 64, REQUEST_MAX), "Longest inline request"),
+    live(
+        "max-request-args",
+        "number",
+        number!(max_request_args, ARGS_MIN, i32::MAX),
+        "Most arguments of a request",
+    ),
+    live(
+        "max-inline-bytes",
+        BYTES,
+        bytes!(max_inline_bytes, LINE_MIN, REQUEST_MAX),
+        "Longest inline request",
+    ),
     live(
         "max-request-bytes",
         BYTES,
-        bytes!(max_request_bytes, 64, REQUEST_MAX),
+        bytes!(max_request_bytes, REQUEST_MIN, REQUEST_MAX),
         "Longest request, framing included",
     ),
     live(
         "client-query-buffer-limit",
         BYTES,
-        bytes!(client_query_buffer_limit, 64, REQUEST_MAX),
+        bytes!(client_query_buffer_limit, REQUEST_MIN, REQUEST_MAX),
         "Most input held for one client",
     ),
-    live("max-reply-bytes", BYTES, bytes!(max_reply_bytes, 64, usize::MAX), "Longest reply of one command"),
+    live(
+        "max-reply-bytes",
+        BYTES,
+        bytes!(max_reply_bytes, REPLY_MIN, usize::MAX),
+        "Longest reply of one command",
+    ),
     live(
         "maxmemory-clients",
         BYTES,
-        bytes!(maxmemory_clients, 0, usize::MAX),
+        (
+            |c| c.maxmemory_clients.to_string(),
+            |c, text| {
+                let bytes = parse_bytes(text, 0, usize::MAX)?;
+                // What a client holds while it asks and is answered.
+                let least = 2 * c.bounds.lent_bytes;
+                if bytes != 0 && bytes < least {
+                    return Err(format!("argument must be 0 or at least {least}"));
+                }
+                c.maxmemory_clients = bytes;
+                Ok(())
+            },
+        ),
         "Most buffer memory held for all clients together; 0 = no limit",
     ),
     live(
@@ -272,14 +319,20 @@ fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> {
 /// The longest time-out: Redis's 2^31-1 seconds.
 const TIMEOUT_MAX_S: u64 = i32::MAX as u64;
 
-/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too.
-fn parse_ms(text: &str) -> Result<u64, String> {
+/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too. Zero has a
+/// meaning of its own, so `min_ms` holds for what is more.
+fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
     if let Ok(seconds) = text.parse::<i128>() {
         return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);
     }
     let duration = humantime::parse_duration(text)
         .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
-    between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)
+    let ms = between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)?;
+    // A nanosecond is not never.
+    if !duration.is_zero() && ms < min_ms {
+        return Err(format!("argument must be 0 or at least {}", show_ms(min_ms)));
+    }
+    Ok(ms)
 }
 
 fn show_ms(ms: u64) -> String {
@@ -314,13 +367,69 @@ mod tests {
     #[test]
     fn durations_are_seconds_unless_they_name_a_unit() {
         for (text, ms) in [("0", 0), ("30", 30_000), ("250ms", 250), ("5m", 300_000)] {
-            assert_eq!(parse_ms(text), Ok(ms), "{text}");
+            assert_eq!(parse_ms(text, 100), Ok(ms), "{text}");
         }
         for bad in ["", "-1", "soon", "2147483648"] {
-            assert!(parse_ms(bad).is_err(), "{bad}");
+            assert!(parse_ms(bad, 0).is_err(), "{bad}");
+        }
+        for short in ["1ns", "1ms", "99ms"] {
+            assert_eq!(parse_ms(short, 100), Err("argument must be 0 or at least 100ms".into()), "{short}");
         }
         assert_eq!(show_ms(30_000), "30");
         assert_eq!(show_ms(250), "250ms");
+    }
+
+    /// The least value that each size may have, tried out, is enough to set it anew.
+    #[test]
+    fn no_limit_can_be_so_small_that_config_set_does_not_get_through() {
+        let names = OPTIONS.iter().filter(|opt| opt.live && opt.value == BYTES).map(|opt| opt.name);
+        let words =
+            ["CONFIG", "SET"].into_iter().chain(names.flat_map(|name| [name, "18446744073709551615"]));
+        let words: Vec<&str> = words.take(ARGS_MIN).collect();
+        assert!(words.iter().all(|word| word.len() <= ARGUMENT_MIN));
+        let framed: usize = words.iter().map(|word| "$18\r\n\r\n".len() + word.len()).sum();
+        assert!("*16\r\n".len() + framed <= REQUEST_MIN);
+        let longest = OPTIONS.iter().map(|opt| opt.name.len()).max().unwrap();
+        assert!("CONFIG SET  18446744073709551615\r".len() + longest <= LINE_MIN);
+        for (name, least) in [
+            ("max-request-args", ARGS_MIN),
+            ("proto-max-bulk-len", ARGUMENT_MIN),
+            ("max-inline-bytes", LINE_MIN),
+            ("max-request-bytes", REQUEST_MIN),
+            ("client-query-buffer-limit", REQUEST_MIN),
+            ("max-reply-bytes", REPLY_MIN),
+            ("maxmemory-clients", 2 * Config::default().bounds.lent_bytes),
+        ] {
+            let set = find(name.as_bytes()).unwrap().set;
+            assert_eq!(set(&mut Config::default(), &least.to_string()), Ok(()), "{name}");
+            assert!(set(&mut Config::default(), &(least - 1).to_string()).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn options_that_contradict_each_other_are_named() {
+        for (name, value, expected) in [
+            (
+                "max-key-bytes",
+                "600mb",
+                "max-key-bytes (629145600) must not exceed proto-max-bulk-len (536870912)",
+            ),
+            (
+                "proto-max-bulk-len",
+                "2gb",
+                "proto-max-bulk-len (2147483648) must not exceed max-request-bytes (1073741824)",
+            ),
+            (
+                "max-inline-bytes",
+                "2gb",
+                "max-inline-bytes (2147483648) must not exceed max-request-bytes (1073741824)",
+            ),
+        ] {
+            let mut config = Config::default();
+            assert_eq!(config.check(), Ok(()));
+            (find(name.as_bytes()).unwrap().set)(&mut config, value).unwrap();
+            assert_eq!(config.check(), Err(expected.to_owned()));
+        }
     }
 
     #[test]

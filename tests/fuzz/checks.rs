@@ -212,7 +212,8 @@ fn inline(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
         return (Some(Heard::Broken), 0);
     }
     words.extend(word);
-    let what = if words.len() > LIMITS.args_max { Heard::Refused } else { Heard::Request(words) };
+    let refused = words.len() > LIMITS.args_max || words.iter().any(|word| word.len() > LIMITS.bulk_max);
+    let what = if refused { Heard::Refused } else { Heard::Request(words) };
     (Some(what), start + end + 1)
 }
 
@@ -222,6 +223,7 @@ pub fn turn(data: &[u8]) {
     let mut config = Config {
         max_key_bytes: 64,
         proto_max_bulk_len: 512,
+        max_inline_bytes: 4096,
         max_request_bytes: 4096,
         max_reply_bytes: 4096,
         enable_debug_command: DebugCommand::No,

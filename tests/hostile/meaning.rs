@@ -9,7 +9,10 @@ const OVERFLOW: &str = "-ERR increment or decrement would overflow\r\n";
 const NO_INTEGER: &str = "-ERR value is not an integer or out of range\r\n";
 
 pub fn rows() -> Vec<Row> {
-    [names(), numbers(), times(), connections(), sessions(), settings()].into_iter().flatten().collect()
+    [names(), numbers(), times(), connections(), sessions(), settings(), lock_outs()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn names() -> Vec<Row> {
@@ -309,6 +312,59 @@ fn settings() -> Vec<Row> {
             Lives,
         ),
     ]
+}
+
+/// Settings that would keep the next `CONFIG SET` from being understood, or let it make no sense.
+fn lock_outs() -> Vec<Row> {
+    let failed = |name: &str, why: &str| {
+        format!("-ERR CONFIG SET failed (possibly related to argument '{name}') - {why}\r\n")
+    };
+    let least = |name: &str, min: &str, max: &str| {
+        failed(name, &format!("argument must be between {min} and {max} inclusive"))
+    };
+    let rest = "client-query-buffer-limit 1kb max-reply-bytes 1kb maxmemory-clients 64kb timeout 100ms";
+    let tightest = format!(
+        "CONFIG SET max-request-args 16 max-key-bytes 1 proto-max-bulk-len 64 max-inline-bytes 64 max-request-bytes 1kb\r\n\
+         {}CONFIG SET timeout 0\r\n{}CONFIG SET maxmemory-clients 2gb\r\nPING\r\n",
+        String::from_utf8_lossy(&words(&format!("CONFIG SET {rest}"))),
+        String::from_utf8_lossy(&words(
+            "CONFIG SET max-request-args 1000000 max-key-bytes 64kb proto-max-bulk-len 512mb max-inline-bytes 64kb \
+             max-request-bytes 1gb client-query-buffer-limit 1gb max-reply-bytes 1gb"
+        )),
+    );
+    vec![
+        row(
+            "limits too small for CONFIG SET",
+            "CONFIG SET max-request-args 3\r\nCONFIG SET max-inline-bytes 63\r\nCONFIG SET proto-max-bulk-len 63\r\n\
+             CONFIG SET max-request-bytes 1023\r\nCONFIG SET client-query-buffer-limit 1023\r\n\
+             CONFIG SET maxmemory-clients 1\r\nCONFIG SET timeout 1ms\r\nCONFIG SET max-request-args 1048576\r\n",
+            least("max-request-args", "16", "2147483647")
+                + &least("max-inline-bytes", "64", "4294967295")
+                + &least("proto-max-bulk-len", "64", "4294967295")
+                + &least("max-request-bytes", "1024", "4294967295")
+                + &least("client-query-buffer-limit", "1024", "4294967295")
+                + &failed("maxmemory-clients", "argument must be 0 or at least 65536")
+                + &failed("timeout", "argument must be 0 or at least 100ms")
+                + "+OK\r\n",
+            Lives,
+        ),
+        row(
+            "limits that contradict each other",
+            "CONFIG SET timeout 7 proto-max-bulk-len 2gb\r\nCONFIG GET timeout\r\nCONFIG GET proto-max-bulk-len\r\n",
+            failed(
+                "proto-max-bulk-len",
+                "proto-max-bulk-len (2147483648) must not exceed max-request-bytes (1073741824)",
+            ) + "*2\r\n$7\r\ntimeout\r\n$4\r\n3600\r\n*2\r\n$18\r\nproto-max-bulk-len\r\n$9\r\n536870912\r\n",
+            Lives,
+        ),
+        row("all limits as small as can be, and back", tightest, "+OK\r\n".repeat(5) + "+PONG\r\n", Lives),
+    ]
+}
+
+/// A line as a request of the other form.
+fn words(line: &str) -> Vec<u8> {
+    let words: Vec<&[u8]> = line.split_whitespace().map(str::as_bytes).collect();
+    request(&words)
 }
 
 fn sessions() -> Vec<Row> {

@@ -63,13 +63,15 @@ fn port_in_use() -> Seen {
 }
 
 fn senseless_options() -> Seen {
-    let all: [&[&str]; 8] = [
+    let all: [&[&str]; 10] = [
         &["--maxclients", "0"],
         &["--maxclients", "-1"],
         &["--maxclients", "99999999999999999999"],
         &["--port", "65536"],
         &["--timeout", "soon"],
         &["--no-such-option", "1"],
+        &["--max-request-args", "3"],
+        &["--proto-max-bulk-len", "2gb"],
         &["--bind", "256.1.1.1"],
         &["--logfile", "/no/such/directory/log"],
     ];

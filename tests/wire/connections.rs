@@ -50,15 +50,33 @@ fn a_refused_client_reads_why_even_if_it_has_already_sent_something() {
 fn maxclients_is_lowered_aloud_if_descriptors_do_not_suffice() {
     let daemon = Daemon::spawn(limited("-n 200", &[]));
     let mut wire = daemon.connect();
-    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$3\r\n104\r\n");
+    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$3\r\n111\r\n");
     wire.ask(
-        "CONFIG SET maxclients 105\r\n",
+        "CONFIG SET maxclients 112\r\n",
         "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
-         handle the specified number of clients, try with 104\r\n",
+         handle the specified number of clients, try with 111\r\n",
     );
     wire.send("SHUTDOWN\r\n");
     let (_, log) = daemon.exit();
-    assert!(log.contains("maxclients lowered from 10000 to 104"), "{log}");
+    assert!(log.contains("maxclients lowered from 10000 to 111"), "{log}");
+}
+
+#[test]
+fn of_few_descriptors_half_go_to_clients_and_the_others_suffice_for_all_else() {
+    let daemon = Daemon::spawn(limited("-n 64", &[]));
+    let mut wire = daemon.connect();
+    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$2\r\n32\r\n");
+    let mut served: Vec<Wire> = (1..32).map(|_| daemon.connect()).collect();
+    for client in &mut served {
+        client.ask("PING\r\n", "+PONG\r\n");
+    }
+    // More at once than there are descriptors left; those who are being refused stay a while.
+    let mut crowd: Vec<Wire> = (0..64).map(|_| daemon.connect()).collect();
+    for client in &mut crowd {
+        client.expect(NO_ROOM);
+    }
+    assert_eq!(wire.info("rejected_connections"), "64");
+    assert_eq!(wire.info("descriptor_exhaustions"), "0");
 }
 
 #[test]
@@ -317,6 +335,11 @@ fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
         (&["--maxclients", "-1"], "--maxclients -1: argument must be between 1 and 4294967295 inclusive"),
         (&["--bind", "127.0.0.1", "--prot", "0"], "unexpected argument '--prot'"),
         (&["--bind", "--port", "0"], "a value is required for '--bind"),
+        (&["--max-request-args", "3"], "--max-request-args 3: argument must be between 16 and 2147483647"),
+        (
+            &["--max-request-bytes", "1mb"],
+            "proto-max-bulk-len (536870912) must not exceed max-request-bytes (1048576)",
+        ),
         (&["--maxclient", "3"], "unexpected argument '--maxclient'"),
         (&["--logfile", "/no/such/directory/log"], "cannot open the log file"),
     ] {

@@ -40,6 +40,11 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     for (at, pair) in words.chunks_exact(2).enumerate() {
         apply(&mut changed, pair[0], pair[1], &words[..2 * at])?;
     }
+    changed.check().map_err(|why| {
+        let told = |name: &&[u8]| find(name).is_some_and(|opt| why.contains(opt.name));
+        let name = words.iter().step_by(2).copied().find(told);
+        failed(name.unwrap_or_default(), &why)
+    })?;
     cx.reply.ok();
     log::set_max_level(changed.loglevel);
     cx.world.config = changed;
