@@ -110,7 +110,7 @@ fn memory() {
     }
     println!("{:>10} {worst:>9.2}\n", "worst");
     for n in 0..n - n / 20 {
-        store.remove(&key(n));
+        store.remove(&key(n), 0);
     }
     println!("resident after 19 of 20 are removed: {} KiB\n", (resident_bytes() - before) >> 10);
 }
@@ -244,7 +244,7 @@ fn pauses(keys: u64) {
         cursor != 0
     });
     println!("{:>10} {worst:?}, {:.1?} on average", "SCAN 10", (spent() - began) / steps);
-    println!("{:>10} {:?}", "DEL", each(keys / 2, &mut |n| assert!(store.remove(&key(n)))).0);
+    println!("{:>10} {:?}", "DEL", each(keys / 2, &mut |n| assert!(store.remove(&key(n), 0))).0);
     let began = spent();
     store.clear();
     println!("{:>10} {:?}", "FLUSHALL", spent() - began);

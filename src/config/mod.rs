@@ -40,6 +40,9 @@ pub const TIMED_CALLS: u64 = 64;
 pub const LONG_REQUEST_ARGS: usize = 64;
 /// A request with more bytes than this may take long, so it is timed.
 pub const LONG_REQUEST_BYTES: usize = 16 << 10;
+/// Room that `EXEC` makes for the reply of each command before it runs the first of them: enough to say
+/// that there is no memory for more.
+pub const EXEC_REPLY_BYTES: usize = 256;
 /// Longest `DEBUG SLEEP`, seconds.
 pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
 /// Longest name a client may give itself or its library. Every client pays for its own.
@@ -74,6 +77,17 @@ pub enum DebugCommand {
     Yes,
     /// Clients from a loopback address.
     Local,
+}
+
+/// How much output a client may leave untaken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// More than this, bytes, ends it at once; 0 = no limit.
+    pub hard_bytes: usize,
+    /// More than this, bytes, ends it if it lasts; 0 = no limit.
+    pub soft_bytes: usize,
+    /// So long may it last, milliseconds; 0 = for ever.
+    pub soft_ms: u64,
 }
 
 /// All settings of one server. [`Config::default`] is what the daemon starts with.
@@ -123,6 +137,8 @@ pub struct Config {
     pub max_reply_bytes: usize,
     /// Most buffer memory held for all clients together; 0 = no limit.
     pub maxmemory_clients: usize,
+    /// What a subscriber may leave untaken of what others send it.
+    pub pubsub_output_limit: OutputLimit,
 
     /// Least severe log line that is written.
     pub loglevel: log::LevelFilter,
@@ -199,6 +215,7 @@ impl Default for Config {
             client_query_buffer_limit: 1 << 30,
             max_reply_bytes: 1 << 30,
             maxmemory_clients: 2 << 30,
+            pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),
             enable_debug_command: DebugCommand::No,

@@ -3,7 +3,7 @@
 //! The command line, `CONFIG GET`, `CONFIG SET` and the README's table all come from [`OPTIONS`].
 //! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
 
-use super::{AtMaxclients, Config, DebugCommand, REPLY_HEADROOM_BYTES};
+use super::{AtMaxclients, Config, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
 
 /// One option.
 pub struct Opt {
@@ -171,7 +171,7 @@ pub const OPTIONS: &[Opt] = &[
     live(
         "shutdown-flush-timeout",
         SECONDS,
-        duration!(shutdown_flush_timeout_ms),
+        duration!(shutdown_flush_timeout_ms, 0),
         "How long, after that, clients may take to read the last replies",
     ),
     live("max-key-bytes", BYTES, bytes!(max_key_bytes, 1, REQUEST_MAX), "Longest key"),
@@ -230,6 +230,12 @@ pub const OPTIONS: &[Opt] = &[
         "Most buffer memory held for all clients together; 0 = no limit",
     ),
     live(
+        "client-output-buffer-limit",
+        "class hard soft seconds",
+        (show_output_limits, |c, text| set_output_limits(c, text)),
+        "What a subscriber may leave untaken: at most, and for so long",
+    ),
+    live(
         "loglevel",
         "debug|verbose|notice|warning",
         (
@@ -260,6 +266,51 @@ pub const OPTIONS: &[Opt] = &[
         "Who may use DEBUG",
     ),
 ];
+
+/// Redis's classes of clients whose limits cannot be changed here: a client's own replies wait until it
+/// takes them, and there are no replicas.
+const FIXED_OUTPUT_LIMITS: [(&str, &str); 2] = [("normal", "0 0 0"), ("slave", "268435456 67108864 60")];
+
+fn show_output_limits(config: &Config) -> String {
+    let OutputLimit { hard_bytes, soft_bytes, soft_ms } = config.pubsub_output_limit;
+    let fixed = FIXED_OUTPUT_LIMITS.map(|(class, limit)| format!("{class} {limit}")).join(" ");
+    format!("{fixed} pubsub {hard_bytes} {soft_bytes} {}", show_ms(soft_ms))
+}
+
+fn set_output_limits(config: &mut Config, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() || !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".into());
+    }
+    let mut wanted = config.pubsub_output_limit;
+    for group in words.chunks_exact(4) {
+        let class = group[0].to_ascii_lowercase();
+        let invalid =
+            || "Error in hard, soft or soft_seconds setting in buffer limit configuration.".to_owned();
+        let limit = OutputLimit {
+            hard_bytes: parse_bytes(group[1], 0, usize::MAX).map_err(|_| invalid())?,
+            soft_bytes: parse_bytes(group[2], 0, usize::MAX).map_err(|_| invalid())?,
+            soft_ms: parse_ms(group[3], 0).map_err(|_| invalid())?,
+        };
+        let shown = format!("{} {} {}", limit.hard_bytes, limit.soft_bytes, show_ms(limit.soft_ms));
+        match class.as_str() {
+            "pubsub" => wanted = limit,
+            "normal" if shown != FIXED_OUTPUT_LIMITS[0].1 => {
+                return Err(
+                    "the class normal has no limit: its clients are served when they take their replies"
+                        .into(),
+                );
+            }
+            "slave" | "replica" if shown != FIXED_OUTPUT_LIMITS[1].1 => {
+                return Err("there are no replicas".into());
+            }
+            "normal" | "slave" | "replica" => {}
+            _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
+        }
+    }
+    config.pubsub_output_limit = wanted;
+    Ok(())
+}
 
 const AT_MAXCLIENTS: [(&str, AtMaxclients); 2] =
     [("reject", AtMaxclients::Reject), ("wait", AtMaxclients::Wait)];

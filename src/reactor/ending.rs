@@ -71,6 +71,10 @@ impl<N: Net> Reactor<N> {
             self.ledger.stalled.remove(slot);
             self.doom(slot, Reason::SlowConsumer);
         }
+        while let Some(slot) = self.ledger.crowded.expired(now, config.pubsub_output_limit.soft_ms) {
+            self.ledger.crowded.remove(slot);
+            self.doom(slot, Reason::SlowConsumer);
+        }
         while let Some(slot) = self.ledger.linger.expired(now, self.bounds.linger_ms) {
             self.last_discard(slot);
         }
@@ -162,7 +166,13 @@ impl<N: Net> Reactor<N> {
     pub fn reap(&mut self, now: Moment) -> Option<Gone> {
         let doomed = self.ledger.doomed.pop()?;
         let (ledger, slot) = (&mut self.ledger, doomed.slot);
-        for list in [&mut ledger.idle, &mut ledger.request, &mut ledger.stalled, &mut ledger.linger] {
+        for list in [
+            &mut ledger.idle,
+            &mut ledger.request,
+            &mut ledger.stalled,
+            &mut ledger.crowded,
+            &mut ledger.linger,
+        ] {
             list.remove(slot);
         }
         let conn = self.slots.remove(slot as usize);

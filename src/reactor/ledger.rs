@@ -9,7 +9,7 @@ use super::conn::{Class, Conn, Phase};
 use super::pool::Pool;
 use super::recency::Recency;
 use crate::base::{Moment, Reason};
-use crate::config::Bounds;
+use crate::config::{Bounds, OutputLimit};
 
 /// The last words of a connection that ends for a reason, in the protocol of its listener; empty if
 /// nothing is said.
@@ -33,6 +33,10 @@ pub(super) struct Ledger {
     pub request: Recency,
     /// By the last byte taken while replies were pending: `write-timeout`.
     pub stalled: Recency,
+    /// By the moment when more was pushed than the soft limit allows to leave untaken for long.
+    pub crowded: Recency,
+    /// That limit, bytes, as of the last push.
+    crowded_bytes: usize,
     /// By the start of lingering.
     pub linger: Recency,
     /// Owed a turn since before this tick.
@@ -65,6 +69,8 @@ impl Ledger {
             idle: Recency::default(),
             request: Recency::default(),
             stalled: Recency::default(),
+            crowded: Recency::default(),
+            crowded_bytes: 0,
             linger: Recency::default(),
             resume: Vec::new(),
             fresh: Vec::new(),
@@ -118,6 +124,23 @@ impl Ledger {
         }
         conn.class = class;
         self.renew_idle(slot, conn, now);
+    }
+
+    /// More was pushed to a connection: the time that the soft limit grants may begin.
+    pub fn note_crowding<S>(&mut self, slot: u32, conn: &Conn<S>, limit: OutputLimit, now: Moment) {
+        self.crowded_bytes = limit.soft_bytes;
+        let crowded = limit.soft_bytes > 0 && conn.output.len() > limit.soft_bytes;
+        if crowded && !self.crowded.contains(slot) {
+            self.crowded.touch(slot, now);
+        }
+    }
+
+    /// A connection has taken some of its output.
+    #[inline]
+    pub fn note_taken<S>(&mut self, slot: u32, conn: &Conn<S>) {
+        if conn.output.len() <= self.crowded_bytes {
+            self.crowded.remove(slot);
+        }
     }
 
     /// Parks an open connection, or wakes it.

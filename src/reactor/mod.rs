@@ -100,6 +100,7 @@ impl<N: Net> Reactor<N> {
             self.ledger.idle.deadline(config.timeout_ms),
             self.ledger.request.deadline(config.request_timeout_ms),
             self.ledger.stalled.deadline(config.write_timeout_ms),
+            self.ledger.crowded.deadline(config.pubsub_output_limit.soft_ms),
             self.ledger.linger.deadline(self.bounds.linger_ms),
             self.admission.retry_at().filter(|_| self.may_accept(config)),
         ]

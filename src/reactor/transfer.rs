@@ -175,6 +175,7 @@ impl<N: Net> Reactor<N> {
         let taken = conn.bytes_out - before;
         if taken > 0 {
             ledger.renew_idle(slot, conn, now);
+            ledger.note_taken(slot, conn);
         }
         // A client that is only finishing must take more than a trickle, or it would never be done.
         let unit = match conn.phase {

@@ -7,6 +7,7 @@ use super::Reactor;
 use super::conn::{Class, Phase};
 use super::net::Net;
 use crate::base::{Buf, ConnId, Moment, Reason, Wires};
+use crate::config::OutputLimit;
 
 /// What a visit lends.
 pub struct Lent<'a> {
@@ -131,9 +132,9 @@ impl<N: Net> Reactor<N> {
         self.ledger.settle(slot, conn);
     }
 
-    /// Sends `bytes` to a connection that did not ask for them just now. One that leaves more than
-    /// `output_max` bytes (0 = no limit) untaken ends as a slow consumer.
-    pub fn push(&mut self, id: ConnId, bytes: &[u8], output_max: usize) {
+    /// Sends `bytes` to a connection that did not ask for them just now. One that leaves more untaken
+    /// than `limit` allows ends as a slow consumer.
+    pub fn push(&mut self, id: ConnId, bytes: &[u8], limit: OutputLimit, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
         if conn.phase != Phase::Open {
@@ -142,9 +143,10 @@ impl<N: Net> Reactor<N> {
         if conn.output.extend(bytes).is_err() {
             return self.ledger.doom(slot, conn, Reason::Io(ErrorKind::OutOfMemory));
         }
-        if output_max > 0 && conn.output.len() > output_max {
+        if limit.hard_bytes > 0 && conn.output.len() > limit.hard_bytes {
             return self.ledger.doom(slot, conn, Reason::SlowConsumer);
         }
+        self.ledger.note_crowding(slot, conn, limit, now);
         self.ledger.settle(slot, conn);
     }
 }

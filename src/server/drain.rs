@@ -55,6 +55,9 @@ impl<N: Net> Server<N> {
         if matches!(self.stage, Stage::Closing { .. }) {
             if self.stage != before {
                 log::info!("shutting down: patience has ended for {} clients", self.reactor.live());
+                // Nobody can be asked to wait any longer.
+                self.service.world.end_pause();
+                self.deliver();
                 self.reactor.last_read();
             }
             self.reactor.release_lingering();

@@ -83,7 +83,12 @@ impl<N: Net> Server<N> {
 
     /// Blocks until there is something to do. An idle server waits for ever.
     fn wait(&mut self) -> io::Result<()> {
-        let own = [self.stage.deadline(), self.next_progress, self.key_deadline()];
+        let own = [
+            self.stage.deadline(),
+            self.next_progress,
+            self.key_deadline(),
+            self.service.world.next_deadline(),
+        ];
         let nearest = own.into_iter().flatten().min();
         self.reactor.wait(&self.service.world.config, nearest, &mut self.edges)
     }
@@ -169,7 +174,9 @@ impl<N: Net> Server<N> {
             self.next_key_sweep = now.at.plus_ms(pause_ms);
         }
         store.reclaim(reclaims_per_tick);
-        self.dismiss();
+        self.service.world.tell_effects();
+        self.service.world.sweep_pause();
+        self.deliver();
     }
 
     /// The only phase that frees connections.

@@ -11,6 +11,7 @@ use crate::reactor::visit::{Lent, Next, Verdict};
 use crate::service::outbox::Ask;
 use crate::service::session::Session;
 use crate::service::turn::{Ended, Progress, Turn};
+use crate::service::world::World;
 use crate::stats::Stats;
 
 /// Rate limit of the log of panics.
@@ -55,8 +56,10 @@ impl<N: Net> Server<N> {
                     Next::Finish(Reason::Panicked)
                 }
             };
-            let class = Class { fed: false, spared: session.is_some_and(|session| session.no_evict) };
-            let held = session.map_or(0, Session::held_bytes);
+            let (class, held) = session.map_or((Class::default(), 0), |session| {
+                let class = Class { fed: session.is_subscriber(), spared: session.no_evict };
+                (class, session.held_bytes())
+            });
             Verdict { consumed: progress.consumed, next, held, class }
         });
         self.service.world.stats.bytes_out += flushed;
@@ -65,13 +68,17 @@ impl<N: Net> Server<N> {
         self.reactor.evict(world.now.at, world.config.maxmemory_clients);
     }
 
-    /// Does what the turn asked about others, now that its borrows have ended.
-    fn deliver(&mut self) {
-        let world = &mut self.service.world;
-        if !world.outbox.asks.is_empty() {
-            for ask in std::mem::take(&mut world.outbox.asks) {
+    /// Does what was asked about others, now that the borrows of the turn have ended.
+    pub(super) fn deliver(&mut self) {
+        if !self.service.world.outbox.asks.is_empty() {
+            for ask in std::mem::take(&mut self.service.world.outbox.asks) {
+                let World { now, config, .. } = &self.service.world;
                 match ask {
-                    Ask::Kill(id) => self.reactor.kill(id, self.service.world.now.at),
+                    Ask::Kill(id) => self.reactor.kill(id, now.at),
+                    Ask::Push { to, bytes } => {
+                        self.reactor.push(to, &bytes, config.pubsub_output_limit, now.at)
+                    }
+                    Ask::Wake(id) => self.reactor.wake(id, now.at),
                     Ask::Quit { now } => self.shutdown(now),
                 }
             }
@@ -98,6 +105,7 @@ fn next_of(ended: Ended, progressed: bool, stats: &mut Stats) -> Next {
             stats.pauses += 1;
             Next::Turn
         }
+        Ended::Parked => Next::Park,
         Ended::Close(reason) => Next::Finish(reason),
     }
 }

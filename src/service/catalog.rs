@@ -30,7 +30,7 @@ pub struct Command {
     pub debug: bool,
     /// It may take long, whatever its arguments: its time is always taken.
     pub heavy: bool,
-    /// It changes keys.
+    /// It changes keys or speaks to other clients: `CLIENT PAUSE WRITE` holds it.
     pub writes: bool,
     /// What it may do inside a transaction.
     pub multi: Multi,
@@ -105,6 +105,8 @@ const CONNECTION: &str = "connection";
 const GENERIC: &str = "generic";
 const SERVER: &str = "server";
 const STRING: &str = "string";
+const TRANSACTIONS: &str = "transactions";
+const PUBSUB_GROUP: &str = "pubsub";
 
 const FAST: &[&str] = &["fast"];
 const NONE: &[&str] = &[];
@@ -119,6 +121,11 @@ const SHUTDOWN: &[&str] = &["admin", "noscript", "loading", "stale", "no_multi",
 const ALWAYS: &[&str] = &["loading", "stale"];
 const ALWAYS_FAST: &[&str] = &["fast", "loading", "stale"];
 const SESSION: &[&str] = &["noscript", "loading", "stale"];
+const TRANSACT_FAST: &[&str] = &["noscript", "loading", "stale", "fast", "allow_busy"];
+const SKIP_SLOWLOG: &[&str] = &["noscript", "loading", "stale", "skip_slowlog"];
+const PUBSUB_FLAGS: &[&str] = &["pubsub", "noscript", "loading", "stale"];
+const PUBSUB_ASK: &[&str] = &["pubsub", "loading", "stale"];
+const PUBLISH: &[&str] = &["pubsub", "loading", "stale", "fast"];
 const GREETING: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
 
 const fn has(flags: &[&str], wanted: &[u8]) -> bool {
@@ -202,6 +209,22 @@ impl Command {
         self
     }
 
+    /// It is run at once, also inside a transaction.
+    const fn at_once(mut self) -> Command {
+        self.multi = Multi::AtOnce;
+        self
+    }
+
+    const fn speaks(mut self) -> Command {
+        self.writes = true;
+        self
+    }
+
+    const fn for_subscribers(mut self) -> Command {
+        self.subscriber = true;
+        self
+    }
+
     const fn container(mut self, subcommands: &'static [Command]) -> Command {
         self.subcommands = subcommands;
         self
@@ -211,7 +234,7 @@ impl Command {
 // A container's subcommands have ids of their own, behind those of the commands.
 const _: () = {
     assert!(COMMANDS.len() <= 128 && CLIENT.len() <= 24 && COMMAND.len() <= 8);
-    assert!(CONFIG.len() <= 8 && DEBUG.len() <= 8);
+    assert!(CONFIG.len() <= 8 && DEBUG.len() <= 8 && PUBSUB.len() <= 8);
 };
 
 const fn numbered<const N: usize>(first: u8, mut rows: [Command; N]) -> [Command; N] {
@@ -243,7 +266,11 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ONE_KEY),
     row("del", -2, WRITE, GENERIC, "1.0.0", "Delete keys")
         .keys(ALL_KEYS).complexity("O(N log N) where N is the number of keys named"),
+    row("discard", 1, TRANSACT_FAST, TRANSACTIONS, "2.0.0", "Discard the commands queued since MULTI").at_once()
+        .complexity("O(N) where N is the number of queued commands"),
     row("echo", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Echo the given string"),
+    row("exec", 1, SKIP_SLOWLOG, TRANSACTIONS, "1.2.0", "Run all commands queued since MULTI").heavy().at_once()
+        .complexity("Depends on the commands in the transaction"),
     row("exists", -2, READ_FAST, GENERIC, "1.0.0", "Count how many of the given keys exist")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("expire", -3, WRITE_FAST, GENERIC, "1.0.0", "Set a key's time to live in seconds").keys(ONE_KEY),
@@ -269,15 +296,23 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("mset", -3, WRITE_OOM, STRING, "1.0.1", "Set multiple keys to multiple values")
         .keys(PAIRS).complexity("O(N) where N is the number of keys named"),
+    row("multi", 1, TRANSACT_FAST, TRANSACTIONS, "1.2.0", "Begin a transaction").at_once(),
     row("persist", 2, WRITE_FAST, GENERIC, "2.2.0", "Remove the expiration from a key").keys(ONE_KEY),
     row("pexpire", -3, WRITE_FAST, GENERIC, "2.6.0", "Set a key's time to live in milliseconds").keys(ONE_KEY),
-    row("ping", -1, FAST, CONNECTION, "1.0.0", "Ping the server"),
+    row("ping", -1, FAST, CONNECTION, "1.0.0", "Ping the server").for_subscribers(),
     row("psetex", 4, WRITE_OOM, STRING, "2.6.0", "Set the value and expiration in milliseconds of a key")
         .keys(ONE_KEY),
+    row("psubscribe", -2, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Listen to the channels that match the given patterns").for_subscribers()
+        .complexity("O(N log M) where N is the number of patterns given and M the number of subscriptions"),
     row("pttl", 2, READ_FAST, GENERIC, "2.6.0", "Get the time to live for a key in milliseconds").keys(ONE_KEY),
-    row("quit", -1, GREETING, CONNECTION, "1.0.0", "Close the connection"),
+    row("publish", 3, PUBLISH, PUBSUB_GROUP, "2.0.0", "Post a message to a channel").speaks()
+        .complexity("O(N+M) where N is the number of clients that listen to the channel and M the number of patterns subscribed to"),
+    row("pubsub", -2, NONE, PUBSUB_GROUP, "2.8.0", "A container for Pub/Sub commands").container(PUBSUB),
+    row("punsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Stop listening to the given patterns, or to all").for_subscribers()
+        .complexity("O(N log M) where N is the number of patterns given and M the number of subscriptions"),
+    row("quit", -1, GREETING, CONNECTION, "1.0.0", "Close the connection").at_once().for_subscribers(),
     row("randomkey", 1, READ, GENERIC, "1.0.0", "Return a random key").heavy(),
-    row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection"),
+    row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection").at_once().for_subscribers(),
     row("scan", -2, READ, GENERIC, "2.8.0", "Iterate over the keys").heavy()
         .complexity("O(1) for every call, O(N) for a complete iteration"),
     row("select", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Change the selected database for the current connection"),
@@ -286,12 +321,27 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("setnx", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Set the value of a key, only if the key does not exist")
         .keys(ONE_KEY),
     row("shutdown", -1, SHUTDOWN, SERVER, "1.0.0", "Drain the open clients and stop the server").heavy(),
+    row("spublish", 3, PUBLISH, PUBSUB_GROUP, "7.0.0", "Post a message to a shard channel").keys(ONE_KEY).speaks()
+        .complexity("O(N) where N is the number of clients that listen to the shard channel"),
+    row("ssubscribe", -2, PUBSUB_FLAGS, PUBSUB_GROUP, "7.0.0", "Listen to the given shard channels").keys(ALL_KEYS).for_subscribers()
+        .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
     row("strlen", 2, READ_FAST, STRING, "2.2.0", "Get the length of the value stored in a key").keys(ONE_KEY),
+    row("subscribe", -2, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Listen to the given channels").for_subscribers()
+        .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
+    row("sunsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "7.0.0", "Stop listening to the given shard channels, or to all").keys(ALL_KEYS)
+        .for_subscribers()
+        .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
     row("time", 1, ALWAYS_FAST, SERVER, "2.6.0", "Return the current server time"),
     row("ttl", 2, READ_FAST, GENERIC, "1.0.0", "Get the time to live for a key in seconds").keys(ONE_KEY),
     row("type", 2, READ_FAST, GENERIC, "1.0.0", "Determine the type stored at key").keys(ONE_KEY),
     row("unlink", -2, WRITE_FAST, GENERIC, "4.0.0", "Delete keys")
         .keys(ALL_KEYS).complexity("O(N log N) where N is the number of keys named"),
+    row("unsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Stop listening to the given channels, or to all").for_subscribers()
+        .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
+    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Watch no key any more").at_once()
+        .complexity("O(N) where N is the number of watched keys"),
+    row("watch", -2, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Let the next EXEC do nothing if one of the keys changes before").keys(ALL_KEYS).at_once()
+        .complexity("O(N log M) where N is the number of keys named and M the number of watched keys"),
 ]);
 
 #[rustfmt::skip]
@@ -306,9 +356,12 @@ const CLIENT: &[Command] = &numbered(128, [
         .complexity("O(N log N) where N is the number of clients"),
     row("client|no-evict", 3, ADMIN, CONNECTION, "7.0.0", "Spare the current connection when client memory runs out"),
     row("client|no-touch", 3, SESSION, CONNECTION, "7.2.0", "Control whether commands update the access time of keys"),
+    row("client|pause", -3, ADMIN, CONNECTION, "3.0.0", "Hold the commands of all clients for so many milliseconds"),
     row("client|reply", 3, SESSION, CONNECTION, "3.2.0", "Instruct the server whether to reply to commands"),
     row("client|setinfo", 4, SESSION, CONNECTION, "7.2.0", "Set information about the client's library"),
     row("client|setname", 3, SESSION, CONNECTION, "2.6.9", "Set the current connection name"),
+    row("client|unpause", 2, ADMIN, CONNECTION, "6.2.0", "Let the commands go on that CLIENT PAUSE holds")
+        .complexity("O(N) where N is the number of clients that wait"),
 ]);
 
 #[rustfmt::skip]
@@ -339,6 +392,20 @@ const DEBUG: &[Command] = &numbered(168, [
     row("debug|panic", -2, ADMIN, SERVER, "2.8.12", "Panic inside the command; with a number, at its nth step")
         .debug(),
     row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for so many seconds").heavy().debug(),
+]);
+
+#[rustfmt::skip]
+const PUBSUB: &[Command] = &numbered(176, [
+    row("pubsub|channels", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Get the channels that somebody listens to").heavy()
+        .complexity("O(N) where N is the number of channels"),
+    row("pubsub|help", 2, ALWAYS, PUBSUB_GROUP, "6.2.0", "Show the subcommands of PUBSUB"),
+    row("pubsub|numpat", 2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the patterns that somebody has subscribed to"),
+    row("pubsub|numsub", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the clients that listen to each of the given channels")
+        .complexity("O(N) where N is the number of channels given"),
+    row("pubsub|shardchannels", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Get the shard channels that somebody listens to").heavy()
+        .complexity("O(N) where N is the number of shard channels"),
+    row("pubsub|shardnumsub", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Count the clients that listen to each of the given shard channels")
+        .complexity("O(N) where N is the number of shard channels given"),
 ]);
 
 /// Every command, each container followed by its subcommands.

@@ -131,6 +131,14 @@ impl<'a> Cx<'a> {
         Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory there is"))
     }
 
+    /// Makes sure that all that was replied so far did fit, before what depends on it is committed.
+    ///
+    /// # Errors
+    /// If it did not.
+    pub fn whole_reply(&self) -> Outcome {
+        if self.reply.overflowed() { Err(self.reply_too_long()) } else { Ok(()) }
+    }
+
     /// The value of `key`, counted as a hit or a miss.
     pub fn lookup(&mut self, key: &[u8]) -> Option<&[u8]> {
         let found = self.world.store.get(key, self.world.now.unix_ms);

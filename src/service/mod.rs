@@ -11,16 +11,20 @@
 //! Imports go one way: `catalog <- cx <- run <- commands <- dispatch <- turn`.
 
 pub mod catalog;
+pub mod channels;
 mod commands;
 pub mod cx;
 mod dispatch;
 mod errors;
+mod gate;
 mod glob;
 pub mod goodbye;
 pub mod names;
 pub mod outbox;
+pub mod pause;
 pub mod run;
 pub mod session;
+pub mod transaction;
 pub mod turn;
 pub mod world;
 
@@ -79,9 +83,7 @@ impl Service {
 
     /// A client's connection is ending: it is a client no more.
     pub fn leave(&mut self, slot: u32) {
-        if let Some(session) = self.world.sessions.get_mut(slot) {
-            session.leaving = true;
-        }
+        self.world.leave(slot);
     }
 
     /// A client is gone; what was remembered of it is returned.

@@ -9,7 +9,9 @@ use super::Service;
 use super::catalog::Command;
 use super::cx::Failure;
 use super::errors::{protocol_error, refusal, unknown_command, unknown_subcommand};
+use super::gate::Gate;
 use super::names;
+use super::outbox::Ask;
 use super::run::{Call, check};
 use super::session::ReplyMode;
 use super::world::World;
@@ -58,6 +60,8 @@ pub enum Ended {
     Budget,
     /// The client has too many replies to take first.
     Paused,
+    /// The next request waits for something to happen.
+    Parked,
     /// The connection ends, once its replies are delivered.
     Close(Reason),
 }
@@ -79,7 +83,7 @@ impl Service {
         self.batch = Some(batch);
         let unfinished = match ended {
             Ended::Hungry { begun, .. } => begun,
-            Ended::Budget | Ended::Paused => parser.is_mid_request(),
+            Ended::Budget | Ended::Paused | Ended::Parked => parser.is_mid_request(),
             Ended::Close(_) => false,
         };
         if unfinished {
@@ -121,9 +125,13 @@ impl Service {
                     if let Err(ended) = reserve_headroom(turn) {
                         return ended;
                     }
-                    let close = self.request(turn, batch.args(turn.input, request), progress);
-                    progress.consumed = request.end;
-                    close
+                    match self.request(turn, batch.args(turn.input, request), progress) {
+                        Ok(close) => {
+                            progress.consumed = request.end;
+                            close
+                        }
+                        Err(ended) => return ended,
+                    }
                 }
                 None => match self.parse(turn, parser, progress) {
                     Ok(close) => close,
@@ -176,7 +184,7 @@ impl Service {
                 Err(Ended::Hungry { begun, missing })
             }
             Step::Complete { consumed } => {
-                let close = self.request(turn, parser.args(rest), progress);
+                let close = self.request(turn, parser.args(rest), progress)?;
                 progress.consumed += consumed;
                 Ok(close)
             }
@@ -202,11 +210,16 @@ impl Service {
         }
     }
 
-    /// Looks one request up, checks and runs it.
-    fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Option<Reason> {
-        let name = args.get(0)?;
+    /// Looks one request up, checks and runs it. Returns why the connection is to end, if it is.
+    fn request(
+        &mut self,
+        turn: &mut Turn<'_>,
+        args: Args<'_>,
+        progress: &mut Progress,
+    ) -> Result<Option<Reason>, Ended> {
+        let Some(name) = args.get(0) else { return Ok(None) };
         let Some(mut command) = names::find(name) else {
-            return self.unknown(turn, args);
+            return Ok(self.unknown(turn, args));
         };
         if !command.subcommands.is_empty()
             && let Some(word) = args.get(1)
@@ -215,25 +228,46 @@ impl Service {
                 Some(sub) => command = sub,
                 None => {
                     self.refuse(turn, unknown_subcommand(command, word));
-                    return None;
+                    return Ok(None);
                 }
             }
         }
         let World { config, sessions, stats, .. } = &mut self.world;
         if let Err(failure) = check(command, args, config, sessions, turn.me) {
             stats.per_command[command.id].rejected += 1;
+            let failure = self.world.instead_of(turn.me, command, failure);
             self.refuse(turn, failure);
-            return None;
+            return Ok(None);
         }
         progress.running = Some(command);
         self.run(turn, args, command)
     }
 
-    fn run(&mut self, turn: &mut Turn<'_>, args: Args<'_>, command: &'static Command) -> Option<Reason> {
-        let session = self.world.sessions.get_mut(turn.me.slot)?;
+    fn run(
+        &mut self,
+        turn: &mut Turn<'_>,
+        args: Args<'_>,
+        command: &'static Command,
+    ) -> Result<Option<Reason>, Ended> {
+        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return Ok(None) };
+        if session.has_extras() || self.world.pause.is_on() {
+            match self.world.gate(turn.me, command, args) {
+                Gate::Run => {}
+                Gate::Park => {
+                    self.world.pause.park(turn.me);
+                    return Err(Ended::Parked);
+                }
+                Gate::Answer(answer) => {
+                    self.answer(turn, answer);
+                    return Ok(None);
+                }
+            }
+        }
+        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return Ok(None) };
         session.command = Some(command);
         session.commands += 1;
         let reply_start = turn.output.len();
+        let asks = self.world.outbox.asks.len();
         let reply = Reply::new(turn.output, session.proto, self.world.config.max_reply_bytes);
         let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let answered = session.reply == ReplyMode::On;
@@ -244,7 +278,20 @@ impl Service {
         if !answered {
             self.silence(turn, reply_start);
         }
-        close
+        if self.world.outbox.to_caller {
+            self.push_to_caller(turn, asks);
+        }
+        Ok(close)
+    }
+
+    /// What a client publishes to itself comes right behind the reply.
+    #[cold]
+    fn push_to_caller(&mut self, turn: &mut Turn<'_>, asks: usize) {
+        for bytes in self.world.outbox.take_pushes_to(turn.me, asks) {
+            if turn.output.extend(&bytes).is_err() {
+                self.world.outbox.asks.push(Ask::Kill(turn.me));
+            }
+        }
     }
 
     /// Takes a reply back that the client did not want.
@@ -260,15 +307,29 @@ impl Service {
         }
     }
 
-    /// Answers with an error without having run anything.
+    /// Answers with an error without having run anything. A transaction ends with it.
     fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) {
-        self.world.stats.errors += 1;
+        if let Some(session) = self.world.sessions.get_mut(turn.me.slot)
+            && let Some(transaction) = session.transaction_mut()
+        {
+            transaction.aborted = true;
+        }
+        self.answer(turn, Err(failure));
+    }
+
+    /// Answers without having run anything: with a status or an error.
+    fn answer(&mut self, turn: &mut Turn<'_>, answer: Result<&'static str, Failure>) {
+        self.world.stats.errors += u64::from(answer.is_err());
         let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
         match session.reply {
             ReplyMode::Off => {}
             ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
             ReplyMode::On => {
-                Reply::new(turn.output, session.proto, usize::MAX).error(&failure.0);
+                let mut reply = Reply::new(turn.output, session.proto, usize::MAX);
+                match answer {
+                    Ok(status) => reply.simple(status),
+                    Err(failure) => reply.error(&failure.0),
+                }
             }
         }
     }

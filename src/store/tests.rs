@@ -78,7 +78,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
     }
     assert!(steps > 10, "freed in {steps} steps");
     assert_eq!(store.get(b"k", 0), Some(&b"v"[..]));
-    store.remove(b"k");
+    store.remove(b"k", 0);
     store.audit();
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
 }
@@ -101,12 +101,12 @@ fn what_is_removed_gives_its_memory_back() {
     let mut store = filled(100_000);
     let full = store.memory();
     for n in 0..99_000_u32 {
-        assert!(store.remove(&n.to_le_bytes()));
+        assert!(store.remove(&n.to_le_bytes(), 0));
     }
     store.audit();
     assert!(store.memory() < full / 30, "{} of {full} bytes for a hundredth of the keys", store.memory());
     for n in 99_000..100_000_u32 {
-        assert!(store.remove(&n.to_le_bytes()));
+        assert!(store.remove(&n.to_le_bytes(), 0));
     }
     store.audit();
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
@@ -140,7 +140,7 @@ fn a_scan_returns_whatever_is_there_throughout() {
                 if grows {
                     put(&mut store, &n.to_le_bytes(), b"", Expiry::Never);
                 } else {
-                    store.remove(&n.to_le_bytes());
+                    store.remove(&n.to_le_bytes(), 0);
                 }
             }
         }
@@ -287,9 +287,7 @@ impl Trial {
         match self.rng.random_range(0..100) {
             0..50 => {
                 let lived = self.model.get(&key).is_some_and(|(_, at)| at.is_none_or(|at| at > self.now_ms));
-                // One that has expired may be there still.
-                let removed = self.store.remove(&key);
-                assert!(removed || !lived, "a key was lost");
+                assert_eq!(self.store.remove(&key, self.now_ms), lived);
                 self.model.remove(&key);
             }
             50..75 => {

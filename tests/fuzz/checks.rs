@@ -249,7 +249,7 @@ pub fn turn(data: &[u8]) {
         match ended {
             Ended::Hungry { .. } | Ended::Close(_) => break,
             // The settings may have been changed to anything but never to standing still.
-            Ended::Budget | Ended::Paused => assert!(progress.consumed > 0),
+            Ended::Budget | Ended::Paused | Ended::Parked => assert!(progress.consumed > 0),
         }
     }
     service.world.store.audit();
@@ -333,7 +333,7 @@ pub fn table(data: &[u8]) {
                     store.commit(entry, at.map_or(Expiry::Never, Expiry::At));
                     model.insert(key, (value, at));
                 }
-                3 | 4 => assert_eq!(store.remove(&key), model.remove(&key).is_some()),
+                3 | 4 => assert_eq!(store.remove(&key, now_ms), model.remove(&key).is_some()),
                 5 => {
                     let entry = store.prepare_append(&key, &value).expect("memory");
                     store.commit(entry, Expiry::Keep);

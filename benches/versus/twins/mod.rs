@@ -163,7 +163,7 @@ impl Core {
                 Next::Close
             }
             Ok(Ended::Hungry { .. }) => Next::Read,
-            Ok(Ended::Budget | Ended::Paused) => Next::Again,
+            Ok(Ended::Budget | Ended::Paused | Ended::Parked) => Next::Again,
             Ok(Ended::Close(_)) => Next::Close,
             Err(_) => {
                 self.service.world.stats.panics += 1;

@@ -31,8 +31,9 @@ pub fn flush(cx: &mut Cx<'_>) -> Outcome {
         Some(word) if cx.args.len() == 2 && (is(word, "ASYNC") || is(word, "SYNC")) => {}
         Some(_) => return Err(SYNTAX),
     }
-    cx.reply.ok();
+    cx.reply.assure();
     cx.world.store.clear();
+    cx.reply.ok();
     Ok(())
 }
 

@@ -12,6 +12,14 @@ const WRONG_PASSWORD: Failure =
 
 /// `PING [message]`
 pub fn ping(cx: &mut Cx<'_>) -> Outcome {
+    let session = cx.session();
+    if session.is_subscriber() && session.proto == Proto::Resp2 && cx.args.len() <= 2 {
+        // Such a client tells what it asked for from what others publish by the first word.
+        cx.reply.array(2);
+        cx.reply.bulk(b"pong");
+        cx.reply.bulk(cx.args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match cx.args.len() {
         1 => cx.reply.simple("PONG"),
         2 => cx.reply.bulk(cx.arg(1)),
@@ -36,6 +44,7 @@ pub fn quit(cx: &mut Cx<'_>) -> Outcome {
 /// `RESET`
 pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.simple("RESET");
+    cx.world.forget_dealings(cx.me);
     let labels = Labels { name: Box::default(), ..cx.session().labels().clone() };
     cx.world.sessions.relabel(cx.me.slot, labels);
     let session = cx.session();
@@ -110,9 +119,8 @@ pub fn hello(cx: &mut Cx<'_>) -> Outcome {
         }
     }
     greet(cx, proto);
-    if cx.reply.overflowed() {
-        return Err(cx.reply_too_long());
-    }
+    cx.whole_reply()?;
+    cx.reply.assure();
     if let Some(name) = name {
         let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
         cx.world.sessions.relabel(cx.me.slot, labels);

@@ -153,6 +153,8 @@ fn categories(command: &Command) -> Vec<&'static str> {
     match command.group {
         "generic" => all.push("keyspace"),
         "string" => all.push("string"),
+        "transactions" => all.push("transaction"),
+        "pubsub" => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),
         _ if command.name.starts_with("command") => all.push("connection"),
         _ => {}

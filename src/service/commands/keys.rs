@@ -1,26 +1,17 @@
 //! The commands about keys, whatever they hold.
 
 use super::strings::{Unit, invalid_expire};
-use crate::base::memory;
 use crate::service::cx::{Cx, Failure, Outcome, is};
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
-    let mut found = Vec::new();
-    memory::reserve(&mut found, cx.args.len() - 1)?;
+    cx.reply.assure();
+    let mut removed = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        if cx.world.store.contains(key, cx.world.now.unix_ms) {
-            found.push(key);
-        }
+        removed += i64::from(cx.world.store.remove(key, cx.world.now.unix_ms));
     }
-    // Counted before anything is removed, and each key once however often it is named.
-    found.sort_unstable();
-    found.dedup();
-    cx.reply.int(found.len() as i64);
-    for key in found {
-        cx.world.store.remove(key);
-    }
+    cx.reply.int(removed);
     Ok(())
 }
 
@@ -108,14 +99,15 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
         return Ok(());
     }
     cx.world.store.prepare_expiry(key)?;
-    cx.reply.int(1);
+    cx.reply.assure();
     match u64::try_from(at) {
         Ok(ms) if ms > cx.world.now.unix_ms => cx.world.store.expire(key, Some(ms)),
         // A time that is already over removes the key at once.
         _ => {
-            cx.world.store.remove(key);
+            cx.world.store.remove(key, cx.world.now.unix_ms);
         }
     }
+    cx.reply.int(1);
     Ok(())
 }
 
@@ -123,10 +115,11 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
 pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let had_expiry = cx.world.store.expiry(key, cx.world.now.unix_ms).flatten().is_some();
-    cx.reply.int(i64::from(had_expiry));
+    cx.reply.assure();
     if had_expiry {
         cx.world.store.expire(key, None);
     }
+    cx.reply.int(i64::from(had_expiry));
     Ok(())
 }
 

@@ -3,10 +3,13 @@
 
 pub mod admin;
 pub mod client;
+pub mod clients;
 pub mod connection;
 pub mod info;
 pub mod introspect;
 pub mod keys;
+pub mod pubsub;
 pub mod scan;
 pub mod settings;
 pub mod strings;
+pub mod transactions;

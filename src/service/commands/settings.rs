@@ -45,10 +45,11 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
         let name = words.iter().step_by(2).copied().find(told);
         failed(name.unwrap_or_default(), &why)
     })?;
-    cx.reply.ok();
+    cx.reply.assure();
     log::set_max_level(changed.loglevel);
     cx.world.config = changed;
     cx.world.settings_changed += 1;
+    cx.reply.ok();
     Ok(())
 }
 

@@ -94,16 +94,18 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
+        // The old value is copied before the new one takes its place.
         cx.reply_value(key);
-    } else if refused {
-        cx.reply.null();
-    } else {
-        cx.reply.ok();
+        cx.whole_reply()?;
     }
-    if let Some(entry) = entry
-        && !cx.reply.overflowed()
-    {
+    cx.reply.assure();
+    if let Some(entry) = entry {
         cx.world.store.commit(entry, options.expiry);
+    }
+    match (options.get, refused) {
+        (true, _) => {}
+        (false, true) => cx.reply.null(),
+        (false, false) => cx.reply.ok(),
     }
     Ok(())
 }
@@ -116,8 +118,9 @@ pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
         return Ok(());
     }
     let entry = cx.prepare(key, value)?;
-    cx.reply.int(1);
+    cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Never);
+    cx.reply.int(1);
     Ok(())
 }
 
@@ -142,9 +145,9 @@ pub fn getset(cx: &mut Cx<'_>) -> Outcome {
 pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     cx.reply_value(key);
-    if !cx.reply.overflowed() {
-        cx.world.store.remove(key);
-    }
+    cx.whole_reply()?;
+    cx.reply.assure();
+    cx.world.store.remove(key, cx.world.now.unix_ms);
     Ok(())
 }
 
@@ -169,7 +172,9 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         cx.world.store.prepare_expiry(key)?;
     }
     cx.reply_value(key);
-    if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {
+    cx.whole_reply()?;
+    cx.reply.assure();
+    if !matches!(when, When::Unsaid) {
         cx.world.store.expire(key, expires_ms);
     }
     Ok(())
@@ -195,11 +200,12 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     }
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
     let entries = cx.world.store.prepare_all(cx.args.len() / 2, pairs)?;
-    cx.reply.ok();
+    cx.reply.assure();
     for (nth, entry) in entries.into_iter().enumerate() {
         cx.read_ahead(nth, 2);
         cx.world.store.commit(entry, Expiry::Never);
     }
+    cx.reply.ok();
     Ok(())
 }
 
@@ -212,8 +218,9 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
     let entry = cx.world.store.prepare_append(key, tail)?;
-    cx.reply.int(len as i64);
+    cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Keep);
+    cx.reply.int(len as i64);
     Ok(())
 }
 
@@ -255,8 +262,9 @@ fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
     let mut digits = itoa::Buffer::new();
     let entry = cx.prepare(key, digits.format(after).as_bytes())?;
-    cx.reply.int(after);
+    cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Keep);
+    cx.reply.int(after);
     Ok(())
 }
 
