@@ -9,7 +9,7 @@ use super::outbox::Outbox;
 use super::session::{Session, Sessions};
 use super::table::Command;
 use crate::base::{ConnId, Now, OutOfMemory, Reason};
-use crate::config::{Config, PATTERN_BYTES_MAX};
+use crate::config::Config;
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::Stats;
 use crate::store::{Prepared, Store, WARMED_MAX};
@@ -143,18 +143,6 @@ impl<'a> Cx<'a> {
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
         Ok(self.store.prepare(key, value)?)
     }
-}
-
-/// The pattern `word`, if it is short enough to be matched within a turn.
-///
-/// # Errors
-/// If it is not.
-pub fn pattern(word: &[u8]) -> Result<&[u8], Failure> {
-    if word.len() > PATTERN_BYTES_MAX {
-        let text = format!("ERR pattern of {} bytes exceeds {PATTERN_BYTES_MAX}", word.len());
-        return Err(Failure::telling(text));
-    }
-    Ok(word)
 }
 
 /// True if `word` is `name` in any case.

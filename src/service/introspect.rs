@@ -1,7 +1,7 @@
 //! `COMMAND` and the `HELP` of every container: what the table says about itself.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
-use super::glob;
+use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use super::glob::{Case, Pattern};
 use super::names::{find_full, short_name};
 use super::table::{COMMANDS, Command, everything};
 use crate::resp::Reply;
@@ -57,8 +57,8 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
                     |command: &&Command| categories(command).iter().any(|category| is(value, category));
                 everything().filter(in_category).map(|command| command.name).collect()
             } else if is(by, "PATTERN") {
-                let pattern = pattern(value)?;
-                let matching = |name: &&str| glob::matches_ignoring_case(pattern, name.as_bytes());
+                let pattern = Pattern::new(value, Case::Ignored)?;
+                let matching = |name: &&str| pattern.matches(name.as_bytes());
                 everything().map(|command| command.name).filter(matching).collect()
             } else {
                 return Err(SYNTAX);

@@ -283,13 +283,19 @@ impl Store {
             .map(|record| self.table.key_of(record))
     }
 
-    /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
-    /// go on from; 0 begins a scan and ends it. Whatever is there during a whole scan is returned,
-    /// whatever comes and goes meanwhile.
-    pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
+    /// Shows `visit` the next keys of a scan that has come to `cursor`, about `count` of them or, if it
+    /// says false, hardly any more; returns the cursor to go on from. 0 begins a scan and ends it.
+    /// Whatever is there during a whole scan is shown, whatever comes and goes meanwhile.
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        now_ms: u64,
+        mut visit: impl FnMut(&'a [u8]) -> bool,
+    ) -> u64 {
         fault::point();
-        let (records, next) = self.table.scan(cursor, count, |record| is_live(record, now_ms));
-        (records.into_iter().map(|record| self.table.key_of(record)), next)
+        let live = |record| is_live(record, now_ms);
+        self.table.scan(cursor, count, live, |record| visit(self.table.key_of(record)))
     }
 
     /// A key at random, every one being about as likely; `None` if there is none that has not
