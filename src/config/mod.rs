@@ -4,6 +4,7 @@
 //! it is spelled, is the table in [`options`].
 
 pub mod options;
+mod values;
 
 /// Addresses listened on at most; a connection remembers its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
