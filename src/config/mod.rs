@@ -4,6 +4,7 @@
 //! it is spelled, is the table in [`options`].
 
 pub mod options;
+mod values;
 
 /// Addresses listened on at most; a connection remembers its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
@@ -49,11 +50,18 @@ pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
 pub const LABEL_BYTES_MAX: usize = 256;
 /// Distinct sets of such names that are shared among clients; past it a client keeps its own.
 pub const SHARED_LABELS_MAX: usize = 64;
-/// Longest glob pattern: matching takes pattern times text, within one turn.
+/// Longest glob pattern. To match one of that length takes a millisecond for a key of 64 KiB, within
+/// one turn.
 pub const PATTERN_BYTES_MAX: usize = 1024;
+/// Patterns of one `CONFIG GET`, in begun pieces of 64 bytes: some 100 microseconds' worth.
+pub const CONFIG_GET_PIECES_MAX: usize = 64;
 /// What a larger `COUNT` of `SCAN` is taken for: about 100 microseconds' worth of keys. More
 /// calls reach the end just as well, and others are served between them.
 pub const SCAN_COUNT_MAX: usize = 1_000;
+/// A call of `SCAN` ends behind the key with which it has spent so many steps, of about a nanosecond.
+pub const SCAN_STEPS_MAX: usize = 100_000;
+/// Steps that any key of a `SCAN` takes, however short.
+pub const SCAN_STEPS_PER_KEY: usize = 50;
 
 /// Memory of a parser that is kept for the next request, bytes: 8,000 arguments. One that had more
 /// to remember is made anew.

@@ -3,6 +3,7 @@
 //! The command line, `CONFIG GET`, `CONFIG SET` and the README's table all come from [`OPTIONS`].
 //! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
 
+use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
 use super::{AtMaxclients, Config, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
 
 /// One option.
@@ -337,59 +338,6 @@ fn parse_choice<T: Copy>(choices: &[(&str, T)], text: &str) -> Result<T, String>
     })
 }
 
-fn parse_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
-    let number: i128 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
-    between(number, min, max)
-}
-
-fn between(number: i128, min: u64, max: u64) -> Result<u64, String> {
-    match u64::try_from(number) {
-        Ok(n) if (min..=max).contains(&n) => Ok(n),
-        _ => Err(format!("argument must be between {min} and {max} inclusive")),
-    }
-}
-
-/// Redis's memory units: `k` is a thousand, `kb` 1,024, and so on; a plain number is bytes.
-fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit: i128 = match text[digits..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1_000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return Err("argument must be a memory value".into()),
-    };
-    let number: i128 = text[..digits].parse().map_err(|_| "argument must be a memory value".to_owned())?;
-    let bytes = number.checked_mul(unit).ok_or_else(|| "argument must be a memory value".to_owned())?;
-    between(bytes, min as u64, max as u64).map(|n| n as usize)
-}
-
-/// The longest time-out: Redis's 2^31-1 seconds.
-const TIMEOUT_MAX_S: u64 = i32::MAX as u64;
-
-/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too. Zero has a
-/// meaning of its own, so `min_ms` holds for what is more.
-fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
-    if let Ok(seconds) = text.parse::<i128>() {
-        return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);
-    }
-    let duration = humantime::parse_duration(text)
-        .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
-    let ms = between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)?;
-    // A nanosecond is not never.
-    if !duration.is_zero() && ms < min_ms {
-        return Err(format!("argument must be 0 or at least {}", show_ms(min_ms)));
-    }
-    Ok(ms)
-}
-
-fn show_ms(ms: u64) -> String {
-    if ms.is_multiple_of(1_000) { (ms / 1_000).to_string() } else { format!("{ms}ms") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -403,31 +351,6 @@ mod tests {
             (opt.set)(&mut config, &shown).unwrap_or_else(|why| panic!("{} {shown}: {why}", opt.name));
             assert_eq!((opt.get)(&config), shown, "{}", opt.name);
         }
-    }
-
-    #[test]
-    fn sizes_have_the_units_of_redis() {
-        for (text, bytes) in [("7", 7), ("2k", 2_000), ("2kb", 2_048), ("1Mb", 1 << 20), ("3GB", 3 << 30)] {
-            assert_eq!(parse_bytes(text, 0, usize::MAX), Ok(bytes), "{text}");
-        }
-        for bad in ["", "mb", "-1", "1tb", "1.5mb", "99999999999999999999999999999999999999999gb"] {
-            assert!(parse_bytes(bad, 0, usize::MAX).is_err(), "{bad}");
-        }
-    }
-
-    #[test]
-    fn durations_are_seconds_unless_they_name_a_unit() {
-        for (text, ms) in [("0", 0), ("30", 30_000), ("250ms", 250), ("5m", 300_000)] {
-            assert_eq!(parse_ms(text, 100), Ok(ms), "{text}");
-        }
-        for bad in ["", "-1", "soon", "2147483648"] {
-            assert!(parse_ms(bad, 0).is_err(), "{bad}");
-        }
-        for short in ["1ns", "1ms", "99ms"] {
-            assert_eq!(parse_ms(short, 100), Err("argument must be 0 or at least 100ms".into()), "{short}");
-        }
-        assert_eq!(show_ms(30_000), "30");
-        assert_eq!(show_ms(250), "250ms");
     }
 
     /// The least value that each size may have, tried out, is enough to set it anew.

@@ -291,7 +291,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("info", -1, ALWAYS, SERVER, "1.0.0", "Get information and statistics about the server").heavy()
         .acl(&["dangerous"]).complexity("O(N) where N is the number of commands"),
     row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order").heavy()
-        .acl(&["dangerous"]).complexity("O(N) over the keyspace and O(M log M) over the matches; the server does nothing else meanwhile"),
+        .acl(&["dangerous"]).complexity("O(N) over the keyspace, up to 1 ms for a key of 64 KiB, and O(M log M) over the matches; the server does nothing else meanwhile"),
     row("mget", -2, READ_FAST, STRING, "1.0.0", "Get the values of all the given keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("mset", -3, WRITE_OOM, STRING, "1.0.1", "Set multiple keys to multiple values")
@@ -314,7 +314,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("randomkey", 1, READ, GENERIC, "1.0.0", "Return a random key").heavy(),
     row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection").at_once().for_subscribers(),
     row("scan", -2, READ, GENERIC, "2.8.0", "Iterate over the keys").heavy()
-        .complexity("O(1) for every call, O(N) for a complete iteration"),
+        .complexity("O(1) for every call, which ends after some 100 microseconds of matching; O(N) for a complete iteration"),
     row("select", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Change the selected database for the current connection"),
     row("set", -3, WRITE_OOM, STRING, "1.0.0", "Set the string value of a key").keys(ONE_KEY),
     row("setex", 4, WRITE_OOM, STRING, "2.0.0", "Set the value and expiration of a key").keys(ONE_KEY),
@@ -379,7 +379,7 @@ const COMMAND: &[Command] = &numbered(152, [
 #[rustfmt::skip]
 const CONFIG: &[Command] = &numbered(160, [
     row("config|get", -3, ADMIN, SERVER, "2.0.0", "Get the values of configuration parameters").heavy()
-        .complexity("O(N) where N is the number of configuration parameters"),
+        .complexity("O(N*M) where N is the number of configuration parameters and M the number of patterns"),
     row("config|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of CONFIG"),
     row("config|resetstat", 2, ADMIN, SERVER, "2.0.0", "Reset the statistics returned by INFO"),
     row("config|set", -4, ADMIN, SERVER, "2.0.0", "Set configuration parameters to the given values").heavy()

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::glob::Pattern;
 use crate::base::ConnId;
 
 /// What a subscription costs besides its name, about, bytes.
@@ -63,10 +64,29 @@ type Subscribers = BTreeMap<u64, u32>;
 #[derive(Debug, Default)]
 pub struct Channels {
     names: [BTreeMap<Arc<[u8]>, Subscribers>; 3],
+    /// The patterns among them, compiled.
+    patterns: BTreeMap<Arc<[u8]>, Pattern>,
 }
 
 impl Channels {
-    /// Subscribes a client.
+    /// The patterns that match `channel`, in order.
+    pub fn matching(&self, channel: &[u8]) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.patterns.iter().filter(|(_, pattern)| pattern.matches(channel)).map(|(name, _)| name)
+    }
+
+    /// Subscribes a client to a pattern, which has been compiled.
+    pub fn subscribe_to_pattern(
+        &mut self,
+        id: ConnId,
+        mine: &mut Subscriptions,
+        name: &[u8],
+        pattern: Pattern,
+    ) {
+        self.subscribe(id, mine, Kind::Pattern, name);
+        self.patterns.entry(Arc::from(name)).or_insert(pattern);
+    }
+
+    /// Subscribes a client to a channel.
     pub fn subscribe(&mut self, id: ConnId, mine: &mut Subscriptions, kind: Kind, name: &[u8]) {
         let all = &mut self.names[kind as usize];
         let shared =
@@ -88,6 +108,9 @@ impl Channels {
             subscribers.remove(&id.serial);
             if subscribers.is_empty() {
                 all.remove(name);
+                if kind == Kind::Pattern {
+                    self.patterns.remove(name);
+                }
             }
         }
     }

@@ -9,7 +9,6 @@ use super::catalog::Command;
 use super::session::Session;
 use super::world::World;
 use crate::base::{ConnId, OutOfMemory, Reason, Wires};
-use crate::config::PATTERN_BYTES_MAX;
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::COMMANDS_MAX;
 use crate::store::{Prepared, WARMED_MAX, WriteError};
@@ -175,18 +174,6 @@ impl<'a> Cx<'a> {
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
         Ok(self.world.store.prepare(key, value)?)
     }
-}
-
-/// The pattern `word`, if it is short enough to be matched within a turn.
-///
-/// # Errors
-/// If it is not.
-pub fn pattern(word: &[u8]) -> Result<&[u8], Failure> {
-    if word.len() > PATTERN_BYTES_MAX {
-        let text = format!("ERR pattern of {} bytes exceeds {PATTERN_BYTES_MAX}", word.len());
-        return Err(Failure::telling(text));
-    }
-    Ok(word)
 }
 
 /// True if `word` is `name` in any case.

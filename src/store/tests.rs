@@ -112,6 +112,16 @@ fn what_is_removed_gives_its_memory_back() {
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
 }
 
+/// One step of a scan, all of it.
+fn scan(store: &Store, cursor: u64, count: usize) -> (Vec<Vec<u8>>, u64) {
+    let mut keys = Vec::new();
+    let next = store.scan(cursor, count, 0, |key| {
+        keys.push(key.to_vec());
+        true
+    });
+    (keys, next)
+}
+
 #[test]
 fn a_scan_returns_whatever_is_there_throughout() {
     for seed in 0..20 {
@@ -124,8 +134,7 @@ fn a_scan_returns_whatever_is_there_throughout() {
         let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
         loop {
             let count = rng.random_range(1..100);
-            let (keys, next) = store.scan(cursor, count, 0);
-            let keys: Vec<Vec<u8>> = keys.map(<[u8]>::to_vec).collect();
+            let (keys, next) = scan(&store, cursor, count);
             assert!(keys.len() <= count + 1, "{} keys for a count of {count}", keys.len());
             seen.extend(keys);
             if next == 0 {
@@ -157,8 +166,8 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     let store = filled(2_000);
     let (mut cursor, mut seen) = (0, Vec::new());
     loop {
-        let (keys, next) = store.scan(cursor, 1, 0);
-        seen.extend(keys.map(<[u8]>::to_vec));
+        let (keys, next) = scan(&store, cursor, 1);
+        seen.extend(keys);
         cursor = next;
         if cursor == 0 {
             break;
@@ -167,8 +176,28 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 2_000);
-    assert_eq!(store.scan(u64::MAX, 10, 0).1, 0);
-    assert_eq!(store.scan(0, 0, 0).0.count(), 1, "a count of nothing goes forward all the same");
+    assert_eq!(store.scan(u64::MAX, 10, 0, |_| true), 0);
+    assert_eq!(scan(&store, 0, 0).0.len(), 1, "a count of nothing goes forward all the same");
+}
+
+#[test]
+fn a_scan_that_is_told_to_stop_goes_on_from_there() {
+    let store = filled(2_000);
+    let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
+    loop {
+        let before = seen.len();
+        cursor = store.scan(cursor, 1_000, 0, |key| {
+            seen.insert(key.to_vec());
+            seen.len() < before + 7
+        });
+        assert!(seen.len() <= before + 8, "{} keys after it was told to stop", seen.len() - before);
+        steps += 1;
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 2_000);
+    assert!(steps >= 2_000 / 8, "{steps} steps");
 }
 
 #[test]
@@ -176,7 +205,7 @@ fn a_cursor_tells_nothing_of_the_hash() {
     let store = filled(2_000);
     let (mut cursor, mut steps, mut upwards) = (0, 0, 0);
     loop {
-        let next = store.scan(cursor, 1, 0).1;
+        let next = store.scan(cursor, 1, 0, |_| true);
         if next == 0 {
             break;
         }
@@ -196,7 +225,7 @@ fn any_number_is_a_cursor_that_ends() {
         let mut cursor = rng.random::<u64>() >> bits;
         let mut steps = 0;
         while cursor != 0 {
-            cursor = store.scan(cursor, 10, 0).1;
+            cursor = store.scan(cursor, 10, 0, |_| true);
             steps += 1;
             assert!(steps <= 2_000, "a scan that began somewhere does not end");
         }

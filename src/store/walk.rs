@@ -16,16 +16,22 @@ impl Store {
             .map(|record| self.table.key_of(record))
     }
 
-    /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
-    /// go on from; 0 begins a scan and ends it. Every key that is there during a whole scan is
-    /// returned, whatever comes and goes meanwhile. A number that is no cursor finds nothing.
-    pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
+    /// Shows `visit` the next keys of a scan that has come to `cursor`, about `count` of them or, if it
+    /// says false, hardly any more; returns the cursor to go on from. 0 begins a scan and ends it.
+    /// Every key that is there during a whole scan is shown, whatever comes and goes meanwhile. A number
+    /// that is no cursor finds nothing.
+    pub fn scan<'a>(
+        &'a self,
+        cursor: u64,
+        count: usize,
+        now_ms: u64,
+        mut visit: impl FnMut(&'a [u8]) -> bool,
+    ) -> u64 {
         fault::point();
-        let (records, next) = match self.cursors.position(cursor) {
-            Some(position) => self.table.scan(position, count, |record| is_live(record, now_ms)),
-            None => (Vec::new(), 0),
-        };
-        (records.into_iter().map(|record| self.table.key_of(record)), self.cursors.cursor(next))
+        let Some(position) = self.cursors.position(cursor) else { return 0 };
+        let live = |record| is_live(record, now_ms);
+        let next = self.table.scan(position, count, live, |record| visit(self.table.key_of(record)));
+        self.cursors.cursor(next)
     }
 
     /// A key at random, every one being about as likely; `None` if there is none that has not

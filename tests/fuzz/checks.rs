@@ -356,9 +356,11 @@ pub fn table(data: &[u8]) {
         model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         let left = to_be_seen.get_or_insert_with(|| model.clone());
         left.retain(|key, _| model.contains_key(key));
-        let (keys, next) = store.scan(cursor, usize::from(*count), now_ms);
-        keys.for_each(|key| drop(left.remove(key)));
-        cursor = next;
+        cursor = store.scan(cursor, usize::from(*count), now_ms, |key| {
+            left.remove(key);
+            // Now and then it is told to stop.
+            key.len() % 4 != 3
+        });
         if cursor == 0 {
             assert!(left.is_empty(), "a scan has missed {left:?}");
             to_be_seen = None;

@@ -18,6 +18,8 @@ pub fn rows() -> Vec<Row> {
 fn names() -> Vec<Row> {
     let all: Vec<u8> = (0..=255).collect();
     let long = vec![b'x'; 5_000];
+    let key = "a".repeat(60_000);
+    let backtracking = format!("KEYS *{}b\r\n", "a".repeat(1_022));
     let broken: &[u8] = b"A\r\nB\0\xffC";
     let injected: &[u8] = b"x\r\n+OK\r\n$1\r\ny";
     vec![
@@ -101,6 +103,12 @@ fn names() -> Vec<Row> {
             "a pattern that backtracks",
             format!("SET {} v\r\nKEYS {}b\r\n", "a".repeat(2_000), "a*".repeat(500)),
             "+OK\r\n*0\r\n",
+            Lives,
+        ),
+        row(
+            "a pattern that backtracks over 64 KB, many times",
+            format!("SET {key} v\r\n{}DEL {key}\r\n", backtracking.repeat(20)),
+            "+OK\r\n".to_owned() + &"*0\r\n".repeat(20) + ":1\r\n",
             Lives,
         ),
         row(
@@ -305,13 +313,18 @@ fn settings() -> Vec<Row> {
             Lives,
         ),
         row("CONFIG SET of 300,000 settings at once", request(&many), "+OK\r\n", Lives),
+        row("CONFIG GET of 64 patterns", config_get(64), "*0\r\n", Lives),
         row(
             "CONFIG GET of 300,000 patterns at once",
-            request(&[&[&b"CONFIG"[..], b"GET"][..], &vec![&b"*?*?*!"[..]; 300_000]].concat()),
-            "*0\r\n",
+            config_get(300_000),
+            "-ERR too many patterns, or too long ones, for one CONFIG GET\r\n",
             Lives,
         ),
     ]
+}
+
+fn config_get(patterns: usize) -> Vec<u8> {
+    request(&[&[&b"CONFIG"[..], b"GET"][..], &vec![&b"*?*?*!"[..]; patterns]].concat())
 }
 
 /// Settings that would keep the next `CONFIG SET` from being understood, or let it make no sense.

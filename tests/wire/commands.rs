@@ -556,6 +556,33 @@ fn one_step_of_a_scan_is_bounded_whatever_its_count() {
 }
 
 #[test]
+fn a_step_of_a_scan_ends_once_matching_has_cost_enough() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    for n in 0..100 {
+        let key = format!("{n:03}{}", "a".repeat(65_000));
+        wire.ask(request(&[b"SET", key.as_bytes(), b"v"]), "+OK\r\n");
+    }
+    let run = "a".repeat(1_022);
+    // What never matches costs as much as what always does; only the latter can be counted.
+    for (pattern, all) in [(format!("*{run}b"), 0), (format!("*{run}a"), 100), ("*a".to_owned(), 100)] {
+        let (mut cursor, mut seen, mut steps) = ("0".to_owned(), std::collections::BTreeSet::new(), 0);
+        loop {
+            let (next, keys) = scan(&mut wire, &format!("SCAN {cursor} COUNT 1000 MATCH {pattern}"));
+            assert!(keys.len() <= 4, "{} keys of 64 KiB in one step", keys.len());
+            seen.extend(keys);
+            steps += 1;
+            cursor = next;
+            if cursor == "0" {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), all);
+        assert!(steps >= 25, "{steps} steps");
+    }
+}
+
+#[test]
 fn what_is_flushed_gives_its_memory_back_while_nobody_asks() {
     let daemon = Daemon::start(&[]);
     let mut wire = daemon.connect();

@@ -2,8 +2,8 @@
 
 use crate::resp::Reply;
 use crate::service::catalog::{COMMANDS, Command, everything};
-use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
-use crate::service::glob;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::glob::{Case, Pattern};
 use crate::service::names::{find_full, short_name};
 
 /// Stands in the table for a container without a subcommand, which the arity refuses before.
@@ -57,8 +57,8 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
                     |command: &&Command| categories(command).iter().any(|category| is(value, category));
                 everything().filter(in_category).map(|command| command.name).collect()
             } else if is(by, "PATTERN") {
-                let pattern = pattern(value)?;
-                let matching = |name: &&str| glob::matches_ignoring_case(pattern, name.as_bytes());
+                let pattern = Pattern::new(value, Case::Ignored)?;
+                let matching = |name: &&str| pattern.matches(name.as_bytes());
                 everything().map(|command| command.name).filter(matching).collect()
             } else {
                 return Err(SYNTAX);
@@ -154,7 +154,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "generic" => all.push("keyspace"),
         "string" => all.push("string"),
         "transactions" => all.push("transaction"),
-        "pubsub" => all.push("pubsub"),
+        "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),
         _ if command.name.starts_with("command") => all.push("connection"),
         _ => {}

@@ -1,12 +1,13 @@
 //! Publish and subscribe.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::{OutOfMemory, memory};
 use crate::resp::Proto;
 use crate::service::channels::{Kind, SUBSCRIPTION_BYTES};
-use crate::service::cx::{Cx, Failure, Outcome, pattern};
-use crate::service::glob;
+use crate::service::cx::{Cx, Failure, Outcome};
+use crate::service::glob::{Case, Pattern};
 use crate::service::outbox::Ask;
 
 /// `SUBSCRIBE channel [channel ...]`
@@ -16,9 +17,6 @@ pub fn subscribe(cx: &mut Cx<'_>) -> Outcome {
 
 /// `PSUBSCRIBE pattern [pattern ...]`
 pub fn psubscribe(cx: &mut Cx<'_>) -> Outcome {
-    for word in cx.args.from(1) {
-        pattern(word)?;
-    }
     begin(cx, Kind::Pattern, "psubscribe")
 }
 
@@ -49,12 +47,21 @@ fn begin(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
     let bytes: usize = names.clone().map(|name| name.len() + SUBSCRIPTION_BYTES).sum();
     memory::charge(bytes)?;
     reserve_replies(cx, bytes)?;
+    let mut patterns = match kind {
+        Kind::Pattern => {
+            names.clone().map(|name| Pattern::new(name, Case::Kept)).collect::<Result<_, _>>()?
+        }
+        Kind::Channel | Kind::Shard => VecDeque::new(),
+    };
     cx.reply.assure();
     for name in names {
         let world = &mut *cx.world;
         let session = world.sessions.get_mut(cx.me.slot).expect("a turn has a session");
         let mine = &mut session.extras().subscriptions;
-        world.channels.subscribe(cx.me, mine, kind, name);
+        match patterns.pop_front() {
+            Some(pattern) => world.channels.subscribe_to_pattern(cx.me, mine, name, pattern),
+            None => world.channels.subscribe(cx.me, mine, kind, name),
+        }
         let told = mine.told(kind);
         tell(cx, word, Some(name), told);
     }
@@ -121,13 +128,9 @@ pub fn publish(cx: &mut Cx<'_>) -> Outcome {
     let (channel, message) = (cx.arg(1), cx.arg(2));
     let mut post = Post::default();
     post.add(cx, Kind::Channel, &[b"message", channel, message])?;
-    if cx.world.channels.names(Kind::Pattern).len() > 0 {
-        let names = cx.world.channels.names(Kind::Pattern);
-        let matching: Vec<Vec<u8>> =
-            names.filter(|name| glob::matches(name, channel)).map(<[u8]>::to_vec).collect();
-        for name in matching {
-            post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel, message])?;
-        }
+    let patterns: Vec<Arc<[u8]>> = cx.world.channels.matching(channel).cloned().collect();
+    for name in patterns {
+        post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel, message])?;
     }
     post.send(cx);
     Ok(())
@@ -203,13 +206,13 @@ pub fn shardchannels(cx: &mut Cx<'_>) -> Outcome {
 
 fn list(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
     let wanted = match cx.args.get(2) {
-        Some(word) if cx.args.len() == 3 => Some(pattern(word)?),
+        Some(word) if cx.args.len() == 3 => Some(Pattern::new(word, Case::Kept)?),
         None => None,
         Some(_) => return Err(wrong_arguments(cx)),
     };
     let names = cx.world.channels.names(kind);
     let found: Vec<&[u8]> =
-        memory::collect(names.filter(|name| wanted.is_none_or(|word| glob::matches(word, name))))?;
+        memory::collect(names.filter(|name| wanted.as_ref().is_none_or(|pattern| pattern.matches(name))))?;
     cx.reply.array(found.len());
     for name in found {
         cx.reply.bulk(name);

@@ -1,20 +1,23 @@
 //! `CONFIG` and its subcommands.
 
-use crate::config::Config;
 use crate::config::options::{CONSTANTS, OPTIONS, find};
-use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, pattern};
-use crate::service::glob;
+use crate::config::{CONFIG_GET_PIECES_MAX, Config};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
+use crate::service::glob::{Case, Pattern};
 use crate::stats::Stats;
 
 /// `CONFIG GET pattern [pattern ...]`
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
-    for word in cx.args.from(2) {
-        pattern(word)?;
+    let pieces: usize = cx.args.from(2).map(|word| word.len() / 64 + 1).sum();
+    if pieces > CONFIG_GET_PIECES_MAX {
+        return Err(Failure::text("ERR too many patterns, or too long ones, for one CONFIG GET"));
     }
+    let compiled = cx.args.from(2).map(|word| Pattern::new(word, Case::Ignored));
+    let patterns = compiled.collect::<Result<Vec<Pattern>, Failure>>()?;
     // A name asked for in full comes back as it was written, since clients look it up by that.
     let wanted = |name: &'static str| {
         let full = cx.args.from(2).find(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-        let by_pattern = || cx.args.from(2).any(|p| glob::matches_ignoring_case(p, name.as_bytes()));
+        let by_pattern = || patterns.iter().any(|pattern| pattern.matches(name.as_bytes()));
         full.or_else(|| by_pattern().then_some(name.as_bytes()))
     };
     let options = OPTIONS.iter().map(|opt| (wanted(opt.name), (opt.get)(&cx.world.config)));
