@@ -76,7 +76,7 @@ impl<N: Net> Server<N> {
                 match ask {
                     Ask::Kill(id) => self.reactor.kill(id, now.at),
                     Ask::Push { to, bytes } => {
-                        self.reactor.push(to, &bytes, config.pubsub_output_limit, now.at)
+                        self.reactor.push(to, bytes.unread(), config.pubsub_output_limit, now.at)
                     }
                     Ask::Wake(id) => self.reactor.wake(id, now.at),
                     Ask::Quit { now } => self.shutdown(now),

@@ -1,7 +1,9 @@
 //! Publish and subscribe: which clients listen to which channels and patterns.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
+
+use ahash::RandomState;
 
 use super::glob::Pattern;
 use crate::base::ConnId;
@@ -63,7 +65,7 @@ type Subscribers = BTreeMap<u64, u32>;
 /// All subscriptions.
 #[derive(Debug, Default)]
 pub struct Channels {
-    names: [BTreeMap<Arc<[u8]>, Subscribers>; 3],
+    names: [HashMap<Arc<[u8]>, Subscribers, RandomState>; 3],
     /// The patterns among them, compiled.
     patterns: BTreeMap<Arc<[u8]>, Pattern>,
 }
@@ -135,7 +137,7 @@ impl Channels {
         self.names[kind as usize].get(name).map_or(0, BTreeMap::len)
     }
 
-    /// All names of a kind that have subscribers, in order.
+    /// All names of a kind that have subscribers, in no order that may be shown to a client.
     pub fn names(&self, kind: Kind) -> impl ExactSizeIterator<Item = &[u8]> {
         self.names[kind as usize].keys().map(|name| &**name)
     }

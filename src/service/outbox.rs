@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use crate::base::ConnId;
+use crate::base::{Buf, ConnId};
 
 /// One thing asked for.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub enum Ask {
     /// Close that client (`CLIENT KILL`).
     Kill(ConnId),
@@ -15,7 +15,7 @@ pub enum Ask {
         /// Whom.
         to: ConnId,
         /// One whole frame, shared by all that it goes to.
-        bytes: Arc<Vec<u8>>,
+        bytes: Arc<Buf>,
     },
     /// Go on with that client's next command, which has waited.
     Wake(ConnId),
@@ -37,7 +37,7 @@ pub struct Outbox {
 
 impl Outbox {
     /// Takes out what is to be pushed to `id`, from the note number `from` on.
-    pub fn take_pushes_to(&mut self, id: ConnId, from: usize) -> Vec<Arc<Vec<u8>>> {
+    pub fn take_pushes_to(&mut self, id: ConnId, from: usize) -> Vec<Arc<Buf>> {
         self.to_caller = false;
         let mut taken = Vec::new();
         let mut at = 0;

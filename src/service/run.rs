@@ -27,7 +27,9 @@ pub struct Call<'a> {
 impl World {
     /// Runs a command that [`check`] has nothing against; its reply, or an error in its place, goes to
     /// `reply`. Returns why the connection is to end, if it is.
-    #[inline]
+    ///
+    /// Inlined, because a call of its own took 15 of the 500 instructions of a `PING`.
+    #[inline(always)]
     pub fn run(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
         let Call { me, args, command, wires, inside } = call;
         let asks = self.outbox.asks.len();
@@ -97,7 +99,17 @@ fn conclude(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
     true
 }
 
+/// True if [`check`] has to look closer: nearly always it has not.
+#[inline]
+pub fn may_be_wrong(command: &Command, args: Args<'_>, config: &Config) -> bool {
+    // A request that is no longer than a key may be needs no look at its keys.
+    !command.arity.allows(args.len()) || args.held_in() > config.max_key_bytes || command.debug
+}
+
 /// What can be said against a request before it runs.
+///
+/// # Errors
+/// The text of the reply.
 pub fn check(
     command: &'static Command,
     args: Args<'_>,
@@ -111,10 +123,7 @@ pub fn check(
             command.name
         )));
     }
-    // A request that is no longer than a key may be needs no look at its keys.
-    if args.held_in() > config.max_key_bytes
-        && let Some(key) = command.keys.of(args).find(|key| key.len() > config.max_key_bytes)
-    {
+    if let Some(key) = command.keys.of(args).find(|key| key.len() > config.max_key_bytes) {
         return Err(Failure::telling(format!(
             "ERR key of {} bytes exceeds max-key-bytes ({})",
             key.len(),

@@ -12,7 +12,7 @@ use super::errors::{protocol_error, refusal, unknown_command, unknown_subcommand
 use super::gate::Gate;
 use super::names;
 use super::outbox::Ask;
-use super::run::{Call, check};
+use super::run::{Call, check, may_be_wrong};
 use super::session::ReplyMode;
 use super::world::World;
 use crate::base::{Buf, ConnId, OutOfMemory, Reason, Wires};
@@ -63,6 +63,17 @@ pub enum Ended {
     /// The next request waits for something to happen.
     Parked,
     /// The connection ends, once its replies are delivered.
+    Close(Reason),
+}
+
+/// What became of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    /// It has been answered.
+    Whole,
+    /// It waits, and so does all that is behind it.
+    Parked,
+    /// It has been answered, and the connection ends.
     Close(Reason),
 }
 
@@ -120,29 +131,30 @@ impl Service {
                 self.look_ahead(batch, turn.input, progress.consumed);
                 plain = batch.take();
             }
-            let close = match plain {
+            let served = match plain {
                 Some(request) => {
                     if let Err(ended) = reserve_headroom(turn) {
                         return ended;
                     }
-                    match self.request(turn, batch.args(turn.input, request), progress) {
-                        Ok(close) => {
-                            progress.consumed = request.end;
-                            close
-                        }
-                        Err(ended) => return ended,
+                    let served = self.request(turn, batch.args(turn.input, request), progress);
+                    if served != Served::Parked {
+                        progress.consumed = request.end;
                     }
+                    served
                 }
                 None => match self.parse(turn, parser, progress) {
-                    Ok(close) => close,
+                    Ok(served) => served,
                     Err(ended) => return ended,
                 },
             };
+            if served == Served::Parked {
+                return Ended::Parked;
+            }
             progress.output = turn.output.len();
             progress.asks = self.world.outbox.asks.len();
             progress.commands += 1;
             progress.running = None;
-            if let Some(reason) = close {
+            if let Served::Close(reason) = served {
                 if let Some(session) = self.world.sessions.get_mut(turn.me.slot) {
                     session.leaving = true;
                 }
@@ -170,7 +182,7 @@ impl Service {
         turn: &mut Turn<'_>,
         parser: &mut Parser,
         progress: &mut Progress,
-    ) -> Result<Option<Reason>, Ended> {
+    ) -> Result<Served, Ended> {
         let rest = &turn.input[progress.consumed..];
         let step = parser.parse(rest, &limits(&self.world.config));
         if !matches!(step, Step::Incomplete { .. }) {
@@ -184,18 +196,19 @@ impl Service {
                 Err(Ended::Hungry { begun, missing })
             }
             Step::Complete { consumed } => {
-                let close = self.request(turn, parser.args(rest), progress)?;
-                progress.consumed += consumed;
-                Ok(close)
+                let served = self.request(turn, parser.args(rest), progress);
+                if served != Served::Parked {
+                    progress.consumed += consumed;
+                }
+                Ok(served)
             }
             Step::Refused { consumed, why } => {
                 progress.consumed += consumed;
-                self.refuse(turn, refusal(why, &self.world.config));
-                Ok(None)
+                Ok(self.refuse(turn, refusal(why, &self.world.config)))
             }
             Step::Broken(what) => {
                 self.refuse(turn, protocol_error(what));
-                Ok(Some(Reason::ProtocolError))
+                Ok(Served::Close(Reason::ProtocolError))
             }
         }
     }
@@ -210,70 +223,46 @@ impl Service {
         }
     }
 
-    /// Looks one request up, checks and runs it. Returns why the connection is to end, if it is.
-    fn request(
-        &mut self,
-        turn: &mut Turn<'_>,
-        args: Args<'_>,
-        progress: &mut Progress,
-    ) -> Result<Option<Reason>, Ended> {
-        let Some(name) = args.get(0) else { return Ok(None) };
+    /// Looks one request up, checks and runs it.
+    #[inline]
+    fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Served {
+        let Some(name) = args.get(0) else { return Served::Whole };
         let Some(mut command) = names::find(name) else {
-            return Ok(self.unknown(turn, args));
+            return self.unknown(turn, args);
         };
         if !command.subcommands.is_empty()
             && let Some(word) = args.get(1)
         {
             match names::find_sub(command, word) {
                 Some(sub) => command = sub,
-                None => {
-                    self.refuse(turn, unknown_subcommand(command, word));
-                    return Ok(None);
-                }
+                None => return self.refuse(turn, unknown_subcommand(command, word)),
             }
         }
-        let World { config, sessions, stats, .. } = &mut self.world;
-        if let Err(failure) = check(command, args, config, sessions, turn.me) {
-            stats.per_command[command.id].rejected += 1;
-            let failure = self.world.instead_of(turn.me, command, failure);
-            self.refuse(turn, failure);
-            return Ok(None);
+        let World { config, sessions, pause, .. } = &mut self.world;
+        if may_be_wrong(command, args, config)
+            && let Err(failure) = check(command, args, config, sessions, turn.me)
+        {
+            return self.reject(turn, command, failure);
         }
         progress.running = Some(command);
-        self.run(turn, args, command)
-    }
-
-    fn run(
-        &mut self,
-        turn: &mut Turn<'_>,
-        args: Args<'_>,
-        command: &'static Command,
-    ) -> Result<Option<Reason>, Ended> {
-        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return Ok(None) };
-        if session.has_extras() || self.world.pause.is_on() {
-            match self.world.gate(turn.me, command, args) {
-                Gate::Run => {}
-                Gate::Park => {
-                    self.world.pause.park(turn.me);
-                    return Err(Ended::Parked);
-                }
-                Gate::Answer(answer) => {
-                    self.answer(turn, answer);
-                    return Ok(None);
-                }
+        let Some(mut session) = sessions.get_mut(turn.me.slot) else { return Served::Whole };
+        if session.has_extras() || pause.is_on() {
+            if let Some(served) = self.gate(turn, args, command) {
+                return served;
             }
+            let Some(again) = self.world.sessions.get_mut(turn.me.slot) else { return Served::Whole };
+            session = again;
         }
-        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return Ok(None) };
         session.command = Some(command);
         session.commands += 1;
-        let reply_start = turn.output.len();
-        let asks = self.world.outbox.asks.len();
-        let reply = Reply::new(turn.output, session.proto, self.world.config.max_reply_bytes);
-        let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let answered = session.reply == ReplyMode::On;
         if session.reply == ReplyMode::SkipNext {
             session.reply = ReplyMode::Skipping;
         }
+        let proto = session.proto;
+        let (reply_start, asks) = (turn.output.len(), self.world.outbox.asks.len());
+        let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
+        let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
         if !answered {
             self.silence(turn, reply_start);
@@ -281,14 +270,38 @@ impl Service {
         if self.world.outbox.to_caller {
             self.push_to_caller(turn, asks);
         }
-        Ok(close)
+        close.map_or(Served::Whole, Served::Close)
+    }
+
+    #[cold]
+    fn reject(&mut self, turn: &mut Turn<'_>, command: &'static Command, failure: Failure) -> Served {
+        self.world.stats.per_command[command.id].rejected += 1;
+        let failure = self.world.instead_of(turn.me, command, failure);
+        self.refuse(turn, failure)
+    }
+
+    /// A request of a client that not everything is allowed to, or that may have to wait; `None` if it
+    /// is to be run now.
+    #[cold]
+    fn gate(&mut self, turn: &mut Turn<'_>, args: Args<'_>, command: &'static Command) -> Option<Served> {
+        match self.world.gate(turn.me, command, args) {
+            Gate::Run => None,
+            Gate::Park => {
+                self.world.pause.park(turn.me);
+                Some(Served::Parked)
+            }
+            Gate::Answer(answer) => {
+                self.answer(turn, answer);
+                Some(Served::Whole)
+            }
+        }
     }
 
     /// What a client publishes to itself comes right behind the reply.
     #[cold]
     fn push_to_caller(&mut self, turn: &mut Turn<'_>, asks: usize) {
         for bytes in self.world.outbox.take_pushes_to(turn.me, asks) {
-            if turn.output.extend(&bytes).is_err() {
+            if turn.output.extend(bytes.unread()).is_err() {
                 self.world.outbox.asks.push(Ask::Kill(turn.me));
             }
         }
@@ -308,13 +321,15 @@ impl Service {
     }
 
     /// Answers with an error without having run anything. A transaction ends with it.
-    fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) {
+    #[cold]
+    fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
         if let Some(session) = self.world.sessions.get_mut(turn.me.slot)
             && let Some(transaction) = session.transaction_mut()
         {
             transaction.aborted = true;
         }
         self.answer(turn, Err(failure));
+        Served::Whole
     }
 
     /// Answers without having run anything: with a status or an error.
@@ -334,13 +349,13 @@ impl Service {
         }
     }
 
-    fn unknown(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> Option<Reason> {
+    #[cold]
+    fn unknown(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> Served {
         if is_http(&args[0]) {
             self.note_cross_protocol(turn);
-            return Some(Reason::ProtocolError);
+            return Served::Close(Reason::ProtocolError);
         }
-        self.refuse(turn, unknown_command(args));
-        None
+        self.refuse(turn, unknown_command(args))
     }
 
     /// A browser that was tricked into talking to us is worth a line, but not one for each try.

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::base::{OutOfMemory, memory};
-use crate::resp::Proto;
+use crate::base::{Buf, OutOfMemory, memory};
+use crate::resp::{Proto, Reply};
 use crate::service::channels::{Kind, SUBSCRIPTION_BYTES};
 use crate::service::cx::{Cx, Failure, Outcome};
 use crate::service::glob::{Case, Pattern};
@@ -157,7 +157,7 @@ impl Post {
     fn add(&mut self, cx: &mut Cx<'_>, kind: Kind, parts: &[&[u8]]) -> Result<(), Failure> {
         let name = parts[1];
         memory::reserve(&mut self.asks, cx.world.channels.count(kind, name))?;
-        let mut frames: [Option<Arc<Vec<u8>>>; 2] = [None, None];
+        let mut frames: [Option<Arc<Buf>>; 2] = [None, None];
         for to in cx.world.channels.subscribers(kind, name) {
             let Some(session) = cx.world.sessions.get(to.slot) else { continue };
             let frame = &mut frames[session.proto as usize];
@@ -180,16 +180,14 @@ impl Post {
 }
 
 /// A message as it goes over the wire.
-fn message(proto: Proto, parts: &[&[u8]]) -> Result<Vec<u8>, OutOfMemory> {
+fn message(proto: Proto, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
     const FRAMING_BYTES: usize = 32;
-    let mut bytes = Vec::new();
-    memory::reserve(&mut bytes, parts.iter().map(|part| part.len() + FRAMING_BYTES).sum())?;
-    bytes.push(if proto == Proto::Resp3 { b'>' } else { b'*' });
-    bytes.extend(format!("{}\r\n", parts.len()).into_bytes());
+    let mut bytes = Buf::default();
+    bytes.reserve(parts.iter().map(|part| part.len() + FRAMING_BYTES).sum())?;
+    let mut reply = Reply::new(&mut bytes, proto, usize::MAX);
+    reply.push_header(parts.len());
     for part in parts {
-        bytes.extend(format!("${}\r\n", part.len()).into_bytes());
-        bytes.extend_from_slice(part);
-        bytes.extend_from_slice(b"\r\n");
+        reply.bulk(part);
     }
     Ok(bytes)
 }
@@ -211,8 +209,9 @@ fn list(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
         Some(_) => return Err(wrong_arguments(cx)),
     };
     let names = cx.world.channels.names(kind);
-    let found: Vec<&[u8]> =
+    let mut found: Vec<&[u8]> =
         memory::collect(names.filter(|name| wanted.as_ref().is_none_or(|pattern| pattern.matches(name))))?;
+    found.sort_unstable();
     cx.reply.array(found.len());
     for name in found {
         cx.reply.bulk(name);
