@@ -9,7 +9,9 @@ mod drain;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod limits;
 mod logging;
+mod memory;
 mod origin;
 mod panics;
 mod pauses;
@@ -17,4 +19,5 @@ mod pubsub;
 mod readme;
 mod sources;
 mod talks;
+mod time;
 mod transactions;
