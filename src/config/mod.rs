@@ -105,6 +105,10 @@ pub struct Config {
     pub bind: Vec<String>,
     /// TCP port; 0 lets the kernel pick one.
     pub port: u16,
+    /// Path of a Unix domain socket to listen on as well; empty = none.
+    pub unixsocket: String,
+    /// Permissions of its file; 0 = as the umask has it.
+    pub unixsocketperm: u32,
     /// Length of the kernel's queue of connections not yet accepted.
     pub tcp_backlog: u32,
     /// Seconds of silence before the kernel probes whether a peer still exists; 0 = never.
@@ -205,6 +209,8 @@ impl Default for Config {
         Config {
             bind: vec!["127.0.0.1".to_owned()],
             port: 8080,
+            unixsocket: String::new(),
+            unixsocketperm: 0,
             tcp_backlog: 511,
             tcp_keepalive_s: 300,
             maxclients: 10_000,

@@ -30,7 +30,7 @@ pub mod world;
 
 use std::iter;
 
-use crate::base::{Clock, ConnId, Moment, Peer};
+use crate::base::{Address, Clock, ConnId, Moment, Peer};
 use crate::config::Config;
 use crate::resp::{Batch, Parser, sole_key};
 use crate::store::WARMED_MAX;
@@ -54,7 +54,7 @@ pub struct Service {
 impl Service {
     /// A service with an empty keyspace whose hash is seeded with `seed`. `listeners` are the
     /// addresses it is reached at, for `CLIENT LIST`.
-    pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Peer>) -> Service {
+    pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Address>) -> Service {
         Service {
             world: World::new(seed, config, clock, listeners),
             runs: &RUNS,

@@ -144,6 +144,6 @@ fn debug_allowed(config: &Config, session: Option<&Session>) -> bool {
     match config.enable_debug_command {
         DebugCommand::No => false,
         DebugCommand::Yes => true,
-        DebugCommand::Local => session.is_some_and(|session| session.peer.ip().is_loopback()),
+        DebugCommand::Local => session.is_some_and(|session| session.peer.is_local()),
     }
 }

@@ -62,11 +62,11 @@ fn rooms_import_only_what_the_arrows_allow() {
 #[test]
 fn what_belongs_to_one_file_stays_there() {
     for (word, home) in [
-        ("mio::", "reactor/os.rs"),
-        ("signal_hook", "reactor/os.rs"),
-        ("Instant", "reactor/os.rs"),
-        ("SystemTime", "reactor/os.rs"),
-        ("TcpStream", "reactor/os.rs"),
+        ("mio::", "reactor/os/"),
+        ("signal_hook", "reactor/os/"),
+        ("Instant", "reactor/os/"),
+        ("SystemTime", "reactor/os/"),
+        ("TcpStream", "reactor/os/"),
         ("catch_unwind", "fence.rs"),
         ("allow(unsafe_code)", "store/prefetch.rs"),
         ("unsafe {", "store/prefetch.rs"),
@@ -75,7 +75,10 @@ fn what_belongs_to_one_file_stays_there() {
     ] {
         for (path, code) in files() {
             let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
-            assert!(path == home || !code.contains(word), "{path} names {word}, which belongs to {home}");
+            assert!(
+                path.starts_with(home) || !code.contains(word),
+                "{path} names {word}, which belongs to {home}"
+            );
         }
     }
 }
