@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use super::catalog::Command;
+use super::command::Command;
 use super::session::Session;
 use super::world::World;
 use crate::base::{ConnId, OutOfMemory, Reason, Wires};

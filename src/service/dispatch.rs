@@ -1,7 +1,8 @@
 //! What each command of the catalog does. The compiler refuses a command of the catalog that does
 //! nothing, and a name that is not in it.
 
-use super::catalog::{COMMANDS, Command, same};
+use super::catalog::COMMANDS;
+use super::command::{Command, same};
 use super::commands::{
     admin, client, clients, connection, introspect, keys, pubsub, scan, settings, strings, transactions,
 };

@@ -2,7 +2,8 @@
 //! and output for one turn at a time, and any other transport could do the same.
 //!
 //! - [`turn`]: one connection's turn: parse, look up, run, within a budget
-//! - [`catalog`]: declares every command; [`names`] finds them in it; `dispatch` says what each does
+//! - [`catalog`]: declares every command, each as [`command`] says; [`names`] finds them in it; `dispatch`
+//!   says what each does
 //! - [`run`]: checks and runs one command; [`cx`]: what the command sees, and how it fails
 //! - [`world`]: what commands act on; [`session`]: what is remembered of a client between turns;
 //!   [`outbox`]: what a command asks of the server about other connections
@@ -12,6 +13,7 @@
 
 pub mod catalog;
 pub mod channels;
+pub mod command;
 mod commands;
 pub mod cx;
 mod dispatch;

@@ -3,7 +3,8 @@
 //! A name of up to sixteen bytes is two integers. They choose a slot of a table that the compiler
 //! has filled, and there stands the command or, rarely, one that had to make way for another.
 
-use super::catalog::{COMMANDS, Command};
+use super::catalog::COMMANDS;
+use super::command::Command;
 
 /// Four times as many as there are commands, so that nearly all stand where they belong.
 const SLOTS: usize = 512;

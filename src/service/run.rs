@@ -1,7 +1,7 @@
 //! One command: checked, run, counted. What a client sent, what a transaction kept and whatever else
 //! comes to run a command takes this way.
 
-use super::catalog::Command;
+use super::command::Command;
 use super::cx::{Cx, Failure, Outcome, Runs};
 use super::session::{Session, Sessions};
 use super::world::World;

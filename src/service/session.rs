@@ -3,8 +3,8 @@
 
 use std::sync::Arc;
 
-use super::catalog::Command;
 use super::channels::Subscriptions;
+use super::command::Command;
 use super::transaction::{Transaction, Watching};
 use crate::base::{Address, ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;

@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 
 use super::Service;
-use super::catalog::Command;
+use super::command::Command;
 use super::cx::Failure;
 use super::errors::{protocol_error, refusal, unknown_command, unknown_subcommand};
 use super::gate::Gate;

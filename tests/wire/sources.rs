@@ -89,3 +89,30 @@ fn every_file_says_what_it_is_for() {
         assert!(code.starts_with("//!"), "{path} does not open with what it is for");
     }
 }
+
+/// Longest file, lines of code without its unit tests.
+const FILE_LINES_MAX: usize = 400;
+/// Longest function, lines.
+const FUNCTION_LINES_MAX: usize = 60;
+
+#[test]
+fn files_and_functions_stay_short() {
+    for (path, code) in files().into_iter().filter(|(path, _)| !path.contains("tests")) {
+        let lines: Vec<&str> = code.lines().collect();
+        assert!(lines.len() <= FILE_LINES_MAX, "{path} has {} lines: find its second noun", lines.len());
+        for (first, line) in lines.iter().enumerate() {
+            let indent = line.len() - line.trim_start().len();
+            let words = line.trim_start().trim_start_matches("pub ").trim_start_matches("(super) ");
+            if !["fn ", "const fn ", "pub(super) fn ", "pub(crate) fn "]
+                .iter()
+                .any(|begin| words.starts_with(begin))
+            {
+                continue;
+            }
+            // rustfmt closes a function at the column where it begins.
+            let end = format!("{}}}", " ".repeat(indent));
+            let length = lines[first..].iter().position(|line| *line == end).map_or(1, |last| last + 1);
+            assert!(length <= FUNCTION_LINES_MAX, "{path}:{}: a function of {length} lines", first + 1);
+        }
+    }
+}

@@ -60,7 +60,7 @@ fn clients_of_both_kinds_are_served_side_by_side() {
     let line =
         list.lines().find(|line| line.contains(&shown)).unwrap_or_else(|| panic!("no {shown} in {list}"));
     assert!(line.contains(" flags=U "), "{line}");
-    far.ask(&format!("CLIENT KILL ADDR {}:0\r\n", path.text()), ":1\r\n");
+    far.ask(format!("CLIENT KILL ADDR {}:0\r\n", path.text()), ":1\r\n");
     assert_eq!(near.read(&mut [0; 1]).unwrap(), 0, "it was killed");
     drop(far);
     daemon.signal("TERM");

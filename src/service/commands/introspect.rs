@@ -1,7 +1,8 @@
 //! `COMMAND` and the `HELP` of every container: what the table says about itself.
 
 use crate::resp::Reply;
-use crate::service::catalog::{COMMANDS, Command, everything};
+use crate::service::catalog::{COMMANDS, everything};
+use crate::service::command::Command;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
 use crate::service::names::{find_full, short_name};
