@@ -56,7 +56,7 @@ pub use journal::What;
 use ledger::Ledger;
 pub use prepared::{Expiry, Prepared, WriteError};
 use record::RECORD_MAX;
-use table::{Demand, Place, Table};
+use table::{Place, Table};
 use walk::is_live;
 pub use warm::WARMED_MAX;
 
@@ -168,15 +168,12 @@ impl Store {
         self.with_memory(|table| {
             let mut entries = Vec::new();
             memory::reserve_exact(&mut entries, count)?;
-            let mut demand = Demand::default();
             for (key, value) in pairs.clone().take(count) {
                 fault::point();
                 let entry = Prepared::new(table, key, value)?;
-                demand.larges += entry.bodies();
                 entries.push(entry);
             }
-            table.admit_all(&mut demand, &entries)?;
-            table.try_reserve(demand)?;
+            table.try_reserve(table.admit_all(&entries)?)?;
             Ok(entries)
         })
     }
@@ -225,8 +222,7 @@ impl Store {
     pub fn prepare_expiry(&mut self, key: &[u8]) -> Result<(), WriteError> {
         memory::charge(ENTRY_BYTES)?;
         self.with_memory(|table| {
-            let mut demand = Demand::default();
-            table.admit(&mut demand, table.hash(key), key, RECORD_MAX)?;
+            let demand = table.admit(table.hash(key), key, RECORD_MAX)?;
             Ok(table.try_reserve(demand)?)
         })
     }

@@ -112,9 +112,8 @@ impl<'a> Prepared<'a> {
 
     #[inline(never)]
     fn reserve(&self, table: &mut Table) -> Result<(), WriteError> {
-        let mut demand = Demand { larges: self.bodies(), ..Demand::default() };
-        table.admit(&mut demand, self.hash, self.key, self.record_bytes())?;
-        Ok(table.try_reserve(demand)?)
+        let demand = table.admit(self.hash, self.key, self.record_bytes())?;
+        Ok(table.try_reserve(Demand { larges: self.bodies(), ..demand })?)
     }
 
     /// Bytes of its record, at most.

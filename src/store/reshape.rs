@@ -43,10 +43,8 @@ impl Table {
     pub(super) fn shrink(&mut self, mut number: u32) {
         let segment = self.segments.get(number);
         let pack = segment.is_worth_packing();
-        if !pack && segment.len() > MERGED_ITEMS_MAX || self.blocks.try_reserve(2 * BLOCKS_MAX).is_err() {
-            return;
-        }
-        if pack {
+        let blocks = segment.blocks_packed();
+        if pack && self.blocks.try_reserve(blocks).is_ok() {
             self.pack(number);
         }
         while let Some(merged) = self.merge(number) {
@@ -86,6 +84,7 @@ impl Table {
         if sibling.depth != depth
             || segment.len() + sibling.len() > MERGED_ITEMS_MAX
             || blocks > MERGED_BLOCKS_MAX
+            || self.blocks.try_reserve(segment.blocks_packed() + sibling.blocks_packed()).is_err()
         {
             return None;
         }

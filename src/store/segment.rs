@@ -245,6 +245,24 @@ impl Segment {
         self.dead > 0 && self.dead as usize * 8 >= self.capacity()
     }
 
+    /// True if a record of `len` bytes fits its last block.
+    #[inline]
+    pub fn has_tail(&self, len: usize) -> bool {
+        self.block_count > 0 && usize::from(self.tail) + len <= BLOCK_BYTES
+    }
+
+    /// True if a new record may surely take a new block, also if one like it is removed before.
+    pub fn may_surely_add_block(&self) -> bool {
+        let littered = (self.dead() + RECORD_MAX) * 8 >= self.capacity();
+        self.block_count == 0 || self.blocks().len() < BLOCKS_FILLED_MAX && !littered
+    }
+
+    /// Blocks that its records may take when they are packed anew, in two segments.
+    pub fn blocks_packed(&self) -> usize {
+        let full = self.blocks().len();
+        full + full.div_ceil(6) + 2
+    }
+
     /// True if `count` more items, with records of `bytes` bytes together, are not too many for it.
     #[inline]
     pub fn takes(&self, count: usize, bytes: usize) -> bool {

@@ -8,16 +8,13 @@
 use ahash::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use super::block::{BLOCK_BYTES, Block};
+use super::block::Block;
 use super::chunked::Chunked;
 use super::directory::Directory;
 use super::large::Large;
-use super::record::{Draft, RECORD_MAX, Record};
-use super::segment::{BLOCKS_MAX, Cell, Segment, Spot};
+use super::record::{Draft, Record};
+use super::segment::{Cell, Segment, Spot};
 use crate::base::OutOfMemory;
-
-/// While a segment splits, both old and new blocks are there; and a new one may be begun in each half.
-const BLOCKS_SPARE: usize = 2 * BLOCKS_MAX + 3;
 
 /// Where an item is, until the table changes.
 #[derive(Clone, Copy, Debug)]
@@ -42,18 +39,16 @@ pub enum Content<'a> {
     Tail(&'a [u8]),
 }
 
-/// What is about to be written.
+/// What the table needs for what is about to be written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Demand {
-    /// Items.
-    pub items: usize,
-    /// Bytes of their records, at most.
-    pub bytes: usize,
-    /// How many of them are large and new.
+    /// Blocks.
+    pub blocks: usize,
+    /// Segments.
+    pub segments: usize,
+    /// Bodies.
     pub larges: usize,
-    /// Splits that it takes because hashes crowd.
-    pub splits: usize,
-    /// Depth of the segments that come from these.
+    /// Depth of the deepest of the new segments, if more than the directory's next.
     pub depth: u32,
 }
 
@@ -123,10 +118,8 @@ impl Table {
     /// is nearly always so: a quick answer in the place of the long one.
     #[inline]
     pub fn is_ready(&self, hash: u64, bytes: usize) -> bool {
-        self.segments.get(self.directory.segment(hash)).takes(1, bytes)
-            && self.blocks.has_room(BLOCKS_SPARE)
-            && self.segments.has_room(1)
-            && self.directory.can_double()
+        let segment = self.segments.get(self.directory.segment(hash));
+        segment.takes(1, bytes) && segment.has_tail(bytes)
     }
 
     /// Makes sure that `demand` can be written without asking for memory.
@@ -134,17 +127,13 @@ impl Table {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn try_reserve(&mut self, demand: Demand) -> Result<(), OutOfMemory> {
-        let Demand { items, bytes, larges, splits, depth } = demand;
-        // At worst every item finds its segment full; but a segment that has just split takes
-        // many before it does again.
-        let splits = splits + items.min(self.segments.len() + items / 64 + 1);
-        // Each segment may begin a block, each split two.
-        let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
-        let blocks = items.min(self.segments.len() + packed) + 2 * splits + BLOCKS_SPARE;
-        self.larges.try_reserve(larges)?;
-        self.blocks.try_reserve(blocks)?;
-        self.segments.try_reserve(splits)?;
-        self.directory.try_reserve(self.segments.len() + splits, depth)
+        self.larges.try_reserve(demand.larges)?;
+        self.blocks.try_reserve(demand.blocks)?;
+        if demand.segments == 0 {
+            return Ok(());
+        }
+        self.segments.try_reserve(demand.segments)?;
+        self.directory.try_reserve(self.segments.len() + demand.segments, demand.depth)
     }
 
     /// Finds an item.
