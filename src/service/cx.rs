@@ -12,7 +12,7 @@ use crate::base::{ConnId, Now, OutOfMemory, Reason};
 use crate::config::{Config, PATTERN_BYTES_MAX};
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::Stats;
-use crate::store::{Prepared, Store, WARMED_MAX, WriteError};
+use crate::store::{Prepared, Store, WARMED_MAX, WriteError, WrongKind};
 
 /// A command's surroundings while it runs.
 pub struct Cx<'a> {
@@ -72,10 +72,17 @@ impl From<OutOfMemory> for Failure {
     }
 }
 
+impl From<WrongKind> for Failure {
+    fn from(_: WrongKind) -> Failure {
+        Failure::text("WRONGTYPE Operation against a key holding the wrong kind of value")
+    }
+}
+
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Failure {
         match error {
             WriteError::OutOfMemory => OutOfMemory.into(),
+            WriteError::WrongKind => WrongKind.into(),
             WriteError::Crowded => Failure::text("ERR the hashes of too many keys begin as this key's does"),
         }
     }
@@ -106,12 +113,15 @@ impl<'a> Cx<'a> {
         self.sessions.get_mut(self.me.slot).expect("a turn has a session")
     }
 
-    /// The value of `key`, counted as a hit or a miss.
-    pub fn lookup(&mut self, key: &[u8]) -> Option<&[u8]> {
+    /// The string of `key`, counted as a hit or a miss.
+    ///
+    /// # Errors
+    /// If the key holds something else.
+    pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
         let found = self.store.get(key, self.now.unix_ms);
         match found {
-            Some(_) => self.stats.keyspace_hits += 1,
-            None => self.stats.keyspace_misses += 1,
+            Ok(None) => self.stats.keyspace_misses += 1,
+            Ok(Some(_)) | Err(WrongKind) => self.stats.keyspace_hits += 1,
         }
         found
     }
@@ -125,14 +135,27 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Replies with the value of `key` or null.
-    pub fn reply_value(&mut self, key: &[u8]) {
-        let found = self.store.get(key, self.now.unix_ms);
-        match found {
-            Some(_) => self.stats.keyspace_hits += 1,
-            None => self.stats.keyspace_misses += 1,
+    /// Replies with the string of `key` or null.
+    ///
+    /// # Errors
+    /// If the key holds something else.
+    #[inline]
+    pub fn reply_value(&mut self, key: &[u8]) -> Result<(), WrongKind> {
+        match self.store.get(key, self.now.unix_ms) {
+            Ok(Some(value)) => {
+                self.stats.keyspace_hits += 1;
+                self.reply.bulk(value);
+            }
+            Ok(None) => {
+                self.stats.keyspace_misses += 1;
+                self.reply.null();
+            }
+            Err(wrong) => {
+                self.stats.keyspace_hits += 1;
+                return Err(wrong);
+            }
         }
-        self.reply.bulk_or_null(found);
+        Ok(())
     }
 
     /// Gets everything ready to write `value` under `key`.

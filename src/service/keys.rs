@@ -3,6 +3,7 @@
 use super::cx::{Cx, Failure, Outcome, is, shown};
 use super::strings::{Unit, invalid_expire};
 use crate::base::memory;
+use crate::store::Kind;
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
@@ -29,7 +30,12 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     let mut count = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        count += i64::from(cx.lookup(key).is_some());
+        let exists = cx.store.contains(key, cx.now.unix_ms);
+        match exists {
+            true => cx.stats.keyspace_hits += 1,
+            false => cx.stats.keyspace_misses += 1,
+        }
+        count += i64::from(exists);
     }
     cx.reply.int(count);
     Ok(())
@@ -37,8 +43,11 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 
 /// `TYPE key`
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
-    let exists = cx.store.contains(cx.arg(1), cx.now.unix_ms);
-    cx.reply.simple(if exists { "string" } else { "none" });
+    cx.reply.simple(match cx.store.kind(cx.arg(1), cx.now.unix_ms) {
+        Some(Kind::String) => "string",
+        Some(Kind::Hash) => "hash",
+        None => "none",
+    });
     Ok(())
 }
 

@@ -13,7 +13,7 @@ const COUNT_DEFAULT: usize = 10;
 pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
     let filter = Filter::of(cx)?;
-    let (keys, next) = cx.store.scan(cursor, filter.count, cx.now.unix_ms);
+    let (keys, next) = cx.store.scan(cursor, filter.count, None, cx.now.unix_ms);
     let found: Vec<&[u8]> = keys.filter(|key| filter.accepts(key)).collect();
     cx.reply.array(2);
     cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());

@@ -6,8 +6,7 @@ use crate::store::Expiry;
 
 /// `GET key`
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply_value(cx.arg(1));
-    Ok(())
+    Ok(cx.reply_value(cx.arg(1))?)
 }
 
 /// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`
@@ -94,7 +93,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
-        cx.reply_value(key);
+        cx.reply_value(key)?;
     } else if refused {
         cx.reply.null();
     } else {
@@ -141,7 +140,7 @@ pub fn getset(cx: &mut Cx<'_>) -> Outcome {
 /// `GETDEL key`
 pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    cx.reply_value(key);
+    cx.reply_value(key)?;
     if !cx.reply.overflowed() {
         cx.store.remove(key);
     }
@@ -168,7 +167,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     if expires_ms.is_some() {
         cx.store.prepare_expiry(key)?;
     }
-    cx.reply_value(key);
+    cx.reply_value(key)?;
     if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {
         cx.store.expire(key, expires_ms);
     }
@@ -180,7 +179,10 @@ pub fn mget(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.array(cx.args.len() - 1);
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        cx.reply_value(key);
+        // What is no string is nothing to MGET.
+        if cx.reply_value(key).is_err() {
+            cx.reply.null();
+        }
         if cx.reply.overflowed() {
             break;
         }
@@ -194,7 +196,7 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
     }
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
-    let entries = cx.store.prepare_all(cx.args.len() / 2, pairs)?;
+    let entries = cx.store.prepare_all(pairs)?;
     cx.reply.ok();
     for (nth, entry) in entries.into_iter().enumerate() {
         cx.read_ahead(nth, 2);
@@ -207,7 +209,7 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
 pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let (key, tail) = (cx.arg(1), cx.arg(2));
     // A value of a length that could not have been sent could not be read back either.
-    let len = cx.store.get(key, cx.now.unix_ms).map_or(0, <[u8]>::len) + tail.len();
+    let len = cx.store.get(key, cx.now.unix_ms)?.map_or(0, <[u8]>::len) + tail.len();
     if len > cx.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
@@ -219,7 +221,7 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
 
 /// `STRLEN key`
 pub fn strlen(cx: &mut Cx<'_>) -> Outcome {
-    let len = cx.lookup(cx.arg(1)).map_or(0, <[u8]>::len);
+    let len = cx.lookup(cx.arg(1))?.map_or(0, <[u8]>::len);
     cx.reply.int(len as i64);
     Ok(())
 }
@@ -248,7 +250,7 @@ pub fn decrby(cx: &mut Cx<'_>) -> Outcome {
 
 fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let key = cx.arg(1);
-    let before = match cx.store.get(key, cx.now.unix_ms) {
+    let before = match cx.store.get(key, cx.now.unix_ms)? {
         Some(value) => parse_i64(value).ok_or(NOT_INTEGER)?,
         None => 0,
     };

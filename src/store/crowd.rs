@@ -60,8 +60,8 @@ impl Table {
         let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
         let begun = items.min(self.segments.len() + packed) + 2 * splits;
         let blocks = begun + (self.blocks.len() + begun).min(2 * BLOCKS_MAX);
-        let larges = entries.iter().map(Prepared::bodies).sum();
-        let mut demand = Demand { blocks, segments: splits, larges, depth: 0 };
+        let bodies = entries.iter().map(Prepared::bodies).sum();
+        let mut demand = Demand { blocks, segments: splits, bodies, depth: 0 };
         let segment_of = |hash| self.segments.get(self.directory.segment(hash));
         if entries.iter().all(|entry| segment_of(entry.hash).takes(items, bytes)) {
             return Ok(demand);

@@ -9,6 +9,7 @@ use super::*;
 
 mod crowds;
 mod effects;
+mod hashes;
 
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     let entry = store.prepare(key, value).unwrap();
@@ -27,8 +28,8 @@ fn filled(keys: u32) -> Store {
 fn a_key_is_gone_the_millisecond_it_expires() {
     let mut store = Store::new(1);
     put(&mut store, b"k", b"v", Expiry::At(100));
-    assert_eq!(store.get(b"k", 99), Some(&b"v"[..]));
-    assert_eq!(store.get(b"k", 100), None);
+    assert_eq!(store.get(b"k", 99), Ok(Some(&b"v"[..])));
+    assert_eq!(store.get(b"k", 100), Ok(None));
     store.audit();
     assert_eq!((store.len(), store.expired()), (0, 1));
 }
@@ -77,7 +78,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
         steps += 1;
     }
     assert!(steps > 10, "freed in {steps} steps");
-    assert_eq!(store.get(b"k", 0), Some(&b"v"[..]));
+    assert_eq!(store.get(b"k", 0), Ok(Some(&b"v"[..])));
     store.remove(b"k");
     store.audit();
     assert!(store.memory() < 32 << 10, "{} bytes are left", store.memory());
@@ -124,7 +125,7 @@ fn a_scan_returns_whatever_is_there_throughout() {
         let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
         loop {
             let count = rng.random_range(1..100);
-            let (keys, next) = store.scan(cursor, count, 0);
+            let (keys, next) = store.scan(cursor, count, None, 0);
             let keys: Vec<Vec<u8>> = keys.map(<[u8]>::to_vec).collect();
             assert!(keys.len() <= count + 1, "{} keys for a count of {count}", keys.len());
             seen.extend(keys);
@@ -157,7 +158,7 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     let store = filled(2_000);
     let (mut cursor, mut seen) = (0, Vec::new());
     loop {
-        let (keys, next) = store.scan(cursor, 1, 0);
+        let (keys, next) = store.scan(cursor, 1, None, 0);
         seen.extend(keys.map(<[u8]>::to_vec));
         cursor = next;
         if cursor == 0 {
@@ -167,8 +168,8 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 2_000);
-    assert_eq!(store.scan(u64::MAX, 10, 0).1, 0);
-    assert_eq!(store.scan(0, 0, 0).0.count(), 1, "a count of nothing goes forward all the same");
+    assert_eq!(store.scan(u64::MAX, 10, None, 0).1, 0);
+    assert_eq!(store.scan(0, 0, None, 0).0.count(), 1, "a count of nothing goes forward all the same");
 }
 
 #[test]
@@ -176,7 +177,7 @@ fn a_cursor_tells_nothing_of_the_hash() {
     let store = filled(2_000);
     let (mut cursor, mut steps, mut upwards) = (0, 0, 0);
     loop {
-        let next = store.scan(cursor, 1, 0).1;
+        let next = store.scan(cursor, 1, None, 0).1;
         if next == 0 {
             break;
         }
@@ -196,7 +197,7 @@ fn any_number_is_a_cursor_that_ends() {
         let mut cursor = rng.random::<u64>() >> bits;
         let mut steps = 0;
         while cursor != 0 {
-            cursor = store.scan(cursor, 10, 0).1;
+            cursor = store.scan(cursor, 10, None, 0).1;
             steps += 1;
             assert!(steps <= 2_000, "a scan that began somewhere does not end");
         }
@@ -227,7 +228,7 @@ fn a_value_built_piece_by_piece_is_whole() {
             store.expire(b"k", Some(9));
         }
     }
-    assert_eq!(store.get(b"k", 0), Some(&model[..]));
+    assert_eq!(store.get(b"k", 0), Ok(Some(&model[..])));
     assert_eq!(store.expiry(b"k", 0), Some(Some(9)));
     store.audit();
 }
@@ -294,7 +295,7 @@ impl Trial {
             }
             50..75 => {
                 let expected = self.model.get(&key).filter(|(_, at)| at.is_none_or(|at| at > self.now_ms));
-                assert_eq!(self.store.get(&key, self.now_ms), expected.map(|(value, _)| &value[..]));
+                assert_eq!(self.store.get(&key, self.now_ms), Ok(expected.map(|(value, _)| &value[..])));
             }
             75..85 => {
                 let at = self.rng.random_bool(0.5).then(|| self.now_ms + self.rng.random_range(1..50));
@@ -327,7 +328,7 @@ impl Trial {
         } else if self.rng.random_bool(0.1) {
             let other = self.key();
             let pairs = [(key, &value[..]), (&other[..], b"other")];
-            for entry in self.store.prepare_all(2, pairs.into_iter()).unwrap() {
+            for entry in self.store.prepare_all(pairs.into_iter()).unwrap() {
                 self.store.commit(entry, Expiry::Never);
             }
             self.model.insert(key.to_vec(), (value, None));
@@ -350,7 +351,7 @@ impl Trial {
                 What::Removed | What::Expired => drop(self.replica.remove(&key)),
                 What::Set => {
                     let at = self.store.expiry(&key, 0).expect("it was set");
-                    let value = self.store.get(&key, 0).expect("it was set").to_vec();
+                    let value = self.store.get(&key, 0).unwrap().expect("it was set").to_vec();
                     self.replica.insert(key, (value, at));
                 }
             }
@@ -369,7 +370,7 @@ impl Trial {
         keys.sort_unstable();
         assert!(keys.iter().copied().eq(self.model.keys().map(|key| &key[..])), "the keys differ");
         for (key, (value, at)) in &self.model {
-            assert_eq!(self.store.get(key, self.now_ms), Some(&value[..]));
+            assert_eq!(self.store.get(key, self.now_ms), Ok(Some(&value[..])));
             assert_eq!(self.store.expiry(key, self.now_ms), Some(*at));
         }
     }
@@ -411,5 +412,5 @@ fn a_write_that_was_prepared_and_never_committed_leaves_no_trace() {
     }
     store.audit();
     assert_eq!((store.len(), store.contains(b"new", 0)), (1_000, false));
-    assert_eq!(store.get(&3_u32.to_le_bytes(), 0), Some(&[7; 40][..]));
+    assert_eq!(store.get(&3_u32.to_le_bytes(), 0), Ok(Some(&[7; 40][..])));
 }

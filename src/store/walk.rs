@@ -1,10 +1,10 @@
 //! Goes over the keyspace instead of naming keys.
 
 use super::Store;
-use super::record::Record;
+use super::record::{Kind, Record};
 use crate::base::fault;
 
-/// How often a random key is looked for among keys that turn out to have expired.
+/// How often a random key is looked for among places that are empty or whose key has expired.
 const RANDOM_TRIES: usize = 1_000;
 
 impl Store {
@@ -19,32 +19,54 @@ impl Store {
     /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
     /// go on from; 0 begins a scan and ends it. Every key that is there during a whole scan is
     /// returned, whatever comes and goes meanwhile. A number that is no cursor finds nothing.
-    pub fn scan(&self, cursor: u64, count: usize, now_ms: u64) -> (impl Iterator<Item = &[u8]>, u64) {
+    /// Only keys of `kind`, if one is given.
+    pub fn scan(
+        &self,
+        cursor: u64,
+        count: usize,
+        kind: Option<Kind>,
+        now_ms: u64,
+    ) -> (impl Iterator<Item = &[u8]>, u64) {
         fault::point();
+        let wanted =
+            |record: Record<'_>| is_live(record, now_ms) && kind.is_none_or(|kind| record.kind() == kind);
         let (records, next) = match self.cursors.position(cursor) {
-            Some(position) => self.table.scan(position, count, |record| is_live(record, now_ms)),
+            Some(position) => self.table.scan(position, count, wanted),
             None => (Vec::new(), 0),
         };
         (records.into_iter().map(|record| self.table.key_of(record)), self.cursors.cursor(next))
     }
 
-    /// A key at random, every one being about as likely; `None` if there is none that has not
-    /// expired, or next to none.
+    /// A key at random, every one being as likely; `None` if there is none that has not expired, or
+    /// next to none.
     pub fn random_key(&mut self, now_ms: u64) -> Option<&[u8]> {
         fault::point();
         for _ in 0..RANDOM_TRIES {
-            let (hash, nth) = (self.roll(), self.roll() as usize);
-            if self.table.pick(hash, nth).is_some_and(|record| is_live(record, now_ms)) {
-                return self.table.pick(hash, nth).map(|record| self.table.key_of(record));
+            let rolled = (self.dice.roll(), self.dice.roll());
+            if self.table.pick(rolled).is_some_and(|record| is_live(record, now_ms)) {
+                return self.table.pick(rolled).map(|record| self.table.key_of(record));
             }
         }
         None
     }
+}
 
-    /// The next number of a splitmix generator.
-    fn roll(&mut self) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.dice ^ self.dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+/// A splitmix generator.
+#[derive(Clone, Debug)]
+pub struct Dice {
+    state: u64,
+}
+
+impl Dice {
+    /// One that begins with `seed`.
+    pub fn new(seed: u64) -> Dice {
+        Dice { state: seed }
+    }
+
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
