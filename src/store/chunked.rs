@@ -1,8 +1,8 @@
-//! A vector in chunks, which grows and shrinks without moving more than the half of one chunk.
+//! A vector in chunks, which grows and shrinks without moving more than a part of one chunk.
 //!
-//! The first chunk begins small and doubles until it is whole; all others are whole from the start. So
-//! a table of a few hundred items takes no more than it needs, and a large one never moves: its memory
-//! does not fragment, and what was freed goes back to the system chunk by chunk.
+//! A chunk is whole from the start, so memory does not fragment, and what was freed goes back to the
+//! system chunk by chunk. Only the first chunk of what may stay small grows by halves until it is a
+//! quarter, and then becomes whole at once.
 //!
 //! Elements are numbered without gaps: a removed one's number goes to the last, and everything that
 //! refers to that by number must be told.
@@ -20,17 +20,26 @@ const KEPT: usize = 2;
 pub struct Chunked<T> {
     chunks: Vec<Vec<T>>,
     len: usize,
+    size: Size,
 }
 
-impl<T> Default for Chunked<T> {
-    fn default() -> Chunked<T> {
-        Chunked { chunks: Vec::new(), len: 0 }
-    }
+/// How many elements are expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// A few or many: the first chunk grows.
+    Small,
+    /// Many: all chunks are whole.
+    Large,
 }
 
 impl<T> Chunked<T> {
     const SHIFT: u32 = (CHUNK_BYTES / size_of::<T>()).ilog2();
     const CHUNK: usize = 1 << Self::SHIFT;
+
+    /// Nothing yet.
+    pub fn new(size: Size) -> Chunked<T> {
+        Chunked { chunks: Vec::new(), len: 0, size }
+    }
 
     /// Number of elements.
     pub fn len(&self) -> usize {
@@ -59,7 +68,7 @@ impl<T> Chunked<T> {
         if let [first] = self.chunks.as_mut_slice()
             && first.capacity() < needed.min(Self::CHUNK)
         {
-            let wanted = needed.max(2 * first.capacity()).min(Self::CHUNK);
+            let wanted = self.size.grown::<T>(needed.max(first.capacity() * 3 / 2));
             let more = wanted - first.len();
             memory::reserve_exact(first, more)?;
         }
@@ -77,7 +86,8 @@ impl<T> Chunked<T> {
         let number = u32::try_from(self.len).expect("memory ends before numbers do");
         let chunk = self.len >> Self::SHIFT;
         if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(if chunk == 0 { 1 } else { Self::CHUNK }));
+            let elements = if chunk == 0 { self.size.grown::<T>(1) } else { Self::CHUNK };
+            self.chunks.push(Vec::with_capacity(elements));
         }
         self.chunks[chunk].push(element);
         self.len += 1;
@@ -100,14 +110,14 @@ impl<T> Chunked<T> {
     pub fn is_loose(&self) -> bool {
         match self.chunks.as_slice() {
             [] => false,
-            [first] => first.capacity() > 4 * self.len + 2 * KEPT,
+            [first] => self.size == Size::Small && first.capacity() > 4 * self.len + 2 * KEPT,
             more => more.len() > self.chunks_kept(),
         }
     }
 
     /// The chunks that elements need; and one for those at the edge, unless there are few.
     fn chunks_kept(&self) -> usize {
-        (self.len >> Self::SHIFT) + 1 + usize::from(self.len > Self::CHUNK / 4)
+        (self.len >> Self::SHIFT) + 1 + usize::from(self.size == Size::Large || self.len > Self::CHUNK / 4)
     }
 
     /// Frees some of what is too much. Not while a write is under way: it may have reserved it.
@@ -135,7 +145,7 @@ impl<T> Chunked<T> {
             self.len -= chunk.len();
             chunk.clear();
         }
-        Chunked { chunks, len: 0 }
+        Chunked { chunks, len: 0, size: self.size }
     }
 
     /// Frees the last chunk with all that is in it; false if there is none.
@@ -171,13 +181,21 @@ impl<T> Chunked<T> {
     }
 }
 
+impl Size {
+    /// How many elements the first chunk gets room for when it needs `needed`.
+    fn grown<T>(self, needed: usize) -> usize {
+        let whole = Chunked::<T>::CHUNK;
+        if self == Size::Large || needed > whole / 4 { whole } else { needed }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_stay_without_gaps_and_memory_follows_the_length() {
-        let mut all = Chunked::<[u8; 1 << 18]>::default();
+        let mut all = Chunked::<[u8; 1 << 18]>::new(Size::Large);
         for n in 0..9_u8 {
             assert_eq!(all.push([n; 1 << 18]), u32::from(n));
         }
@@ -188,16 +206,10 @@ mod tests {
         while all.len() > 1 {
             all.swap_remove(0);
         }
-        all.push([0; 1 << 18]);
         while all.is_loose() {
             all.trim();
         }
         assert_eq!(all.chunks.len(), 2, "one chunk in use and one to spare");
-        all.pop();
-        while all.is_loose() {
-            all.trim();
-        }
-        assert_eq!(all.chunks.len(), 1, "few need none to spare");
         assert_eq!(all.iter().count(), 1);
         all.try_reserve(4).unwrap();
         assert_eq!(all.chunks.len(), 2);
@@ -209,13 +221,12 @@ mod tests {
 
     #[test]
     fn the_first_chunk_follows_the_length_until_it_is_whole() {
-        let mut all = Chunked::<[u8; 1024]>::default();
+        let mut all = Chunked::<[u8; 1024]>::new(Size::Small);
         assert_eq!(all.memory(), 0);
         for n in 1..=2_000 {
             all.try_reserve(1).unwrap();
             all.push([0; 1024]);
-            assert!(all.memory() <= 2 * n * 1024, "{} bytes for {n} elements", all.memory());
-            assert_eq!(all.chunks[0].capacity(), n.next_power_of_two().min(1024));
+            assert!(all.memory() <= n * 1024 * 3 / 2, "{} bytes for {n} elements", all.memory());
         }
         for n in (0..2_000).rev() {
             all.pop();

@@ -6,9 +6,7 @@
 //! proportion to the segments. A write whose segment is full and may not split as deep as it had to
 //! is refused while it is prepared; a commit always finds room.
 
-use super::block::BLOCK_BYTES;
-use super::record::RECORD_MAX;
-use super::segment::{BLOCKS_MAX, ITEMS_MAX, LIVE_MAX, Segment};
+use super::segment::{BLOCKS_MAX, ITEMS_MAX, LIVE_MAX, Segment, blocks_for};
 use super::table::{Demand, Table};
 use super::{Prepared, WriteError};
 use crate::base::memory;
@@ -25,7 +23,7 @@ impl Table {
     /// [`WriteError::Crowded`] if the table has no room near `hash`.
     pub(super) fn admit(&self, hash: u64, key: &[u8], bytes: usize) -> Result<Demand, WriteError> {
         let segment = self.segments.get(self.directory.segment(hash));
-        if segment.takes(1, bytes) && (segment.has_tail(bytes) || segment.may_surely_add_block()) {
+        if segment.surely_takes(1, bytes) {
             return Ok(Demand { blocks: 1, ..Demand::default() });
         }
         // It will be packed or split: both old and new blocks are there meanwhile.
@@ -52,20 +50,20 @@ impl Table {
     pub(super) fn admit_all(&self, entries: &[Prepared<'_>]) -> Result<Demand, WriteError> {
         let items = entries.len();
         let bytes = entries.iter().map(Prepared::record_bytes).sum::<usize>();
-        // At worst every item finds its segment full; but a segment that has just split takes
-        // many before it does again.
-        let splits = items.min(self.segments.len() + items / 64 + 1);
-        // Each segment may begin a block, each split two; and while one is going on, both old and
-        // new blocks are there.
-        let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
-        let begun = items.min(self.segments.len() + packed) + 2 * splits;
-        let blocks = begun + (self.blocks.len() + begun).min(2 * BLOCKS_MAX);
         let bodies = entries.iter().map(Prepared::bodies).sum();
-        let mut demand = Demand { blocks, segments: splits, bodies, depth: 0 };
         let segment_of = |hash| self.segments.get(self.directory.segment(hash));
-        if entries.iter().all(|entry| segment_of(entry.hash).takes(items, bytes)) {
-            return Ok(demand);
+        // Each segment may begin a block.
+        let begun = items.min(self.segments.len() + blocks_for(bytes));
+        if entries.iter().all(|entry| segment_of(entry.hash).surely_takes(items, bytes)) {
+            return Ok(Demand { blocks: begun, bodies, ..Demand::default() });
         }
+        // At worst every item finds its segment full; but a segment that has just split takes
+        // many before it does again. Each split begins two blocks; and while one is going on, both old
+        // and new blocks are there.
+        let segments = items.min(self.segments.len() + items / 64 + 1);
+        let begun = begun + 2 * segments;
+        let blocks = begun + (self.blocks.len() + begun).min(2 * BLOCKS_MAX);
+        let mut demand = Demand { blocks, segments, bodies, depth: 0 };
         let mut sorted = memory::collect(entries.iter().map(|entry| (entry.hash, entry.record_bytes())))?;
         sorted.sort_unstable();
         let limit = self.depth_max(items);

@@ -128,6 +128,9 @@ impl Discards {
                     let gone = self.queue.pop_front();
                     self.bytes -= held;
                     self.keyspaces -= usize::from(matches!(gone, Some(Discarded::Keyspace(_))));
+                    if self.queue.is_empty() {
+                        self.queue = VecDeque::new();
+                    }
                 }
             }
             if before.saturating_sub(self.bytes) >= BYTES_PER_STEP {

@@ -5,6 +5,7 @@
 //! very table that the keyspace has.
 
 use super::body::Body;
+use super::chunked::Size;
 use super::hash::{Form, Hash, field_and_value};
 use super::journal::What;
 use super::packed::{Packed, Packing};
@@ -275,7 +276,7 @@ fn spread<'a>(
     packed: Packed<'_>,
     mut pairs: impl WritePairs<'a>,
 ) -> Result<Table, WriteError> {
-    let mut table = Table::new(keyspace.hasher.clone());
+    let mut table = Table::new(keyspace.hasher.clone(), Size::Small);
     let mut put = |field, value| -> Result<(), WriteError> {
         let entry = Prepared::new(&table, field, value)?.reserved(&mut table)?;
         table.commit(entry);

@@ -52,6 +52,7 @@ mod warm;
 use ahash::RandomState;
 
 use crate::base::{fault, memory};
+use chunked::Size;
 use cursor::Cursors;
 use discard::Discards;
 use expiries::ENTRY_BYTES;
@@ -92,7 +93,7 @@ impl Store {
         let hash = |n: u64| spread.hash_one(n);
         let seeded = |n: u64| RandomState::with_seeds(hash(n), hash(n + 1), hash(n + 2), hash(n + 3));
         Store {
-            table: Table::new(seeded(1)),
+            table: Table::new(seeded(1), Size::Large),
             cursors: Cursors::new(seeded(6)),
             ledger: Ledger::default(),
             discards: Discards::default(),

@@ -20,11 +20,12 @@ impl Table {
     /// Makes room for one more record of `len` bytes in a segment that has none.
     pub(super) fn make_room(&mut self, number: u32, len: usize) {
         let segment = self.segments.get(number);
-        if !segment.takes(1, len) {
-            self.split(number);
-        } else if segment.is_littered() {
+        let (takes, packed) = (segment.takes(1, len), segment.blocks_packed());
+        if takes && segment.is_littered() && self.blocks.try_reserve(packed).is_ok() {
             self.pack(number);
-        } else if segment.depth < self.depth_max(0) {
+        } else if takes && segment.may_need_block() {
+            self.add_block(number);
+        } else if !takes || segment.depth < self.depth_max(0) {
             self.split(number);
         } else if segment.has_block_left() {
             self.add_block(number);

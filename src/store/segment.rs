@@ -251,10 +251,9 @@ impl Segment {
         self.block_count > 0 && usize::from(self.tail) + len <= BLOCK_BYTES
     }
 
-    /// True if a new record may surely take a new block, also if one like it is removed before.
-    pub fn may_surely_add_block(&self) -> bool {
-        let littered = (self.dead() + RECORD_MAX) * 8 >= self.capacity();
-        self.block_count == 0 || self.blocks().len() < BLOCKS_FILLED_MAX && !littered
+    /// True if `count` more items, with records of `bytes` bytes together, surely fit it in new blocks.
+    pub fn surely_takes(&self, count: usize, bytes: usize) -> bool {
+        self.takes(count, bytes) && self.blocks().len() + blocks_for(bytes) <= BLOCKS_FILLED_MAX
     }
 
     /// Blocks that its records may take when they are packed anew, in two segments.
@@ -274,6 +273,11 @@ impl Segment {
         usize::from(self.block_count) < BLOCKS_MAX
     }
 
+    /// True if a new record may take a new block, be it that so much is dead.
+    pub fn may_need_block(&self) -> bool {
+        usize::from(self.block_count) < BLOCKS_FILLED_MAX
+    }
+
     /// True if a new record may take a new block.
     pub fn may_add_block(&self) -> bool {
         usize::from(self.block_count) < BLOCKS_FILLED_MAX && !self.is_littered()
@@ -289,6 +293,11 @@ impl Segment {
     pub fn capacity(&self) -> usize {
         usize::from(self.block_count) * BLOCK_BYTES
     }
+}
+
+/// Blocks that records of `bytes` bytes together fill at most.
+pub fn blocks_for(bytes: usize) -> usize {
+    bytes / (BLOCK_BYTES - RECORD_MAX) + 1
 }
 
 #[inline]

@@ -10,7 +10,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use super::block::Block;
 use super::body::{Body, Fields};
-use super::chunked::Chunked;
+use super::chunked::{Chunked, Size};
 use super::directory::Directory;
 use super::packed;
 use super::prepared::WrongKind;
@@ -68,27 +68,27 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table.
-    pub fn new(hasher: RandomState) -> Table {
-        Table::over(Chunked::default(), hasher)
+    /// An empty table, which has few or many items.
+    pub fn new(hasher: RandomState, size: Size) -> Table {
+        Table::over(Chunked::new(size), hasher, size)
     }
 
     /// An empty table in the place of this one, of which only the memory counts from now on. Takes
     /// over a piece of it, because keys must not need memory to be flushed.
     pub fn start_over(&mut self) -> Table {
         let segments = self.segments.split_off_chunk();
-        let empty = Table::over(segments, self.hasher.clone());
+        let empty = Table::over(segments, self.hasher.clone(), Size::Large);
         std::mem::replace(self, empty)
     }
 
-    fn over(mut segments: Chunked<Segment>, hasher: RandomState) -> Table {
+    fn over(mut segments: Chunked<Segment>, hasher: RandomState, size: Size) -> Table {
         segments.push(Segment::new(0, 0));
         Table {
             hasher,
             directory: Directory::new(),
             segments,
-            blocks: Chunked::default(),
-            bodies: Chunked::default(),
+            blocks: Chunked::new(size),
+            bodies: Chunked::new(size),
             body_bytes: 0,
             len: 0,
         }

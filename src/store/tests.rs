@@ -81,7 +81,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
     assert_eq!(store.get(b"k", 0), Ok(Some(&b"v"[..])));
     store.remove(b"k");
     store.audit();
-    assert!(store.memory() < 32 << 10, "{} bytes are left", store.memory());
+    assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
 }
 
 #[test]
