@@ -114,6 +114,6 @@ mod tests {
             service.warm_for(inputs);
         }
         service.world.store.audit();
-        assert_eq!(service.world.store.get(&7_u32.to_le_bytes(), 0), Some(&b"value"[..]));
+        assert_eq!(service.world.store.get(&7_u32.to_le_bytes(), 0), Ok(Some(&b"value"[..])));
     }
 }

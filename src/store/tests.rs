@@ -9,6 +9,7 @@ use super::*;
 
 mod crowds;
 mod effects;
+mod hashes;
 
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     let entry = store.prepare(key, value).unwrap();
@@ -27,8 +28,8 @@ fn filled(keys: u32) -> Store {
 fn a_key_is_gone_the_millisecond_it_expires() {
     let mut store = Store::new(1);
     put(&mut store, b"k", b"v", Expiry::At(100));
-    assert_eq!(store.get(b"k", 99), Some(&b"v"[..]));
-    assert_eq!(store.get(b"k", 100), None);
+    assert_eq!(store.get(b"k", 99), Ok(Some(&b"v"[..])));
+    assert_eq!(store.get(b"k", 100), Ok(None));
     store.audit();
     assert_eq!((store.len(), store.expired()), (0, 1));
 }
@@ -77,7 +78,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
         steps += 1;
     }
     assert!(steps > 10, "freed in {steps} steps");
-    assert_eq!(store.get(b"k", 0), Some(&b"v"[..]));
+    assert_eq!(store.get(b"k", 0), Ok(Some(&b"v"[..])));
     store.remove(b"k", 0);
     store.audit();
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
@@ -115,7 +116,7 @@ fn what_is_removed_gives_its_memory_back() {
 /// One step of a scan, all of it.
 fn scan(store: &Store, cursor: u64, count: usize) -> (Vec<Vec<u8>>, u64) {
     let mut keys = Vec::new();
-    let next = store.scan(cursor, count, 0, |key| {
+    let next = store.scan(cursor, count, None, 0, |key| {
         keys.push(key.to_vec());
         true
     });
@@ -176,7 +177,7 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 2_000);
-    assert_eq!(store.scan(u64::MAX, 10, 0, |_| true), 0);
+    assert_eq!(store.scan(u64::MAX, 10, None, 0, |_| true), 0);
     assert_eq!(scan(&store, 0, 0).0.len(), 1, "a count of nothing goes forward all the same");
 }
 
@@ -186,7 +187,7 @@ fn a_scan_that_is_told_to_stop_goes_on_from_there() {
     let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
     loop {
         let before = seen.len();
-        cursor = store.scan(cursor, 1_000, 0, |key| {
+        cursor = store.scan(cursor, 1_000, None, 0, |key| {
             seen.insert(key.to_vec());
             seen.len() < before + 7
         });
@@ -205,7 +206,7 @@ fn a_cursor_tells_nothing_of_the_hash() {
     let store = filled(2_000);
     let (mut cursor, mut steps, mut upwards) = (0, 0, 0);
     loop {
-        let next = store.scan(cursor, 1, 0, |_| true);
+        let next = store.scan(cursor, 1, None, 0, |_| true);
         if next == 0 {
             break;
         }
@@ -225,7 +226,7 @@ fn any_number_is_a_cursor_that_ends() {
         let mut cursor = rng.random::<u64>() >> bits;
         let mut steps = 0;
         while cursor != 0 {
-            cursor = store.scan(cursor, 10, 0, |_| true);
+            cursor = store.scan(cursor, 10, None, 0, |_| true);
             steps += 1;
             assert!(steps <= 2_000, "a scan that began somewhere does not end");
         }
@@ -256,7 +257,7 @@ fn a_value_built_piece_by_piece_is_whole() {
             store.expire(b"k", Some(9));
         }
     }
-    assert_eq!(store.get(b"k", 0), Some(&model[..]));
+    assert_eq!(store.get(b"k", 0), Ok(Some(&model[..])));
     assert_eq!(store.expiry(b"k", 0), Some(Some(9)));
     store.audit();
 }
@@ -321,7 +322,7 @@ impl Trial {
             }
             50..75 => {
                 let expected = self.model.get(&key).filter(|(_, at)| at.is_none_or(|at| at > self.now_ms));
-                assert_eq!(self.store.get(&key, self.now_ms), expected.map(|(value, _)| &value[..]));
+                assert_eq!(self.store.get(&key, self.now_ms), Ok(expected.map(|(value, _)| &value[..])));
             }
             75..85 => {
                 let at = self.rng.random_bool(0.5).then(|| self.now_ms + self.rng.random_range(1..50));
@@ -354,7 +355,7 @@ impl Trial {
         } else if self.rng.random_bool(0.1) {
             let other = self.key();
             let pairs = [(key, &value[..]), (&other[..], b"other")];
-            for entry in self.store.prepare_all(2, pairs.into_iter()).unwrap() {
+            for entry in self.store.prepare_all(pairs.into_iter()).unwrap() {
                 self.store.commit(entry, Expiry::Never);
             }
             self.model.insert(key.to_vec(), (value, None));
@@ -377,7 +378,7 @@ impl Trial {
                 What::Removed | What::Expired => drop(self.replica.remove(&key)),
                 What::Set => {
                     let at = self.store.expiry(&key, 0).expect("it was set");
-                    let value = self.store.get(&key, 0).expect("it was set").to_vec();
+                    let value = self.store.get(&key, 0).unwrap().expect("it was set").to_vec();
                     self.replica.insert(key, (value, at));
                 }
             }
@@ -396,7 +397,7 @@ impl Trial {
         keys.sort_unstable();
         assert!(keys.iter().copied().eq(self.model.keys().map(|key| &key[..])), "the keys differ");
         for (key, (value, at)) in &self.model {
-            assert_eq!(self.store.get(key, self.now_ms), Some(&value[..]));
+            assert_eq!(self.store.get(key, self.now_ms), Ok(Some(&value[..])));
             assert_eq!(self.store.expiry(key, self.now_ms), Some(*at));
         }
     }
@@ -438,5 +439,5 @@ fn a_write_that_was_prepared_and_never_committed_leaves_no_trace() {
     }
     store.audit();
     assert_eq!((store.len(), store.contains(b"new", 0)), (1_000, false));
-    assert_eq!(store.get(&3_u32.to_le_bytes(), 0), Some(&[7; 40][..]));
+    assert_eq!(store.get(&3_u32.to_le_bytes(), 0), Ok(Some(&[7; 40][..])));
 }

@@ -325,7 +325,7 @@ pub fn table(data: &[u8]) {
             if model.get(&key).is_some_and(|(_, at)| at.is_some_and(|at| at <= now_ms)) {
                 model.remove(&key);
             }
-            assert_eq!(store.get(&key, now_ms), model.get(&key).map(|(value, _)| &value[..]));
+            assert_eq!(store.get(&key, now_ms), Ok(model.get(&key).map(|(value, _)| &value[..])));
             match what & 7 {
                 0..=2 => {
                     let at = (*what & 16 != 0).then(|| now_ms + u64::from(*size) + 1);
@@ -356,7 +356,7 @@ pub fn table(data: &[u8]) {
         model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         let left = to_be_seen.get_or_insert_with(|| model.clone());
         left.retain(|key, _| model.contains_key(key));
-        cursor = store.scan(cursor, usize::from(*count), now_ms, |key| {
+        cursor = store.scan(cursor, usize::from(*count), None, now_ms, |key| {
             left.remove(key);
             // Now and then it is told to stop.
             key.len() % 4 != 3

@@ -15,7 +15,7 @@ pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
     let filter = Filter::of(cx)?;
     let (mut found, mut steps) = (Vec::new(), 0);
-    let next = cx.world.store.scan(cursor, filter.count, cx.world.now.unix_ms, |key| {
+    let next = cx.world.store.scan(cursor, filter.count, None, cx.world.now.unix_ms, |key| {
         if filter.accepts(key) {
             found.push(key);
         }
