@@ -164,7 +164,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ALL_KEYS).complexity("O(N log N) where N is the number of keys named"),
     row("unsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Stop listening to the given channels, or to all").for_subscribers()
         .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
-    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Watch no key any more").at_once()
+    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Watch no key any more")
         .complexity("O(N) where N is the number of watched keys"),
     row("watch", -2, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Let the next EXEC do nothing if one of the keys changes before").keys(ALL_KEYS).at_once()
         .complexity("O(N log M) where N is the number of keys named and M the number of watched keys"),

@@ -35,6 +35,11 @@ impl LongDouble {
         value.is_finite().then_some(LongDouble(value))
     }
 
+    /// False for infinities.
+    pub fn is_finite(self) -> bool {
+        self.0.is_finite()
+    }
+
     /// The sum, if it is a finite number.
     pub fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let sum = (self.0 + other.0).value;

@@ -180,6 +180,9 @@ pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
 pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     let (key, field) = (cx.arg(1), cx.arg(2));
     let by = LongDouble::parse(cx.arg(3)).ok_or(Failure::text("ERR value is not a valid float"))?;
+    if !by.is_finite() {
+        return Err(Failure::text("ERR value is NaN or Infinity"));
+    }
     let found = cx.world.store.hash(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
     let before = LongDouble::parse(found.unwrap_or(b"0"));
     let before = before.ok_or(Failure::text("ERR hash value is not a float"))?;
@@ -205,7 +208,12 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
         Some(word) if cx.args.len() == 4 && is(word, "WITHVALUES") => true,
         Some(_) => return Err(SYNTAX),
     };
-    if count == i64::MIN || with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
+    if count == i64::MIN {
+        let text =
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+        return Err(Failure::text(text));
+    }
+    if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return Err(Failure::text("ERR value is out of range"));
     }
     let mut dice = cx.world.store.dice();
@@ -251,10 +259,16 @@ fn reply_pairs<'p>(
 /// `HSCAN key cursor [MATCH pattern] [COUNT count]`
 pub fn hscan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
+    if cx.world.store.hash(key, now_ms)?.is_none() {
+        // As Redis does, before it looks at the options.
+        cx.reply.array(2);
+        cx.reply.bulk(b"0");
+        cx.reply.array(0);
+        return Ok(());
+    }
     let filter = Filter::of(cx, 3, false)?;
-    let key = cx.arg(1);
     let (mut found, mut steps) = (Vec::new(), 0);
-    let now_ms = cx.world.now.unix_ms;
     let next = cx.world.store.hash_scan(key, cursor, filter.count, now_ms, |(field, value)| {
         if filter.accepts(field) {
             found.push((field, value));
