@@ -1,5 +1,7 @@
 //! Hashes against plain maps, in every form and from each to the next.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::store::hash::Form;
 use crate::store::packed::PACKED_FIELDS_MAX;
