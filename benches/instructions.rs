@@ -1,119 +1,309 @@
 //! Instructions a request, counted by callgrind: a figure that no neighbour on the machine changes,
 //! so a step in it is a step in the code.
 //!
-//! `cargo bench --bench instructions`. The program runs itself under `valgrind --tool=callgrind`
-//! twice for each case, with few and with many repetitions; the difference is what the repetitions
-//! cost, without start-up. Nothing but valgrind itself is needed; without it, it says so and stops.
+//! `cargo bench --bench instructions` prints the counts and compares them with those in
+//! `benches/instructions.txt`. With `-- --check` it fails if one has grown by more than 2 %;
+//! `-- --record` writes the file anew. The file names the compiler that its counts are for; with
+//! another one nothing is compared. Nothing but valgrind is needed; without it the program says so
+//! and stops.
+//!
+//! The program runs itself under `valgrind --tool=callgrind` twice for each count, with few and with
+//! many requests; the difference is what the requests cost, without start-up. The counts of one build
+//! repeat exactly.
 
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::hint::black_box;
 use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
 
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
-use tidegate::stats::Stats;
 
 const PIPELINES: [usize; 3] = [1, 16, 100];
 /// Requests that come before those that count: the tables have grown, the paths are taken.
 const FEW: usize = 4_000;
 /// Requests that count.
 const COUNTED: usize = 16_000;
-/// Keys the store holds; each request is about another one.
+/// Keys that requests are about; each request is about the next one.
 const KEYS: usize = 1_000;
+/// A count may be that much above or below the expected one, percent.
+const TOLERANCE: f64 = 2.0;
 
-const COMMANDS: [&str; 4] = ["PING", "GET", "SET", "MGET"];
+/// Tells glibc to use the `memcpy` that every x86-64 processor has. The others it would choose by the
+/// processor, and they align blocks by 32 bytes, so that the length of the program's path or of the
+/// environment, which lie above the stack, was worth 1 % of a `SET`.
+const PLAIN_MEMCPY: (&str, &str) =
+    ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2,-AVX512VL,-AVX_Fast_Unaligned_Load,-ERMS,-SSSE3");
+
+const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+/// How the file of expected counts begins; a line with the compiler follows, then the table.
+const PREAMBLE: &str = "\
+# Instructions a request: one service turn (parse, look up, execute, reply), counted by callgrind.
+# `cargo bench --bench instructions -- --check` fails if one grows by more than 2 %.
+# `cargo bench --bench instructions -- --record` writes this file. The commit that changes it says why.
+";
+
+/// One row of the table.
+struct Row {
+    name: &'static str,
+    /// What another connection, which stays open, sends beforehand for each number below [`KEYS`].
+    before: fn(usize) -> Vec<u8>,
+    /// Request number n.
+    request: fn(usize) -> Vec<u8>,
+}
+
+const VALUE: &str = "0123456789abcdef0123456789abcdef";
+/// A row is a line here.
+const ROWS: &[Row] = &[
+    Row { name: "PING", before: |_| Vec::new(), request: |_| words(&["PING"]) },
+    Row { name: "GET", before: |n| words(&["SET", &key(n), VALUE]), request: |n| words(&["GET", &key(n)]) },
+    Row { name: "SET", before: |_| Vec::new(), request: |n| words(&["SET", &key(n), VALUE]) },
+    Row { name: "MGET", before: |n| words(&["SET", &key(n), VALUE]), request: mget_of_ten },
+    Row {
+        name: "INCR",
+        before: |n| words(&["SET", &key(n), "1000"]),
+        request: |n| words(&["INCR", &key(n)]),
+    },
+    Row {
+        name: "PUBLISH",
+        before: |n| words(&["SUBSCRIBE", &key(n)]),
+        request: |n| words(&["PUBLISH", &key(n), VALUE]),
+    },
+    Row { name: "MULTI", before: |_| Vec::new(), request: transaction_of_two },
+];
+
+/// Counts by row and pipeline.
+type Counts = BTreeMap<(String, usize), u64>;
+
+enum Mode {
+    Compare,
+    Check,
+    Record,
+}
 
 fn main() -> ExitCode {
     let words: Vec<String> = std::env::args().skip(1).filter(|word| word != "--bench").collect();
-    if let [mode, command, pipeline, requests] = words.as_slice()
-        && mode == "run"
-    {
-        let size = |word: &str| word.parse().expect("a number");
-        serve(command, size(pipeline), size(requests));
-        return ExitCode::SUCCESS;
-    }
-    if let Err(error) = Command::new("valgrind").arg("--version").stdout(Stdio::null()).status() {
-        println!("SKIPPED: instructions are counted by valgrind, and it does not run: {error}");
-        return ExitCode::SUCCESS;
-    }
-    println!("instructions a request, one service turn (parse, look up, execute, reply)");
-    println!("{:10}{:>12}{:>12}{:>12}", "", "pipeline 1", "16", "100");
-    for command in COMMANDS {
-        print!("{command:10}");
-        for pipeline in PIPELINES {
-            let counted = count(command, pipeline, FEW + COUNTED) - count(command, pipeline, FEW);
-            print!("{:>12.0}", counted as f64 / COUNTED as f64);
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    let mode = match words.as_slice() {
+        [] => Mode::Compare,
+        ["--check"] => Mode::Check,
+        ["--record"] => Mode::Record,
+        ["nothing"] => return ExitCode::SUCCESS,
+        ["run", name, pipeline, requests] => {
+            let size = |word: &str| word.parse().expect("a number");
+            serve(ROWS.iter().find(|row| row.name == *name).expect("a row"), size(pipeline), size(requests));
+            return ExitCode::SUCCESS;
         }
-        println!();
+        _ => {
+            eprintln!("instructions: takes --check, --record or nothing, not {words:?}");
+            return ExitCode::FAILURE;
+        }
+    };
+    if let Err(why) = collected(&["nothing"]) {
+        println!("SKIPPED: valgrind counts the instructions, and it does not run here ({why})");
+        return ExitCode::SUCCESS;
     }
-    ExitCode::SUCCESS
+    let counts = count_all();
+    print!("{}", table(&counts));
+    let done = match mode {
+        Mode::Record => record(&counts).map(|()| true),
+        Mode::Compare => compare(&counts).map(|_| true),
+        Mode::Check => compare(&counts),
+    };
+    match done {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(why) => {
+            eprintln!("instructions: {why}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
-/// Instructions of a whole run, as callgrind says on its last lines.
-fn count(command: &str, pipeline: usize, requests: usize) -> i64 {
-    let program = std::env::current_exe().expect("a program knows where it is");
-    let output = Command::new("valgrind")
-        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
-        .arg(program)
-        .args(["run", command, &pipeline.to_string(), &requests.to_string()])
-        .output()
-        .expect("valgrind runs");
+/// Instructions of a whole run of this program with these arguments, as callgrind says on its last lines.
+fn collected(arguments: &[&str]) -> Result<i64, String> {
+    let program = std::env::current_exe().map_err(|error| error.to_string())?;
+    let mut valgrind = Command::new("valgrind");
+    valgrind.args(["--tool=callgrind", "--callgrind-out-file=/dev/null"]).arg(program).args(arguments);
+    let output = valgrind.env(PLAIN_MEMCPY.0, PLAIN_MEMCPY.1).output().map_err(|error| error.to_string())?;
     let said = String::from_utf8_lossy(&output.stderr);
-    said.lines()
-        .find_map(|line| line.split("Collected :").nth(1)?.trim().parse().ok())
-        .unwrap_or_else(|| panic!("callgrind said {said}"))
+    let count = said.lines().find_map(|line| line.split("Collected :").nth(1)?.trim().parse().ok());
+    count.filter(|_| output.status.success()).ok_or_else(|| format!("{}: {}", output.status, said.trim()))
 }
 
-fn request(words: &[&str]) -> Vec<u8> {
-    let mut bytes = format!("*{}\r\n", words.len());
-    for word in words {
-        bytes += &format!("${}\r\n{word}\r\n", word.len());
+fn count_all() -> Counts {
+    let mut counts = Counts::new();
+    for row in ROWS {
+        for pipeline in PIPELINES {
+            let run = |requests: usize| {
+                collected(&["run", row.name, &pipeline.to_string(), &requests.to_string()])
+                    .unwrap_or_else(|why| panic!("{} at pipeline {pipeline}: {why}", row.name))
+            };
+            // Whole batches alone are served.
+            let counted = (FEW + COUNTED) / pipeline * pipeline - FEW / pipeline * pipeline;
+            let each = (run(FEW + COUNTED) - run(FEW)) as f64 / counted as f64;
+            counts.insert((row.name.into(), pipeline), each.round() as u64);
+        }
     }
+    counts
+}
+
+/// The table as it is printed, and as it stands in the file.
+fn table(counts: &Counts) -> String {
+    let mut text = format!("{:12}", "pipeline");
+    PIPELINES.iter().for_each(|pipeline| _ = write!(text, "{pipeline:>8}"));
+    for row in ROWS {
+        _ = write!(text, "\n{:12}", row.name);
+        PIPELINES
+            .iter()
+            .for_each(|&pipeline| _ = write!(text, "{:>8}", counts[&(row.name.into(), pipeline)]));
+    }
+    text + "\n"
+}
+
+/// The compiler and the system that it compiles for, in one line.
+fn compiler() -> Result<String, String> {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".into());
+    let output = Command::new(&rustc).arg("-vV").stderr(Stdio::null()).output();
+    let said = output.map_err(|error| format!("{rustc} does not run: {error}"))?.stdout;
+    let said = String::from_utf8_lossy(&said).into_owned();
+    let host = said.lines().find_map(|line| line.strip_prefix("host: ")).unwrap_or("unknown host");
+    Ok(format!("{} for {host}", said.lines().next().unwrap_or("an unknown compiler")))
+}
+
+fn record(counts: &Counts) -> Result<(), String> {
+    let text = format!("{PREAMBLE}{}\n\n{}", compiler()?, table(counts));
+    std::fs::write(EXPECTED, text).map_err(|error| format!("{EXPECTED}: {error}"))?;
+    println!("written to {EXPECTED}");
+    Ok(())
+}
+
+/// Reads the file of expected counts: the compiler they are for, and the counts.
+fn expected() -> Result<(String, Counts), String> {
+    let text = std::fs::read_to_string(EXPECTED).map_err(|error| format!("{EXPECTED}: {error}"))?;
+    let broken = |line: &str| format!("{EXPECTED}: this line is not as --record writes it: {line}");
+    let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let compiler = lines.next().unwrap_or_default().to_owned();
+    let mut table = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let head = table.next().unwrap_or_default();
+    let mut counts = Counts::new();
+    for row in table {
+        if row.len() != head.len() {
+            return Err(broken(&row.join(" ")));
+        }
+        for (pipeline, count) in head.iter().zip(&row).skip(1) {
+            let (Ok(pipeline), Ok(count)) = (pipeline.parse(), count.parse()) else {
+                return Err(broken(&row.join(" ")));
+            };
+            counts.insert((row[0].into(), pipeline), count);
+        }
+    }
+    Ok((compiler, counts))
+}
+
+/// Says what differs from the file. False if a count has grown, or if the file lacks one or has one
+/// too many.
+fn compare(counts: &Counts) -> Result<bool, String> {
+    let (theirs, mut expected) = expected()?;
+    let ours = compiler()?;
+    if ours != theirs {
+        println!("NOT COMPARED: the expected counts are for {theirs}, and this is {ours}");
+        return Ok(true);
+    }
+    let (mut good, mut shrunk) = (true, false);
+    for (at, &count) in counts {
+        let (name, pipeline) = at;
+        let Some(expected) = expected.remove(at) else {
+            println!("{name} at pipeline {pipeline} has no expected count: record it");
+            good = false;
+            continue;
+        };
+        let change = (count as f64 / expected as f64 - 1.0) * 100.0;
+        if change.abs() > TOLERANCE {
+            let verb = if change > 0.0 { "GREW" } else { "shrank" };
+            println!("{name} at pipeline {pipeline} {verb} from {expected} to {count}, by {change:+.1} %");
+            good &= change < 0.0;
+            shrunk |= change < 0.0;
+        }
+    }
+    for (name, pipeline) in expected.keys() {
+        println!("{name} at pipeline {pipeline} has an expected count and no row: record the others");
+        good = false;
+    }
+    if shrunk {
+        println!("what shrank by more than {TOLERANCE} % should be recorded, so that it stays so");
+    }
+    if good {
+        println!("no count is more than {TOLERANCE} % above the expected one");
+    }
+    Ok(good)
+}
+
+fn words(words: &[&str]) -> Vec<u8> {
+    let mut bytes = format!("*{}\r\n", words.len());
+    words.iter().for_each(|word| _ = write!(bytes, "${}\r\n{word}\r\n", word.len()));
     bytes.into_bytes()
 }
 
-/// The request number `index` of a command.
-fn numbered(command: &str, index: usize) -> Vec<u8> {
-    let key = |index: usize| format!("key:{:012}", index % KEYS);
-    match command {
-        "GET" => request(&["GET", &key(index)]),
-        "SET" => request(&["SET", &key(index), "0123456789abcdef0123456789abcdef"]),
-        "MGET" => {
-            let keys: Vec<String> = (index..index + 10).map(key).collect();
-            let words: Vec<&str> = std::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect();
-            request(&words)
-        }
-        _ => request(&["PING"]),
+/// A key of 16 bytes.
+fn key(n: usize) -> String {
+    format!("key:{:012}", n % KEYS)
+}
+
+/// Four requests, counted as one.
+fn transaction_of_two(n: usize) -> Vec<u8> {
+    let (set, get) = (words(&["SET", &key(n), VALUE]), words(&["GET", &key(n)]));
+    [words(&["MULTI"]), set, get, words(&["EXEC"])].concat()
+}
+
+fn mget_of_ten(n: usize) -> Vec<u8> {
+    let keys: Vec<String> = (n..n + 10).map(key).collect();
+    words(&std::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect::<Vec<_>>())
+}
+
+/// A service without a server around it.
+struct Bench {
+    service: Service,
+    output: Buf,
+}
+
+impl Bench {
+    fn turn(&mut self, me: ConnId, input: &[u8]) {
+        self.output.clear();
+        let mut progress = Progress::default();
+        let turn = Turn { me, input: black_box(input), output: &mut self.output, wires: &NoWires };
+        self.service.turn(turn, &mut progress);
+        // A server would deliver it now.
+        self.service.world.outbox.asks.clear();
+        assert_eq!(progress.consumed, input.len(), "the turn has served it all");
+    }
+
+    /// An error costs something else than what is to be counted.
+    fn assert_no_error(&self) {
+        assert!(!self.output.unread().starts_with(b"-"), "{}", self.output.unread().escape_ascii());
     }
 }
 
 /// What is counted. Input is prepared for all keys beforehand, so that its making is in both runs.
-fn serve(command: &str, pipeline: usize, requests: usize) {
-    let mut service = Service::new(1, Now::default(), Vec::new());
-    let me = ConnId { slot: 0, serial: 1 };
-    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, Moment::default());
-    let (mut config, mut stats, mut output) = (Config::default(), Stats::default(), Buf::default());
-    let mut turn = |input: &[u8]| {
-        output.clear();
-        let mut progress = Progress::default();
-        let turn = Turn {
-            me,
-            input: black_box(input),
-            output: &mut output,
-            now: Now::default(),
-            config: &mut config,
-            stats: &mut stats,
-        };
-        service.turn(turn, &mut progress);
-        assert_eq!(progress.consumed, input.len(), "the turn has served it all");
-    };
-    (0..KEYS).for_each(|index| turn(&numbered("SET", index)));
+fn serve(row: &Row, pipeline: usize, requests: usize) {
+    let service = Service::new(1, Config::default(), Clock::default(), Vec::new());
+    let mut bench = Bench { service, output: Buf::default() };
+    let [other, me] = [1, 2].map(|serial| ConnId { slot: serial as u32 - 1, serial });
+    for id in [other, me] {
+        bench.service.open(id, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+    }
+    for n in 0..KEYS {
+        bench.turn(other, &(row.before)(n));
+        bench.assert_no_error();
+    }
     let batches: Vec<Vec<u8>> = (0..KEYS / pipeline)
-        .map(|batch| (0..pipeline).flat_map(|place| numbered(command, batch * pipeline + place)).collect())
+        .map(|batch| (0..pipeline).flat_map(|place| (row.request)(batch * pipeline + place)).collect())
         .collect();
     for batch in 0..requests / pipeline {
-        turn(&batches[batch % batches.len()]);
+        bench.turn(me, &batches[batch % batches.len()]);
     }
+    bench.assert_no_error();
 }

@@ -8,13 +8,12 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
 use tidegate::config::Config;
 use tidegate::resp::{Batch, Limits, Parser, Step};
 use tidegate::server::Server;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
-use tidegate::stats::Stats;
 use treadmill::Treadmill;
 
 const PIPELINES: [usize; 3] = [1, 16, 100];
@@ -65,23 +64,16 @@ fn turn(c: &mut Criterion) {
     for (name, bytes) in requests() {
         for pipeline in PIPELINES {
             let input = bytes.repeat(pipeline);
-            let mut service = Service::new(1, Now::default(), Vec::new());
+            let mut service = Service::new(1, Config::default(), Clock::default(), Vec::new());
             let me = ConnId { slot: 0, serial: 1 };
-            service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, Moment::default());
-            let (mut config, mut stats, mut output) = (Config::default(), Stats::default(), Buf::default());
+            service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+            let mut output = Buf::default();
             group.throughput(Throughput::Elements(pipeline as u64));
             group.bench_function(BenchmarkId::new(name, pipeline), |b| {
                 b.iter(|| {
                     output.clear();
                     let mut progress = Progress::default();
-                    let turn = Turn {
-                        me,
-                        input: black_box(&input),
-                        output: &mut output,
-                        now: Now::default(),
-                        config: &mut config,
-                        stats: &mut stats,
-                    };
+                    let turn = Turn { me, input: black_box(&input), output: &mut output, wires: &NoWires };
                     service.turn(turn, &mut progress);
                     progress.commands
                 });

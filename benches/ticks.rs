@@ -81,7 +81,7 @@ fn main() {
             micros(took.value_at_quantile(0.9999)),
             micros(took.max()),
         );
-        server.service().store.len()
+        server.service().world.store.len()
     };
     let ticks = keys / PIPELINE;
     rows("PING", Say::Ping, PIPELINE, ticks);

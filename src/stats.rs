@@ -1,5 +1,7 @@
 //! Plain counters, one a fact. Whoever sees the fact counts it; `INFO` shows them.
 
+use std::ops::{Index, IndexMut};
+
 use crate::base::Reason;
 
 /// What has happened since the start, or since `CONFIG RESETSTAT`.
@@ -39,9 +41,38 @@ pub struct Stats {
     pub descriptor_refusing_us: u64,
     /// How things stand now; no statistic, so never reset.
     pub present: Present,
-    /// Calls, failures and rejections of each command, by its place in the table.
-    pub per_command: Vec<CommandStats>,
+    /// What has happened to each command, by its id.
+    pub per_command: PerCommand,
 }
+
+/// The counters of each command, by its id: an index of a byte needs no check.
+#[derive(Clone, Debug)]
+pub struct PerCommand(Box<[CommandStats; COMMANDS_MAX]>);
+
+impl Default for PerCommand {
+    fn default() -> PerCommand {
+        PerCommand(Box::new([CommandStats::default(); COMMANDS_MAX]))
+    }
+}
+
+impl Index<u8> for PerCommand {
+    type Output = CommandStats;
+
+    #[inline]
+    fn index(&self, id: u8) -> &CommandStats {
+        &self.0[usize::from(id)]
+    }
+}
+
+impl IndexMut<u8> for PerCommand {
+    #[inline]
+    fn index_mut(&mut self, id: u8) -> &mut CommandStats {
+        &mut self.0[usize::from(id)]
+    }
+}
+
+/// Commands and subcommands that can be counted: as many as a byte can name.
+pub const COMMANDS_MAX: usize = 256;
 
 /// What has happened to one command.
 #[derive(Clone, Copy, Debug, Default)]
@@ -52,6 +83,24 @@ pub struct CommandStats {
     pub failed: u64,
     /// Times it was asked for and not run: the number of arguments or a limit was wrong.
     pub rejected: u64,
+    /// Times it was run and its time was taken, because it may have been long.
+    pub timed: u64,
+    /// What these took together, nanoseconds.
+    pub timed_ns: u64,
+    /// Times it was run and its time was taken as a sample of the others.
+    pub sampled: u64,
+    /// What these took together, nanoseconds.
+    pub sampled_ns: u64,
+}
+
+impl CommandStats {
+    /// The time that all calls have taken, microseconds. Of the calls that were not timed it is
+    /// estimated from those that were sampled.
+    pub fn usec(&self) -> f64 {
+        let others = self.calls.saturating_sub(self.timed) as f64;
+        let each = self.sampled_ns as f64 / self.sampled.max(1) as f64;
+        (self.timed_ns as f64 + each * others) / 1_000.0
+    }
 }
 
 /// How things stand, as of the start of the tick.

@@ -5,7 +5,7 @@ use std::hint::black_box;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
 
-use tidegate::base::{Now, Peer};
+use tidegate::base::{Clock, Now, Peer};
 use tidegate::reactor::net::{Edge, Net, Patience};
 
 /// Writes the next batch.
@@ -69,12 +69,21 @@ impl Net for Treadmill {
             readable: true,
             writable: true,
             hides_more: false,
+            peer_closed: false,
         }));
         Ok(())
     }
 
     fn now(&mut self) -> Now {
         Now::default()
+    }
+
+    fn clock(&self) -> Clock {
+        Clock::default()
+    }
+
+    fn waiting(&self, belt: &Belt) -> usize {
+        belt.batch.len() - belt.at
     }
 
     fn listeners(&self) -> usize {

@@ -161,7 +161,16 @@ impl<'a> Client<'a> {
         if got == expected {
             return Ok(());
         }
-        let shown = |bytes: &[u8]| bytes[..bytes.len().min(80)].escape_ascii().to_string();
-        Err(io::Error::other(format!("it says {} instead of {}", shown(got), shown(expected))))
+        Err(other_than(expected, got))
     }
+}
+
+/// What is wrong with a reply: an error in one line, or the difference.
+pub fn other_than(expected: &[u8], got: &[u8]) -> io::Error {
+    if got.starts_with(b"-") {
+        let line = got.split(|&byte| byte == b'\r').next().unwrap_or_default();
+        return io::Error::other(format!("it refuses: {}", String::from_utf8_lossy(line)));
+    }
+    let shown = |bytes: &[u8]| bytes[..bytes.len().min(80)].escape_ascii().to_string();
+    io::Error::other(format!("it says {} instead of {}", shown(got), shown(expected)))
 }

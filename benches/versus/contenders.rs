@@ -54,7 +54,7 @@ pub fn present() -> (Vec<Contender>, Vec<String>) {
     for (name, about) in TWINS {
         all.push(ours(name, about, vec!["serve".into(), (*name).into()]));
     }
-    for installed in [redis("redis-server"), redis("valkey-server"), memcached(), goroutines()] {
+    for installed in [redis("redis-server"), redis("valkey-server"), memcached(), pogocache(), goroutines()] {
         match installed {
             Ok(contender) => all.push(contender),
             Err(why) => missing.push(why),
@@ -127,6 +127,19 @@ fn memcached() -> Result<Contender, String> {
         protocol: Protocol::Memcached,
         hello: hello(Protocol::Memcached),
         how: How::Silent("memcached".into(), args.map(str::to_owned).into(), "-p"),
+    })
+}
+
+fn pogocache() -> Result<Contender, String> {
+    let said = version("pogocache", "--version")?;
+    // Without a word it takes 1,024 connections.
+    let args = ["-h", "127.0.0.1", "--threads", "1", "--maxconns", "20000"];
+    Ok(Contender {
+        name: "pogocache".into(),
+        about: format!("{}, one thread", said.trim()),
+        protocol: Protocol::Resp,
+        hello: hello(Protocol::Resp),
+        how: How::Silent("pogocache".into(), args.map(str::to_owned).into(), "-p"),
     })
 }
 

@@ -3,8 +3,8 @@
 //!
 //! Rooms: [`contenders`] who takes part; [`twins`] the daemon's core behind other transports;
 //! [`floor`] what no server can do without;
-//! [`scenarios`] what is asked; [`script`] the bytes of it; [`load`], [`client`] and
-//! [`churn`] the generator; [`usage`] what
+//! [`scenarios`] what is asked; [`script`] the bytes of it; [`load`], [`client`],
+//! [`churn`] and [`fanout`] the generator; [`usage`] what
 //! the kernel says of a process; [`measure`] one scenario on one server; [`run`] the order of it
 //! all; [`figures`] what was found; [`report`], [`page`] and [`plots`] how it is shown.
 
@@ -13,6 +13,7 @@ mod churn;
 mod client;
 mod contenders;
 mod cores;
+mod fanout;
 mod figures;
 mod floor;
 mod load;

@@ -11,6 +11,7 @@ use hdrhistogram::Histogram;
 use super::churn::churn;
 use super::client::Trust;
 use super::contenders::Running;
+use super::fanout::Fanout;
 use super::figures::{Figures, Metric};
 use super::floor::Exchange;
 use super::load::{Load, Part};
@@ -49,6 +50,7 @@ pub struct Scripts {
     main: Script,
     /// What the endless client says, or a silent one when it came.
     side: Option<Script>,
+    exchange: Option<Exchange>,
 }
 
 /// What one measurement found.
@@ -66,11 +68,15 @@ impl Scripts {
             Kind::Crowded { .. } | Kind::Open { .. } => (script(get, 1), None),
             Kind::Calls { pipeline } => (script(get, pipeline), None),
             Kind::Beside { .. } => (Script::ping(protocol), Some(script(get, ENDLESS.0))),
-            Kind::Churn | Kind::Idle | Kind::ConnMemory { .. } | Kind::KeyMemory(_) => {
-                (Script::ping(protocol), None)
-            }
+            Kind::Churn
+            | Kind::Publish { .. }
+            | Kind::Idle
+            | Kind::ConnMemory { .. }
+            | Kind::KeyMemory(_) => (Script::ping(protocol), None),
         };
-        Scripts { main, side }
+        let exchange = Exchange { request_bytes: main.batch_bytes, reply_bytes: main.reply_bytes };
+        let has_floor = !matches!(scenario.kind, Kind::Beside { .. } | Kind::Publish { .. });
+        Scripts { main, side, exchange: has_floor.then_some(exchange) }
     }
 
     /// What is measured.
@@ -79,11 +85,9 @@ impl Scripts {
     }
 
     /// What the floor is to count, by the batch, since requests of a mix differ in length; none
-    /// where clients say different things.
+    /// where clients say different things or hear what they have not asked for.
     pub fn exchange(&self) -> Option<Exchange> {
-        let Script { batch_bytes, reply_bytes, .. } = self.main;
-        let exchange = Exchange { request_bytes: batch_bytes, reply_bytes };
-        self.side.is_none().then_some(exchange)
+        self.exchange
     }
 }
 
@@ -153,6 +157,7 @@ pub fn measure(
             figures
         }
         Kind::Churn => ask.churn()?,
+        Kind::Publish { subscribers, pipeline } => ask.publish(subscribers, pipeline)?,
         Kind::Calls { .. } => ask.calls()?,
         // These need servers of their own; the run does them itself.
         Kind::Idle | Kind::ConnMemory { .. } | Kind::KeyMemory(_) => Figures::new(),
@@ -251,6 +256,19 @@ impl<'a> Ask<'a> {
         let connections = self.pace.churns as f64;
         let mut figures = per_request(used, connections);
         figures.push((Metric::Rate, connections / elapsed.as_secs_f64()));
+        Ok(figures)
+    }
+
+    fn publish(&self, subscribers: usize, pipeline: usize) -> io::Result<Figures> {
+        let mut fanout = Fanout::connect(self.server.address, subscribers, pipeline)?;
+        fanout.run(self.pace.warm)?;
+        let before = Usage::of(self.server.pid())?;
+        let begin = Instant::now();
+        let messages = fanout.run(self.pace.window)? as f64;
+        let elapsed = begin.elapsed();
+        let used = Usage::of(self.server.pid())?.since(before);
+        let mut figures = per_request(used, messages);
+        figures.push((Metric::Rate, messages / elapsed.as_secs_f64()));
         Ok(figures)
     }
 

@@ -70,7 +70,7 @@ fn section(report: &Report<'_>, scenario: &Scenario, page: &mut String) {
 /// What is worth a drawing.
 fn drawn(kind: Kind) -> &'static [Metric] {
     match kind {
-        Kind::Closed { .. } | Kind::Crowded { .. } | Kind::Churn => &[Metric::Cpu],
+        Kind::Closed { .. } | Kind::Crowded { .. } | Kind::Churn | Kind::Publish { .. } => &[Metric::Cpu],
         Kind::Open { .. } | Kind::Beside { .. } => &[Metric::P99],
         Kind::Calls { .. } => &[Metric::Syscalls],
         Kind::Idle => &[Metric::Ready, Metric::Resident, Metric::Wakeups],

@@ -8,7 +8,7 @@ use super::figures::{Metric, Summary};
 use super::report::{Report, number};
 use super::run::FLOOR;
 
-/// Colours in the order of the contenders; the daemon's comes first and is the only strong one.
+/// Colours in the order of the contenders, one each; the daemon's comes first and is the only strong one.
 const PALETTE: &[RGBColor] = &[
     RGBColor(11, 110, 153),
     RGBColor(239, 159, 118),
@@ -20,6 +20,8 @@ const PALETTE: &[RGBColor] = &[
     RGBColor(186, 187, 241),
     RGBColor(244, 184, 228),
     RGBColor(181, 191, 226),
+    RGBColor(201, 173, 147),
+    RGBColor(190, 196, 158),
 ];
 const INK: RGBColor = RGBColor(40, 44, 52);
 const GROUND: RGBColor = RGBColor(120, 124, 132);

@@ -52,7 +52,7 @@ impl<'a> Run<'a> {
     pub fn all(&mut self) {
         for together in self.plan.scenarios.chunk_by(|one, other| one.dataset == other.dataset) {
             let dataset = together[0].dataset;
-            let servers = if dataset.keys > 0 { self.filled(dataset) } else { Vec::new() };
+            let servers = if dataset.keys > 0 { self.filled(&together[0]) } else { Vec::new() };
             for scenario in together {
                 match scenario.kind {
                     Kind::Idle => self.idle(scenario),
@@ -66,10 +66,12 @@ impl<'a> Run<'a> {
         self.bar.finish_and_clear();
     }
 
-    /// Starts everybody and gives them their keys. Who fails is out.
-    fn filled(&mut self, dataset: Dataset) -> Vec<(&'a Contender, Running)> {
+    /// Starts everybody and gives them the keys of this scenario and those behind it that share them.
+    /// A server that fails is out, and so is one that does not know the commands.
+    fn filled(&mut self, first: &Scenario) -> Vec<(&'a Contender, Running)> {
+        let dataset = first.dataset;
         let mut servers = Vec::new();
-        for contender in &self.plan.contenders {
+        for contender in self.plan.contenders.iter().filter(|one| first.suits(one.protocol)) {
             self.bar.set_message(format!("filling {}", contender.name));
             let filled = contender.start(self.plan.cores).and_then(|server| {
                 fill(server.address, contender.protocol, dataset, 0)?;
@@ -77,7 +79,9 @@ impl<'a> Run<'a> {
             });
             match filled {
                 Ok(server) => servers.push((contender, server)),
-                Err(error) => self.note_trouble("filling", &contender.name, &error),
+                Err(error) => {
+                    self.note_trouble(&format!("filling for {}", first.name), &contender.name, &error)
+                }
             }
         }
         servers
@@ -86,7 +90,8 @@ impl<'a> Run<'a> {
     /// The rounds of one scenario.
     fn turns(&mut self, scenario: &Scenario, servers: &[(&'a Contender, Running)]) {
         let resp = Scripts::of(scenario, Protocol::Resp);
-        let needs_memcached = servers.iter().any(|(one, _)| one.protocol == Protocol::Memcached);
+        let servers = || servers.iter().filter(|(one, _)| scenario.suits(one.protocol));
+        let needs_memcached = servers().any(|(one, _)| one.protocol == Protocol::Memcached);
         let memcached = needs_memcached.then(|| Scripts::of(scenario, Protocol::Memcached));
         let ground = resp.exchange().filter(|_| self.plan.with_floor).map(floor);
         let ground = ground.and_then(|floor| match floor.start(self.plan.cores) {
@@ -99,7 +104,7 @@ impl<'a> Run<'a> {
         let rounds = if self.plan.quick && scenario.kind.once_if_quick() { 1 } else { self.plan.pace.rounds };
         for round in 0..rounds {
             let everybody = ground.iter().map(|(one, server)| (one, server));
-            for (contender, server) in everybody.chain(servers.iter().map(|(one, server)| (*one, server))) {
+            for (contender, server) in everybody.chain(servers().map(|(one, server)| (*one, server))) {
                 self.bar.set_message(format!("{} round {}: {}", scenario.name, round + 1, contender.name));
                 let scripts = match contender.protocol {
                     Protocol::Resp => &resp,

@@ -1,13 +1,15 @@
 //! The table of scenarios. A line is a question; `measure` knows how each kind is asked.
 
-use super::script::{Dataset, Mix, Verb};
+use super::script::{Dataset, Mix, Protocol, Verb};
 
 /// The large data set, of small values.
-const MILLION: Dataset = Dataset { keys: 1_000_000, value_bytes: 32 };
-const KIB: Dataset = Dataset { keys: 100_000, value_bytes: 1 << 10 };
-const KIB_64: Dataset = Dataset { keys: 1_000, value_bytes: 64 << 10 };
+const MILLION: Dataset = Dataset::strings(1_000_000, 32);
+const KIB: Dataset = Dataset::strings(100_000, 1 << 10);
+const KIB_64: Dataset = Dataset::strings(1_000, 64 << 10);
+/// A hundred hashes of a thousand fields: no server holds these packed.
+const HASHES: Dataset = Dataset { keys: 100_000, value_bytes: 32, fields: 1_000 };
 /// Servers of its own for each scenario, fresh and empty.
-const FRESH: Dataset = Dataset { keys: 0, value_bytes: 0 };
+const FRESH: Dataset = Dataset::strings(0, 0);
 
 const GET: Mix = Mix::Only(Verb::Get);
 const SET: Mix = Mix::Only(Verb::Set);
@@ -35,6 +37,9 @@ pub enum Kind {
     Beside { rate: u32 },
     /// Connect, `PING`, close.
     Churn,
+    /// One client publishes to so many subscribers, pipelines of so many messages, each when
+    /// everybody has heard the last.
+    Publish { subscribers: usize, pipeline: usize },
     /// System calls, counted by strace.
     Calls { pipeline: usize },
     /// Start, and then nothing.
@@ -43,6 +48,14 @@ pub enum Kind {
     ConnMemory { idle: usize },
     /// Memory for a million keys, or two.
     KeyMemory(Dataset),
+}
+
+impl Scenario {
+    /// Hashes and channels are for RESP alone.
+    pub fn suits(&self, protocol: Protocol) -> bool {
+        let plain = self.dataset.fields == 0 && !matches!(self.kind, Kind::Publish { .. });
+        plain || protocol == Protocol::Resp
+    }
 }
 
 impl Kind {
@@ -90,12 +103,31 @@ pub const SCENARIOS: &[Scenario] = &[
         Kind::Beside { rate: 1_000 },
     ),
     other("churn", "connect, PING, close; 20 at a time", MILLION, Kind::Churn),
+    other(
+        "publish-p1",
+        "PUBLISH of 32 bytes to 50 subscribers, one message at a time",
+        MILLION,
+        Kind::Publish { subscribers: 50, pipeline: 1 },
+    ),
+    other(
+        "publish-p16",
+        "PUBLISH of 32 bytes to 50 subscribers, pipelines of 16",
+        MILLION,
+        Kind::Publish { subscribers: 50, pipeline: 16 },
+    ),
     other("calls-p1", "system calls of get-p1, under strace", MILLION, Kind::Calls { pipeline: 1 }),
     other("calls-p16", "system calls of get-p16, under strace", MILLION, Kind::Calls { pipeline: 16 }),
     closed("get-1kib", "GET of 1 KiB, 50 clients, one at a time", KIB, (GET, 1, 50)),
     closed("set-1kib-p16", "SET of 1 KiB, 50 clients, pipelines of 16", KIB, (SET, 16, 50)),
     closed("get-64kib", "GET of 64 KiB, 50 clients, one at a time", KIB_64, (GET, 1, 50)),
     closed("set-64kib", "SET of 64 KiB, 50 clients, one at a time", KIB_64, (SET, 1, 50)),
+    closed(
+        "hget-p16",
+        "HGET from hashes of 1,000 fields, 50 clients, pipelines of 16",
+        HASHES,
+        (GET, 16, 50),
+    ),
+    closed("hset-p16", "HSET in hashes of 1,000 fields, 50 clients, pipelines of 16", HASHES, (SET, 16, 50)),
     other("idle", "start, first answer, then nothing for two seconds", FRESH, Kind::Idle),
     other(
         "connections-9000",
@@ -108,6 +140,6 @@ pub const SCENARIOS: &[Scenario] = &[
         "keys-2m",
         "memory for 2 million keys of 16 + 32 bytes",
         FRESH,
-        Kind::KeyMemory(Dataset { keys: 2_000_000, value_bytes: 32 }),
+        Kind::KeyMemory(Dataset::strings(2_000_000, 32)),
     ),
 ];

@@ -23,6 +23,8 @@ pub enum Verb {
     Ping,
     Get,
     Set,
+    /// Sets what is not there yet.
+    Add,
 }
 
 /// The keys a server holds: numbered, each of 16 bytes, each with a value that tells its number.
@@ -30,17 +32,23 @@ pub enum Verb {
 pub struct Dataset {
     pub keys: u32,
     pub value_bytes: usize,
+    /// If not 0, the keys are fields of hashes, so many in each hash.
+    pub fields: u32,
 }
 
 impl Dataset {
+    /// Keys of their own.
+    pub const fn strings(keys: u32, value_bytes: usize) -> Dataset {
+        Dataset { keys, value_bytes, fields: 0 }
+    }
+
     fn key(number: u32) -> [u8; 16] {
-        let mut key = *b"key:000000000000";
-        let mut rest = number;
-        for digit in key[4..].iter_mut().rev() {
-            *digit = b'0' + (rest % 10) as u8;
-            rest /= 10;
-        }
-        key
+        numbered(*b"key:000000000000", number)
+    }
+
+    /// The hash that holds a field.
+    fn hash(self, number: u32) -> Option<[u8; 16]> {
+        Some(numbered(*b"hash:00000000000", number.checked_div(self.fields)?))
     }
 
     /// Length of a key and its value.
@@ -59,38 +67,58 @@ impl Dataset {
     }
 }
 
+/// Writes a number over the last digits of a name.
+fn numbered(mut name: [u8; 16], number: u32) -> [u8; 16] {
+    let mut rest = number;
+    for digit in name.iter_mut().rev().take_while(|byte| byte.is_ascii_digit()) {
+        *digit = b'0' + (rest % 10) as u8;
+        rest /= 10;
+    }
+    name
+}
+
 impl Protocol {
-    fn request(self, verb: Verb, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    /// Memcached has no hashes, so it is never asked for a field.
+    fn request(self, verb: Verb, hash: Option<&[u8]>, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
         match (self, verb) {
             (Protocol::Resp, Verb::Ping) => out.extend(b"*1\r\n$4\r\nPING\r\n"),
-            (Protocol::Resp, Verb::Get) => array(&[b"GET", key], out),
-            (Protocol::Resp, Verb::Set) => array(&[b"SET", key, value], out),
+            (Protocol::Resp, Verb::Get) => match hash {
+                Some(hash) => array(&[b"HGET", hash, key], out),
+                None => array(&[b"GET", key], out),
+            },
+            (Protocol::Resp, Verb::Set | Verb::Add) => match hash {
+                Some(hash) => array(&[b"HSET", hash, key, value], out),
+                None => array(&[b"SET", key, value], out),
+            },
             (Protocol::Memcached, Verb::Ping) => out.extend(b"mn\r\n"),
             (Protocol::Memcached, Verb::Get) => words(&[b"get ", key, b"\r\n"], out),
-            (Protocol::Memcached, Verb::Set) => {
+            (Protocol::Memcached, Verb::Set | Verb::Add) => {
                 let length = value.len().to_string();
                 words(&[b"set ", key, b" 0 0 ", length.as_bytes(), b"\r\n", value, b"\r\n"], out);
             }
         }
     }
 
-    fn reply(self, verb: Verb, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    fn reply(self, verb: Verb, is_field: bool, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
         let length = value.len().to_string();
         let length = length.as_bytes();
         match (self, verb) {
             (Protocol::Resp, Verb::Ping) => out.extend(b"+PONG\r\n"),
             (Protocol::Resp, Verb::Get) => words(&[b"$", length, b"\r\n", value, b"\r\n"], out),
-            (Protocol::Resp, Verb::Set) => out.extend(b"+OK\r\n"),
+            (Protocol::Resp, Verb::Set) if is_field => out.extend(b":0\r\n"),
+            (Protocol::Resp, Verb::Add) if is_field => out.extend(b":1\r\n"),
+            (Protocol::Resp, Verb::Set | Verb::Add) => out.extend(b"+OK\r\n"),
             (Protocol::Memcached, Verb::Ping) => out.extend(b"MN\r\n"),
             (Protocol::Memcached, Verb::Get) => {
                 words(&[b"VALUE ", key, b" 0 ", length, b"\r\n", value, b"\r\nEND\r\n"], out);
             }
-            (Protocol::Memcached, Verb::Set) => out.extend(b"STORED\r\n"),
+            (Protocol::Memcached, Verb::Set | Verb::Add) => out.extend(b"STORED\r\n"),
         }
     }
 }
 
-fn array(args: &[&[u8]], out: &mut Vec<u8>) {
+/// A request in RESP.
+pub fn array(args: &[&[u8]], out: &mut Vec<u8>) {
     out.extend(format!("*{}\r\n", args.len()).as_bytes());
     for arg in args {
         let length = arg.len().to_string();
@@ -148,13 +176,13 @@ impl Script {
 
     /// Sets every key from `from` on once, in order.
     pub fn load(protocol: Protocol, dataset: Dataset, from: u32, pipeline: usize) -> Script {
-        let requests = (from..dataset.keys).map(|key| (Verb::Set, key)).collect();
+        let requests = (from..dataset.keys).map(|key| (Verb::Add, key)).collect();
         Script::of(protocol, dataset, requests, pipeline)
     }
 
     /// The same request over and over.
     pub fn ping(protocol: Protocol) -> Script {
-        let dataset = Dataset { keys: 1, value_bytes: 0 };
+        let dataset = Dataset::strings(1, 0);
         Script::of(protocol, dataset, vec![(Verb::Ping, 0)], 1)
     }
 
@@ -163,7 +191,14 @@ impl Script {
         let (mut bytes, mut value) = (Vec::new(), Vec::new());
         for &(verb, number) in &requests {
             dataset.value(number, &mut value);
-            protocol.request(verb, &Dataset::key(number), &value, &mut bytes);
+            let hash = dataset.hash(number);
+            protocol.request(
+                verb,
+                hash.as_ref().map(|hash| &hash[..]),
+                &Dataset::key(number),
+                &value,
+                &mut bytes,
+            );
         }
         let batch_bytes = bytes.len() / (requests.len() / pipeline);
         let mut script = Script { protocol, dataset, requests, bytes, pipeline, batch_bytes, reply_bytes: 0 };
@@ -186,7 +221,8 @@ impl Script {
         let (mut reply, mut value) = (Vec::with_capacity(self.reply_bytes), Vec::new());
         for &(verb, number) in &self.requests[index * self.pipeline..][..self.pipeline] {
             self.dataset.value(number, &mut value);
-            self.protocol.reply(verb, &Dataset::key(number), &value, &mut reply);
+            let is_field = self.dataset.fields > 0;
+            self.protocol.reply(verb, is_field, &Dataset::key(number), &value, &mut reply);
         }
         reply
     }

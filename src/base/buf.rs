@@ -149,6 +149,28 @@ impl Buf {
         self.resize(if grown <= ROUNDED_BYTES_MAX { grown.next_power_of_two() } else { grown })
     }
 
+    /// Makes room for more input of which `missing` bytes are known to come, 0 if nothing is known.
+    /// Room grows with what has arrived, as [`Buf::reserve`] does, never with what was announced; and
+    /// it does not grow past what is missing, so a value of a known length is held once.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    pub fn reserve_for(&mut self, missing: usize) -> Result<(), OutOfMemory> {
+        if self.end < self.bytes.len() {
+            return Ok(());
+        }
+        let whole = self.len().saturating_add(missing);
+        if missing > 0 && whole <= self.bytes.len() {
+            self.compact();
+            return Ok(());
+        }
+        // Three times and not twice: what doubles to just below the whole would be copied once more.
+        if missing > 0 && whole > ROUNDED_BYTES_MAX && whole <= self.bytes.len().saturating_mul(3) {
+            return self.resize(whole);
+        }
+        self.reserve(1)
+    }
+
     /// Moves the contents to the front of the allocation.
     pub fn compact(&mut self) {
         self.bytes.copy_within(self.start..self.end, 0);
@@ -207,6 +229,21 @@ mod tests {
         assert_eq!(buf.reserve(usize::MAX), Err(OutOfMemory));
         assert_eq!(buf.reserve(isize::MAX as usize), Err(OutOfMemory));
         assert_eq!(buf.unread(), b"kept");
+    }
+
+    #[test]
+    fn a_value_of_a_known_length_is_held_once_however_it_arrives() {
+        let whole = (8 << 20) + 40;
+        let mut buf = Buf::default();
+        buf.resize(32 << 10).unwrap();
+        while buf.len() < whole {
+            buf.reserve_for(whole - buf.len()).unwrap();
+            let room = buf.spare().len().min(60_000).min(whole - buf.len());
+            assert!(room > 0, "no room for what is missing");
+            buf.filled(room);
+            assert!(buf.capacity() <= (3 * buf.len()).max(64 << 10), "grows with what has arrived");
+        }
+        assert_eq!(buf.capacity(), whole);
     }
 
     #[test]

@@ -1,6 +1,11 @@
 //! Memory whose size a client decides: it is asked for here, so that there being none is an error
 //! for that client and not the end of the process.
 //!
+//! That works where an allocation can fail at all: under a limit on address space (`ulimit -v`), or
+//! where the kernel promises no more than it has (`vm.overcommit_memory=2`). By default Linux grants
+//! nearly every allocation, and kills a process for which there is no page left once it uses them. The
+//! limit of a container always works like that. Nothing in here can prevent it.
+//!
 //! What no client sizes (queues, tables of connections) is allocated the usual way and aborts when
 //! the system has none left, as everything in Rust does unless told otherwise. So clients must not
 //! get the last of it: now and then it is tried whether there is enough left for all the rest.
@@ -8,9 +13,9 @@
 use std::cell::Cell;
 use std::collections::TryReserveError;
 
-/// What clients must leave: far more than what they do not size grows by in a tick. And more than
-/// the 32 MiB up to which glibc, once such a piece is freed, takes the next ones from its heap and
-/// keeps them: trying it with less cost 190 bytes more an idle connection.
+/// What clients must leave, where allocations can fail: far more than what they do not size grows by
+/// in a tick. And more than the 32 MiB up to which glibc, once such a piece is freed, takes the next
+/// ones from its heap and keeps them: trying it with less cost 190 bytes more an idle connection.
 const HEADROOM_BYTES: usize = 33 << 20;
 /// Whether they do is tried when they have been granted so much since the last time. An allocation
 /// that is never touched costs a microsecond or two.
@@ -94,7 +99,8 @@ fn use_allowance(bytes: usize) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
-/// True if there is enough left for what no client sizes, now that one was granted `bytes`.
+/// True if there is enough left for what no client sizes, now that one was granted `bytes`, as far
+/// as the allocator can tell: see the head of the file.
 fn leaves_headroom(bytes: usize) -> bool {
     let untried = UNTRIED.get().saturating_add(bytes);
     UNTRIED.set(untried);

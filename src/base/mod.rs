@@ -1,16 +1,20 @@
 //! Leaf nouns that every room may use and that import nothing of ours.
 
 pub mod buf;
+mod clock;
 pub mod fault;
 mod id;
 pub mod memory;
 mod moment;
 mod peer;
 mod reason;
+mod wire;
 
 pub use buf::Buf;
+pub use clock::Clock;
 pub use id::ConnId;
 pub use memory::OutOfMemory;
 pub use moment::{Moment, Now};
-pub use peer::Peer;
+pub use peer::{Address, Peer};
 pub use reason::Reason;
+pub use wire::{NoWires, Wire, Wires};

@@ -4,6 +4,7 @@
 //! it is spelled, is the table in [`options`].
 
 pub mod options;
+mod values;
 
 /// Addresses listened on at most; a connection remembers its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
@@ -15,15 +16,14 @@ pub const POLLS_PER_WAIT_MAX: u32 = 64;
 /// Longest single wait, seconds: some kqueues take longer ones for an error, and waking early does
 /// no harm.
 pub const WAIT_MAX_S: u64 = 1_000_000;
-/// Descriptors for everything but clients: the log, the poll, the listeners.
-pub const DESCRIPTORS_RESERVED: u64 = 32;
+/// Descriptors for everything but connections and listeners: the standard ones, the poll, the signals,
+/// the log and its successor, a look at /proc, and a few that may have been open before the start.
+pub const DESCRIPTORS_RESERVED: u64 = 14;
 /// Interrupted calls in a row before a turn is given up; the connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;
 /// Late input of a connection that is ending is read and dropped in pieces of this size. On the
 /// stack: to let somebody go must not need memory.
 pub const SCRAP_BYTES: usize = 4096;
-/// Turns a client gets at a drain's last read: enough for what a kernel buffers, and an end to it.
-pub const LAST_TURNS_MAX: u32 = 1_000;
 /// How often a drain says how many clients are left, milliseconds.
 pub const DRAIN_PROGRESS_MS: u64 = 1_000;
 /// Panics told in a minute, each with its backtrace; the others are only counted.
@@ -35,17 +35,33 @@ pub const LOG_LINE_MAX: usize = 4096;
 /// Room that is made for a reply before its command runs. Nothing that fits into it, as each status,
 /// number and error text does, can fail for want of memory after the command has had its effect.
 pub const REPLY_HEADROOM_BYTES: usize = 1024;
+/// Of commands that are not known to take long, the first so many calls are timed, and then one in so many.
+pub const TIMED_CALLS: u64 = 64;
+/// A request with more arguments than this may take long, so it is timed.
+pub const LONG_REQUEST_ARGS: usize = 64;
+/// A request with more bytes than this may take long, so it is timed.
+pub const LONG_REQUEST_BYTES: usize = 16 << 10;
+/// Room that `EXEC` makes for the reply of each command before it runs the first of them: enough to say
+/// that there is no memory for more.
+pub const EXEC_REPLY_BYTES: usize = 256;
 /// Longest `DEBUG SLEEP`, seconds.
 pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
 /// Longest name a client may give itself or its library. Every client pays for its own.
 pub const LABEL_BYTES_MAX: usize = 256;
 /// Distinct sets of such names that are shared among clients; past it a client keeps its own.
 pub const SHARED_LABELS_MAX: usize = 64;
-/// Longest glob pattern: matching takes pattern times text, within one turn.
+/// Longest glob pattern. To match one of that length takes a millisecond for a key of 64 KiB, within
+/// one turn.
 pub const PATTERN_BYTES_MAX: usize = 1024;
+/// Patterns of one `CONFIG GET`, in begun pieces of 64 bytes: some 100 microseconds' worth.
+pub const CONFIG_GET_PIECES_MAX: usize = 64;
 /// What a larger `COUNT` of `SCAN` is taken for: about 100 microseconds' worth of keys. More
 /// calls reach the end just as well, and others are served between them.
 pub const SCAN_COUNT_MAX: usize = 1_000;
+/// A call of `SCAN` ends behind the key with which it has spent so many steps, of about a nanosecond.
+pub const SCAN_STEPS_MAX: usize = 100_000;
+/// Steps that any key of a `SCAN` takes, however short.
+pub const SCAN_STEPS_PER_KEY: usize = 50;
 
 /// Memory of a parser that is kept for the next request, bytes: 8,000 arguments. One that had more
 /// to remember is made anew.
@@ -71,6 +87,17 @@ pub enum DebugCommand {
     Local,
 }
 
+/// How much output a client may leave untaken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct OutputLimit {
+    /// More than this, bytes, ends it at once; 0 = no limit.
+    pub hard_bytes: usize,
+    /// More than this, bytes, ends it if it lasts; 0 = no limit.
+    pub soft_bytes: usize,
+    /// So long may it last, milliseconds; 0 = for ever.
+    pub soft_ms: u64,
+}
+
 /// All settings of one server. [`Config::default`] is what the daemon starts with.
 #[derive(Clone, Debug)]
 pub struct Config {
@@ -78,6 +105,10 @@ pub struct Config {
     pub bind: Vec<String>,
     /// TCP port; 0 lets the kernel pick one.
     pub port: u16,
+    /// Path of a Unix domain socket to listen on as well; empty = none.
+    pub unixsocket: String,
+    /// Permissions of its file; 0 = as the umask has it.
+    pub unixsocketperm: u32,
     /// Length of the kernel's queue of connections not yet accepted.
     pub tcp_backlog: u32,
     /// Seconds of silence before the kernel probes whether a peer still exists; 0 = never.
@@ -98,6 +129,8 @@ pub struct Config {
     pub write_timeout_ms: u64,
     /// How long a drain waits for clients to leave by themselves.
     pub shutdown_timeout_ms: u64,
+    /// How long, after that, the replies to what has arrived by then may take to leave.
+    pub shutdown_flush_timeout_ms: u64,
 
     /// Longest key. Every command hashes and compares its keys whole and inside one turn; at 64 KiB
     /// that stays in the tens of microseconds, and no key in ordinary use comes near it.
@@ -116,6 +149,8 @@ pub struct Config {
     pub max_reply_bytes: usize,
     /// Most buffer memory held for all clients together; 0 = no limit.
     pub maxmemory_clients: usize,
+    /// What a subscriber may leave untaken of what others send it.
+    pub pubsub_output_limit: OutputLimit,
 
     /// Least severe log line that is written.
     pub loglevel: log::LevelFilter,
@@ -159,8 +194,6 @@ pub struct Bounds {
     pub refusals_max: usize,
     /// How long a closed connection's late input is discarded so that no reset eats its last reply.
     pub linger_ms: u64,
-    /// How long the last replies may take to leave once a drain has run out of patience.
-    pub drain_close_ms: u64,
     /// Pause before accepting again when descriptors ran out; a close ends it early.
     pub accept_retry_ms: u64,
     /// Expired keys that nobody asks for are removed at most this often.
@@ -176,6 +209,8 @@ impl Default for Config {
         Config {
             bind: vec!["127.0.0.1".to_owned()],
             port: 8080,
+            unixsocket: String::new(),
+            unixsocketperm: 0,
             tcp_backlog: 511,
             tcp_keepalive_s: 300,
             maxclients: 10_000,
@@ -185,6 +220,7 @@ impl Default for Config {
             request_timeout_ms: 30_000,
             write_timeout_ms: 60_000,
             shutdown_timeout_ms: 10_000,
+            shutdown_flush_timeout_ms: 1_000,
             max_key_bytes: 64 << 10,
             proto_max_bulk_len: 512 << 20,
             max_request_args: 1 << 20,
@@ -193,6 +229,7 @@ impl Default for Config {
             client_query_buffer_limit: 1 << 30,
             max_reply_bytes: 1 << 30,
             maxmemory_clients: 2 << 30,
+            pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),
             enable_debug_command: DebugCommand::No,
@@ -215,7 +252,6 @@ impl Default for Bounds {
             pool_spare_bytes_max: 8 << 20,
             refusals_max: 64,
             linger_ms: 1_000,
-            drain_close_ms: 50,
             accept_retry_ms: 50,
             expire_interval_ms: 100,
             expiries_per_tick: 1_000,
@@ -225,6 +261,24 @@ impl Default for Bounds {
 }
 
 impl Config {
+    /// Checks the relations between the options: no limit is above one that everything within it has
+    /// to pass as well, or a user would raise it and wonder.
+    ///
+    /// # Errors
+    /// A text that names two options which contradict each other, and their values.
+    pub fn check(&self) -> Result<(), String> {
+        let key = ("max-key-bytes", self.max_key_bytes);
+        let argument = ("proto-max-bulk-len", self.proto_max_bulk_len);
+        let line = ("max-inline-bytes", self.max_inline_bytes);
+        let request = ("max-request-bytes", self.max_request_bytes);
+        for ((inner, less), (outer, more)) in [(key, argument), (argument, request), (line, request)] {
+            if less > more {
+                return Err(format!("{inner} ({less}) must not exceed {outer} ({more})"));
+            }
+        }
+        Ok(())
+    }
+
     /// Asserts the relations between the bounds, once, where a server is made.
     ///
     /// # Panics

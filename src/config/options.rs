@@ -3,7 +3,8 @@
 //! The command line, `CONFIG GET`, `CONFIG SET` and the README's table all come from [`OPTIONS`].
 //! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
 
-use super::{AtMaxclients, Config, DebugCommand};
+use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
+use super::{AtMaxclients, Config, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
 
 /// One option.
 pub struct Opt {
@@ -43,6 +44,21 @@ const BYTES: &str = "bytes";
 /// Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
 
+// What a limit must leave, so that an operator can always connect and change it back by CONFIG SET.
+
+/// Seven options at once.
+const ARGS_MIN: usize = 16;
+/// The longest name of an option, and the longest word of `CLIENT KILL`.
+const ARGUMENT_MIN: usize = 64;
+/// One option.
+const LINE_MIN: usize = 64;
+/// Seven options.
+const REQUEST_MIN: usize = 1 << 10;
+/// What each status, each error and `CONFIG GET` of an option take.
+const REPLY_MIN: usize = REPLY_HEADROOM_BYTES;
+/// From one round trip to the next.
+const PATIENCE_MIN_MS: u64 = 100;
+
 macro_rules! bytes {
     ($field:ident, $min:expr, $max:expr) => {
         (|c| c.$field.to_string(), |c, text| parse_bytes(text, $min, $max).map(|n| c.$field = n))
@@ -50,8 +66,8 @@ macro_rules! bytes {
 }
 
 macro_rules! duration {
-    ($field:ident) => {
-        (|c| show_ms(c.$field), |c, text| parse_ms(text).map(|ms| c.$field = ms))
+    ($field:ident, $min_ms:expr) => {
+        (|c| show_ms(c.$field), |c, text| parse_ms(text, $min_ms).map(|ms| c.$field = ms))
     };
 }
 
@@ -89,6 +105,33 @@ pub const OPTIONS: &[Opt] = &[
         "Addresses to listen on, IPv4 or IPv6",
     ),
     at_start("port", "number", number!(port, 0, u16::MAX), "TCP port; 0 picks a free one"),
+    at_start(
+        "unixsocket",
+        "path",
+        (
+            |c| c.unixsocket.clone(),
+            |c, text| {
+                c.unixsocket = text.to_owned();
+                Ok(())
+            },
+        ),
+        "Unix domain socket to listen on as well; empty = none",
+    ),
+    at_start(
+        "unixsocketperm",
+        "octal",
+        (
+            |c| format!("{:o}", c.unixsocketperm),
+            |c, text| match u32::from_str_radix(text, 8) {
+                Ok(mode) if mode <= 0o777 => {
+                    c.unixsocketperm = mode;
+                    Ok(())
+                }
+                _ => Err("argument couldn't be parsed into an octal number up to 777".into()),
+            },
+        ),
+        "Permissions of its file; 0 = as the umask has it",
+    ),
     at_start(
         "tcp-backlog",
         "number",
@@ -129,52 +172,96 @@ pub const OPTIONS: &[Opt] = &[
         ),
         "Past that: refuse with an error, or leave in the backlog",
     ),
-    live("timeout", SECONDS, duration!(timeout_ms), "Close a client silent for this long; 0 = never"),
+    live(
+        "timeout",
+        SECONDS,
+        duration!(timeout_ms, PATIENCE_MIN_MS),
+        "Close a client silent for this long; 0 = never",
+    ),
     live(
         "request-timeout",
         SECONDS,
-        duration!(request_timeout_ms),
+        duration!(request_timeout_ms, PATIENCE_MIN_MS),
         "A request begun must be complete within this; 0 = never",
     ),
     live(
         "write-timeout",
         SECONDS,
-        duration!(write_timeout_ms),
+        duration!(write_timeout_ms, PATIENCE_MIN_MS),
         "Close a client that takes none of its replies for this long; 0 = never",
     ),
     live(
         "shutdown-timeout",
         SECONDS,
-        duration!(shutdown_timeout_ms),
+        duration!(shutdown_timeout_ms, 0),
         "How long a shutdown waits for clients to leave",
+    ),
+    live(
+        "shutdown-flush-timeout",
+        SECONDS,
+        duration!(shutdown_flush_timeout_ms, 0),
+        "How long, after that, clients may take to read the last replies",
     ),
     live("max-key-bytes", BYTES, bytes!(max_key_bytes, 1, REQUEST_MAX), "Longest key"),
     live(
         "proto-max-bulk-len",
         BYTES,
-        bytes!(proto_max_bulk_len, 1, REQUEST_MAX),
+        bytes!(proto_max_bulk_len, ARGUMENT_MIN, REQUEST_MAX),
         "Longest single argument, a value included",
     ),
-    live("max-request-args", "number", number!(max_request_args, 1, i32::MAX), "Most arguments of a request"),
-    live("max-inline-bytes", BYTES, bytes!(max_inline_bytes, 64, REQUEST_MAX), "Longest inline request"),
+    live(
+        "max-request-args",
+        "number",
+        number!(max_request_args, ARGS_MIN, i32::MAX),
+        "Most arguments of a request",
+    ),
+    live(
+        "max-inline-bytes",
+        BYTES,
+        bytes!(max_inline_bytes, LINE_MIN, REQUEST_MAX),
+        "Longest inline request",
+    ),
     live(
         "max-request-bytes",
         BYTES,
-        bytes!(max_request_bytes, 64, REQUEST_MAX),
+        bytes!(max_request_bytes, REQUEST_MIN, REQUEST_MAX),
         "Longest request, framing included",
     ),
     live(
         "client-query-buffer-limit",
         BYTES,
-        bytes!(client_query_buffer_limit, 64, REQUEST_MAX),
+        bytes!(client_query_buffer_limit, REQUEST_MIN, REQUEST_MAX),
         "Most input held for one client",
     ),
-    live("max-reply-bytes", BYTES, bytes!(max_reply_bytes, 64, usize::MAX), "Longest reply of one command"),
+    live(
+        "max-reply-bytes",
+        BYTES,
+        bytes!(max_reply_bytes, REPLY_MIN, usize::MAX),
+        "Longest reply of one command",
+    ),
     live(
         "maxmemory-clients",
         BYTES,
-        bytes!(maxmemory_clients, 0, usize::MAX),
+        (
+            |c| c.maxmemory_clients.to_string(),
+            |c, text| {
+                let bytes = parse_bytes(text, 0, usize::MAX)?;
+                // What a client holds while it asks and is answered.
+                let least = 2 * c.bounds.lent_bytes;
+                if bytes != 0 && bytes < least {
+                    return Err(format!("argument must be 0 or at least {least}"));
+                }
+                c.maxmemory_clients = bytes;
+                Ok(())
+            },
+        ),
         "Most buffer memory held for all clients together; 0 = no limit",
+    ),
+    live(
+        "client-output-buffer-limit",
+        "class hard soft seconds",
+        (show_output_limits, |c, text| set_output_limits(c, text)),
+        "What a subscriber may leave untaken: at most, and for so long",
     ),
     live(
         "loglevel",
@@ -208,6 +295,51 @@ pub const OPTIONS: &[Opt] = &[
     ),
 ];
 
+/// Redis's classes of clients whose limits cannot be changed here: a client's own replies wait until it
+/// takes them, and there are no replicas.
+const FIXED_OUTPUT_LIMITS: [(&str, &str); 2] = [("normal", "0 0 0"), ("slave", "268435456 67108864 60")];
+
+fn show_output_limits(config: &Config) -> String {
+    let OutputLimit { hard_bytes, soft_bytes, soft_ms } = config.pubsub_output_limit;
+    let fixed = FIXED_OUTPUT_LIMITS.map(|(class, limit)| format!("{class} {limit}")).join(" ");
+    format!("{fixed} pubsub {hard_bytes} {soft_bytes} {}", show_ms(soft_ms))
+}
+
+fn set_output_limits(config: &mut Config, text: &str) -> Result<(), String> {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    if words.is_empty() || !words.len().is_multiple_of(4) {
+        return Err("Wrong number of arguments in buffer limit configuration.".into());
+    }
+    let mut wanted = config.pubsub_output_limit;
+    for group in words.chunks_exact(4) {
+        let class = group[0].to_ascii_lowercase();
+        let invalid =
+            || "Error in hard, soft or soft_seconds setting in buffer limit configuration.".to_owned();
+        let limit = OutputLimit {
+            hard_bytes: parse_bytes(group[1], 0, usize::MAX).map_err(|_| invalid())?,
+            soft_bytes: parse_bytes(group[2], 0, usize::MAX).map_err(|_| invalid())?,
+            soft_ms: parse_ms(group[3], 0).map_err(|_| invalid())?,
+        };
+        let shown = format!("{} {} {}", limit.hard_bytes, limit.soft_bytes, show_ms(limit.soft_ms));
+        match class.as_str() {
+            "pubsub" => wanted = limit,
+            "normal" if shown != FIXED_OUTPUT_LIMITS[0].1 => {
+                return Err(
+                    "the class normal has no limit: its clients are served when they take their replies"
+                        .into(),
+                );
+            }
+            "slave" | "replica" if shown != FIXED_OUTPUT_LIMITS[1].1 => {
+                return Err("there are no replicas".into());
+            }
+            "normal" | "slave" | "replica" => {}
+            _ => return Err("Invalid client class specified in buffer limit configuration.".into()),
+        }
+    }
+    config.pubsub_output_limit = wanted;
+    Ok(())
+}
+
 const AT_MAXCLIENTS: [(&str, AtMaxclients); 2] =
     [("reject", AtMaxclients::Reject), ("wait", AtMaxclients::Wait)];
 
@@ -233,53 +365,6 @@ fn parse_choice<T: Copy>(choices: &[(&str, T)], text: &str) -> Result<T, String>
     })
 }
 
-fn parse_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
-    let number: i128 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
-    between(number, min, max)
-}
-
-fn between(number: i128, min: u64, max: u64) -> Result<u64, String> {
-    match u64::try_from(number) {
-        Ok(n) if (min..=max).contains(&n) => Ok(n),
-        _ => Err(format!("argument must be between {min} and {max} inclusive")),
-    }
-}
-
-/// Redis's memory units: `k` is a thousand, `kb` 1,024, and so on; a plain number is bytes.
-fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> {
-    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    let unit: i128 = match text[digits..].to_ascii_lowercase().as_str() {
-        "" | "b" => 1,
-        "k" => 1_000,
-        "kb" => 1 << 10,
-        "m" => 1_000_000,
-        "mb" => 1 << 20,
-        "g" => 1_000_000_000,
-        "gb" => 1 << 30,
-        _ => return Err("argument must be a memory value".into()),
-    };
-    let number: i128 = text[..digits].parse().map_err(|_| "argument must be a memory value".to_owned())?;
-    let bytes = number.checked_mul(unit).ok_or_else(|| "argument must be a memory value".to_owned())?;
-    between(bytes, min as u64, max as u64).map(|n| n as usize)
-}
-
-/// The longest time-out: Redis's 2^31-1 seconds.
-const TIMEOUT_MAX_S: u64 = i32::MAX as u64;
-
-/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too.
-fn parse_ms(text: &str) -> Result<u64, String> {
-    if let Ok(seconds) = text.parse::<i128>() {
-        return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);
-    }
-    let duration = humantime::parse_duration(text)
-        .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
-    between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)
-}
-
-fn show_ms(ms: u64) -> String {
-    if ms.is_multiple_of(1_000) { (ms / 1_000).to_string() } else { format!("{ms}ms") }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -295,26 +380,57 @@ mod tests {
         }
     }
 
+    /// The least value that each size may have, tried out, is enough to set it anew.
     #[test]
-    fn sizes_have_the_units_of_redis() {
-        for (text, bytes) in [("7", 7), ("2k", 2_000), ("2kb", 2_048), ("1Mb", 1 << 20), ("3GB", 3 << 30)] {
-            assert_eq!(parse_bytes(text, 0, usize::MAX), Ok(bytes), "{text}");
-        }
-        for bad in ["", "mb", "-1", "1tb", "1.5mb", "99999999999999999999999999999999999999999gb"] {
-            assert!(parse_bytes(bad, 0, usize::MAX).is_err(), "{bad}");
+    fn no_limit_can_be_so_small_that_config_set_does_not_get_through() {
+        let names = OPTIONS.iter().filter(|opt| opt.live && opt.value == BYTES).map(|opt| opt.name);
+        let words =
+            ["CONFIG", "SET"].into_iter().chain(names.flat_map(|name| [name, "18446744073709551615"]));
+        let words: Vec<&str> = words.take(ARGS_MIN).collect();
+        assert!(words.iter().all(|word| word.len() <= ARGUMENT_MIN));
+        let framed: usize = words.iter().map(|word| "$18\r\n\r\n".len() + word.len()).sum();
+        assert!("*16\r\n".len() + framed <= REQUEST_MIN);
+        let longest = OPTIONS.iter().map(|opt| opt.name.len()).max().unwrap();
+        assert!("CONFIG SET  18446744073709551615\r".len() + longest <= LINE_MIN);
+        for (name, least) in [
+            ("max-request-args", ARGS_MIN),
+            ("proto-max-bulk-len", ARGUMENT_MIN),
+            ("max-inline-bytes", LINE_MIN),
+            ("max-request-bytes", REQUEST_MIN),
+            ("client-query-buffer-limit", REQUEST_MIN),
+            ("max-reply-bytes", REPLY_MIN),
+            ("maxmemory-clients", 2 * Config::default().bounds.lent_bytes),
+        ] {
+            let set = find(name.as_bytes()).unwrap().set;
+            assert_eq!(set(&mut Config::default(), &least.to_string()), Ok(()), "{name}");
+            assert!(set(&mut Config::default(), &(least - 1).to_string()).is_err(), "{name}");
         }
     }
 
     #[test]
-    fn durations_are_seconds_unless_they_name_a_unit() {
-        for (text, ms) in [("0", 0), ("30", 30_000), ("250ms", 250), ("5m", 300_000)] {
-            assert_eq!(parse_ms(text), Ok(ms), "{text}");
+    fn options_that_contradict_each_other_are_named() {
+        for (name, value, expected) in [
+            (
+                "max-key-bytes",
+                "600mb",
+                "max-key-bytes (629145600) must not exceed proto-max-bulk-len (536870912)",
+            ),
+            (
+                "proto-max-bulk-len",
+                "2gb",
+                "proto-max-bulk-len (2147483648) must not exceed max-request-bytes (1073741824)",
+            ),
+            (
+                "max-inline-bytes",
+                "2gb",
+                "max-inline-bytes (2147483648) must not exceed max-request-bytes (1073741824)",
+            ),
+        ] {
+            let mut config = Config::default();
+            assert_eq!(config.check(), Ok(()));
+            (find(name.as_bytes()).unwrap().set)(&mut config, value).unwrap();
+            assert_eq!(config.check(), Err(expected.to_owned()));
         }
-        for bad in ["", "-1", "soon", "2147483648"] {
-            assert!(parse_ms(bad).is_err(), "{bad}");
-        }
-        assert_eq!(show_ms(30_000), "30");
-        assert_eq!(show_ms(250), "250ms");
     }
 
     #[test]

@@ -8,13 +8,11 @@
 use std::io::{ErrorKind, Read, Write};
 
 use super::Reactor;
-use super::conn::{Conn, Phase};
+use super::conn::Conn;
 use super::net::Net;
 use crate::base::{ConnId, Moment, Peer, Reason};
 use crate::config::{AtMaxclients, Config, SCRAP_BYTES};
 use crate::stats::Stats;
-
-const REFUSAL: &[u8] = b"-ERR max number of clients reached\r\n";
 
 /// A connection that has been let in.
 #[derive(Clone, Copy, Debug)]
@@ -33,8 +31,6 @@ pub struct Admission<S> {
     can_accept: Vec<bool>,
     /// Accepted at the cap; the next tick decides. At most a tick's budget for each listener.
     lobby: Vec<(S, Peer, u8)>,
-    /// Connections that are being told that there is no room.
-    refusals: usize,
     /// Descriptors have run out: since when, and when to try again.
     exhausted: Option<Exhausted>,
 }
@@ -50,26 +46,12 @@ struct Exhausted {
 impl<S> Admission<S> {
     /// For that many listeners, each of which may already have somebody waiting.
     pub fn new(listeners: usize) -> Admission<S> {
-        Admission { can_accept: vec![true; listeners], lobby: Vec::new(), refusals: 0, exhausted: None }
+        Admission { can_accept: vec![true; listeners], lobby: Vec::new(), exhausted: None }
     }
 
     /// When accepting is to be tried again after descriptors ran out.
     pub fn retry_at(&self) -> Option<Moment> {
         self.exhausted.map(|exhausted| exhausted.retry_at)
-    }
-
-    /// Number of connections being refused.
-    pub fn refusals(&self) -> usize {
-        self.refusals
-    }
-
-    /// A refused connection has begun or ceased to be told so.
-    pub fn count_refusal(&mut self, begun: bool) {
-        if begun {
-            self.refusals += 1;
-        } else {
-            self.refusals -= 1;
-        }
     }
 
     /// Somebody's descriptor is free again: no need to wait for the retry.
@@ -134,7 +116,7 @@ impl<N: Net> Reactor<N> {
     }
 
     fn has_room(&self, config: &Config) -> bool {
-        self.serving < config.maxclients as usize
+        self.ledger.serving < config.maxclients as usize
     }
 
     /// Accepts up to the budget of a tick at each listener; appends to `newcomers` who was let in.
@@ -143,7 +125,7 @@ impl<N: Net> Reactor<N> {
             if self.has_room(config) {
                 self.let_in(socket, peer, listener, now, stats, newcomers);
             } else {
-                self.refuse(socket, now, config, stats);
+                self.refuse(socket, now, stats);
             }
         }
         if self.admission.exhausted.is_some_and(|exhausted| now < exhausted.retry_at) {
@@ -162,7 +144,7 @@ impl<N: Net> Reactor<N> {
         stats: &mut Stats,
         newcomers: &mut Vec<Newcomer>,
     ) {
-        for _ in 0..config.bounds.accepts_per_tick {
+        for _ in 0..self.bounds.accepts_per_tick {
             if !self.admission.can_accept[listener] || !self.may_accept(config) {
                 return;
             }
@@ -184,7 +166,7 @@ impl<N: Net> Reactor<N> {
                         self.recovered(now, stats);
                     }
                     AcceptError::Next => {}
-                    AcceptError::Pause => return self.pause(&error, now, config, stats),
+                    AcceptError::Pause => return self.pause(&error, now, stats),
                 },
             }
         }
@@ -192,7 +174,7 @@ impl<N: Net> Reactor<N> {
 
     /// Out of descriptors: one line an episode, and a retry by time, since the kernel owes no edge
     /// for a connection that it has reported already.
-    fn pause(&mut self, error: &std::io::Error, now: Moment, config: &Config, stats: &mut Stats) {
+    fn pause(&mut self, error: &std::io::Error, now: Moment, stats: &mut Stats) {
         let since = match self.admission.exhausted {
             Some(exhausted) => {
                 stats.descriptor_refusing_us += now.since(exhausted.counted).as_micros() as u64;
@@ -204,7 +186,7 @@ impl<N: Net> Reactor<N> {
                 now
             }
         };
-        let retry_at = now.plus_ms(config.bounds.accept_retry_ms);
+        let retry_at = now.plus_ms(self.bounds.accept_retry_ms);
         self.admission.exhausted = Some(Exhausted { since, counted: now, retry_at });
     }
 
@@ -226,7 +208,7 @@ impl<N: Net> Reactor<N> {
         newcomers: &mut Vec<Newcomer>,
     ) {
         if let Some(id) = self.install(Conn::new(socket, self.next_serial, true), now, stats) {
-            self.serving += 1;
+            self.ledger.serving += 1;
             newcomers.push(Newcomer { id, peer, listener });
         }
     }
@@ -242,35 +224,29 @@ impl<N: Net> Reactor<N> {
             return None;
         }
         self.next_serial += 1;
-        self.idle.touch(slot, now);
+        self.ledger.idle.touch(slot, now);
         Some(ConnId { slot, serial })
     }
 
     /// Says that there is no room and closes so that the client can read it: what it has sent
     /// already is discarded, since closing a socket with unread input would reset it.
-    fn refuse(&mut self, mut socket: N::Socket, now: Moment, config: &Config, stats: &mut Stats) {
+    fn refuse(&mut self, mut socket: N::Socket, now: Moment, stats: &mut Stats) {
         stats.rejected += 1;
-        if self.admission.refusals >= config.bounds.refusals_max {
+        if self.ledger.refusals >= self.bounds.refusals_max {
             // A flood: one read, one write, and no slot. Its errors are its own.
             let mut scrap = [0; SCRAP_BYTES];
             let _ = socket.read(&mut scrap);
-            let _ = socket.write_all(REFUSAL);
+            let _ = socket.write_all(self.ledger.last_words(Reason::AtCapacity));
             let _ = self.net.shut_write(&socket);
             self.net.forget(socket);
             stats.closes[Reason::AtCapacity.index()] += 1;
             return;
         }
-        let mut conn = Conn::new(socket, self.next_serial, false);
-        conn.phase = Phase::Finishing(Reason::AtCapacity);
-        // Without memory for the line, the close alone has to say it.
-        let says_why = conn.output.extend(REFUSAL).is_ok();
+        let conn = Conn::new(socket, self.next_serial, false);
         if let Some(id) = self.install(conn, now, stats) {
-            self.admission.count_refusal(true);
-            if says_why {
-                self.stalled.touch(id.slot, now);
-            }
-            self.settle_buffers(id.slot);
-            self.note_dirty(id.slot);
+            let conn = &mut self.slots[id.slot as usize];
+            self.ledger.refuse(id.slot, conn);
+            self.ledger.settle(id.slot, conn);
         }
     }
 
@@ -283,7 +259,7 @@ impl<N: Net> Reactor<N> {
         stats: &mut Stats,
         newcomers: &mut Vec<Newcomer>,
     ) {
-        let mut rounds = config.tcp_backlog / config.bounds.accepts_per_tick + 1;
+        let mut rounds = config.tcp_backlog / self.bounds.accepts_per_tick + 1;
         // Whatever the edges said: this is the last look, and it costs one call a listener.
         self.admission.can_accept.fill(true);
         while rounds > 0 && self.admission.can_accept.contains(&true) {
@@ -295,7 +271,7 @@ impl<N: Net> Reactor<N> {
             rounds -= 1;
         }
         for (socket, _, _) in std::mem::take(&mut self.admission.lobby) {
-            self.refuse(socket, now, config, stats);
+            self.refuse(socket, now, stats);
         }
         self.admission.can_accept.clear();
         self.admission.exhausted = None;

@@ -1,11 +1,11 @@
 //! How connections end: anybody may condemn one, with a reason; only [`Reactor::reap`] frees slots.
 //!
-//! Two ways to condemn: [`Reactor::finish`] delivers what is owed first, [`Reactor::doom`] does not.
+//! Two ways to condemn: to finish one delivers what it is owed first, to doom it does not.
 
 use super::Reactor;
 use super::conn::Phase;
 use super::net::Net;
-use crate::base::{Moment, Reason};
+use crate::base::{ConnId, Moment, Reason};
 use crate::config::Config;
 
 /// What is left of a connection that was reaped.
@@ -28,173 +28,164 @@ pub struct Gone {
 }
 
 impl<N: Net> Reactor<N> {
-    /// Serves nothing more to an open connection, delivers what it is owed, and says goodbye.
-    pub fn finish(&mut self, slot: u32, reason: Reason) {
+    /// Ends a connection because somebody said so. An operator kills what hangs: the server does not
+    /// wait until it takes its replies.
+    pub fn kill(&mut self, id: ConnId, now: Moment) {
+        let Some(slot) = self.slot_of(id) else { return };
+        let conn = &mut self.slots[slot as usize];
+        if conn.output.is_empty() {
+            self.finish(slot, Reason::Killed, now);
+        } else {
+            self.ledger.doom(slot, conn, Reason::Killed);
+        }
+    }
+
+    fn finish(&mut self, slot: u32, reason: Reason, now: Moment) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
-        if conn.phase != Phase::Open {
-            return;
-        }
-        conn.phase = Phase::Finishing(reason);
-        conn.unserved = false;
-        conn.missing = 0;
-        conn.parser_bytes = 0;
-        conn.input.clear();
-        self.request.remove(slot);
-        self.settle_buffers(slot);
-        self.note_dirty(slot);
-        // It may have been paused with input waiting, which is to be discarded now.
-        self.note_turn(slot);
+        self.ledger.finish(slot, conn, reason, now);
+        self.ledger.settle(slot, conn);
     }
 
-    /// Finishes an open connection with an error line, `text`, as its last reply.
-    pub fn finish_with_error(&mut self, slot: u32, reason: Reason, text: &str, now: Moment) {
+    fn doom(&mut self, slot: u32, reason: Reason) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
-        if conn.phase != Phase::Open {
-            return;
-        }
-        let line = [b"-", text.as_bytes(), b"\r\n"];
-        // Without memory for a line the client gets none.
-        let _ = conn.output.extend(&line.concat());
-        if !conn.output.is_empty() && !self.stalled.contains(slot) {
-            self.stalled.touch(slot, now);
-        }
-        self.finish(slot, reason);
+        self.ledger.doom(slot, conn, reason);
     }
 
-    /// Frees a connection at this tick's reaping, whatever it is owed.
-    pub fn doom(&mut self, slot: u32, reason: Reason) {
-        let Some(conn) = self.slots.get_mut(slot as usize) else { return };
-        match conn.phase {
-            Phase::Doomed(_) => return,
-            Phase::Finishing(Reason::AtCapacity) | Phase::Lingering(Reason::AtCapacity) => {
-                self.admission.count_refusal(false);
-            }
-            _ => {}
-        }
-        self.serving -= usize::from(std::mem::take(&mut conn.counted));
-        conn.phase = Phase::Doomed(reason);
-        self.doomed.push(slot);
-    }
-
-    /// Dooms a connection that is ending already, for the reason it is ending.
-    pub fn doom_as_phased(&mut self, slot: u32) {
-        let Some(conn) = self.slots.get(slot as usize) else { return };
-        match conn.phase {
-            Phase::Finishing(reason) | Phase::Lingering(reason) => self.doom(slot, reason),
-            Phase::Open => self.doom(slot, Reason::Forced),
-            Phase::Doomed(_) => {}
-        }
-    }
-
-    /// A finishing connection has been paid: shuts its write side. If the peer has closed as well
-    /// there is nobody left to wait for.
-    pub fn shut(&mut self, slot: u32, now: Moment) {
-        let Some(conn) = self.slots.get_mut(slot as usize) else { return };
-        let Phase::Finishing(reason) = conn.phase else { return };
-        if conn.ending == Some(Reason::PeerClosed) || self.net.shut_write(&conn.socket).is_err() {
-            return self.doom(slot, reason);
-        }
-        // If it was us who would read no more: late input is to be discarded all the same.
-        conn.ending = None;
-        // From here on it is no client any more: its place is free.
-        self.serving -= usize::from(std::mem::take(&mut conn.counted));
-        conn.phase = Phase::Lingering(reason);
-        self.idle.remove(slot);
-        self.linger.touch(slot, now);
-    }
-
-    /// Takes the condemned out of the queues of work, before [`Reactor::reap`] frees them.
-    pub fn begin_reap(&mut self) {
-        if self.doomed.is_empty() {
-            return;
-        }
-        let slots = &self.slots;
-        let stays = |slot: &u32| !matches!(slots[*slot as usize].phase, Phase::Doomed(_));
-        self.resume.retain(stays);
-        self.dirty.retain(stays);
-    }
-
-    /// Condemns everyone whose time is over, from the oldest end of each list.
+    /// Condemns every connection whose deadline has passed, from the oldest end of each list.
     pub fn sweep(&mut self, now: Moment, config: &Config) {
-        while let Some(slot) = self.idle.expired(now, config.timeout_ms) {
+        while let Some(slot) = self.ledger.idle.expired(now, config.timeout_ms) {
             // One more period to take what it is owed; after that it is only a slow consumer.
-            self.idle.touch(slot, now);
+            self.ledger.idle.touch(slot, now);
             if self.slots.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Open) {
-                self.finish(slot, Reason::Idle);
+                self.finish(slot, Reason::Idle, now);
             } else {
-                self.idle.remove(slot);
+                self.ledger.idle.remove(slot);
                 self.doom(slot, Reason::SlowConsumer);
             }
         }
-        while let Some(slot) = self.request.expired(now, config.request_timeout_ms) {
-            self.request.remove(slot);
-            let text = "ERR request not completed within request-timeout";
-            self.finish_with_error(slot, Reason::RequestTimeout, text, now);
+        while let Some(slot) = self.ledger.request.expired(now, config.request_timeout_ms) {
+            self.ledger.request.remove(slot);
+            self.finish(slot, Reason::RequestTimeout, now);
         }
-        while let Some(slot) = self.stalled.expired(now, config.write_timeout_ms) {
-            self.stalled.remove(slot);
+        while let Some(slot) = self.ledger.stalled.expired(now, config.write_timeout_ms) {
+            self.ledger.stalled.remove(slot);
             self.doom(slot, Reason::SlowConsumer);
         }
-        while let Some(slot) = self.linger.expired(now, config.bounds.linger_ms) {
-            self.linger.remove(slot);
-            self.last_discard(slot, config);
+        while let Some(slot) = self.ledger.crowded.expired(now, config.pubsub_output_limit.soft_ms) {
+            self.ledger.crowded.remove(slot);
+            self.doom(slot, Reason::SlowConsumer);
         }
-        self.evict(now, config);
+        while let Some(slot) = self.ledger.linger.expired(now, self.bounds.linger_ms) {
+            self.last_discard(slot);
+        }
+        self.evict(now, config.maxmemory_clients);
     }
 
     /// A lingering connection has had its time. One more look, whatever the edges said: input that
     /// is left unread at the close resets the connection, and a reply may still be on its way.
-    pub fn last_discard(&mut self, slot: u32, config: &Config) {
+    fn last_discard(&mut self, slot: u32) {
+        self.ledger.linger.remove(slot);
         if let Some(conn) = self.slots.get_mut(slot as usize) {
             conn.can_read = true;
         }
-        self.discard(slot, config);
-        self.doom_as_phased(slot);
+        self.discard(slot);
+        if let Some(conn) = self.slots.get_mut(slot as usize) {
+            self.ledger.doom_as_phased(slot, conn);
+        }
     }
 
-    /// If all clients together hold too much, ends the one that holds the most. One a tick: a look
-    /// at everybody has its price, and the next tick comes at once if it was not enough.
-    fn evict(&mut self, now: Moment, config: &Config) {
-        self.evicting = false;
-        if config.maxmemory_clients == 0 || self.held <= config.maxmemory_clients {
-            return;
+    /// There is no time to linger any more: connections that have been paid are let go.
+    pub fn release_lingering(&mut self) {
+        while let Some((slot, _)) = self.ledger.linger.oldest() {
+            self.last_discard(slot);
         }
-        let holders = self
-            .slots
-            .iter()
-            .filter(|(_, conn)| conn.held > 0 && !conn.spared && !matches!(conn.phase, Phase::Doomed(_)));
-        let Some((slot, conn)) = holders.max_by_key(|(slot, conn)| (conn.held, *slot)) else { return };
-        self.evicting = true;
+    }
+
+    /// While all clients together hold more than `held_max` bytes (0 = no limit), ends the one that
+    /// holds the most. A look at everybody has its price, and each costs somebody the connection.
+    #[inline]
+    pub fn evict(&mut self, now: Moment, held_max: usize) {
+        if held_max > 0 {
+            while self.ledger.held - self.ledger.spared > held_max && self.evict_one(now) {}
+        }
+    }
+
+    #[cold]
+    fn evict_one(&mut self, now: Moment) -> bool {
+        let holders = self.slots.iter().filter(|(_, conn)| conn.held > 0 && !conn.class.spared);
+        let Some((slot, conn)) = holders.max_by_key(|(slot, conn)| (conn.held, *slot)) else { return false };
         let slot = slot as u32;
         if conn.phase == Phase::Open && conn.output.is_empty() {
-            let text = "ERR evicted: clients together exceed maxmemory-clients";
-            self.finish_with_error(slot, Reason::Evicted, text, now);
+            self.finish(slot, Reason::Evicted, now);
         } else {
-            // It holds replies that it does not take: waiting for it is what there is no memory for.
+            // We cannot wait until it takes its replies: they are the memory that we need.
             self.doom(slot, Reason::Evicted);
         }
+        true
+    }
+
+    /// The last look at every open connection: what the kernel holds for it now is still read and
+    /// served, in ordinary turns; what comes later is not.
+    pub fn last_read(&mut self) {
+        let Reactor { net, slots, ledger, .. } = self;
+        for (slot, conn) in slots.iter_mut().filter(|(_, conn)| conn.phase == Phase::Open) {
+            let waiting = net.waiting(&conn.socket);
+            conn.read_left = u32::try_from(waiting).unwrap_or(u32::MAX - 1);
+            // Whatever the edges said.
+            conn.can_read = true;
+            ledger.settle(slot as u32, conn);
+        }
+    }
+
+    /// Nothing is waited for any more: condemns every connection.
+    pub fn doom_all(&mut self) {
+        let Reactor { slots, ledger, .. } = self;
+        for (slot, conn) in slots.iter_mut() {
+            match conn.phase {
+                Phase::Open if conn.output.is_empty() && !conn.unserved => {
+                    ledger.doom(slot as u32, conn, Reason::Drained);
+                }
+                Phase::Open | Phase::Finishing(_) => ledger.doom(slot as u32, conn, Reason::Forced),
+                Phase::Lingering(_) | Phase::Doomed(_) => ledger.doom_as_phased(slot as u32, conn),
+            }
+        }
+    }
+
+    /// Takes the condemned out of the queues of work, before [`Reactor::reap`] frees them.
+    pub fn begin_reap(&mut self) {
+        if self.ledger.doomed.is_empty() {
+            return;
+        }
+        let slots = &self.slots;
+        let stays = |slot: &u32| !matches!(slots[*slot as usize].phase, Phase::Doomed(_));
+        self.ledger.resume.retain(stays);
+        self.ledger.dirty.retain(stays);
     }
 
     /// Frees one condemned connection; `None` when all are. Call [`Reactor::begin_reap`] first.
     pub fn reap(&mut self, now: Moment) -> Option<Gone> {
-        let slot = self.doomed.pop()?;
-        for list in [&mut self.idle, &mut self.request, &mut self.stalled, &mut self.linger] {
+        let doomed = self.ledger.doomed.pop()?;
+        let (ledger, slot) = (&mut self.ledger, doomed.slot);
+        for list in [
+            &mut ledger.idle,
+            &mut ledger.request,
+            &mut ledger.stalled,
+            &mut ledger.crowded,
+            &mut ledger.linger,
+        ] {
             list.remove(slot);
         }
-        let mut conn = self.slots.remove(slot as usize);
+        let conn = self.slots.remove(slot as usize);
         let Phase::Doomed(reason) = conn.phase else { unreachable!("only the doomed are in the queue") };
-        self.held -= conn.held;
         let gone = Gone {
             slot,
             serial: conn.serial,
             reason,
-            undelivered: conn.output.len(),
-            unserved: if conn.unserved { conn.input.len() } else { 0 },
+            undelivered: doomed.undelivered,
+            unserved: doomed.unserved,
             bytes_in: conn.bytes_in,
             bytes_out: conn.bytes_out,
         };
-        self.pool.take_back(&mut conn.input);
-        self.pool.take_back(&mut conn.output);
         self.net.forget(conn.socket);
         self.admission.descriptor_freed(now);
         Some(gone)

@@ -11,7 +11,7 @@
 
 use std::io::{self, Read, Write};
 
-use crate::base::{Moment, Now, Peer};
+use crate::base::{Clock, Moment, Now, Peer};
 
 /// How long a wait may last.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -38,6 +38,8 @@ pub enum Edge {
         /// An end, an error or urgent data may hide behind the bytes: a short read does not mean
         /// that the socket is empty.
         hides_more: bool,
+        /// The peer has closed its side, behind whatever is still unread.
+        peer_closed: bool,
     },
     /// A connection waits to be accepted at that listener.
     Listener(usize),
@@ -67,6 +69,9 @@ pub trait Net {
     /// Reads both clocks.
     fn now(&mut self) -> Now;
 
+    /// A clock that reads the same two, to be handed on.
+    fn clock(&self) -> Clock;
+
     /// Number of listeners, which are numbered from 0.
     fn listeners(&self) -> usize;
 
@@ -75,6 +80,10 @@ pub trait Net {
     /// # Errors
     /// Whatever accept(2) says, `WouldBlock` when nobody waits.
     fn accept(&mut self, listener: usize) -> io::Result<(Self::Socket, Peer)>;
+
+    /// How many bytes a read could take now. At least what has arrived; a kernel that cannot say
+    /// answers with any larger number.
+    fn waiting(&self, socket: &Self::Socket) -> usize;
 
     /// Registers a connection, for both directions and for good, under the name `slot`.
     ///

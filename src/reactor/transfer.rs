@@ -2,10 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use super::conn::Phase;
+use super::conn::{Conn, Phase, UNBOUNDED};
 use super::net::Net;
+use super::pool::Pool;
 use super::{Reactor, give_back};
-use crate::base::{Moment, Reason};
+use crate::base::{Moment, OutOfMemory, Reason};
 use crate::config::{Config, INTERRUPTS_MAX, SCRAP_BYTES};
 use crate::stats::Stats;
 
@@ -33,66 +34,96 @@ fn attempt(mut call: impl FnMut() -> std::io::Result<usize>) -> Did {
     Did::Interrupted
 }
 
+/// Reads into a connection's input: up to `budget` bytes, and no more than `held_max` held at once.
+/// `empties` says whether a short read means that the socket is empty.
+#[inline]
+fn read<S: Read>(
+    conn: &mut Conn<S>,
+    pool: &mut Pool,
+    mut budget: usize,
+    held_max: usize,
+    empties: impl Fn(&Conn<S>) -> bool,
+) -> Result<(), ErrorKind> {
+    while conn.can_read && conn.ending.is_none() && budget > 0 {
+        let room = held_max.saturating_sub(conn.input.len());
+        let allowed = room.min(budget).min(conn.read_left as usize);
+        if allowed == 0 {
+            break;
+        }
+        if conn.input.spare().len() < allowed {
+            let room =
+                pool.lend(&mut conn.input).and_then(|()| conn.input.reserve_for(conn.missing as usize));
+            room.map_err(|OutOfMemory| ErrorKind::OutOfMemory)?;
+        }
+        let room = conn.input.spare();
+        let asked = room.len().min(allowed);
+        match attempt(|| conn.socket.read(&mut room[..asked])) {
+            Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),
+            Did::Bytes(count) => {
+                conn.input.filled(count);
+                conn.bytes_in += count as u64;
+                conn.missing = conn.missing.saturating_sub(count as u32);
+                budget -= count;
+                if conn.read_left != UNBOUNDED {
+                    conn.read_left -= count as u32;
+                }
+                if count == asked {
+                    // Serve what is here before making room for more.
+                    break;
+                }
+                if empties(conn) {
+                    conn.can_read = false;
+                }
+            }
+            Did::Blocked => conn.can_read = false,
+            Did::Interrupted => break,
+            Did::Failed(kind) => return Err(kind),
+        }
+    }
+    Ok(())
+}
+
 impl<N: Net> Reactor<N> {
-    /// Reads what has come, up to the budget of a turn and the limits on held input.
+    /// Reads what has come for an open connection whose turn it is, up to the budget of a turn and the
+    /// limits on held input. Back-pressure is not reading: what is here is served first.
     pub fn receive(&mut self, slot: u32, now: Moment, config: &Config, stats: &mut Stats) {
-        let Some(conn) = self.slots.get_mut(slot as usize) else { return };
-        let mut budget = config.bounds.read_bytes_per_turn;
+        let Reactor { slots, ledger, bounds, .. } = self;
+        let Some(conn) = slots.get_mut(slot as usize) else { return };
+        conn.queued = false;
+        let served = !conn.unserved && !conn.parked && !conn.paused(ledger.output_pause_bytes);
+        if conn.phase != Phase::Open || !served {
+            return;
+        }
         let before = conn.bytes_in;
-        let mut failed = None;
-        while conn.can_read && conn.ending.is_none() && budget > 0 {
-            let allowed = config.client_query_buffer_limit.saturating_sub(conn.input.len()).min(budget);
-            if allowed == 0 {
-                break;
-            }
-            if conn.input.spare().len() < allowed {
-                // Room grows with what has arrived, never with what was announced.
-                let grown = (conn.missing as usize).min(conn.input.len());
-                if self.pool.lend(&mut conn.input).and_then(|()| conn.input.reserve(grown.max(1))).is_err() {
-                    failed = Some(ErrorKind::OutOfMemory);
-                    break;
-                }
-            }
-            let room = conn.input.spare();
-            let asked = room.len().min(allowed);
-            match attempt(|| conn.socket.read(&mut room[..asked])) {
-                Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),
-                Did::Bytes(count) => {
-                    conn.input.filled(count);
-                    conn.bytes_in += count as u64;
-                    conn.missing = conn.missing.saturating_sub(count as u32);
-                    budget -= count;
-                    if count == asked {
-                        // Serve what is here before making room for more.
-                        break;
-                    }
-                    if N::SHORT_READ_MEANS_EMPTY && !conn.hides_more {
-                        conn.can_read = false;
-                    }
-                }
-                Did::Blocked => conn.can_read = false,
-                Did::Interrupted => break,
-                Did::Failed(kind) => {
-                    failed = Some(kind);
-                    break;
-                }
-            }
+        let read = read(
+            conn,
+            &mut ledger.pool,
+            bounds.read_bytes_per_turn,
+            config.client_query_buffer_limit,
+            |conn| N::SHORT_READ_MEANS_EMPTY && !conn.hides_more,
+        );
+        if conn.read_left == 0 {
+            conn.ending.get_or_insert(Reason::Drained);
         }
         let received = conn.bytes_in - before;
         stats.bytes_in += received;
         if received > 0 {
-            self.idle.touch(slot, now);
+            ledger.renew_idle(slot, conn, now);
         }
-        if let Some(kind) = failed {
-            self.doom(slot, Reason::Io(kind));
+        // The lent buffer goes on to the next, still in the cache.
+        ledger.pool.settle(&mut conn.input);
+        ledger.account(conn);
+        if let Err(kind) = read {
+            ledger.doom(slot, conn, Reason::Io(kind));
         }
     }
 
     /// Reads and drops what a connection that is ending still sends, up to the budget of a turn.
-    pub fn discard(&mut self, slot: u32, config: &Config) {
-        let Some(conn) = self.slots.get_mut(slot as usize) else { return };
+    pub(super) fn discard(&mut self, slot: u32) {
+        let Reactor { slots, ledger, bounds, .. } = self;
+        let Some(conn) = slots.get_mut(slot as usize) else { return };
         let mut scrap = [0; SCRAP_BYTES];
-        let mut budget = config.bounds.read_bytes_per_turn;
+        let mut budget = bounds.read_bytes_per_turn;
         let mut failed = false;
         while conn.can_read && conn.ending.is_none() && budget > 0 {
             let asked = scrap.len().min(budget);
@@ -109,34 +140,32 @@ impl<N: Net> Reactor<N> {
         }
         let over = conn.ending.is_some() && matches!(conn.phase, Phase::Lingering(_));
         if failed || over {
-            self.doom_as_phased(slot);
+            return ledger.doom_as_phased(slot, conn);
         }
+        ledger.settle(slot, conn);
     }
 
-    /// Takes the queue of flushes; see [`Reactor::return_dirty`].
-    pub fn take_dirty(&mut self) -> Vec<u32> {
-        let dirty = std::mem::take(&mut self.dirty);
-        for slot in &dirty {
-            if let Some(conn) = self.slots.get_mut(*slot as usize) {
+    /// One write loop for each connection that is owed bytes.
+    pub fn flush_all(&mut self, now: Moment, stats: &mut Stats) {
+        let dirty = std::mem::take(&mut self.ledger.dirty);
+        for &slot in &dirty {
+            if let Some(conn) = self.slots.get_mut(slot as usize) {
                 conn.dirty = false;
             }
+            stats.bytes_out += self.write_out(slot, now);
         }
-        dirty
+        give_back(&mut self.ledger.dirty, dirty);
     }
 
-    /// Gives the emptied queue back, so that its memory is kept.
-    pub fn return_dirty(&mut self, dirty: Vec<u32>) {
-        give_back(&mut self.dirty, dirty);
-    }
-
-    /// Writes what is owed, up to the budget of a tick; a finishing connection that has been paid
-    /// goes on to linger.
-    pub fn flush(&mut self, slot: u32, now: Moment, config: &Config, stats: &mut Stats) {
-        let Some(conn) = self.slots.get_mut(slot as usize) else { return };
+    /// Writes what a connection is owed, up to the budget of a flush; a finishing connection that has
+    /// been paid goes on to linger. Returns how many bytes went out.
+    pub(super) fn write_out(&mut self, slot: u32, now: Moment) -> u64 {
+        let Reactor { net, slots, ledger, bounds, .. } = self;
+        let Some(conn) = slots.get_mut(slot as usize) else { return 0 };
         if matches!(conn.phase, Phase::Lingering(_) | Phase::Doomed(_)) {
-            return;
+            return 0;
         }
-        let mut budget = config.bounds.bytes_per_flush;
+        let mut budget = bounds.bytes_per_flush;
         let before = conn.bytes_out;
         let mut failed = None;
         while conn.can_write && !conn.output.is_empty() && budget > 0 {
@@ -158,27 +187,35 @@ impl<N: Net> Reactor<N> {
             }
         }
         let taken = conn.bytes_out - before;
-        stats.bytes_out += taken;
         if taken > 0 {
-            self.idle.touch(slot, now);
+            ledger.renew_idle(slot, conn, now);
+            ledger.note_taken(slot, conn);
         }
-        // Whoever is only finishing must take more than a trickle, or it would never be done.
+        // A client that is only finishing must take more than a trickle, or it would never be done.
         let unit = match conn.phase {
-            Phase::Finishing(_) => config.bounds.lent_bytes as u64,
+            Phase::Finishing(_) => bounds.lent_bytes as u64,
             _ => 1,
         };
         if conn.output.is_empty() {
-            self.stalled.remove(slot);
-        } else if conn.bytes_out / unit > before / unit || !self.stalled.contains(slot) {
-            self.stalled.touch(slot, now);
+            ledger.stalled.remove(slot);
+        } else if conn.bytes_out / unit > before / unit || !ledger.stalled.contains(slot) {
+            ledger.stalled.touch(slot, now);
         }
         if let Some(kind) = failed {
-            return self.doom(slot, Reason::Io(kind));
+            ledger.doom(slot, conn, Reason::Io(kind));
+            return taken;
         }
-        if conn.output.is_empty() && matches!(conn.phase, Phase::Finishing(_)) {
-            self.shut(slot, now);
+        if conn.output.is_empty()
+            && let Phase::Finishing(reason) = conn.phase
+        {
+            // If the peer has closed as well, there is nobody left to wait for.
+            if conn.ending == Some(Reason::PeerClosed) || net.shut_write(&conn.socket).is_err() {
+                ledger.doom(slot, conn, reason);
+                return taken;
+            }
+            ledger.linger(slot, conn, reason, now);
         }
-        self.note_dirty(slot);
-        self.note_turn(slot);
+        ledger.settle(slot, conn);
+        taken
     }
 }

@@ -5,6 +5,7 @@
 mod args;
 mod batch;
 mod inline;
+mod kept;
 mod line;
 mod number;
 mod reply;
@@ -13,6 +14,7 @@ mod step;
 
 pub use args::Args;
 pub use batch::{Batch, sole_key};
+pub use kept::Kept;
 pub use number::parse_i64;
 pub use reply::{Proto, Reply};
 pub use request::Parser;

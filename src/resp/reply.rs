@@ -1,6 +1,6 @@
 //! The reply encoders: one call an element, in RESP2 or RESP3 as the client chose.
 
-use crate::base::{Buf, fault};
+use crate::base::{Buf, OutOfMemory, fault};
 
 /// The protocol version a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,13 +21,15 @@ pub struct Reply<'a> {
     max: usize,
     proto: Proto,
     overflowed: bool,
+    /// What follows fits and does not fail.
+    sure: bool,
 }
 
 impl<'a> Reply<'a> {
     /// A reply of at most `max` bytes.
     pub fn new(out: &'a mut Buf, proto: Proto, max: usize) -> Reply<'a> {
         let start = out.len();
-        Reply { out, start, max, proto, overflowed: false }
+        Reply { out, start, max, proto, overflowed: false, sure: false }
     }
 
     /// Changes the version of this and the following replies.
@@ -35,9 +37,46 @@ impl<'a> Reply<'a> {
         self.proto = proto;
     }
 
+    /// Bytes in the output buffer, earlier replies included.
+    pub fn pending(&self) -> usize {
+        self.out.len()
+    }
+
     /// True if part of the reply did not fit.
     pub fn overflowed(&self) -> bool {
         self.overflowed
+    }
+
+    /// Bytes of this reply so far.
+    pub fn len(&self) -> usize {
+        self.out.len() - self.start
+    }
+
+    /// True if nothing has been written yet.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Makes room for `bytes` more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn reserve(&mut self, bytes: usize) -> Result<(), OutOfMemory> {
+        self.point();
+        self.out.reserve(bytes)
+    }
+
+    /// The last thing that a command does before it commits: what it replies afterwards is short, for it
+    /// there is room since before the command began, and neither fails nor panics.
+    #[inline]
+    pub fn assure(&mut self) {
+        self.point();
+        self.sure = true;
+    }
+
+    /// A reply inside this one, of at most `max` bytes: that of a command inside a command.
+    pub fn inside(&mut self, proto: Proto, max: usize) -> Reply<'_> {
+        Reply::new(self.out, proto, max)
     }
 
     /// Takes back everything written through this `Reply` and writes an error instead, which no
@@ -52,21 +91,21 @@ impl<'a> Reply<'a> {
     /// `+text`. The text must not contain CR or LF.
     #[inline]
     pub fn simple(&mut self, text: &str) {
-        fault::point();
+        self.point();
         self.line(b'+', text.as_bytes());
     }
 
     /// `+OK`.
     #[inline]
     pub fn ok(&mut self) {
-        fault::point();
+        self.point();
         self.push(b"+OK\r\n");
     }
 
     /// `-text`, whose first word is the error's code. Control bytes in it become blanks, because
     /// parts of a request may be quoted in it and a line break would put the stream out of step.
     pub fn error(&mut self, text: &[u8]) {
-        fault::point();
+        self.point();
         self.push(b"-");
         for chunk in text.split_inclusive(u8::is_ascii_control) {
             match chunk.split_last() {
@@ -83,14 +122,14 @@ impl<'a> Reply<'a> {
     /// `:number`.
     #[inline]
     pub fn int(&mut self, number: i64) {
-        fault::point();
+        self.point();
         self.header(b':', number);
     }
 
     /// A bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
-        fault::point();
+        self.point();
         // A copy whose length is known costs no call, and nearly all values are as short as that.
         let digit = |number: usize| b'0' + (number % 10) as u8;
         match bytes.len() {
@@ -110,7 +149,7 @@ impl<'a> Reply<'a> {
         match self.proto {
             Proto::Resp2 => self.bulk(text.as_bytes()),
             Proto::Resp3 => {
-                fault::point();
+                self.point();
                 self.header(b'=', text.len() as i64 + 4);
                 self.push(b"txt:");
                 self.push(text.as_bytes());
@@ -122,7 +161,7 @@ impl<'a> Reply<'a> {
     /// The absence of a value.
     #[inline]
     pub fn null(&mut self) {
-        fault::point();
+        self.point();
         match self.proto {
             Proto::Resp2 => self.push(b"$-1\r\n"),
             Proto::Resp3 => self.push(b"_\r\n"),
@@ -140,23 +179,47 @@ impl<'a> Reply<'a> {
 
     /// Opens an array: `count` elements follow.
     pub fn array(&mut self, count: usize) {
-        fault::point();
+        self.point();
         self.header(b'*', count as i64);
+    }
+
+    /// Opens a push, which is no reply: `count` elements follow; an array in RESP2.
+    pub fn push_header(&mut self, count: usize) {
+        self.point();
+        let mark = if self.proto == Proto::Resp3 { b'>' } else { b'*' };
+        self.header(mark, count as i64);
     }
 
     /// Opens a set; an array in RESP2.
     pub fn set(&mut self, count: usize) {
-        fault::point();
+        self.point();
         let mark = if self.proto == Proto::Resp3 { b'~' } else { b'*' };
         self.header(mark, count as i64);
     }
 
     /// Opens a map: `pairs` keys, each followed by its value; a flat array in RESP2.
     pub fn map(&mut self, pairs: usize) {
-        fault::point();
+        self.point();
         match self.proto {
             Proto::Resp2 => self.header(b'*', pairs as i64 * 2),
             Proto::Resp3 => self.header(b'%', pairs as i64),
+        }
+    }
+
+    /// The absence of an array: what `EXEC` says of a transaction that a watched key has stopped.
+    pub fn null_array(&mut self) {
+        self.point();
+        match self.proto {
+            Proto::Resp2 => self.push(b"*-1\r\n"),
+            Proto::Resp3 => self.push(b"_\r\n"),
+        }
+    }
+
+    /// A place where a test may make the command panic, unless it has begun to commit.
+    #[inline(always)]
+    fn point(&self) {
+        if !self.sure {
+            fault::point();
         }
     }
 
@@ -181,7 +244,8 @@ impl<'a> Reply<'a> {
     fn push_all<const N: usize>(&mut self, parts: [&[u8]; N]) {
         let len = self.out.len() - self.start;
         let more: usize = parts.iter().map(|part| part.len()).sum();
-        if self.overflowed || more > self.max.saturating_sub(len) || self.out.extend_all(parts).is_err() {
+        let too_long = more > self.max.saturating_sub(len) && !self.sure;
+        if self.overflowed || too_long || self.out.extend_all(parts).is_err() {
             self.overflowed = true;
         }
     }

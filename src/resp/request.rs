@@ -201,8 +201,11 @@ impl Parser {
         }
         let mut start = 0;
         for end in ends {
-            self.spans.push(Span { start, end: end as u32 });
-            start = end as u32;
+            if self.refusal.is_none() && end - start > limits.bulk_max {
+                self.refusal = Some(Refusal::ArgTooLong(end - start));
+            }
+            self.spans.push(Span { start: start as u32, end: end as u32 });
+            start = end;
         }
         Some(self.complete(end + 1))
     }
@@ -301,9 +304,10 @@ mod tests {
 
     #[test]
     fn a_stream_split_anywhere_means_the_same() {
-        let streams: [&[u8]; 7] = [
+        let streams: [&[u8]; 8] = [
             b"*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$5\r\na\0\r\nb\r\nPING hello\r\n*1\r\n$4\r\nPING\r\n",
             b"ECHO \"a\\x41 b\"\r\n\r\n*1\r\n$4\r\nPING\r\n",
+            b"ECHO 01234567890123456789\r\nECHO \"01234567890123456789x\"\r\nPING\r\n",
             b"*2\r\n$4\r\nECHO\r\n$30\r\n012345678901234567890123456789\r\nPING\r\n",
             b"*5\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n$1\r\nd\r\n$1\r\ne\r\nPING\r\n",
             b"*4\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$1\r\nx\r\nPING\r\n",
@@ -326,10 +330,12 @@ mod tests {
 
     #[test]
     fn a_request_beyond_a_limit_is_skipped_and_the_next_one_served() {
-        let cases: [(&[u8], Refusal); 4] = [
+        let cases: [(&[u8], Refusal); 6] = [
             (b"*1\r\n$21\r\n012345678901234567890\r\n", Refusal::ArgTooLong(21)),
             (b"*5\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n$0\r\n\r\n", Refusal::TooManyArgs(5)),
             (b"a b c d e\r\n", Refusal::TooManyArgs(5)),
+            (b"ECHO 012345678901234567890\r\n", Refusal::ArgTooLong(21)),
+            (b"a \"0123456789 0123456789\" 01234567890123456789x\n", Refusal::ArgTooLong(21)),
             (
                 b"*4\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$20\r\n01234567890123456789\r\n$0\r\n\r\n",
                 Refusal::RequestTooLong,

@@ -7,7 +7,7 @@ pub struct Limits {
     pub bulk_max: usize,
     /// Most arguments.
     pub args_max: usize,
-    /// Longest inline request, bytes.
+    /// Longest inline request, bytes. Its words are arguments like others.
     pub inline_max: usize,
     /// Longest request, framing included, bytes. Must fit in 32 bits.
     pub request_max: usize,

@@ -1,46 +1,45 @@
 //! What a command gets to see, and how it fails.
 //!
-//! The rule every command keeps: check first, reply next, commit last. A command that panics before
-//! its commit has changed nothing, and a commit cannot panic half-way.
+//! The rule every command keeps: check and reserve first, then commit and reply. What checks and
+//! reserves may fail or panic and has changed nothing; what commits can do neither.
 
 use std::borrow::Cow;
 
-use super::outbox::Outbox;
-use super::session::{Session, Sessions};
-use super::table::Command;
-use crate::base::{ConnId, Now, OutOfMemory, Reason};
-use crate::config::{Config, PATTERN_BYTES_MAX};
+use super::command::Command;
+use super::session::Session;
+use super::world::World;
+use crate::base::{ConnId, OutOfMemory, Reason, Wires};
 use crate::resp::{Args, Reply, parse_i64};
-use crate::stats::Stats;
-use crate::store::{Prepared, Store, WARMED_MAX, WriteError, WrongKind};
+use crate::stats::COMMANDS_MAX;
+use crate::store::{Prepared, WARMED_MAX, WriteError, WrongKind};
 
-/// A command's surroundings while it runs.
+/// One command while it runs.
 pub struct Cx<'a> {
+    /// What it acts on.
+    pub world: &'a mut World,
     /// The request; the first argument is the command's name.
     pub args: Args<'a>,
     /// Where the reply goes.
     pub reply: Reply<'a>,
     /// Who asks.
     pub me: ConnId,
-    /// Both clocks, as of the start of this tick.
-    pub now: Now,
-    /// When the server started.
-    pub started: Now,
-    /// The keyspace.
-    pub store: &'a mut Store,
-    /// All clients' sessions.
-    pub sessions: &'a mut Sessions,
-    /// What is asked of the server.
-    pub outbox: &'a mut Outbox,
-    /// The settings.
-    pub config: &'a mut Config,
-    /// The counters.
-    pub stats: &'a mut Stats,
-    /// The entry of the table that is being run.
+    /// All connections, to be looked at.
+    pub wires: &'a dyn Wires,
+    /// The entry of the catalog that is being run.
     pub command: &'static Command,
+    /// What runs each command of the catalog.
+    pub runs: &'static Runs,
+    /// It runs inside a transaction, where time stands still.
+    pub inside: bool,
     /// Set to end the connection once its replies are delivered.
     pub close: Option<Reason>,
 }
+
+/// What a command does.
+pub type Run = fn(&mut Cx<'_>) -> Outcome;
+
+/// What each command does, by [`Command::id`].
+pub type Runs = [Run; COMMANDS_MAX];
 
 /// An error reply; its first word is the code that clients branch on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,11 +54,21 @@ impl Failure {
         Failure(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// An error that quotes something.
-    pub fn quoting(text: String) -> Failure {
+    /// An error that tells a number, a name or a reason.
+    pub fn telling(text: String) -> Failure {
         Failure(Cow::Owned(text.into_bytes()))
     }
+
+    /// An error that quotes bytes of a request between two texts of ours: as they came, but cut as
+    /// [`quotable`] says.
+    pub fn quoting(before: &str, bytes: &[u8], after: &str) -> Failure {
+        let quoted = quotable(bytes, QUOTED_MAX);
+        Failure(Cow::Owned([before.as_bytes(), quoted, after.as_bytes()].concat()))
+    }
 }
+
+/// What an error text quotes of a request at most, bytes.
+pub const QUOTED_MAX: usize = 128;
 
 /// The words do not make sense together.
 pub const SYNTAX: Failure = Failure::text("ERR syntax error");
@@ -110,7 +119,30 @@ impl<'a> Cx<'a> {
     /// # Panics
     /// If there is none, which the turn has made sure of.
     pub fn session(&mut self) -> &mut Session {
-        self.sessions.get_mut(self.me.slot).expect("a turn has a session")
+        self.world.sessions.get_mut(self.me.slot).expect("a turn has a session")
+    }
+
+    /// The time as of this command, not as of the start of the tick: a time to live counts from here.
+    /// Unix milliseconds.
+    pub fn exact_unix_ms(&mut self) -> u64 {
+        if !self.inside {
+            self.world.refresh();
+        }
+        self.world.now.unix_ms
+    }
+
+    /// What is said instead of a reply that did not fit.
+    pub fn reply_too_long(&self) -> Failure {
+        let max = self.world.config.max_reply_bytes;
+        Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory there is"))
+    }
+
+    /// Makes sure that all that was replied so far did fit, before what depends on it is committed.
+    ///
+    /// # Errors
+    /// If it did not.
+    pub fn whole_reply(&self) -> Outcome {
+        if self.reply.overflowed() { Err(self.reply_too_long()) } else { Ok(()) }
     }
 
     /// The string of `key`, counted as a hit or a miss.
@@ -118,10 +150,10 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// If the key holds something else.
     pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
-        let found = self.store.get(key, self.now.unix_ms);
+        let found = self.world.store.get(key, self.world.now.unix_ms);
         match found {
-            Ok(None) => self.stats.keyspace_misses += 1,
-            Ok(Some(_)) | Err(WrongKind) => self.stats.keyspace_hits += 1,
+            Ok(None) => self.world.stats.keyspace_misses += 1,
+            Ok(Some(_)) | Err(WrongKind) => self.world.stats.keyspace_hits += 1,
         }
         found
     }
@@ -131,7 +163,7 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn read_ahead(&self, nth: usize, step: usize) {
         if nth.is_multiple_of(WARMED_MAX) && self.args.len() > 1 + step {
-            self.store.warm(self.args.from(1 + nth * step).step_by(step));
+            self.world.store.warm(self.args.from(1 + nth * step).step_by(step));
         }
     }
 
@@ -141,17 +173,17 @@ impl<'a> Cx<'a> {
     /// If the key holds something else.
     #[inline]
     pub fn reply_value(&mut self, key: &[u8]) -> Result<(), WrongKind> {
-        match self.store.get(key, self.now.unix_ms) {
+        match self.world.store.get(key, self.world.now.unix_ms) {
             Ok(Some(value)) => {
-                self.stats.keyspace_hits += 1;
+                self.world.stats.keyspace_hits += 1;
                 self.reply.bulk(value);
             }
             Ok(None) => {
-                self.stats.keyspace_misses += 1;
+                self.world.stats.keyspace_misses += 1;
                 self.reply.null();
             }
             Err(wrong) => {
-                self.stats.keyspace_hits += 1;
+                self.world.stats.keyspace_hits += 1;
                 return Err(wrong);
             }
         }
@@ -163,20 +195,8 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// If memory runs out; nothing has changed.
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
-        Ok(self.store.prepare(key, value)?)
+        Ok(self.world.store.prepare(key, value)?)
     }
-}
-
-/// The pattern `word`, if it is short enough to be matched within a turn.
-///
-/// # Errors
-/// If it is not.
-pub fn pattern(word: &[u8]) -> Result<&[u8], Failure> {
-    if word.len() > PATTERN_BYTES_MAX {
-        let text = format!("ERR pattern of {} bytes exceeds {PATTERN_BYTES_MAX}", word.len());
-        return Err(Failure::quoting(text));
-    }
-    Ok(word)
 }
 
 /// True if `word` is `name` in any case.
@@ -184,7 +204,9 @@ pub fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// Bytes of a request as they may stand in an error text: at most `max` of them.
-pub fn shown(bytes: &[u8], max: usize) -> Cow<'_, str> {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(max)])
+/// Bytes of a request as far as an error text quotes them: up to the first NUL, where C's strings
+/// end and so Redis's quotations, and at most `max` of them.
+pub fn quotable(bytes: &[u8], max: usize) -> &[u8] {
+    let bytes = &bytes[..bytes.len().min(max)];
+    &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]
 }

@@ -3,10 +3,11 @@
 //! A name of up to sixteen bytes is two integers. They choose a slot of a table that the compiler
 //! has filled, and there stands the command or, rarely, one that had to make way for another.
 
-use super::table::{COMMANDS, Command};
+use super::catalog::COMMANDS;
+use super::command::Command;
 
 /// Four times as many as there are commands, so that nearly all stand where they belong.
-const SLOTS: usize = 256;
+const SLOTS: usize = 512;
 /// What is in a slot that nobody has.
 const NOBODY: Entry = Entry { name: Packed { head: 0, tail: 0, len: 0 }, command: 0 };
 
@@ -128,7 +129,7 @@ const fn lower_case(word: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::table::everything;
+    use super::super::catalog::everything;
     use super::*;
 
     #[test]

@@ -3,8 +3,10 @@
 
 use std::sync::Arc;
 
-use super::table::Command;
-use crate::base::{ConnId, Moment, Peer};
+use super::channels::Subscriptions;
+use super::command::Command;
+use super::transaction::{Transaction, Watching};
+use crate::base::{Address, ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;
 use crate::resp::{Parser, Proto};
 
@@ -33,6 +35,28 @@ pub struct Labels {
     pub lib_ver: Box<[u8]>,
 }
 
+/// What few clients have, so that the others need not pay for it.
+#[derive(Debug, Default)]
+pub struct Extras {
+    /// What has been queued since `MULTI`.
+    pub transaction: Option<Transaction>,
+    /// The keys it watches.
+    pub watching: Watching,
+    /// The channels and patterns it listens to.
+    pub subscriptions: Subscriptions,
+}
+
+impl Extras {
+    fn is_empty(&self) -> bool {
+        self.transaction.is_none() && self.watching.is_empty() && self.subscriptions.is_empty()
+    }
+
+    fn memory(&self) -> usize {
+        let queued = self.transaction.as_ref().map_or(0, Transaction::memory);
+        size_of::<Extras>() + queued + self.watching.memory() + self.subscriptions.memory()
+    }
+}
+
 /// One client.
 #[derive(Debug)]
 pub struct Session {
@@ -49,8 +73,6 @@ pub struct Session {
     /// A request that has begun and not ended.
     pub partial: Option<Box<Parser>>,
     labels: Arc<Labels>,
-    /// Bytes of unserved input and of undelivered output held for it, as of its last turn.
-    pub held: (u32, u32),
     /// Where it comes from.
     pub peer: Peer,
     /// By which listener.
@@ -63,6 +85,8 @@ pub struct Session {
     pub no_evict: bool,
     /// `CLIENT NO-TOUCH`.
     pub no_touch: bool,
+    /// What few clients have.
+    extras: Option<Box<Extras>>,
     /// Its connection is ending: it is a client no more, and nobody is to see it.
     pub leaving: bool,
 }
@@ -72,19 +96,69 @@ impl Session {
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
+
+    /// Bytes of memory that it holds besides itself.
+    pub fn held_bytes(&self) -> usize {
+        let parser = self.partial.as_ref().map_or(0, |parser| parser.capacity());
+        parser + self.extras.as_ref().map_or(0, |extras| extras.memory())
+    }
+
+    /// True if it is in a transaction, watches keys or has subscriptions.
+    #[inline]
+    pub fn has_extras(&self) -> bool {
+        self.extras.is_some()
+    }
+
+    /// What few clients have, made if need be.
+    pub fn extras(&mut self) -> &mut Extras {
+        self.extras.get_or_insert_default()
+    }
+
+    /// What few clients have, all of it taken away.
+    pub fn take_extras(&mut self) -> Extras {
+        self.extras.take().map_or_else(Extras::default, |extras| *extras)
+    }
+
+    /// Gives the memory back if there is nothing left in it.
+    pub fn drop_empty_extras(&mut self) {
+        if self.extras.as_ref().is_some_and(|extras| extras.is_empty()) {
+            self.extras = None;
+        }
+    }
+
+    /// What it listens to, if it has ever subscribed.
+    pub fn subscriptions(&self) -> Option<&Subscriptions> {
+        Some(&self.extras.as_ref()?.subscriptions)
+    }
+
+    /// True if others send it messages.
+    #[inline]
+    pub fn is_subscriber(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| !extras.subscriptions.is_empty())
+    }
+
+    /// The transaction that has been begun.
+    pub fn transaction(&self) -> Option<&Transaction> {
+        self.extras.as_ref()?.transaction.as_ref()
+    }
+
+    /// The transaction that has been begun, to add to it.
+    pub fn transaction_mut(&mut self) -> Option<&mut Transaction> {
+        self.extras.as_mut()?.transaction.as_mut()
+    }
 }
 
 /// All sessions, by their connection's slot.
 #[derive(Debug)]
 pub struct Sessions {
     by_slot: Vec<Option<Session>>,
-    listeners: Vec<Peer>,
+    listeners: Vec<Address>,
     shared: Vec<Arc<Labels>>,
 }
 
 impl Sessions {
     /// No sessions, at a server that listens on these addresses.
-    pub fn new(listeners: Vec<Peer>) -> Sessions {
+    pub fn new(listeners: Vec<Address>) -> Sessions {
         Sessions { by_slot: Vec::new(), listeners, shared: vec![Arc::default()] }
     }
 
@@ -106,13 +180,13 @@ impl Sessions {
             command: None,
             partial: None,
             labels: Arc::clone(&self.shared[0]),
-            held: (0, 0),
             peer,
             listener,
             proto: Proto::Resp2,
             reply: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            extras: None,
             leaving: false,
         });
     }
@@ -149,8 +223,16 @@ impl Sessions {
     }
 
     /// The address a session was accepted on. For a wildcard address, that address.
-    pub fn local(&self, session: &Session) -> Option<Peer> {
-        self.listeners.get(usize::from(session.listener)).copied()
+    pub fn local(&self, session: &Session) -> Option<&Address> {
+        self.listeners.get(usize::from(session.listener))
+    }
+
+    /// Where a client comes from, as `CLIENT LIST` shows it: by a Unix domain socket, that socket.
+    pub fn remote(&self, session: &Session) -> Address {
+        match self.local(session) {
+            Some(unix @ Address::Unix(_)) => unix.clone(),
+            _ => Address::Tcp(session.peer),
+        }
     }
 
     /// Gives a client these labels, shared with whoever has the same.

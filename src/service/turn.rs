@@ -1,4 +1,4 @@
-//! One connection's turn: parse, look up, execute, until the input or the budget ends.
+//! One connection's turn: parse, look up, run, until the input or the budget ends.
 //!
 //! After each completed command the turn moves its [`Progress`] marks. If a command panics, the
 //! marks say what was complete, and the server keeps exactly that.
@@ -6,14 +6,18 @@
 use std::io::ErrorKind;
 
 use super::Service;
-use super::cx::{Cx, Failure, Outcome, shown};
+use super::command::Command;
+use super::cx::Failure;
+use super::errors::{protocol_error, refusal, unknown_command, unknown_subcommand};
+use super::gate::Gate;
 use super::names;
-use super::session::{ReplyMode, Session};
-use super::table::{self, Command};
-use crate::base::{Buf, ConnId, Now, OutOfMemory, Reason};
-use crate::config::{CROSS_PROTOCOL_LOG_S, Config, DebugCommand, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
-use crate::resp::{Args, Batch, Broken, Limits, Parser, Refusal, Reply, Step};
-use crate::stats::Stats;
+use super::outbox::Ask;
+use super::run::{Call, check, may_be_wrong};
+use super::session::ReplyMode;
+use super::world::World;
+use crate::base::{Buf, ConnId, OutOfMemory, Reason, Wires};
+use crate::config::{CROSS_PROTOCOL_LOG_S, Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
+use crate::resp::{Args, Batch, Limits, Parser, Reply, Step};
 
 /// What the server lends for one turn.
 pub struct Turn<'a> {
@@ -23,12 +27,8 @@ pub struct Turn<'a> {
     pub input: &'a [u8],
     /// The connection's undelivered output.
     pub output: &'a mut Buf,
-    /// Both clocks.
-    pub now: Now,
-    /// The settings.
-    pub config: &'a mut Config,
-    /// The counters.
-    pub stats: &'a mut Stats,
+    /// All connections, to be looked at.
+    pub wires: &'a dyn Wires,
 }
 
 /// How far a turn has come. Valid at any moment, also after a panic.
@@ -55,14 +55,25 @@ pub enum Ended {
         begun: bool,
         /// How many bytes the request still lacks, as far as it has said.
         missing: usize,
-        /// Memory that the half request holds besides its bytes.
-        parser_bytes: usize,
     },
     /// The budget of commands is spent.
     Budget,
     /// The client has too many replies to take first.
     Paused,
+    /// The next request waits for something to happen.
+    Parked,
     /// The connection ends, once its replies are delivered.
+    Close(Reason),
+}
+
+/// What became of one request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Served {
+    /// It has been answered.
+    Whole,
+    /// It waits, and so does all that is behind it.
+    Parked,
+    /// It has been answered, and the connection ends.
     Close(Reason),
 }
 
@@ -72,21 +83,22 @@ impl Service {
     /// # Panics
     /// If a command does; `progress` then says what was complete.
     pub fn turn(&mut self, mut turn: Turn<'_>, progress: &mut Progress) -> Ended {
-        let Some(session) = self.sessions.get_mut(turn.me.slot) else {
-            return Ended::Hungry { begun: false, missing: 0, parser_bytes: 0 };
+        let now = self.world.now.at;
+        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else {
+            return Ended::Hungry { begun: false, missing: 0 };
         };
-        session.last = turn.now.at;
+        session.last = now;
         let mut parser = session.partial.take().or_else(|| self.parser.take()).unwrap_or_default();
         let mut batch = self.batch.take().unwrap_or_default();
         let ended = self.serve(&mut turn, &mut parser, &mut batch, progress);
         self.batch = Some(batch);
         let unfinished = match ended {
             Ended::Hungry { begun, .. } => begun,
-            Ended::Budget | Ended::Paused => parser.is_mid_request(),
+            Ended::Budget | Ended::Paused | Ended::Parked => parser.is_mid_request(),
             Ended::Close(_) => false,
         };
         if unfinished {
-            if let Some(session) = self.sessions.get_mut(turn.me.slot) {
+            if let Some(session) = self.world.sessions.get_mut(turn.me.slot) {
                 session.partial = Some(parser);
             }
         } else if parser.capacity() <= PARSER_KEPT_MAX {
@@ -103,37 +115,47 @@ impl Service {
         batch: &mut Batch,
         progress: &mut Progress,
     ) -> Ended {
-        let limits = limits(turn.config);
+        let mut settings = self.world.settings_changed;
         batch.clear();
         loop {
-            if let Some(ended) = spent(turn, progress) {
+            if let Some(ended) = self.spent(turn, progress) {
                 return ended;
+            }
+            if self.world.settings_changed != settings {
+                // What was read ahead was read under limits that no longer hold.
+                settings = self.world.settings_changed;
+                batch.clear();
             }
             let mut plain = batch.take();
             if plain.is_none() && !parser.is_mid_request() && progress.consumed < turn.input.len() {
-                self.look_ahead(batch, turn.input, progress.consumed, &limits);
+                self.look_ahead(batch, turn.input, progress.consumed);
                 plain = batch.take();
             }
-            let close = match plain {
+            let served = match plain {
                 Some(request) => {
                     if let Err(ended) = reserve_headroom(turn) {
                         return ended;
                     }
-                    let close = self.request(turn, batch.args(turn.input, request), progress);
-                    progress.consumed = request.end;
-                    close
+                    let served = self.request(turn, batch.args(turn.input, request), progress);
+                    if served != Served::Parked {
+                        progress.consumed = request.end;
+                    }
+                    served
                 }
-                None => match self.parse(turn, parser, &limits, progress) {
-                    Ok(close) => close,
+                None => match self.parse(turn, parser, progress) {
+                    Ok(served) => served,
                     Err(ended) => return ended,
                 },
             };
+            if served == Served::Parked {
+                return Ended::Parked;
+            }
             progress.output = turn.output.len();
-            progress.asks = self.outbox.asks.len();
+            progress.asks = self.world.outbox.asks.len();
             progress.commands += 1;
             progress.running = None;
-            if let Some(reason) = close {
-                if let Some(session) = self.sessions.get_mut(turn.me.slot) {
+            if let Served::Close(reason) = served {
+                if let Some(session) = self.world.sessions.get_mut(turn.me.slot) {
                     session.leaving = true;
                 }
                 return Ended::Close(reason);
@@ -141,16 +163,28 @@ impl Service {
         }
     }
 
+    /// Why the turn ends before its next request, if it does.
+    #[inline]
+    fn spent(&self, turn: &Turn<'_>, progress: &Progress) -> Option<Ended> {
+        if progress.consumed == turn.input.len() {
+            return None;
+        }
+        let bounds = &self.world.config.bounds;
+        if progress.commands >= bounds.commands_per_turn {
+            return Some(Ended::Budget);
+        }
+        (turn.output.len() >= bounds.output_pause_bytes).then_some(Ended::Paused)
+    }
+
     /// Serves a request that is not plain, once it is all there.
     fn parse(
         &mut self,
         turn: &mut Turn<'_>,
         parser: &mut Parser,
-        limits: &Limits,
         progress: &mut Progress,
-    ) -> Result<Option<Reason>, Ended> {
+    ) -> Result<Served, Ended> {
         let rest = &turn.input[progress.consumed..];
-        let step = parser.parse(rest, limits);
+        let step = parser.parse(rest, &limits(&self.world.config));
         if !matches!(step, Step::Incomplete { .. }) {
             reserve_headroom(turn)?;
         }
@@ -159,23 +193,22 @@ impl Service {
                 progress.consumed += consumed;
                 // A header that is not complete either leaves the parser where it was.
                 let begun = parser.is_mid_request() || rest.len() > consumed;
-                // Between requests it is nobody's.
-                let parser_bytes = if begun { parser.capacity() } else { 0 };
-                Err(Ended::Hungry { begun, missing, parser_bytes })
+                Err(Ended::Hungry { begun, missing })
             }
             Step::Complete { consumed } => {
-                let close = self.request(turn, parser.args(rest), progress);
-                progress.consumed += consumed;
-                Ok(close)
+                let served = self.request(turn, parser.args(rest), progress);
+                if served != Served::Parked {
+                    progress.consumed += consumed;
+                }
+                Ok(served)
             }
             Step::Refused { consumed, why } => {
                 progress.consumed += consumed;
-                self.refuse(turn, refusal(why, turn.config));
-                Ok(None)
+                Ok(self.refuse(turn, refusal(why, &self.world.config)))
             }
             Step::Broken(what) => {
                 self.refuse(turn, protocol_error(what));
-                Ok(Some(Reason::ProtocolError))
+                Ok(Served::Close(Reason::ProtocolError))
             }
         }
     }
@@ -183,16 +216,17 @@ impl Service {
     /// Reads the next requests of a pipeline and warms what they are going to look up, so that the
     /// waits for memory overlap: at a million keys a GET of a pipeline takes a third.
     #[inline]
-    fn look_ahead(&mut self, batch: &mut Batch, input: &[u8], start: usize, limits: &Limits) {
-        if batch.fill(input, start, limits) > 1 {
+    fn look_ahead(&mut self, batch: &mut Batch, input: &[u8], start: usize) {
+        if batch.fill(input, start, &limits(&self.world.config)) > 1 {
             // Nearly all commands that have a key have it here, and a wrong guess does no harm.
-            self.store.warm(batch.column(input, 1));
+            self.world.store.warm(batch.column(input, 1));
         }
     }
 
     /// Looks one request up, checks and runs it.
-    fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Option<Reason> {
-        let name = args.get(0)?;
+    #[inline]
+    fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Served {
+        let Some(name) = args.get(0) else { return Served::Whole };
         let Some(mut command) = names::find(name) else {
             return self.unknown(turn, args);
         };
@@ -201,95 +235,137 @@ impl Service {
         {
             match names::find_sub(command, word) {
                 Some(sub) => command = sub,
-                None => {
-                    self.refuse(turn, unknown_subcommand(command, word));
-                    return None;
-                }
+                None => return self.refuse(turn, unknown_subcommand(command, word)),
             }
         }
-        if let Err(failure) = check(command, args, turn.config, self.sessions.get(turn.me.slot)) {
-            table::stats_of(turn.stats, command).rejected += 1;
-            self.refuse(turn, failure);
-            return None;
+        let World { config, sessions, pause, .. } = &mut self.world;
+        if may_be_wrong(command, args, config)
+            && let Err(failure) = check(command, args, config, sessions, turn.me)
+        {
+            return self.reject(turn, command, failure);
         }
         progress.running = Some(command);
-        self.run(turn, args, command)
-    }
-
-    fn run(&mut self, turn: &mut Turn<'_>, args: Args<'_>, command: &'static Command) -> Option<Reason> {
-        let session = self.sessions.get_mut(turn.me.slot)?;
+        let Some(mut session) = sessions.get_mut(turn.me.slot) else { return Served::Whole };
+        if session.has_extras() || pause.is_on() {
+            if let Some(served) = self.gate(turn, args, command) {
+                return served;
+            }
+            let Some(again) = self.world.sessions.get_mut(turn.me.slot) else { return Served::Whole };
+            session = again;
+        }
         session.command = Some(command);
+        session.commands += 1;
+        let answered = session.reply == ReplyMode::On;
         if session.reply == ReplyMode::SkipNext {
             session.reply = ReplyMode::Skipping;
         }
-        let reply_start = turn.output.len();
-        let asks = self.outbox.asks.len();
-        let mut cx = Cx {
-            args,
-            reply: Reply::new(turn.output, session.proto, turn.config.max_reply_bytes),
-            me: turn.me,
-            now: turn.now,
-            started: self.started,
-            store: &mut self.store,
-            sessions: &mut self.sessions,
-            outbox: &mut self.outbox,
-            config: turn.config,
-            stats: turn.stats,
-            command,
-            close: None,
-        };
-        let failed = settle((command.run)(&mut cx), &mut cx);
-        let close = cx.close;
-        if failed {
-            self.outbox.asks.truncate(asks);
+        let proto = session.proto;
+        let (reply_start, asks) = (turn.output.len(), self.world.outbox.asks.len());
+        let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
+        let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
+        let close = self.world.run(call, self.runs, reply);
+        if !answered {
+            self.silence(turn, reply_start);
         }
-        let called = table::stats_of(turn.stats, command);
-        called.calls += 1;
-        called.failed += u64::from(failed);
-        turn.stats.errors += u64::from(failed);
-        turn.stats.commands += 1;
-        if let Some(session) = self.sessions.get_mut(turn.me.slot) {
-            session.commands += 1;
-            if matches!(session.reply, ReplyMode::Off | ReplyMode::Skipping) {
-                turn.output.truncate(reply_start);
-            }
-            if session.reply == ReplyMode::Skipping {
-                session.reply = ReplyMode::On;
-            }
+        if self.world.outbox.to_caller {
+            self.push_to_caller(turn, asks);
         }
-        close
+        close.map_or(Served::Whole, Served::Close)
     }
 
-    /// Answers with an error without having run anything.
-    fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) {
-        turn.stats.errors += 1;
-        let Some(session) = self.sessions.get_mut(turn.me.slot) else { return };
+    #[cold]
+    fn reject(&mut self, turn: &mut Turn<'_>, command: &'static Command, failure: Failure) -> Served {
+        self.world.stats.per_command[command.id].rejected += 1;
+        let failure = self.world.instead_of(turn.me, command, failure);
+        self.refuse(turn, failure)
+    }
+
+    /// A request of a client that not everything is allowed to, or that may have to wait; `None` if it
+    /// is to be run now.
+    #[cold]
+    fn gate(&mut self, turn: &mut Turn<'_>, args: Args<'_>, command: &'static Command) -> Option<Served> {
+        match self.world.gate(turn.me, command, args) {
+            Gate::Run => None,
+            Gate::Park => {
+                self.world.pause.park(turn.me);
+                Some(Served::Parked)
+            }
+            Gate::Answer(answer) => {
+                self.answer(turn, answer);
+                Some(Served::Whole)
+            }
+        }
+    }
+
+    /// What a client publishes to itself comes right behind the reply.
+    #[cold]
+    fn push_to_caller(&mut self, turn: &mut Turn<'_>, asks: usize) {
+        for bytes in self.world.outbox.take_pushes_to(turn.me, asks) {
+            if turn.output.extend(bytes.unread()).is_err() {
+                self.world.outbox.asks.push(Ask::Kill(turn.me));
+            }
+        }
+    }
+
+    /// Takes a reply back that the client did not want.
+    #[cold]
+    fn silence(&mut self, turn: &mut Turn<'_>, reply_start: usize) {
+        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
+        // It may have been the command that turns replies on again.
+        if session.reply != ReplyMode::On {
+            turn.output.truncate(reply_start);
+        }
+        if session.reply == ReplyMode::Skipping {
+            session.reply = ReplyMode::On;
+        }
+    }
+
+    /// Answers with an error without having run anything. A transaction ends with it.
+    #[cold]
+    fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
+        if let Some(session) = self.world.sessions.get_mut(turn.me.slot)
+            && let Some(transaction) = session.transaction_mut()
+        {
+            transaction.aborted = true;
+        }
+        self.answer(turn, Err(failure));
+        Served::Whole
+    }
+
+    /// Answers without having run anything: with a status or an error.
+    fn answer(&mut self, turn: &mut Turn<'_>, answer: Result<&'static str, Failure>) {
+        self.world.stats.errors += u64::from(answer.is_err());
+        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
         match session.reply {
             ReplyMode::Off => {}
             ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
             ReplyMode::On => {
-                Reply::new(turn.output, session.proto, usize::MAX).error(&failure.0);
+                let mut reply = Reply::new(turn.output, session.proto, usize::MAX);
+                match answer {
+                    Ok(status) => reply.simple(status),
+                    Err(failure) => reply.error(&failure.0),
+                }
             }
         }
     }
 
-    fn unknown(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> Option<Reason> {
+    #[cold]
+    fn unknown(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> Served {
         if is_http(&args[0]) {
             self.note_cross_protocol(turn);
-            return Some(Reason::ProtocolError);
+            return Served::Close(Reason::ProtocolError);
         }
-        self.refuse(turn, unknown_command(args));
-        None
+        self.refuse(turn, unknown_command(args))
     }
 
     /// A browser that was tricked into talking to us is worth a line, but not one for each try.
     fn note_cross_protocol(&mut self, turn: &Turn<'_>) {
-        let now = turn.now.at;
+        let now = self.world.now.at;
         if self.cross_protocol_logged.is_some_and(|at| now.since(at).as_secs() < CROSS_PROTOCOL_LOG_S) {
             return;
         }
         self.cross_protocol_logged = Some(now);
-        if let Some(session) = self.sessions.get(turn.me.slot) {
+        if let Some(session) = self.world.sessions.get(turn.me.slot) {
             log::warn!(
                 "possible cross-protocol attack: {} from {} speaks HTTP; closed (logged once a minute)",
                 turn.me,
@@ -299,78 +375,11 @@ impl Service {
     }
 }
 
-/// Why the turn ends before its next request, if it does.
-#[inline]
-fn spent(turn: &Turn<'_>, progress: &Progress) -> Option<Ended> {
-    if progress.consumed == turn.input.len() {
-        return None;
-    }
-    if progress.commands >= turn.config.bounds.commands_per_turn {
-        return Some(Ended::Budget);
-    }
-    (turn.output.len() >= turn.config.bounds.output_pause_bytes).then_some(Ended::Paused)
-}
-
 /// Room for the reply that a request is sure to get, be it an error.
 #[inline]
 fn reserve_headroom(turn: &mut Turn<'_>) -> Result<(), Ended> {
     let reserved = turn.output.reserve(REPLY_HEADROOM_BYTES);
     reserved.map_err(|OutOfMemory| Ended::Close(Reason::Io(ErrorKind::OutOfMemory)))
-}
-
-/// Puts an error in the place of a reply that failed or did not fit; true if it did.
-fn settle(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
-    let failure = match outcome {
-        Ok(()) if !cx.reply.overflowed() => return false,
-        Ok(()) => Failure::quoting(format!(
-            "ERR reply exceeds max-reply-bytes ({}) or the memory there is",
-            cx.config.max_reply_bytes
-        )),
-        Err(failure) => failure,
-    };
-    cx.reply.replace_by_error(&failure.0);
-    true
-}
-
-/// What can be said against a request before it runs.
-fn check(
-    command: &'static Command,
-    args: Args<'_>,
-    config: &Config,
-    session: Option<&Session>,
-) -> Result<(), Failure> {
-    if !command.arity.allows(args.len()) {
-        return Err(Failure::quoting(format!(
-            "ERR wrong number of arguments for '{}' command",
-            command.name
-        )));
-    }
-    // A request that is no longer than a key may be needs no look at its keys.
-    if args.held_in() > config.max_key_bytes
-        && let Some(key) = command.keys.of(args).find(|key| key.len() > config.max_key_bytes)
-    {
-        return Err(Failure::quoting(format!(
-            "ERR key of {} bytes exceeds max-key-bytes ({})",
-            key.len(),
-            config.max_key_bytes
-        )));
-    }
-    if command.debug && !debug_allowed(config, session) {
-        return Err(Failure::text(
-            "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it \
-             from a local connection, otherwise you need to set this option in the configuration file, and then \
-             restart the server.",
-        ));
-    }
-    Ok(())
-}
-
-fn debug_allowed(config: &Config, session: Option<&Session>) -> bool {
-    match config.enable_debug_command {
-        DebugCommand::No => false,
-        DebugCommand::Yes => true,
-        DebugCommand::Local => session.is_some_and(|session| session.peer.ip().is_loopback()),
-    }
 }
 
 fn limits(config: &Config) -> Limits {
@@ -382,47 +391,7 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-fn refusal(why: Refusal, config: &Config) -> Failure {
-    Failure::quoting(match why {
-        Refusal::OutOfMemory => return OutOfMemory.into(),
-        Refusal::TooManyArgs(count) => {
-            format!("ERR {count} arguments exceed max-request-args ({})", config.max_request_args)
-        }
-        Refusal::ArgTooLong(len) => {
-            format!("ERR argument of {len} bytes exceeds proto-max-bulk-len ({})", config.proto_max_bulk_len)
-        }
-        Refusal::RequestTooLong => {
-            format!("ERR request exceeds max-request-bytes ({})", config.max_request_bytes)
-        }
-    })
-}
-
-fn protocol_error(what: Broken) -> Failure {
-    Failure::quoting(format!("ERR Protocol error: {}", what.text()))
-}
-
 /// Words that begin an HTTP request and are no commands: what runs after them was not meant for us.
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
-}
-
-fn unknown_subcommand(command: &Command, word: &[u8]) -> Failure {
-    Failure::quoting(format!(
-        "ERR unknown subcommand '{}'. Try {} HELP.",
-        shown(word, 128),
-        command.name.to_ascii_uppercase()
-    ))
-}
-
-fn unknown_command(args: Args<'_>) -> Failure {
-    const QUOTED_MAX: usize = 128;
-    let mut quoted = String::new();
-    for arg in args.from(1) {
-        if quoted.len() >= QUOTED_MAX {
-            break;
-        }
-        quoted += &format!("'{}' ", shown(arg, QUOTED_MAX - quoted.len()));
-    }
-    let name = shown(&args[0], QUOTED_MAX);
-    Failure::quoting(format!("ERR unknown command '{name}', with args beginning with: {quoted}"))
 }

@@ -16,9 +16,6 @@ use super::walk::Dice;
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
-/// Fields and values of a scan's step, and the cursor to go on from.
-pub type HashScan<'a> = (Vec<Pair<'a>>, u64);
-
 /// Fields for which there is memory, ready for [`Store::commit_hash_set`].
 #[derive(Debug)]
 pub struct PreparedHash<'a> {
@@ -202,26 +199,33 @@ impl Store {
         }
     }
 
-    /// The next fields of a scan of the hash of `key`: as [`Store::scan`]; a packed one is returned whole.
+    /// Shows `visit` the next fields and values of a scan of the hash of `key`: as [`Store::scan`]; of a
+    /// packed one all of them.
     ///
     /// # Errors
     /// [`WrongKind`] if the key holds something else.
-    pub fn hash_scan(
-        &mut self,
+    pub fn hash_scan<'a>(
+        &'a mut self,
         key: &[u8],
         cursor: u64,
         count: usize,
         now_ms: u64,
-    ) -> Result<HashScan<'_>, WrongKind> {
+        mut visit: impl FnMut(Pair<'a>) -> bool,
+    ) -> Result<u64, WrongKind> {
         fault::point();
-        let Some(place) = self.find(key, now_ms) else { return Ok((Vec::new(), 0)) };
+        let Some(place) = self.find(key, now_ms) else { return Ok(0) };
         match (self.hash_at(place)?.0, self.cursors.position(cursor)) {
-            (Form::Packed(packed), _) => Ok((packed.iter().collect(), 0)),
-            (Form::Table(_), None) => Ok((Vec::new(), 0)),
+            (Form::Packed(packed), _) => {
+                packed.iter().for_each(|pair| {
+                    let _ = visit(pair);
+                });
+                Ok(0)
+            }
+            (Form::Table(_), None) => Ok(0),
             (Form::Table(table), Some(position)) => {
-                let (records, next) = table.scan(position, count, |_| true);
-                let found = records.into_iter().map(|record| field_and_value(table, record)).collect();
-                Ok((found, self.cursors.cursor(next)))
+                let next =
+                    table.scan(position, count, |_| true, |record| visit(field_and_value(table, record)));
+                Ok(self.cursors.cursor(next))
             }
         }
     }

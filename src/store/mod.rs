@@ -57,7 +57,7 @@ use cursor::Cursors;
 use discard::Discards;
 use expiries::ENTRY_BYTES;
 pub use hash::Hash;
-pub use hashes::{HashRemoval, HashScan, PreparedHash};
+pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::What;
 use ledger::Ledger;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
@@ -254,12 +254,13 @@ impl Store {
         }
     }
 
-    /// Removes `key`; false if there is none.
-    pub fn remove(&mut self, key: &[u8]) -> bool {
+    /// Removes `key`; false if there is none, or if it has expired. Cannot fail or panic half-way.
+    pub fn remove(&mut self, key: &[u8], now_ms: u64) -> bool {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
-        self.take(What::Removed, hash, place);
-        true
+        let live = is_live(self.table.record(place), now_ms);
+        self.take(if live { What::Removed } else { What::Expired }, hash, place);
+        live
     }
 
     /// The earliest time, Unix milliseconds, at which a key expires.

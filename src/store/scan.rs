@@ -18,24 +18,26 @@ const IGNORED: u32 = 64 - POSITION_BITS;
 const END: u64 = 1 << POSITION_BITS;
 
 impl Table {
-    /// Records from `position` on, `count` or a few more, those that `wanted` accepts; and the
-    /// position to go on from, 0 at the end. Looks at a number of items in proportion to `count`, so
-    /// there may be fewer, or none.
+    /// Shows `visit` the records from `position` on, `count` or a few more, those that `wanted`
+    /// accepts; returns the position to go on from, 0 at the end. Looks at a number of items in
+    /// proportion to `count`, so there may be fewer, or none. Once `visit` has said false, it is only
+    /// shown what shares the position of that record.
     pub(super) fn scan<'a>(
         &'a self,
-        position: u64,
+        mut position: u64,
         count: usize,
         wanted: impl Fn(Record<'a>) -> bool,
-    ) -> (Vec<Record<'a>>, u64) {
-        let (mut found, mut position) = (Vec::new(), position);
+        mut visit: impl FnMut(Record<'a>) -> bool,
+    ) -> u64 {
+        let mut shown = 0;
         // Halves with fewer items than this on average would have merged.
         let segments_max = 1 + count / (ITEMS_MAX / 4);
         for _ in 0..segments_max {
             if position >= END {
-                return (found, 0);
+                break;
             }
             let (mut here, end) = self.rest_of_segment(position);
-            let room = count - found.len();
+            let room = count - shown;
             if here.len() > room {
                 // At least one, or a count of nothing would never end.
                 let last = here.select_nth_unstable_by_key(room.max(1) - 1, |(at, _)| *at).1.0;
@@ -45,12 +47,25 @@ impl Table {
                 position = end;
             }
             here.sort_unstable_by_key(|(at, _)| *at);
-            found.extend(here.into_iter().map(|(_, record)| record).filter(|record| wanted(*record)));
-            if found.len() >= count {
+            let mut last = u64::MAX;
+            for (at, record) in here.into_iter().filter(|(_, record)| wanted(*record)) {
+                if at > last {
+                    break;
+                }
+                shown += 1;
+                if !visit(record) {
+                    last = at;
+                }
+            }
+            if last != u64::MAX {
+                position = last + 1;
+                break;
+            }
+            if shown >= count {
                 break;
             }
         }
-        (found, if position >= END { 0 } else { position })
+        if position >= END { 0 } else { position }
     }
 
     /// The items from `position` to the end of its segment, with their positions, and that end.

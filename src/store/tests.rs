@@ -80,7 +80,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
     }
     assert!(steps > 10, "freed in {steps} steps");
     assert_eq!(store.get(b"k", 0), Ok(Some(&b"v"[..])));
-    store.remove(b"k");
+    store.remove(b"k", 0);
     store.audit();
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
 }
@@ -103,15 +103,25 @@ fn what_is_removed_gives_its_memory_back() {
     let mut store = filled(100_000);
     let full = store.memory();
     for n in 0..99_000_u32 {
-        assert!(store.remove(&n.to_le_bytes()));
+        assert!(store.remove(&n.to_le_bytes(), 0));
     }
     store.audit();
     assert!(store.memory() < full / 30, "{} of {full} bytes for a hundredth of the keys", store.memory());
     for n in 99_000..100_000_u32 {
-        assert!(store.remove(&n.to_le_bytes()));
+        assert!(store.remove(&n.to_le_bytes(), 0));
     }
     store.audit();
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
+}
+
+/// One step of a scan, all of it.
+fn scan(store: &Store, cursor: u64, count: usize) -> (Vec<Vec<u8>>, u64) {
+    let mut keys = Vec::new();
+    let next = store.scan(cursor, count, None, 0, |key| {
+        keys.push(key.to_vec());
+        true
+    });
+    (keys, next)
 }
 
 #[test]
@@ -126,8 +136,7 @@ fn a_scan_returns_whatever_is_there_throughout() {
         let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
         loop {
             let count = rng.random_range(1..100);
-            let (keys, next) = store.scan(cursor, count, None, 0);
-            let keys: Vec<Vec<u8>> = keys.map(<[u8]>::to_vec).collect();
+            let (keys, next) = scan(&store, cursor, count);
             assert!(keys.len() <= count + 1, "{} keys for a count of {count}", keys.len());
             seen.extend(keys);
             if next == 0 {
@@ -142,7 +151,7 @@ fn a_scan_returns_whatever_is_there_throughout() {
                 if grows {
                     put(&mut store, &n.to_le_bytes(), b"", Expiry::Never);
                 } else {
-                    store.remove(&n.to_le_bytes());
+                    store.remove(&n.to_le_bytes(), 0);
                 }
             }
         }
@@ -159,8 +168,8 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     let store = filled(2_000);
     let (mut cursor, mut seen) = (0, Vec::new());
     loop {
-        let (keys, next) = store.scan(cursor, 1, None, 0);
-        seen.extend(keys.map(<[u8]>::to_vec));
+        let (keys, next) = scan(&store, cursor, 1);
+        seen.extend(keys);
         cursor = next;
         if cursor == 0 {
             break;
@@ -169,8 +178,28 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     seen.sort();
     seen.dedup();
     assert_eq!(seen.len(), 2_000);
-    assert_eq!(store.scan(u64::MAX, 10, None, 0).1, 0);
-    assert_eq!(store.scan(0, 0, None, 0).0.count(), 1, "a count of nothing goes forward all the same");
+    assert_eq!(store.scan(u64::MAX, 10, None, 0, |_| true), 0);
+    assert_eq!(scan(&store, 0, 0).0.len(), 1, "a count of nothing goes forward all the same");
+}
+
+#[test]
+fn a_scan_that_is_told_to_stop_goes_on_from_there() {
+    let store = filled(2_000);
+    let (mut cursor, mut seen, mut steps) = (0, BTreeSet::new(), 0);
+    loop {
+        let before = seen.len();
+        cursor = store.scan(cursor, 1_000, None, 0, |key| {
+            seen.insert(key.to_vec());
+            seen.len() < before + 7
+        });
+        assert!(seen.len() <= before + 8, "{} keys after it was told to stop", seen.len() - before);
+        steps += 1;
+        if cursor == 0 {
+            break;
+        }
+    }
+    assert_eq!(seen.len(), 2_000);
+    assert!(steps >= 2_000 / 8, "{steps} steps");
 }
 
 #[test]
@@ -178,7 +207,7 @@ fn a_cursor_tells_nothing_of_the_hash() {
     let store = filled(2_000);
     let (mut cursor, mut steps, mut upwards) = (0, 0, 0);
     loop {
-        let next = store.scan(cursor, 1, None, 0).1;
+        let next = store.scan(cursor, 1, None, 0, |_| true);
         if next == 0 {
             break;
         }
@@ -198,7 +227,7 @@ fn any_number_is_a_cursor_that_ends() {
         let mut cursor = rng.random::<u64>() >> bits;
         let mut steps = 0;
         while cursor != 0 {
-            cursor = store.scan(cursor, 10, None, 0).1;
+            cursor = store.scan(cursor, 10, None, 0, |_| true);
             steps += 1;
             assert!(steps <= 2_000, "a scan that began somewhere does not end");
         }

@@ -16,25 +16,24 @@ impl Store {
             .map(|record| self.table.key_of(record))
     }
 
-    /// The next keys of a scan that has come to `cursor`, about `count` of them, and the cursor to
-    /// go on from; 0 begins a scan and ends it. Every key that is there during a whole scan is
-    /// returned, whatever comes and goes meanwhile. A number that is no cursor finds nothing.
-    /// Only keys of `kind`, if one is given.
-    pub fn scan(
-        &self,
+    /// Shows `visit` the next keys of a scan that has come to `cursor`, about `count` of them or, if it
+    /// says false, hardly any more; returns the cursor to go on from. 0 begins a scan and ends it.
+    /// Every key that is there during a whole scan is shown, whatever comes and goes meanwhile. A number
+    /// that is no cursor finds nothing. Only keys of `kind`, if one is given.
+    pub fn scan<'a>(
+        &'a self,
         cursor: u64,
         count: usize,
         kind: Option<Kind>,
         now_ms: u64,
-    ) -> (impl Iterator<Item = &[u8]>, u64) {
+        mut visit: impl FnMut(&'a [u8]) -> bool,
+    ) -> u64 {
         fault::point();
+        let Some(position) = self.cursors.position(cursor) else { return 0 };
         let wanted =
             |record: Record<'_>| is_live(record, now_ms) && kind.is_none_or(|kind| record.kind() == kind);
-        let (records, next) = match self.cursors.position(cursor) {
-            Some(position) => self.table.scan(position, count, wanted),
-            None => (Vec::new(), 0),
-        };
-        (records.into_iter().map(|record| self.table.key_of(record)), self.cursors.cursor(next))
+        let next = self.table.scan(position, count, wanted, |record| visit(self.table.key_of(record)));
+        self.cursors.cursor(next)
     }
 
     /// A key at random, every one being as likely; `None` if there is none that has not expired, or

@@ -4,13 +4,12 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::stats::Stats;
 use tidegate::store::{Expiry, Hash, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
@@ -213,7 +212,8 @@ fn inline(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
         return (Some(Heard::Broken), 0);
     }
     words.extend(word);
-    let what = if words.len() > LIMITS.args_max { Heard::Refused } else { Heard::Request(words) };
+    let refused = words.len() > LIMITS.args_max || words.iter().any(|word| word.len() > LIMITS.bulk_max);
+    let what = if refused { Heard::Refused } else { Heard::Request(words) };
     (Some(what), start + end + 1)
 }
 
@@ -223,6 +223,7 @@ pub fn turn(data: &[u8]) {
     let mut config = Config {
         max_key_bytes: 64,
         proto_max_bulk_len: 512,
+        max_inline_bytes: 4096,
         max_request_bytes: 4096,
         max_reply_bytes: 4096,
         enable_debug_command: DebugCommand::No,
@@ -231,13 +232,13 @@ pub fn turn(data: &[u8]) {
     config.bounds.output_pause_bytes = 16 << 10;
     let bounds = config.bounds.clone();
     let now = Now { at: Moment::from_nanos(1), unix_ms: 1_000_000, unix_us: 1_000_000_000 };
-    let mut service = Service::new(1, now, Vec::new());
+    let mut service = Service::new(1, config, Clock::new(move || now), Vec::new());
     let me = ConnId { slot: 0, serial: 1 };
-    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0, now.at);
-    let (mut stats, mut output, mut rest) = (Stats::default(), Buf::default(), data);
+    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+    let (mut output, mut rest) = (Buf::default(), data);
     loop {
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn { me, input: rest, output: &mut output, now, config: &mut config, stats: &mut stats };
+        let turn = Turn { me, input: rest, output: &mut output, wires: &NoWires };
         let ended = service.turn(turn, &mut progress);
         assert!(progress.commands <= bounds.commands_per_turn);
         assert_eq!(progress.output, output.len(), "a reply is not on the books");
@@ -248,10 +249,10 @@ pub fn turn(data: &[u8]) {
         match ended {
             Ended::Hungry { .. } | Ended::Close(_) => break,
             // The settings may have been changed to anything but never to standing still.
-            Ended::Budget | Ended::Paused => assert!(progress.consumed > 0),
+            Ended::Budget | Ended::Paused | Ended::Parked => assert!(progress.consumed > 0),
         }
     }
-    service.store.audit();
+    service.world.store.audit();
 }
 
 fn replies_parse(mut bytes: &[u8]) {
@@ -332,7 +333,7 @@ pub fn table(data: &[u8]) {
                     store.commit(entry, at.map_or(Expiry::Never, Expiry::At));
                     model.insert(key, (value, at));
                 }
-                3 | 4 => assert_eq!(store.remove(&key), model.remove(&key).is_some()),
+                3 | 4 => assert_eq!(store.remove(&key, now_ms), model.remove(&key).is_some()),
                 5 => {
                     let entry = store.prepare_append(&key, &value).expect("memory");
                     store.commit(entry, Expiry::Keep);
@@ -355,9 +356,11 @@ pub fn table(data: &[u8]) {
         model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         let left = to_be_seen.get_or_insert_with(|| model.clone());
         left.retain(|key, _| model.contains_key(key));
-        let (keys, next) = store.scan(cursor, usize::from(*count), None, now_ms);
-        keys.for_each(|key| drop(left.remove(key)));
-        cursor = next;
+        cursor = store.scan(cursor, usize::from(*count), None, now_ms, |key| {
+            left.remove(key);
+            // Now and then it is told to stop.
+            key.len() % 4 != 3
+        });
         if cursor == 0 {
             assert!(left.is_empty(), "a scan has missed {left:?}");
             to_be_seen = None;
@@ -405,7 +408,7 @@ pub fn hashes(data: &[u8]) {
                 assert_eq!(removed, before - model.get(key).map_or(0, BTreeMap::len));
             }
             6 if *count == 0 => {
-                assert_eq!(store.remove(key), before > 0);
+                assert_eq!(store.remove(key, 0), before > 0);
                 model.remove(key);
             }
             _ => store.reclaim(1),
@@ -418,9 +421,11 @@ pub fn hashes(data: &[u8]) {
         assert!(found.into_iter().eq(expected), "the fields differ");
         let left = to_be_seen.get_or_insert_with(|| model.get(scanned).cloned().unwrap_or_default());
         left.retain(|field, _| model.get(scanned).is_some_and(|fields| fields.contains_key(field)));
-        let (found, next) = store.hash_scan(scanned, cursor, usize::from(*size), 0).expect("a hash");
-        found.into_iter().for_each(|(field, _)| drop(left.remove(field)));
-        cursor = next;
+        let scan = store.hash_scan(scanned, cursor, usize::from(*size), 0, |(field, _)| {
+            left.remove(field);
+            true
+        });
+        cursor = scan.expect("a hash");
         if cursor == 0 {
             assert!(left.is_empty(), "a scan has missed {left:?}");
             to_be_seen = None;

@@ -38,7 +38,7 @@ const PIECES: &[&[u8]] = &[
     b"CONFIG GET *\r\n",
     b"INFO\r\n",
     b"COMMAND\r\n",
-    b"CONFIG SET max-reply-bytes 64\r\n",
+    b"CONFIG SET max-reply-bytes 1kb\r\n",
     b"QUIT\r\n",
     b"RESET\r\n",
     b"NOSUCH a b\r\n",

@@ -9,17 +9,22 @@ const OVERFLOW: &str = "-ERR increment or decrement would overflow\r\n";
 const NO_INTEGER: &str = "-ERR value is not an integer or out of range\r\n";
 
 pub fn rows() -> Vec<Row> {
-    [names(), numbers(), times(), connections(), sessions(), settings()].into_iter().flatten().collect()
+    [names(), numbers(), times(), connections(), sessions(), settings(), lock_outs()]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 fn names() -> Vec<Row> {
     let all: Vec<u8> = (0..=255).collect();
     let long = vec![b'x'; 5_000];
+    let key = "a".repeat(60_000);
+    let backtracking = format!("KEYS *{}b\r\n", "a".repeat(1_022));
     let broken: &[u8] = b"A\r\nB\0\xffC";
     let injected: &[u8] = b"x\r\n+OK\r\n$1\r\ny";
     vec![
         row("an unknown command of 5 KB", request(&[&long]), unknown(&"x".repeat(128), ""), Lives),
-        row("it with CRLF, NUL and 0xFF", request(&[broken]), unknown("A  B \u{fffd}C", ""), Lives),
+        row("it with CRLF, and a NUL and more", request(&[broken]), unknown("A  B", ""), Lives),
         row(
             "CRLF in what is quoted of its arguments",
             request(&[b"FOO", injected]),
@@ -36,6 +41,26 @@ fn names() -> Vec<Row> {
             "CRLF in a subcommand",
             request(&[b"CLIENT", injected]),
             "-ERR unknown subcommand 'x  +OK  $1  y'. Try CLIENT HELP.\r\n",
+            Lives,
+        ),
+        row(
+            "bytes that are no UTF-8 in an option, and a NUL",
+            [
+                request(&[b"EXPIRE", b"k", b"1", b"a\xff\0b"]),
+                request(&[b"CLIENT", b"\xc3\0b"]),
+                request(&[b"CONFIG", b"SET", b"\xfe\0b", b"1"]),
+                request(&[b"HELLO", b"3", b"\x80\0b"]),
+                request(&[b"FOO", b"\xffa\0b", b"c"]),
+            ]
+            .concat(),
+            [
+                &b"-ERR Unsupported option a\xff\r\n"[..],
+                b"-ERR unknown subcommand '\xc3'. Try CLIENT HELP.\r\n",
+                b"-ERR Unknown option or number of arguments for CONFIG SET - '\xfe'\r\n",
+                b"-ERR Syntax error in HELLO option '\x80'\r\n",
+                b"-ERR unknown command 'FOO', with args beginning with: '\xffa' 'c' \r\n",
+            ]
+            .concat(),
             Lives,
         ),
         row(
@@ -78,6 +103,12 @@ fn names() -> Vec<Row> {
             "a pattern that backtracks",
             format!("SET {} v\r\nKEYS {}b\r\n", "a".repeat(2_000), "a*".repeat(500)),
             "+OK\r\n*0\r\n",
+            Lives,
+        ),
+        row(
+            "a pattern that backtracks over 64 KB, many times",
+            format!("SET {key} v\r\n{}DEL {key}\r\n", backtracking.repeat(20)),
+            "+OK\r\n".to_owned() + &"*0\r\n".repeat(20) + ":1\r\n",
             Lives,
         ),
         row(
@@ -170,6 +201,14 @@ fn times() -> Vec<Row> {
             "EXPIRE that overflows either way",
             "EXPIRE t 9223372036854775807\r\nEXPIRE t -9223372036854775807\r\nTTL t\r\n",
             format!("{}:-1\r\n", bad("expire").repeat(2)),
+            Lives,
+        ),
+        row(
+            "EXPIRE with two mistakes",
+            "EXPIRE t abc ZZ\r\nEXPIRE t abc GT LT\r\nEXPIRE t abc\r\nTTL t\r\n",
+            format!(
+                "-ERR Unsupported option ZZ\r\n-ERR GT and LT options at the same time are not compatible\r\n{NO_INTEGER}:-1\r\n"
+            ),
             Lives,
         ),
         row(
@@ -274,13 +313,71 @@ fn settings() -> Vec<Row> {
             Lives,
         ),
         row("CONFIG SET of 300,000 settings at once", request(&many), "+OK\r\n", Lives),
+        row("CONFIG GET of 64 patterns", config_get(64), "*0\r\n", Lives),
         row(
             "CONFIG GET of 300,000 patterns at once",
-            request(&[&[&b"CONFIG"[..], b"GET"][..], &vec![&b"*?*?*!"[..]; 300_000]].concat()),
-            "*0\r\n",
+            config_get(300_000),
+            "-ERR too many patterns, or too long ones, for one CONFIG GET\r\n",
             Lives,
         ),
     ]
+}
+
+fn config_get(patterns: usize) -> Vec<u8> {
+    request(&[&[&b"CONFIG"[..], b"GET"][..], &vec![&b"*?*?*!"[..]; patterns]].concat())
+}
+
+/// Settings that would keep the next `CONFIG SET` from being understood, or let it make no sense.
+fn lock_outs() -> Vec<Row> {
+    let failed = |name: &str, why: &str| {
+        format!("-ERR CONFIG SET failed (possibly related to argument '{name}') - {why}\r\n")
+    };
+    let least = |name: &str, min: &str, max: &str| {
+        failed(name, &format!("argument must be between {min} and {max} inclusive"))
+    };
+    let rest = "client-query-buffer-limit 1kb max-reply-bytes 1kb maxmemory-clients 64kb timeout 100ms";
+    let tightest = format!(
+        "CONFIG SET max-request-args 16 max-key-bytes 1 proto-max-bulk-len 64 max-inline-bytes 64 max-request-bytes 1kb\r\n\
+         {}CONFIG SET timeout 0\r\n{}CONFIG SET maxmemory-clients 2gb\r\nPING\r\n",
+        String::from_utf8_lossy(&words(&format!("CONFIG SET {rest}"))),
+        String::from_utf8_lossy(&words(
+            "CONFIG SET max-request-args 1000000 max-key-bytes 64kb proto-max-bulk-len 512mb max-inline-bytes 64kb \
+             max-request-bytes 1gb client-query-buffer-limit 1gb max-reply-bytes 1gb"
+        )),
+    );
+    vec![
+        row(
+            "limits too small for CONFIG SET",
+            "CONFIG SET max-request-args 3\r\nCONFIG SET max-inline-bytes 63\r\nCONFIG SET proto-max-bulk-len 63\r\n\
+             CONFIG SET max-request-bytes 1023\r\nCONFIG SET client-query-buffer-limit 1023\r\n\
+             CONFIG SET maxmemory-clients 1\r\nCONFIG SET timeout 1ms\r\nCONFIG SET max-request-args 1048576\r\n",
+            least("max-request-args", "16", "2147483647")
+                + &least("max-inline-bytes", "64", "4294967295")
+                + &least("proto-max-bulk-len", "64", "4294967295")
+                + &least("max-request-bytes", "1024", "4294967295")
+                + &least("client-query-buffer-limit", "1024", "4294967295")
+                + &failed("maxmemory-clients", "argument must be 0 or at least 65536")
+                + &failed("timeout", "argument must be 0 or at least 100ms")
+                + "+OK\r\n",
+            Lives,
+        ),
+        row(
+            "limits that contradict each other",
+            "CONFIG SET timeout 7 proto-max-bulk-len 2gb\r\nCONFIG GET timeout\r\nCONFIG GET proto-max-bulk-len\r\n",
+            failed(
+                "proto-max-bulk-len",
+                "proto-max-bulk-len (2147483648) must not exceed max-request-bytes (1073741824)",
+            ) + "*2\r\n$7\r\ntimeout\r\n$4\r\n3600\r\n*2\r\n$18\r\nproto-max-bulk-len\r\n$9\r\n536870912\r\n",
+            Lives,
+        ),
+        row("all limits as small as can be, and back", tightest, "+OK\r\n".repeat(5) + "+PONG\r\n", Lives),
+    ]
+}
+
+/// A line as a request of the other form.
+fn words(line: &str) -> Vec<u8> {
+    let words: Vec<&[u8]> = line.split_whitespace().map(str::as_bytes).collect();
+    request(&words)
 }
 
 fn sessions() -> Vec<Row> {

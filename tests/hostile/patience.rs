@@ -86,7 +86,8 @@ const TIMEOUT: Duration = Duration::from_millis(300);
 /// Sends `start`, then `drip` byte by byte with a polite client's request between them, until the
 /// end.
 fn loris(start: &[u8], drip: &[u8]) -> Seen {
-    let daemon = Watched::start(&["--request-timeout", "300ms", "--proto-max-bulk-len", "8000"]);
+    let limits = ["--max-key-bytes", "8000", "--proto-max-bulk-len", "8000"];
+    let daemon = Watched::start(&[&["--request-timeout", "300ms"][..], &limits].concat());
     let (mut loris, mut polite) = (daemon.connect(), daemon.connect());
     let since = Instant::now();
     loris.send(start);

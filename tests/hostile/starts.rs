@@ -17,6 +17,11 @@ pub const SITUATIONS: &[Situation] = &[
         expects: "one line each, exit 1",
         run: senseless_options,
     },
+    Situation {
+        name: "addresses before other options",
+        expects: "the list ends at the next option",
+        run: addresses_first,
+    },
     Situation { name: "a port it has no permission for", expects: "one line, exit 1", run: no_permission },
     Situation {
         name: "the wall clock jumps",
@@ -58,13 +63,15 @@ fn port_in_use() -> Seen {
 }
 
 fn senseless_options() -> Seen {
-    let all: [&[&str]; 8] = [
+    let all: [&[&str]; 10] = [
         &["--maxclients", "0"],
         &["--maxclients", "-1"],
         &["--maxclients", "99999999999999999999"],
         &["--port", "65536"],
         &["--timeout", "soon"],
         &["--no-such-option", "1"],
+        &["--max-request-args", "3"],
+        &["--proto-max-bulk-len", "2gb"],
         &["--bind", "256.1.1.1"],
         &["--logfile", "/no/such/directory/log"],
     ];
@@ -72,6 +79,15 @@ fn senseless_options() -> Seen {
         refusal(command(options).output().expect("it can be run"));
     }
     format!("{} times one line and exit 1", all.len()).into()
+}
+
+fn addresses_first() -> Seen {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    command.args(["--bind", "127.0.0.1", "--port", "0", "--maxclients", "9"]);
+    command.stdout(Stdio::piped()).stderr(Stdio::null());
+    let daemon = Watched::spawn(command);
+    daemon.connect().ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$1\r\n9\r\n");
+    daemon.is_unharmed(8).into()
 }
 
 fn no_permission() -> Seen {

@@ -53,6 +53,8 @@ struct Run<const HONEST: bool> {
     /// Connections ended before this tick, by reason.
     closes: [u64; Reason::NAMES.len()],
     exit: Option<Exit>,
+    /// Of connections that were open when a drain ran out of patience: how much had arrived by then.
+    last_read: Vec<(usize, usize)>,
 }
 
 impl<const HONEST: bool> Run<HONEST> {
@@ -97,6 +99,7 @@ impl<const HONEST: bool> Run<HONEST> {
             evidence: Vec::new(),
             closes: [0; Reason::NAMES.len()],
             exit: None,
+            last_read: Vec::new(),
         }
     }
 
@@ -115,7 +118,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
         let config_set = names::find_full(b"config|set").expect("it is in the table");
         let counters = &self.server.stats().per_command;
-        let changed = counters.get(usize::from(config_set.id)).map_or(0, |counter| counter.calls);
+        let changed = counters[config_set.id].calls;
         *world.injected.entry("limit changed in flight").or_default() += changed;
         let refused: u64 = self.clients.iter().map(Client::refusals).sum();
         *world.injected.entry("allocation refused").or_default() += refused;
@@ -245,12 +248,16 @@ impl<const HONEST: bool> Run<HONEST> {
         let before = self.server.config().clone();
         self.seen.note(&before, self.server.reactor().serving());
         let (arrived, closes) = (self.arrived_in_a_drain(), self.closes);
+        let draining = matches!(self.server.stage(), Stage::Draining { .. });
         self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
         if armed && !fault::armed() {
             self.count("injected panic");
         }
         self.check_reasons(&before);
-        self.check_last_read(&arrived, closes);
+        if draining && !matches!(self.server.stage(), Stage::Draining { .. }) {
+            self.last_read = arrived;
+        }
+        self.check_last_read(closes);
         if self.exit.is_none() {
             let serving = self.server.stage() == Stage::Serving;
             assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");
@@ -362,7 +369,7 @@ impl<const HONEST: bool> Run<HONEST> {
         assert_eq!(self.server.reactor().live(), 0, "everybody left and somebody is still here");
         self.tick();
         let resting = self.world.borrow().patience;
-        let store = &self.server.service().store;
+        let store = &self.server.service().world.store;
         assert!(
             resting == Patience::Endless || store.next_expiry().is_some(),
             "an idle server woke up: {resting:?}"

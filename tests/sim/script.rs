@@ -28,16 +28,16 @@ pub struct Contents {
     pub modest: bool,
 }
 
-/// Limits on sizes, none of which a modest script meets.
+/// Limits on sizes, none of which a modest script meets, and none of which contradicts another one.
 const SIZE_LIMITS: [(&str, &str); 12] = [
     ("max-key-bytes", "16"),
-    ("max-key-bytes", "1mb"),
+    ("max-key-bytes", "1000"),
     ("proto-max-bulk-len", "1300"),
-    ("proto-max-bulk-len", "1mb"),
-    ("max-request-args", "8"),
+    ("proto-max-bulk-len", "4000"),
+    ("max-request-args", "16"),
     ("max-request-args", "1000000"),
     ("max-inline-bytes", "64"),
-    ("max-inline-bytes", "1mb"),
+    ("max-inline-bytes", "4000"),
     ("max-request-bytes", "4000"),
     ("max-request-bytes", "1mb"),
     ("max-reply-bytes", "4000"),
@@ -54,8 +54,8 @@ const LIVE_LIMITS: [(&str, &str); 10] = [
     ("shutdown-timeout", "1"),
     ("maxclients", "100"),
     ("at-maxclients", "wait"),
-    ("maxmemory-clients", "3kb"),
-    ("client-query-buffer-limit", "512"),
+    ("maxmemory-clients", "5kb"),
+    ("client-query-buffer-limit", "1kb"),
 ];
 
 /// A script of up to some tens of requests for the client called `name`.

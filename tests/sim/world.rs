@@ -10,7 +10,7 @@ use std::rc::Rc;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use tidegate::base::{Moment, Now, Peer};
+use tidegate::base::{Clock, Moment, Now, Peer};
 use tidegate::reactor::net::{Edge, Net, Patience};
 
 /// How likely each fault is, in thousandths; drawn per seed.
@@ -31,6 +31,7 @@ pub struct Pending {
     pub readable: bool,
     pub writable: bool,
     hides_more: bool,
+    peer_closed: bool,
 }
 
 /// One connection, with the kernel's two buffers between client and server.
@@ -81,6 +82,11 @@ impl Pipe {
     }
 }
 
+thread_local! {
+    /// The world of the run that this thread is in.
+    static SIMULATED: RefCell<Option<Rc<RefCell<World>>>> = const { RefCell::new(None) };
+}
+
 pub struct World {
     pub rng: StdRng,
     pub now_ns: u64,
@@ -113,6 +119,10 @@ impl World {
             patience: Patience::None,
             injected: BTreeMap::new(),
         }
+    }
+
+    fn now(&self) -> Now {
+        Now { at: Moment::from_nanos(self.now_ns), unix_ms: self.unix_ms, unix_us: self.unix_ms * 1_000 }
     }
 
     pub fn count(&mut self, what: &'static str) {
@@ -208,6 +218,7 @@ impl World {
             pipe.client_fin = true;
             pipe.pending.readable = true;
             pipe.pending.hides_more = true;
+            pipe.pending.peer_closed = true;
         }
     }
 
@@ -217,7 +228,7 @@ impl World {
         pipe.reset = true;
         pipe.to_server.clear();
         pipe.to_client.clear();
-        pipe.pending = Pending { readable: true, writable: true, hides_more: true };
+        pipe.pending = Pending { readable: true, writable: true, hides_more: true, peer_closed: true };
     }
 
     /// True if a wait would return at once.
@@ -319,14 +330,20 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         for index in 0..world.pipes.len() {
             let Some(slot) = world.pipes[index].slot else { continue };
             if world.roll(|faults| faults.spurious, "spurious edge") {
-                edges.push(Edge::Ready { slot, readable: true, writable: true, hides_more: false });
+                edges.push(Edge::Ready {
+                    slot,
+                    readable: true,
+                    writable: true,
+                    hides_more: false,
+                    peer_closed: false,
+                });
             }
-            let Pending { readable, writable, hides_more } = world.pipes[index].pending;
+            let Pending { readable, writable, hides_more, peer_closed } = world.pipes[index].pending;
             if !readable && !writable || world.roll(|faults| faults.delayed, "delayed edge") {
                 continue;
             }
             world.pipes[index].pending = Pending::default();
-            edges.push(Edge::Ready { slot, readable, writable, hides_more });
+            edges.push(Edge::Ready { slot, readable, writable, hides_more, peer_closed });
         }
         edges.shuffle(&mut world.rng);
         if edges.is_empty()
@@ -343,8 +360,17 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
     }
 
     fn now(&mut self) -> Now {
-        let world = self.0.borrow();
-        Now { at: Moment::from_nanos(world.now_ns), unix_ms: world.unix_ms, unix_us: world.unix_ms * 1_000 }
+        self.0.borrow().now()
+    }
+
+    fn clock(&self) -> Clock {
+        // A clock may be handed to other threads, which this world may not.
+        SIMULATED.set(Some(Rc::clone(&self.0)));
+        Clock::new(|| SIMULATED.with_borrow(|world| world.as_ref().expect("a run has begun").borrow().now()))
+    }
+
+    fn waiting(&self, socket: &Self::Socket) -> usize {
+        self.0.borrow().pipes[socket.pipe].to_server.len()
     }
 
     fn listeners(&self) -> usize {
@@ -386,7 +412,12 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         pipe.moved_ns = now_ns;
         pipe.slot = Some(slot);
         let ends = pipe.client_fin || pipe.reset;
-        pipe.pending = Pending { readable: pipe.readable(), writable: true, hides_more: ends || pipe.urgent };
+        pipe.pending = Pending {
+            readable: pipe.readable(),
+            writable: true,
+            hides_more: ends || pipe.urgent,
+            peer_closed: ends,
+        };
         Ok(())
     }
 

@@ -44,7 +44,7 @@ fn redis_cli_works_and_knows_the_commands() {
     assert_eq!(cli(&["-3", "GET", "nothing"]), "\n");
     assert_eq!(
         cli(&["--raw", "COMMAND", "COUNT"]),
-        format!("{}\n", tidegate::service::table::COMMANDS.len())
+        format!("{}\n", tidegate::service::catalog::COMMANDS.len())
     );
     assert!(cli(&["COMMAND", "DOCS", "get"]).contains("Get the value of a key"));
 }

@@ -50,15 +50,33 @@ fn a_refused_client_reads_why_even_if_it_has_already_sent_something() {
 fn maxclients_is_lowered_aloud_if_descriptors_do_not_suffice() {
     let daemon = Daemon::spawn(limited("-n 200", &[]));
     let mut wire = daemon.connect();
-    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$3\r\n104\r\n");
+    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$3\r\n111\r\n");
     wire.ask(
-        "CONFIG SET maxclients 105\r\n",
+        "CONFIG SET maxclients 112\r\n",
         "-ERR CONFIG SET failed (possibly related to argument 'maxclients') - The operating system is not able to \
-         handle the specified number of clients, try with 104\r\n",
+         handle the specified number of clients, try with 111\r\n",
     );
     wire.send("SHUTDOWN\r\n");
     let (_, log) = daemon.exit();
-    assert!(log.contains("maxclients lowered from 10000 to 104"), "{log}");
+    assert!(log.contains("maxclients lowered from 10000 to 111"), "{log}");
+}
+
+#[test]
+fn of_few_descriptors_half_go_to_clients_and_the_others_suffice_for_all_else() {
+    let daemon = Daemon::spawn(limited("-n 64", &[]));
+    let mut wire = daemon.connect();
+    wire.ask("CONFIG GET maxclients\r\n", "*2\r\n$10\r\nmaxclients\r\n$2\r\n32\r\n");
+    let mut served: Vec<Wire> = (1..32).map(|_| daemon.connect()).collect();
+    for client in &mut served {
+        client.ask("PING\r\n", "+PONG\r\n");
+    }
+    // More at once than there are descriptors left; those who are being refused stay a while.
+    let mut crowd: Vec<Wire> = (0..64).map(|_| daemon.connect()).collect();
+    for client in &mut crowd {
+        client.expect(NO_ROOM);
+    }
+    assert_eq!(wire.info("rejected_connections"), "64");
+    assert_eq!(wire.info("descriptor_exhaustions"), "0");
 }
 
 #[test]
@@ -284,6 +302,29 @@ fn it_listens_on_several_addresses_of_both_families() {
 }
 
 #[test]
+fn a_list_of_addresses_ends_at_the_next_option() {
+    if std::net::TcpListener::bind("127.0.0.2:0").is_err() {
+        skipped("this machine has no second loopback address");
+        return;
+    }
+    for options in [
+        &["--bind", "127.0.0.1", "127.0.0.2", "--port", "0"][..],
+        &["--bind", "127.0.0.1", "--bind", "127.0.0.2", "--port", "0"],
+        &["--bind", "127.0.0.1", "--port", "0", "--bind", "127.0.0.2"],
+        &["--bind", "127.0.0.1 127.0.0.2", "--port", "0"],
+        &["--port=0", "--bind=127.0.0.1 127.0.0.2"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+        command.args(options).stdout(Stdio::piped()).stderr(Stdio::null());
+        let daemon = Daemon::spawn(command);
+        for host in ["127.0.0.1", "127.0.0.2"] {
+            let stream = TcpStream::connect((host, daemon.address.port())).unwrap();
+            Wire::new(stream).ask("PING\r\n", "+PONG\r\n");
+        }
+    }
+}
+
+#[test]
 fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
     let daemon = Daemon::start(&[]);
     let taken = daemon.port();
@@ -291,6 +332,14 @@ fn it_cannot_start_says_why_in_one_line_and_exits_with_1() {
         (&["--port", &taken][..], "cannot listen on 127.0.0.1"),
         (&["--bind", "256.1.1.1"], "cannot resolve the bind address '256.1.1.1'"),
         (&["--maxclients", "none"], "--maxclients none: argument couldn't be parsed into an integer"),
+        (&["--maxclients", "-1"], "--maxclients -1: argument must be between 1 and 4294967295 inclusive"),
+        (&["--bind", "127.0.0.1", "--prot", "0"], "unexpected argument '--prot'"),
+        (&["--bind", "--port", "0"], "a value is required for '--bind"),
+        (&["--max-request-args", "3"], "--max-request-args 3: argument must be between 16 and 2147483647"),
+        (
+            &["--max-request-bytes", "1mb"],
+            "proto-max-bulk-len (536870912) must not exceed max-request-bytes (1048576)",
+        ),
         (&["--maxclient", "3"], "unexpected argument '--maxclient'"),
         (&["--logfile", "/no/such/directory/log"], "cannot open the log file"),
     ] {

@@ -14,3 +14,4 @@ mod origin;
 mod panics;
 mod readme;
 mod sources;
+mod unixsocket;

@@ -2,7 +2,7 @@
 
 use tidegate::config::Config;
 use tidegate::config::options::OPTIONS;
-use tidegate::service::table::COMMANDS;
+use tidegate::service::catalog::COMMANDS;
 
 fn readme() -> String {
     std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/README.md")).unwrap()

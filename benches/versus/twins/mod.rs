@@ -24,14 +24,15 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, raise};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
-use tidegate::base::{Buf, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer, Reason};
 use tidegate::config::Config;
 use tidegate::fence;
 use tidegate::reactor::os::provide_descriptors;
 use tidegate::service::Service;
+use tidegate::service::goodbye::goodbye;
 use tidegate::service::outbox::Ask;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::stats::Stats;
+use tidegate::service::world::World;
 
 /// First size of a connection's read buffer; what most such servers start with.
 const READ_BYTES: usize = 4 << 10;
@@ -101,8 +102,6 @@ enum Next {
 /// What all connections of a twin share.
 struct Core {
     service: Service,
-    config: Config,
-    stats: Stats,
     started: Instant,
     slots: Slab<()>,
     serial: u64,
@@ -114,10 +113,9 @@ impl Core {
         let _ = provide_descriptors(&mut config);
         let started = Instant::now();
         let seed = RandomState::new().hash_one(std::process::id());
+        let clock = Clock::new(move || now(started, Instant::now()));
         Core {
-            service: Service::new(seed, now(started, started), vec![address.into()]),
-            config,
-            stats: Stats::default(),
+            service: Service::new(seed, config, clock, vec![address.into()]),
             started,
             slots: Slab::new(),
             serial: 0,
@@ -126,15 +124,17 @@ impl Core {
 
     /// Begins a session, unless as many are open as may be.
     fn open(&mut self, peer: SocketAddr) -> Option<ConnId> {
-        self.stats.accepted += 1;
-        if self.slots.len() >= self.config.maxclients as usize {
-            self.stats.rejected += 1;
+        let world = &mut self.service.world;
+        world.stats.accepted += 1;
+        if self.slots.len() >= world.config.maxclients as usize {
+            world.stats.rejected += 1;
             return None;
         }
+        world.refresh();
         self.serial += 1;
         let me = ConnId { slot: self.slots.insert(()) as u32, serial: self.serial };
-        self.service.open(me, Peer::from(peer), 0, now(self.started, Instant::now()).at);
-        self.stats.present.clients = self.slots.len();
+        self.service.open(me, Peer::from(peer), 0);
+        self.service.world.stats.present.clients = self.slots.len();
         Some(me)
     }
 
@@ -142,33 +142,34 @@ impl Core {
     fn close(&mut self, me: ConnId) {
         self.service.close(me.slot);
         self.slots.remove(me.slot as usize);
-        self.stats.present.clients = self.slots.len();
+        self.service.world.stats.present.clients = self.slots.len();
     }
 
     /// One fenced turn over what is in `input`; replies go to `output`.
     fn turn(&mut self, me: ConnId, at: Instant, input: &mut Buf, output: &mut Buf) -> Next {
-        let now = now(self.started, at);
-        if self.service.store.next_expiry().is_some_and(|due| due <= now.unix_ms) {
-            self.service.store.sweep(now.unix_ms, self.config.bounds.expiries_per_tick);
+        let World { store, config, now: stamp, .. } = &mut self.service.world;
+        *stamp = now(self.started, at);
+        if store.next_expiry().is_some_and(|due| due <= stamp.unix_ms) {
+            store.sweep(stamp.unix_ms, config.bounds.expiries_per_tick);
         }
+        let input_max = config.client_query_buffer_limit;
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn =
-            Turn { me, input: input.unread(), output, now, config: &mut self.config, stats: &mut self.stats };
+        let turn = Turn { me, input: input.unread(), output, wires: &NoWires };
         let outcome = fence::run(|| self.service.turn(turn, &mut progress));
         input.consume(progress.consumed);
         let next = match outcome {
-            Ok(Ended::Hungry { .. }) if input.len() >= self.config.client_query_buffer_limit => {
-                let _ = output.extend(b"-ERR client-query-buffer-limit reached\r\n");
+            Ok(Ended::Hungry { .. }) if input.len() >= input_max => {
+                let _ = output.extend(goodbye(Reason::QueryBufferLimit));
                 Next::Close
             }
             Ok(Ended::Hungry { .. }) => Next::Read,
-            Ok(Ended::Budget | Ended::Paused) => Next::Again,
+            Ok(Ended::Budget | Ended::Paused | Ended::Parked) => Next::Again,
             Ok(Ended::Close(_)) => Next::Close,
             Err(_) => {
-                self.stats.panics += 1;
-                self.service.outbox.asks.truncate(progress.asks);
+                self.service.world.stats.panics += 1;
+                self.service.world.outbox.asks.truncate(progress.asks);
                 output.truncate(progress.output);
-                let _ = output.extend(b"-ERR internal error\r\n");
+                let _ = output.extend(goodbye(Reason::Panicked));
                 Next::Close
             }
         };
@@ -178,7 +179,7 @@ impl Core {
 
     /// Of what commands ask about others only `SHUTDOWN` is done: as a signal would have it.
     fn settle_asks(&mut self) {
-        for ask in self.service.outbox.asks.drain(..) {
+        for ask in self.service.world.outbox.asks.drain(..) {
             if matches!(ask, Ask::Quit { .. }) {
                 let _ = raise(Signal::SIGTERM);
             }
@@ -191,11 +192,14 @@ impl Core {
 
     /// How long a client may be silent, and how long it may take none of its replies.
     fn timeouts(&self) -> (Duration, Duration) {
-        (Duration::from_millis(self.config.timeout_ms), Duration::from_millis(self.config.write_timeout_ms))
+        (
+            Duration::from_millis(self.service.world.config.timeout_ms),
+            Duration::from_millis(self.service.world.config.write_timeout_ms),
+        )
     }
 
     fn shutdown_timeout(&self) -> Duration {
-        Duration::from_millis(self.config.shutdown_timeout_ms)
+        Duration::from_millis(self.service.world.config.shutdown_timeout_ms)
     }
 }
 

@@ -38,7 +38,7 @@ fn a_crowd_fills_one_segment_and_no_more() {
     assert_eq!(store.prepare_expiry(&keys[1]), Ok(()));
     store.expire(&keys[1], Some(9));
     assert!(store.prepare(&keys[ITEMS_MAX], b"").is_err());
-    assert!(store.remove(&keys[2]));
+    assert!(store.remove(&keys[2], 0));
     put(&mut store, &keys[ITEMS_MAX], b"", Expiry::Never);
     let mut refused = 0;
     for n in 100..10_000_u32 {
@@ -106,7 +106,7 @@ fn a_commit_finds_room_in_any_crowd() {
                 0..6 => store.prepare(key, &value),
                 6..8 => store.prepare_append(key, &value[..value.len().min(20)]),
                 8 => {
-                    store.remove(key);
+                    store.remove(key, now_ms);
                     continue;
                 }
                 _ => {

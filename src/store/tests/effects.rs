@@ -19,7 +19,7 @@ fn each_change_is_told_with_its_key() {
     store.commit(tail, Expiry::Keep);
     store.expire(b"k", Some(9));
     store.expire(b"k", None);
-    store.remove(b"k");
+    store.remove(b"k", 0);
     assert_eq!(
         told(&mut store),
         [("k", What::Set), ("k", What::Set), ("k", What::Set), ("k", What::Set), ("k", What::Removed)]
@@ -41,7 +41,7 @@ fn what_changes_nothing_is_not_told() {
     put(&mut store, b"k", b"v", Expiry::At(5));
     store.listen(true);
     assert!(store.contains(b"k", 4) && !store.contains(b"other", 4));
-    assert!(!store.remove(b"other"));
+    assert!(!store.remove(b"other", 0));
     store.expire(b"k", Some(5));
     store.expire(b"other", Some(5));
     assert_eq!(store.sweep(4, 10), 0);

@@ -59,9 +59,7 @@ impl Trial {
         match self.rng.random_range(0..100) {
             0..50 => {
                 let lived = self.model.get(&key).is_some_and(|(_, at)| at.is_none_or(|at| at > self.now_ms));
-                // One that has expired may be there still.
-                let removed = self.store.remove(&key);
-                assert!(removed || !lived, "a key was lost");
+                assert_eq!(self.store.remove(&key, self.now_ms), lived);
                 self.model.remove(&key);
             }
             50..75 => {

@@ -66,7 +66,7 @@ impl<const HONEST: bool> Run<HONEST> {
             return Vec::new();
         }
         let world = self.world.borrow();
-        let mut served = |pipe: &Pipe| {
+        let served = |pipe: &Pipe| {
             let conn = pipe.slot.and_then(|slot| self.server.reactor().conn(slot));
             conn.is_some_and(|conn| conn.phase == Phase::Open && conn.ending.is_none())
         };
@@ -74,24 +74,20 @@ impl<const HONEST: bool> Run<HONEST> {
         pipes.map(|(index, pipe)| (index, pipe.read_total + pipe.to_server.len())).collect()
     }
 
-    /// Once a drain has run out of patience, whoever is told goodbye for that was read to the end.
-    /// Judged if nobody was told goodbye for anything else in this tick.
-    pub(super) fn check_last_read(
-        &mut self,
-        arrived: &[(usize, usize)],
-        closes_before: [u64; Reason::NAMES.len()],
-    ) {
+    /// Once a drain has run out of patience, a client that is told goodbye for that has been read as
+    /// far as it had sent by then. Judged if nobody was told goodbye for anything else in this tick.
+    pub(super) fn check_last_read(&mut self, closes_before: [u64; Reason::NAMES.len()]) {
         let mut others = (0..closes_before.len()).filter(|reason| *reason != Reason::Drained.index());
-        let draining = matches!(self.server.stage(), Stage::Draining { .. });
-        if draining || others.any(|reason| self.closes[reason] != closes_before[reason]) {
-            return;
-        }
+        let judged = others.all(|reason| self.closes[reason] == closes_before[reason]);
         let world = self.world.borrow();
-        for (index, total) in arrived {
-            if let Some(read) = world.pipes[*index].read_at_fin {
-                assert!(read >= *total, "connection {index} was read up to {read} of {total} at the last");
-            }
-        }
+        self.last_read.retain(|(index, total)| {
+            let Some(read) = world.pipes[*index].read_at_fin else { return true };
+            assert!(
+                !judged || read >= *total,
+                "connection {index} was read up to {read} of {total} at the last"
+            );
+            false
+        });
     }
 
     /// Whomever the server owes a turn or a flush sees something happen in every tick: a request
@@ -152,7 +148,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let prefix = format!("{name}:");
         let now_ms = self.world.borrow().unix_ms;
         let scarce = self.seen.scarce;
-        let store = &mut self.server.service().store;
+        let store = &mut self.server.service().world.store;
         let names: Vec<Vec<u8>> =
             store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
         let stored: model::Keys = names

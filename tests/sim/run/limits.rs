@@ -18,6 +18,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
         request_timeout_ms,
         write_timeout_ms,
         shutdown_timeout_ms: rng.random_range(0..3_000),
+        shutdown_flush_timeout_ms: rng.random_range(0..1_000),
         max_key_bytes: model::KEY_MAX,
         proto_max_bulk_len: model::BULK_MAX,
         max_request_args: model::ARGS_MAX,
@@ -38,7 +39,6 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
             pool_spare_bytes_max: rng.random_range(0..8_000),
             refusals_max: rng.random_range(0..4),
             linger_ms: rng.random_range(1..2_000),
-            drain_close_ms: rng.random_range(1..100),
             ..Bounds::default()
         },
         ..Config::default()

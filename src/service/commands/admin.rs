@@ -2,22 +2,22 @@
 
 use std::time::Duration;
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is};
-use super::info::{Facts, render};
-use super::outbox::Ask;
+use super::info::render;
 use crate::base::{Reason, fault};
 use crate::config::DEBUG_SLEEP_MAX_S;
 use crate::resp::parse_i64;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::outbox::Ask;
 
 /// `DBSIZE`
 pub fn dbsize(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply.int(cx.store.len() as i64);
+    cx.reply.int(cx.world.store.len() as i64);
     Ok(())
 }
 
 /// `TIME`. The tick's stamp of the wall clock, so the same for all commands of a tick.
 pub fn time(cx: &mut Cx<'_>) -> Outcome {
-    let us = cx.now.unix_us;
+    let us = cx.world.now.unix_us;
     cx.reply.array(2);
     cx.reply.bulk(itoa::Buffer::new().format(us / 1_000_000).as_bytes());
     cx.reply.bulk(itoa::Buffer::new().format(us % 1_000_000).as_bytes());
@@ -31,18 +31,16 @@ pub fn flush(cx: &mut Cx<'_>) -> Outcome {
         Some(word) if cx.args.len() == 2 && (is(word, "ASYNC") || is(word, "SYNC")) => {}
         Some(_) => return Err(SYNTAX),
     }
+    cx.reply.assure();
+    cx.world.store.clear();
     cx.reply.ok();
-    cx.store.clear();
     Ok(())
 }
 
 /// `INFO [section ...]`
 pub fn info(cx: &mut Cx<'_>) -> Outcome {
     let sections: Vec<&[u8]> = cx.args.from(1).collect();
-    let text = render(
-        &sections,
-        &Facts { store: cx.store, config: cx.config, stats: cx.stats, started: cx.started, now: cx.now },
-    );
+    let text = render(&sections, cx.world);
     cx.reply.verbatim(&text);
     Ok(())
 }
@@ -69,7 +67,7 @@ pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
         // A drain has already closed the listener; it cannot be taken back.
         return Err(Failure::text("ERR No shutdown in progress."));
     }
-    cx.outbox.asks.push(Ask::Quit { now });
+    cx.world.outbox.asks.push(Ask::Quit { now });
     cx.close = Some(Reason::Drained);
     Ok(())
 }

@@ -1,18 +1,25 @@
 //! The commands about the caller's own connection.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, shown};
 use super::info::REDIS_VERSION;
-use super::outbox::Ask;
-use super::session::{Labels, ReplyMode};
 use crate::base::Reason;
 use crate::config::LABEL_BYTES_MAX;
 use crate::resp::{Proto, parse_i64};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::session::{Labels, ReplyMode};
 
 const WRONG_PASSWORD: Failure =
     Failure::text("WRONGPASS invalid username-password pair or user is disabled.");
 
 /// `PING [message]`
 pub fn ping(cx: &mut Cx<'_>) -> Outcome {
+    let session = cx.session();
+    if session.is_subscriber() && session.proto == Proto::Resp2 && cx.args.len() <= 2 {
+        // Such a client tells what it asked for from what others publish by the first word.
+        cx.reply.array(2);
+        cx.reply.bulk(b"pong");
+        cx.reply.bulk(cx.args.get(1).unwrap_or_default());
+        return Ok(());
+    }
     match cx.args.len() {
         1 => cx.reply.simple("PONG"),
         2 => cx.reply.bulk(cx.arg(1)),
@@ -37,8 +44,9 @@ pub fn quit(cx: &mut Cx<'_>) -> Outcome {
 /// `RESET`
 pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.simple("RESET");
+    cx.world.forget_dealings(cx.me);
     let labels = Labels { name: Box::default(), ..cx.session().labels().clone() };
-    cx.sessions.relabel(cx.me.slot, labels);
+    cx.world.sessions.relabel(cx.me.slot, labels);
     let session = cx.session();
     session.proto = Proto::Resp2;
     if session.reply != ReplyMode::Skipping {
@@ -46,7 +54,6 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     }
     session.no_evict = false;
     session.no_touch = false;
-    cx.outbox.asks.push(Ask::Spare(cx.me, false));
     Ok(())
 }
 
@@ -108,13 +115,15 @@ pub fn hello(cx: &mut Cx<'_>) -> Outcome {
             name = Some(checked_label(cx.arg(at + 1), "Client names")?);
             at += 2;
         } else {
-            return Err(Failure::quoting(format!("ERR Syntax error in HELLO option '{}'", shown(word, 128))));
+            return Err(Failure::quoting("ERR Syntax error in HELLO option '", word, "'"));
         }
     }
     greet(cx, proto);
+    cx.whole_reply()?;
+    cx.reply.assure();
     if let Some(name) = name {
         let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
-        cx.sessions.relabel(cx.me.slot, labels);
+        cx.world.sessions.relabel(cx.me.slot, labels);
     }
     cx.session().proto = proto;
     Ok(())
@@ -147,10 +156,10 @@ fn greet(cx: &mut Cx<'_>, proto: Proto) {
 pub fn checked_label<'a>(label: &'a [u8], what: &str) -> Result<&'a [u8], Failure> {
     if label.len() > LABEL_BYTES_MAX {
         let text = format!("ERR {what} cannot be longer than {LABEL_BYTES_MAX} bytes.");
-        return Err(Failure::quoting(text));
+        return Err(Failure::telling(text));
     }
     if label.iter().all(u8::is_ascii_graphic) {
         return Ok(label);
     }
-    Err(Failure::quoting(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
+    Err(Failure::telling(format!("ERR {what} cannot contain spaces, newlines or special characters.")))
 }

@@ -1,27 +1,18 @@
 //! The commands about keys, whatever they hold.
 
-use super::cx::{Cx, Failure, Outcome, is, shown};
 use super::strings::{Unit, invalid_expire};
-use crate::base::memory;
+use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::store::Kind;
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
-    let mut found = Vec::new();
-    memory::reserve(&mut found, cx.args.len() - 1)?;
+    cx.reply.assure();
+    let mut removed = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        if cx.store.contains(key, cx.now.unix_ms) {
-            found.push(key);
-        }
+        removed += i64::from(cx.world.store.remove(key, cx.world.now.unix_ms));
     }
-    // Counted before anything is removed, and each key once however often it is named.
-    found.sort_unstable();
-    found.dedup();
-    cx.reply.int(found.len() as i64);
-    for key in found {
-        cx.store.remove(key);
-    }
+    cx.reply.int(removed);
     Ok(())
 }
 
@@ -30,10 +21,10 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     let mut count = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        let exists = cx.store.contains(key, cx.now.unix_ms);
+        let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
         match exists {
-            true => cx.stats.keyspace_hits += 1,
-            false => cx.stats.keyspace_misses += 1,
+            true => cx.world.stats.keyspace_hits += 1,
+            false => cx.world.stats.keyspace_misses += 1,
         }
         count += i64::from(exists);
     }
@@ -43,7 +34,7 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 
 /// `TYPE key`
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply.simple(match cx.store.kind(cx.arg(1), cx.now.unix_ms) {
+    cx.reply.simple(match cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms) {
         Some(Kind::String) => "string",
         Some(Kind::Hash) => "hash",
         None => "none",
@@ -78,7 +69,7 @@ impl Conditions {
                 _ if is(word, "XX") => &mut when.only_with,
                 _ if is(word, "GT") => &mut when.only_later,
                 _ if is(word, "LT") => &mut when.only_sooner,
-                _ => return Err(Failure::quoting(format!("ERR Unsupported option {}", shown(word, 128)))),
+                _ => return Err(Failure::quoting("ERR Unsupported option ", word, "")),
             };
             *flag = true;
         }
@@ -104,10 +95,11 @@ impl Conditions {
 
 fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     let key = cx.arg(1);
-    let number = cx.int(2)?;
-    let at = unit.unix_ms(number, cx.now.unix_ms).ok_or_else(|| invalid_expire(cx))?;
+    // In Redis's order: of two mistakes it tells the one in the options.
     let when = Conditions::of(cx)?;
-    let Some(before) = cx.store.expiry(key, cx.now.unix_ms) else {
+    let number = cx.int(2)?;
+    let at = unit.unix_ms(number, cx.exact_unix_ms()).ok_or_else(|| invalid_expire(cx))?;
+    let Some(before) = cx.world.store.expiry(key, cx.world.now.unix_ms) else {
         cx.reply.int(0);
         return Ok(());
     };
@@ -115,26 +107,28 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
         cx.reply.int(0);
         return Ok(());
     }
-    cx.store.prepare_expiry(key)?;
-    cx.reply.int(1);
+    cx.world.store.prepare_expiry(key)?;
+    cx.reply.assure();
     match u64::try_from(at) {
-        Ok(ms) if ms > cx.now.unix_ms => cx.store.expire(key, Some(ms)),
+        Ok(ms) if ms > cx.world.now.unix_ms => cx.world.store.expire(key, Some(ms)),
         // A time that is already over removes the key at once.
         _ => {
-            cx.store.remove(key);
+            cx.world.store.remove(key, cx.world.now.unix_ms);
         }
     }
+    cx.reply.int(1);
     Ok(())
 }
 
 /// `PERSIST key`
 pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    let had_expiry = cx.store.expiry(key, cx.now.unix_ms).flatten().is_some();
-    cx.reply.int(i64::from(had_expiry));
+    let had_expiry = cx.world.store.expiry(key, cx.world.now.unix_ms).flatten().is_some();
+    cx.reply.assure();
     if had_expiry {
-        cx.store.expire(key, None);
+        cx.world.store.expire(key, None);
     }
+    cx.reply.int(i64::from(had_expiry));
     Ok(())
 }
 
@@ -150,10 +144,10 @@ pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
 }
 
 fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
-    let answer = match cx.store.expiry(cx.arg(1), cx.now.unix_ms) {
+    let answer = match cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms) {
         None => -2,
         Some(None) => -1,
-        Some(Some(at)) => scale(at.saturating_sub(cx.now.unix_ms)) as i64,
+        Some(Some(at)) => scale(at.saturating_sub(cx.world.now.unix_ms)) as i64,
     };
     cx.reply.int(answer);
     Ok(())

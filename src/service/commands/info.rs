@@ -5,30 +5,14 @@
 
 use std::fmt::Write as _;
 
-use super::table;
-use crate::base::{Now, Reason};
-use crate::config::Config;
-use crate::stats::Stats;
-use crate::store::Store;
+use crate::base::Reason;
+use crate::service::catalog;
+use crate::service::world::World;
 
 /// The version of Redis whose commands and texts these are.
 pub const REDIS_VERSION: &str = "7.2.0";
 
-/// Where the facts come from.
-pub struct Facts<'a> {
-    /// The keyspace.
-    pub store: &'a Store,
-    /// The settings.
-    pub config: &'a Config,
-    /// The counters.
-    pub stats: &'a Stats,
-    /// When the server started.
-    pub started: Now,
-    /// Both clocks.
-    pub now: Now,
-}
-
-type Section = (&'static str, fn(&mut String, &Facts<'_>));
+type Section = (&'static str, fn(&mut String, &World));
 
 /// The sections in Redis's order; the ones after `keyspace` only when asked for by name, `all` or
 /// `everything`.
@@ -49,7 +33,7 @@ const SECTIONS: [Section; 12] = [
 const DEFAULT_SECTIONS: usize = 11;
 
 /// The text of the given sections, or of the default ones if none is given.
-pub fn render(wanted: &[&[u8]], facts: &Facts<'_>) -> String {
+pub fn render(wanted: &[&[u8]], world: &World) -> String {
     let asked = |name: &str| wanted.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
     let everything = asked("all") || asked("everything");
     let defaults = wanted.is_empty() || asked("default") || everything;
@@ -60,7 +44,7 @@ pub fn render(wanted: &[&[u8]], facts: &Facts<'_>) -> String {
                 text += "\r\n";
             }
             let _ = write!(text, "# {name}\r\n");
-            write(&mut text, facts);
+            write(&mut text, world);
         }
     }
     text
@@ -70,8 +54,8 @@ fn field(text: &mut String, name: &str, value: impl std::fmt::Display) {
     let _ = write!(text, "{name}:{value}\r\n");
 }
 
-fn server(text: &mut String, facts: &Facts<'_>) {
-    let uptime = facts.now.at.since(facts.started.at).as_secs();
+fn server(text: &mut String, world: &World) {
+    let uptime = world.now.at.since(world.started.at).as_secs();
     field(text, "redis_version", REDIS_VERSION);
     field(text, "tidegate_version", env!("CARGO_PKG_VERSION"));
     field(text, "redis_mode", "standalone");
@@ -83,27 +67,27 @@ fn server(text: &mut String, facts: &Facts<'_>) {
         if cfg!(any(target_os = "linux", target_os = "android")) { "epoll" } else { "kqueue" },
     );
     field(text, "process_id", std::process::id());
-    field(text, "tcp_port", facts.config.port);
-    field(text, "server_time_usec", facts.now.unix_us);
+    field(text, "tcp_port", world.config.port);
+    field(text, "server_time_usec", world.now.unix_us);
     field(text, "uptime_in_seconds", uptime);
     field(text, "uptime_in_days", uptime / 86_400);
 }
 
-fn clients(text: &mut String, facts: &Facts<'_>) {
-    field(text, "connected_clients", facts.stats.present.clients);
-    field(text, "maxclients", facts.config.maxclients);
+fn clients(text: &mut String, world: &World) {
+    field(text, "connected_clients", world.stats.present.clients);
+    field(text, "maxclients", world.config.maxclients);
     field(text, "blocked_clients", 0);
 }
 
-fn memory(text: &mut String, facts: &Facts<'_>) {
-    let present = &facts.stats.present;
-    field(text, "used_memory", facts.store.memory() + present.held_bytes);
-    field(text, "used_memory_dataset", facts.store.memory());
+fn memory(text: &mut String, world: &World) {
+    let present = &world.stats.present;
+    field(text, "used_memory", world.store.memory() + present.held_bytes);
+    field(text, "used_memory_dataset", world.store.memory());
     field(text, "mem_clients_normal", present.held_bytes);
     field(text, "used_memory_rss", resident_bytes().unwrap_or(0));
     field(text, "maxmemory", 0);
     field(text, "maxmemory_policy", "noeviction");
-    field(text, "maxmemory_clients", facts.config.maxmemory_clients);
+    field(text, "maxmemory_clients", world.config.maxmemory_clients);
 }
 
 /// Linux tells; elsewhere nobody does without unsafe code, and the field says 0.
@@ -113,20 +97,20 @@ fn resident_bytes() -> Option<u64> {
     line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
-fn persistence(text: &mut String, _: &Facts<'_>) {
+fn persistence(text: &mut String, _: &World) {
     field(text, "loading", 0);
     field(text, "rdb_bgsave_in_progress", 0);
     field(text, "aof_enabled", 0);
 }
 
-fn stats(text: &mut String, facts: &Facts<'_>) {
-    let stats = facts.stats;
+fn stats(text: &mut String, world: &World) {
+    let stats = &world.stats;
     field(text, "total_connections_received", stats.accepted);
     field(text, "total_commands_processed", stats.commands);
     field(text, "total_net_input_bytes", stats.bytes_in);
     field(text, "total_net_output_bytes", stats.bytes_out);
     field(text, "rejected_connections", stats.rejected);
-    field(text, "expired_keys", facts.store.expired());
+    field(text, "expired_keys", world.store.expired());
     field(text, "evicted_keys", 0);
     field(text, "evicted_clients", stats.closes[Reason::Evicted.index()]);
     field(text, "keyspace_hits", stats.keyspace_hits);
@@ -136,12 +120,12 @@ fn stats(text: &mut String, facts: &Facts<'_>) {
     field(text, "client_output_buffer_limit_disconnections", stats.closes[Reason::SlowConsumer.index()]);
 }
 
-fn replication(text: &mut String, _: &Facts<'_>) {
+fn replication(text: &mut String, _: &World) {
     field(text, "role", "master");
     field(text, "connected_slaves", 0);
 }
 
-fn cpu(text: &mut String, _: &Facts<'_>) {
+fn cpu(text: &mut String, _: &World) {
     use nix::sys::resource::{UsageWho, getrusage};
     let Ok(usage) = getrusage(UsageWho::RUSAGE_SELF) else { return };
     let (system, user) = (usage.system_time(), usage.user_time());
@@ -149,19 +133,19 @@ fn cpu(text: &mut String, _: &Facts<'_>) {
     let _ = write!(text, "used_cpu_user:{}.{:06}\r\n", user.tv_sec(), user.tv_usec());
 }
 
-fn cluster(text: &mut String, _: &Facts<'_>) {
+fn cluster(text: &mut String, _: &World) {
     field(text, "cluster_enabled", 0);
 }
 
-fn keyspace(text: &mut String, facts: &Facts<'_>) {
-    if !facts.store.is_empty() {
-        let (keys, expires) = (facts.store.len(), facts.store.expiring());
+fn keyspace(text: &mut String, world: &World) {
+    if !world.store.is_empty() {
+        let (keys, expires) = (world.store.len(), world.store.expiring());
         let _ = write!(text, "db0:keys={keys},expires={expires},avg_ttl=0\r\n");
     }
 }
 
-fn reactor(text: &mut String, facts: &Facts<'_>) {
-    let stats = facts.stats;
+fn reactor(text: &mut String, world: &World) {
+    let stats = &world.stats;
     field(text, "ticks", stats.ticks);
     field(text, "turns_yielded", stats.yields);
     field(text, "turns_paused", stats.pauses);
@@ -174,20 +158,25 @@ fn reactor(text: &mut String, facts: &Facts<'_>) {
     field(text, "log_lines_dropped", stats.present.log_lines_dropped);
 }
 
-fn closes(text: &mut String, facts: &Facts<'_>) {
-    for (name, count) in Reason::NAMES.iter().zip(facts.stats.closes) {
+fn closes(text: &mut String, world: &World) {
+    for (name, count) in Reason::NAMES.iter().zip(world.stats.closes) {
         field(text, &format!("closed_{name}"), count);
     }
 }
 
-fn commandstats(text: &mut String, facts: &Facts<'_>) {
-    for command in table::everything() {
-        let Some(counted) = facts.stats.per_command.get(usize::from(command.id)) else { continue };
+fn commandstats(text: &mut String, world: &World) {
+    for command in catalog::everything() {
+        let counted = &world.stats.per_command[command.id];
         if counted.calls + counted.rejected > 0 {
             let _ = write!(
                 text,
-                "cmdstat_{}:calls={},rejected_calls={},failed_calls={}\r\n",
-                command.name, counted.calls, counted.rejected, counted.failed
+                "cmdstat_{}:calls={},usec={:.0},usec_per_call={:.2},rejected_calls={},failed_calls={}\r\n",
+                command.name,
+                counted.calls,
+                counted.usec(),
+                counted.usec() / counted.calls.max(1) as f64,
+                counted.rejected,
+                counted.failed
             );
         }
     }

@@ -1,36 +1,44 @@
 //! The commands that walk the keyspace instead of naming keys.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
-use super::glob;
 use crate::base::memory;
-use crate::config::SCAN_COUNT_MAX;
+use crate::config::{SCAN_COUNT_MAX, SCAN_STEPS_MAX, SCAN_STEPS_PER_KEY};
 use crate::resp::Reply;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::glob::{Case, Pattern};
 
 /// What Redis takes for `COUNT` if nobody says.
 const COUNT_DEFAULT: usize = 10;
 
-/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`. Ends early if the keys are long or the
+/// pattern is: others are served before the next call.
 pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
     let filter = Filter::of(cx)?;
-    let (keys, next) = cx.store.scan(cursor, filter.count, None, cx.now.unix_ms);
-    let found: Vec<&[u8]> = keys.filter(|key| filter.accepts(key)).collect();
+    let (mut found, mut steps) = (Vec::new(), 0);
+    let next = cx.world.store.scan(cursor, filter.count, None, cx.world.now.unix_ms, |key| {
+        if filter.accepts(key) {
+            found.push(key);
+        }
+        steps += filter.steps(key);
+        steps < SCAN_STEPS_MAX
+    });
     cx.reply.array(2);
     cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
     reply_keys(&mut cx.reply, &found);
     Ok(())
 }
 
-struct Filter<'a> {
-    pattern: &'a [u8],
+struct Filter {
+    /// `None` if every key matches.
+    pattern: Option<Pattern>,
     count: usize,
     /// False if a type is asked for that no key has.
     any_type: bool,
 }
 
-impl<'a> Filter<'a> {
-    fn of(cx: &Cx<'a>) -> Result<Filter<'a>, Failure> {
-        let mut filter = Filter { pattern: b"*", count: COUNT_DEFAULT, any_type: true };
+impl Filter {
+    fn of(cx: &Cx<'_>) -> Result<Filter, Failure> {
+        let mut filter = Filter { pattern: None, count: COUNT_DEFAULT, any_type: true };
         let mut at = 2;
         while at < cx.args.len() {
             let word = cx.arg(at);
@@ -43,7 +51,7 @@ impl<'a> Filter<'a> {
                     let count = usize::try_from(cx.int(value)?).ok().filter(|count| *count > 0);
                     filter.count = count.ok_or(SYNTAX)?.min(SCAN_COUNT_MAX);
                 }
-                _ if is(word, "MATCH") => filter.pattern = pattern(cx.arg(value))?,
+                _ if is(word, "MATCH") => filter.pattern = Some(Pattern::new(cx.arg(value), Case::Kept)?),
                 _ if is(word, "TYPE") => filter.any_type = is(cx.arg(value), "string"),
                 _ => return Err(SYNTAX),
             }
@@ -53,7 +61,14 @@ impl<'a> Filter<'a> {
     }
 
     fn accepts(&self, key: &[u8]) -> bool {
-        self.any_type && (self.pattern == b"*" || glob::matches(self.pattern, key))
+        self.any_type && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(key))
+    }
+
+    /// What it costs to look at `key`, match it and copy it.
+    fn steps(&self, key: &[u8]) -> usize {
+        let matching = self.pattern.as_ref().map_or(0, |pattern| pattern.steps(key.len()));
+        // Eight bytes at once, at least, where all there is to do is to move them.
+        SCAN_STEPS_PER_KEY + key.len() / 8 + matching
     }
 }
 
@@ -76,9 +91,9 @@ fn cursor(word: &[u8]) -> Option<u64> {
 
 /// `KEYS pattern`. Sorted, because the order of a seeded hash is nobody's business.
 pub fn keys(cx: &mut Cx<'_>) -> Outcome {
-    let pattern = pattern(cx.arg(1))?;
+    let pattern = Pattern::new(cx.arg(1), Case::Kept)?;
     let mut found: Vec<&[u8]> =
-        memory::collect(cx.store.keys(cx.now.unix_ms).filter(|key| glob::matches(pattern, key)))?;
+        memory::collect(cx.world.store.keys(cx.world.now.unix_ms).filter(|key| pattern.matches(key)))?;
     found.sort_unstable();
     reply_keys(&mut cx.reply, &found);
     Ok(())
@@ -96,7 +111,7 @@ fn reply_keys(reply: &mut Reply<'_>, keys: &[&[u8]]) {
 
 /// `RANDOMKEY`
 pub fn random_key(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply.bulk_or_null(cx.store.random_key(cx.now.unix_ms));
+    cx.reply.bulk_or_null(cx.world.store.random_key(cx.world.now.unix_ms));
     Ok(())
 }
 

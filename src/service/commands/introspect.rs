@@ -1,14 +1,15 @@
 //! `COMMAND` and the `HELP` of every container: what the table says about itself.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, is, pattern};
-use super::glob;
-use super::names::{find_full, short_name};
-use super::table::{COMMANDS, Command, everything};
 use crate::resp::Reply;
+use crate::service::catalog::{COMMANDS, everything};
+use crate::service::command::Command;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::glob::{Case, Pattern};
+use crate::service::names::{find_full, short_name};
 
 /// Stands in the table for a container without a subcommand, which the arity refuses before.
 pub fn no_subcommand(cx: &mut Cx<'_>) -> Outcome {
-    Err(Failure::quoting(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
+    Err(Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
 }
 
 /// `COMMAND`
@@ -57,8 +58,8 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
                     |command: &&Command| categories(command).iter().any(|category| is(value, category));
                 everything().filter(in_category).map(|command| command.name).collect()
             } else if is(by, "PATTERN") {
-                let pattern = pattern(value)?;
-                let matching = |name: &&str| glob::matches_ignoring_case(pattern, name.as_bytes());
+                let pattern = Pattern::new(value, Case::Ignored)?;
+                let matching = |name: &&str| pattern.matches(name.as_bytes());
                 everything().map(|command| command.name).filter(matching).collect()
             } else {
                 return Err(SYNTAX);
@@ -153,6 +154,8 @@ fn categories(command: &Command) -> Vec<&'static str> {
     match command.group {
         "generic" => all.push("keyspace"),
         "string" => all.push("string"),
+        "transactions" => all.push("transaction"),
+        "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),
         _ if command.name.starts_with("command") => all.push("connection"),
         _ => {}

@@ -1,23 +1,26 @@
 //! `CONFIG` and its subcommands.
 
-use super::cx::{Cx, Failure, Outcome, SYNTAX, pattern, shown};
-use super::glob;
-use crate::config::Config;
 use crate::config::options::{CONSTANTS, OPTIONS, find};
+use crate::config::{CONFIG_GET_PIECES_MAX, Config};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
+use crate::service::glob::{Case, Pattern};
 use crate::stats::Stats;
 
 /// `CONFIG GET pattern [pattern ...]`
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
-    for word in cx.args.from(2) {
-        pattern(word)?;
+    let pieces: usize = cx.args.from(2).map(|word| word.len() / 64 + 1).sum();
+    if pieces > CONFIG_GET_PIECES_MAX {
+        return Err(Failure::text("ERR too many patterns, or too long ones, for one CONFIG GET"));
     }
+    let compiled = cx.args.from(2).map(|word| Pattern::new(word, Case::Ignored));
+    let patterns = compiled.collect::<Result<Vec<Pattern>, Failure>>()?;
     // A name asked for in full comes back as it was written, since clients look it up by that.
     let wanted = |name: &'static str| {
         let full = cx.args.from(2).find(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-        let by_pattern = || cx.args.from(2).any(|p| glob::matches_ignoring_case(p, name.as_bytes()));
+        let by_pattern = || patterns.iter().any(|pattern| pattern.matches(name.as_bytes()));
         full.or_else(|| by_pattern().then_some(name.as_bytes()))
     };
-    let options = OPTIONS.iter().map(|opt| (wanted(opt.name), (opt.get)(cx.config)));
+    let options = OPTIONS.iter().map(|opt| (wanted(opt.name), (opt.get)(&cx.world.config)));
     let constants = CONSTANTS.iter().map(|(name, value)| (wanted(name), (*value).to_owned()));
     let mut found: Vec<(&[u8], String)> =
         options.chain(constants).filter_map(|(name, value)| Some((name?, value))).collect();
@@ -36,13 +39,20 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     if !words.len().is_multiple_of(2) {
         return Err(SYNTAX);
     }
-    let mut changed = cx.config.clone();
+    let mut changed = cx.world.config.clone();
     for (at, pair) in words.chunks_exact(2).enumerate() {
         apply(&mut changed, pair[0], pair[1], &words[..2 * at])?;
     }
-    cx.reply.ok();
+    changed.check().map_err(|why| {
+        let told = |name: &&[u8]| find(name).is_some_and(|opt| why.contains(opt.name));
+        let name = words.iter().step_by(2).copied().find(told);
+        failed(name.unwrap_or_default(), &why)
+    })?;
+    cx.reply.assure();
     log::set_max_level(changed.loglevel);
-    *cx.config = changed;
+    cx.world.config = changed;
+    cx.world.settings_changed += 1;
+    cx.reply.ok();
     Ok(())
 }
 
@@ -55,10 +65,12 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> O
         // What it is anyway may be asked for: many a start-up script does.
         return if text == Ok(fixed) { Ok(()) } else { Err(failed(known, "can't set immutable config")) };
     }
-    let typed = shown(name, 128);
     let Some(opt) = find(name) else {
-        let text = format!("ERR Unknown option or number of arguments for CONFIG SET - '{typed}'");
-        return Err(Failure::quoting(text));
+        return Err(Failure::quoting(
+            "ERR Unknown option or number of arguments for CONFIG SET - '",
+            name,
+            "'",
+        ));
     };
     if !opt.live {
         return Err(failed(opt.name, "can't set immutable config"));
@@ -66,21 +78,22 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> O
     // Looked for only here: an option can come so far just once, so all these walks together cost no
     // more than the length of the request times the number of options.
     if earlier.chunks_exact(2).any(|pair| pair[0].eq_ignore_ascii_case(name)) {
-        return Err(failed(&typed, "duplicate parameter"));
+        return Err(failed(name, "duplicate parameter"));
     }
     let text = text.map_err(|_| failed(opt.name, "argument is not UTF-8"))?;
     (opt.set)(config, text).map_err(|why| failed(opt.name, &why))
 }
 
-fn failed(name: &str, why: &str) -> Failure {
-    Failure::quoting(format!("ERR CONFIG SET failed (possibly related to argument '{name}') - {why}"))
+fn failed(name: impl AsRef<[u8]>, why: &str) -> Failure {
+    let before = "ERR CONFIG SET failed (possibly related to argument '";
+    Failure::quoting(before, name.as_ref(), &format!("') - {why}"))
 }
 
 /// `CONFIG RESETSTAT`
 pub fn resetstat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();
     // What describes the present is no statistic.
-    let now = cx.stats.present;
-    *cx.stats = Stats { present: now, ..Stats::default() };
+    let now = cx.world.stats.present;
+    cx.world.stats = Stats { present: now, ..Stats::default() };
     Ok(())
 }

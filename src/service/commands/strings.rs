@@ -1,7 +1,7 @@
 //! The string commands.
 
-use super::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::resp::parse_i64;
+use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::store::Expiry;
 
 /// `GET key`
@@ -86,23 +86,25 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     // A plain SET need not know: what it replaces may have expired as well, and is then not counted
     // as expired.
     let depends = options.only_new || options.only_existing || options.expiry == Expiry::Keep;
-    let exists = depends && cx.store.contains(key, cx.now.unix_ms);
+    let exists = depends && cx.world.store.contains(key, cx.world.now.unix_ms);
     let refused = options.only_new && exists || options.only_existing && !exists;
     if matches!(options.expiry, Expiry::At(_)) {
-        cx.store.prepare_expiry(key)?;
+        cx.world.store.prepare_expiry(key)?;
     }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
+        // The old value is copied before the new one takes its place.
         cx.reply_value(key)?;
-    } else if refused {
-        cx.reply.null();
-    } else {
-        cx.reply.ok();
+        cx.whole_reply()?;
     }
-    if let Some(entry) = entry
-        && !cx.reply.overflowed()
-    {
-        cx.store.commit(entry, options.expiry);
+    cx.reply.assure();
+    if let Some(entry) = entry {
+        cx.world.store.commit(entry, options.expiry);
+    }
+    match (options.get, refused) {
+        (true, _) => {}
+        (false, true) => cx.reply.null(),
+        (false, false) => cx.reply.ok(),
     }
     Ok(())
 }
@@ -110,13 +112,14 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
 /// `SETNX key value`
 pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(2));
-    if cx.store.contains(key, cx.now.unix_ms) {
+    if cx.world.store.contains(key, cx.world.now.unix_ms) {
         cx.reply.int(0);
         return Ok(());
     }
     let entry = cx.prepare(key, value)?;
+    cx.reply.assure();
+    cx.world.store.commit(entry, Expiry::Never);
     cx.reply.int(1);
-    cx.store.commit(entry, Expiry::Never);
     Ok(())
 }
 
@@ -141,9 +144,9 @@ pub fn getset(cx: &mut Cx<'_>) -> Outcome {
 pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     cx.reply_value(key)?;
-    if !cx.reply.overflowed() {
-        cx.store.remove(key);
-    }
+    cx.whole_reply()?;
+    cx.reply.assure();
+    cx.world.store.remove(key, cx.world.now.unix_ms);
     Ok(())
 }
 
@@ -156,7 +159,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         at = when.option(cx, at, "PERSIST")? + 1;
     }
     // Redis looks the key up before it judges the time.
-    let exists = cx.store.contains(key, cx.now.unix_ms);
+    let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
     let expires_ms = match when {
         When::At { unit, index } if exists => match unit.expiry(cx, index)? {
             Expiry::At(ms) => Some(ms),
@@ -165,11 +168,13 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         _ => None,
     };
     if expires_ms.is_some() {
-        cx.store.prepare_expiry(key)?;
+        cx.world.store.prepare_expiry(key)?;
     }
     cx.reply_value(key)?;
-    if !matches!(when, When::Unsaid) && !cx.reply.overflowed() {
-        cx.store.expire(key, expires_ms);
+    cx.whole_reply()?;
+    cx.reply.assure();
+    if !matches!(when, When::Unsaid) {
+        cx.world.store.expire(key, expires_ms);
     }
     Ok(())
 }
@@ -196,12 +201,13 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
     }
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
-    let entries = cx.store.prepare_all(pairs)?;
-    cx.reply.ok();
+    let entries = cx.world.store.prepare_all(pairs)?;
+    cx.reply.assure();
     for (nth, entry) in entries.into_iter().enumerate() {
         cx.read_ahead(nth, 2);
-        cx.store.commit(entry, Expiry::Never);
+        cx.world.store.commit(entry, Expiry::Never);
     }
+    cx.reply.ok();
     Ok(())
 }
 
@@ -209,13 +215,14 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
 pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let (key, tail) = (cx.arg(1), cx.arg(2));
     // A value of a length that could not have been sent could not be read back either.
-    let len = cx.store.get(key, cx.now.unix_ms)?.map_or(0, <[u8]>::len) + tail.len();
-    if len > cx.config.proto_max_bulk_len {
+    let len = cx.world.store.get(key, cx.world.now.unix_ms)?.map_or(0, <[u8]>::len) + tail.len();
+    if len > cx.world.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
-    let entry = cx.store.prepare_append(key, tail)?;
+    let entry = cx.world.store.prepare_append(key, tail)?;
+    cx.reply.assure();
+    cx.world.store.commit(entry, Expiry::Keep);
     cx.reply.int(len as i64);
-    cx.store.commit(entry, Expiry::Keep);
     Ok(())
 }
 
@@ -250,15 +257,16 @@ pub fn decrby(cx: &mut Cx<'_>) -> Outcome {
 
 fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let key = cx.arg(1);
-    let before = match cx.store.get(key, cx.now.unix_ms)? {
+    let before = match cx.world.store.get(key, cx.world.now.unix_ms)? {
         Some(value) => parse_i64(value).ok_or(NOT_INTEGER)?,
         None => 0,
     };
     let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
     let mut digits = itoa::Buffer::new();
     let entry = cx.prepare(key, digits.format(after).as_bytes())?;
+    cx.reply.assure();
+    cx.world.store.commit(entry, Expiry::Keep);
     cx.reply.int(after);
-    cx.store.commit(entry, Expiry::Keep);
     Ok(())
 }
 
@@ -287,9 +295,9 @@ impl Unit {
     }
 
     /// The expiry that the argument at `index` means; it must lie ahead of the epoch.
-    fn expiry(self, cx: &Cx<'_>, index: usize) -> Result<Expiry, Failure> {
+    fn expiry(self, cx: &mut Cx<'_>, index: usize) -> Result<Expiry, Failure> {
         let number = cx.int(index)?;
-        match self.unix_ms(number, cx.now.unix_ms) {
+        match self.unix_ms(number, cx.exact_unix_ms()) {
             Some(ms) if number > 0 => Ok(Expiry::At(ms as u64)),
             _ => Err(invalid_expire(cx)),
         }
@@ -309,5 +317,5 @@ impl Unit {
 
 /// The time does not fit, in Redis's words.
 pub fn invalid_expire(cx: &Cx<'_>) -> Failure {
-    Failure::quoting(format!("ERR invalid expire time in '{}' command", cx.command.name))
+    Failure::telling(format!("ERR invalid expire time in '{}' command", cx.command.name))
 }

@@ -1,0 +1,95 @@
+//! How numbers, sizes and durations are read and shown; the error texts are Redis's.
+
+/// A whole number from `min` to `max`.
+///
+/// # Errors
+/// Redis's text for what is none.
+pub fn parse_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
+    let number: i128 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    between(number, min, max)
+}
+
+fn between(number: i128, min: u64, max: u64) -> Result<u64, String> {
+    match u64::try_from(number) {
+        Ok(n) if (min..=max).contains(&n) => Ok(n),
+        _ => Err(format!("argument must be between {min} and {max} inclusive")),
+    }
+}
+
+/// Redis's memory units: `k` is a thousand, `kb` 1,024, and so on; a plain number is bytes.
+///
+/// # Errors
+/// Redis's text for what is no such size, or not from `min` to `max`.
+pub fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> {
+    let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+    let unit: i128 = match text[digits..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1_000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return Err("argument must be a memory value".into()),
+    };
+    let number: i128 = text[..digits].parse().map_err(|_| "argument must be a memory value".to_owned())?;
+    let bytes = number.checked_mul(unit).ok_or_else(|| "argument must be a memory value".to_owned())?;
+    between(bytes, min as u64, max as u64).map(|n| n as usize)
+}
+
+/// The longest time-out: Redis's 2^31-1 seconds.
+const TIMEOUT_MAX_S: u64 = i32::MAX as u64;
+
+/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too. Zero has a
+/// meaning of its own, so `min_ms` holds for what is more.
+///
+/// # Errors
+/// Redis's text for what is no duration, or too long or short a one.
+pub fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
+    if let Ok(seconds) = text.parse::<i128>() {
+        return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);
+    }
+    let duration = humantime::parse_duration(text)
+        .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    let ms = between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)?;
+    // A nanosecond is not never.
+    if !duration.is_zero() && ms < min_ms {
+        return Err(format!("argument must be 0 or at least {}", show_ms(min_ms)));
+    }
+    Ok(ms)
+}
+
+/// Whole seconds as a plain number, others with their unit.
+pub fn show_ms(ms: u64) -> String {
+    if ms.is_multiple_of(1_000) { (ms / 1_000).to_string() } else { format!("{ms}ms") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_have_the_units_of_redis() {
+        for (text, bytes) in [("7", 7), ("2k", 2_000), ("2kb", 2_048), ("1Mb", 1 << 20), ("3GB", 3 << 30)] {
+            assert_eq!(parse_bytes(text, 0, usize::MAX), Ok(bytes), "{text}");
+        }
+        for bad in ["", "mb", "-1", "1tb", "1.5mb", "99999999999999999999999999999999999999999gb"] {
+            assert!(parse_bytes(bad, 0, usize::MAX).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn durations_are_seconds_unless_they_name_a_unit() {
+        for (text, ms) in [("0", 0), ("30", 30_000), ("250ms", 250), ("5m", 300_000)] {
+            assert_eq!(parse_ms(text, 100), Ok(ms), "{text}");
+        }
+        for bad in ["", "-1", "soon", "2147483648"] {
+            assert!(parse_ms(bad, 0).is_err(), "{bad}");
+        }
+        for short in ["1ns", "1ms", "99ms"] {
+            assert_eq!(parse_ms(short, 100), Err("argument must be 0 or at least 100ms".into()), "{short}");
+        }
+        assert_eq!(show_ms(30_000), "30");
+        assert_eq!(show_ms(250), "250ms");
+    }
+}

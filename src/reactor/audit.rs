@@ -1,0 +1,53 @@
+//! Asserts the reactor's invariants by walking all of it. For tests; between ticks.
+
+use super::Reactor;
+use super::conn::Phase;
+use super::net::Net;
+use crate::base::Reason;
+
+impl<N: Net> Reactor<N> {
+    /// Asserts this room's invariants by walking all of it. For tests; between ticks.
+    ///
+    /// # Panics
+    /// If one does not hold.
+    pub fn audit(&self) {
+        let ledger = &self.ledger;
+        assert!(ledger.fresh.is_empty() && ledger.doomed.is_empty(), "a phase left its queue behind");
+        assert!(ledger.departed.is_empty(), "the service was not told who has left");
+        for slot in ledger.resume.iter().chain(&ledger.dirty) {
+            assert!(self.slots.contains(*slot as usize), "slot {slot}: queued for work and freed");
+        }
+        let (mut serving, mut held, mut spared, mut refusals) = (0, 0, 0, 0);
+        for (slot, conn) in &self.slots {
+            let slot = slot as u32;
+            serving += usize::from(conn.counted);
+            held += conn.held;
+            spared += if conn.class.spared { conn.held } else { 0 };
+            refusals += usize::from(
+                matches!(conn.phase, Phase::Finishing(r) | Phase::Lingering(r) if r == Reason::AtCapacity),
+            );
+            let owned = conn.input.capacity() + conn.output.capacity() + conn.service_bytes as usize;
+            assert_eq!(conn.held, owned, "slot {slot}: the account of its memory is off");
+            assert_eq!(conn.queued, ledger.resume.contains(&slot), "slot {slot}: lost in the resume queue");
+            assert_eq!(conn.dirty, ledger.dirty.contains(&slot), "slot {slot}: lost in the dirty queue");
+            assert!(
+                conn.queued || !conn.wants_turn(ledger.output_pause_bytes),
+                "slot {slot}: owed a turn nobody will give: {:?}",
+                conn.phase
+            );
+            assert!(conn.dirty || !conn.wants_flush(), "slot {slot}: owed a flush nobody will give");
+            assert!(!matches!(conn.phase, Phase::Doomed(_)), "slot {slot}: survived the reaping");
+            assert!(!conn.parked || conn.phase == Phase::Open, "slot {slot}: parked and ending");
+            let lingering = matches!(conn.phase, Phase::Lingering(_));
+            assert_eq!(ledger.linger.contains(slot), lingering, "slot {slot}: linger list");
+            assert_eq!(ledger.idle.contains(slot), conn.may_idle_out(), "slot {slot}: idle list");
+            // A flush that is still to come brings this list up to date.
+            let stalled = ledger.stalled.contains(slot);
+            assert!(conn.dirty || stalled != conn.output.is_empty(), "slot {slot}: stalled list");
+        }
+        assert_eq!(serving, ledger.serving, "the count of clients is off");
+        assert_eq!(held, ledger.held, "the account of all buffers is off");
+        assert_eq!(spared, ledger.spared, "the account of spared buffers is off");
+        assert_eq!(refusals, ledger.refusals, "the count of refusals is off");
+    }
+}

@@ -1,0 +1,85 @@
+//! Requests that are kept beyond the input they came in: the queue of a transaction.
+
+use super::args::{Args, Span};
+use crate::base::{OutOfMemory, memory};
+
+/// Copies of requests, one behind the other.
+#[derive(Debug, Default)]
+pub struct Kept {
+    bytes: Vec<u8>,
+    /// Of one request after the other, each counted from its request's first byte.
+    spans: Vec<Span>,
+    /// Where each request ends: in the bytes, and in the spans.
+    ends: Vec<(usize, usize)>,
+}
+
+impl Kept {
+    /// Keeps a copy of a request.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn push(&mut self, args: Args<'_>) -> Result<(), OutOfMemory> {
+        let len: usize = args.from(0).map(<[u8]>::len).sum();
+        memory::reserve(&mut self.bytes, len)?;
+        memory::reserve(&mut self.spans, args.len())?;
+        memory::reserve(&mut self.ends, 1)?;
+        let first = self.bytes.len();
+        for arg in args.from(0) {
+            let start = self.bytes.len() - first;
+            self.bytes.extend_from_slice(arg);
+            // A request's offsets fit 32 bits, and these bytes are fewer than it had.
+            self.spans.push(Span { start: start as u32, end: (start + arg.len()) as u32 });
+        }
+        self.ends.push((self.bytes.len(), self.spans.len()));
+        Ok(())
+    }
+
+    /// How many requests there are.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The requests, in order.
+    pub fn iter(&self) -> impl Iterator<Item = Args<'_>> {
+        let starts = std::iter::once((0, 0)).chain(self.ends.iter().copied());
+        starts.zip(&self.ends).map(|((byte, span), &(byte_end, span_end))| {
+            Args::new(&self.bytes[byte..byte_end], &self.spans[span..span_end])
+        })
+    }
+
+    /// Bytes of memory it owns.
+    pub fn memory(&self) -> usize {
+        self.bytes.capacity()
+            + self.spans.capacity() * size_of::<Span>()
+            + self.ends.capacity() * size_of::<(usize, usize)>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::resp::{Limits, Parser, Step};
+
+    #[test]
+    fn what_is_kept_comes_back_in_order() {
+        let limits = Limits { bulk_max: 99, args_max: 9, inline_max: 99, request_max: 99 };
+        let mut kept = Kept::default();
+        let lines = ["SET a 1\n", "PING\n", "MSET b \"\" c 3\n"];
+        for line in lines {
+            let mut parser = Parser::default();
+            assert!(matches!(parser.parse(line.as_bytes(), &limits), Step::Complete { .. }));
+            kept.push(parser.args(line.as_bytes())).unwrap();
+        }
+        let words: Vec<Vec<String>> = kept
+            .iter()
+            .map(|args| args.from(0).map(|arg| String::from_utf8(arg.to_vec()).unwrap()).collect())
+            .collect();
+        assert_eq!(words, [vec!["SET", "a", "1"], vec!["PING"], vec!["MSET", "b", "", "c", "3"]]);
+        assert_eq!((kept.len(), kept.is_empty()), (3, false));
+    }
+}

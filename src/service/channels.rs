@@ -1,0 +1,144 @@
+//! Publish and subscribe: which clients listen to which channels and patterns.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use ahash::RandomState;
+
+use super::glob::Pattern;
+use crate::base::ConnId;
+
+/// What a subscription costs besides its name, about, bytes.
+pub const SUBSCRIPTION_BYTES: usize = 160;
+
+/// What a client can subscribe to. Each has a space of names of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `SUBSCRIBE`: a channel.
+    Channel,
+    /// `PSUBSCRIBE`: all channels whose names match.
+    Pattern,
+    /// `SSUBSCRIBE`: a shard channel.
+    Shard,
+}
+
+/// The names that one client has subscribed to.
+#[derive(Debug, Default)]
+pub struct Subscriptions {
+    names: [BTreeSet<Arc<[u8]>>; 3],
+    bytes: usize,
+}
+
+impl Subscriptions {
+    /// How many there are of a kind.
+    pub fn count(&self, kind: Kind) -> usize {
+        self.names[kind as usize].len()
+    }
+
+    /// The number that a reply about a subscription of `kind` tells.
+    pub fn told(&self, kind: Kind) -> usize {
+        match kind {
+            Kind::Channel | Kind::Pattern => self.count(Kind::Channel) + self.count(Kind::Pattern),
+            Kind::Shard => self.count(Kind::Shard),
+        }
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.names.iter().all(BTreeSet::is_empty)
+    }
+
+    /// All of a kind, in order.
+    pub fn of(&self, kind: Kind) -> Vec<Arc<[u8]>> {
+        self.names[kind as usize].iter().cloned().collect()
+    }
+
+    /// Bytes of memory that they take, about.
+    pub fn memory(&self) -> usize {
+        self.bytes
+    }
+}
+
+/// Clients by serial number, so in the order in which they came; the value is their slot.
+type Subscribers = BTreeMap<u64, u32>;
+
+/// All subscriptions.
+#[derive(Debug, Default)]
+pub struct Channels {
+    names: [HashMap<Arc<[u8]>, Subscribers, RandomState>; 3],
+    /// The patterns among them, compiled.
+    patterns: BTreeMap<Arc<[u8]>, Pattern>,
+}
+
+impl Channels {
+    /// The patterns that match `channel`, in order.
+    pub fn matching(&self, channel: &[u8]) -> impl Iterator<Item = &Arc<[u8]>> {
+        self.patterns.iter().filter(|(_, pattern)| pattern.matches(channel)).map(|(name, _)| name)
+    }
+
+    /// Subscribes a client to a pattern, which has been compiled.
+    pub fn subscribe_to_pattern(
+        &mut self,
+        id: ConnId,
+        mine: &mut Subscriptions,
+        name: &[u8],
+        pattern: Pattern,
+    ) {
+        self.subscribe(id, mine, Kind::Pattern, name);
+        self.patterns.entry(Arc::from(name)).or_insert(pattern);
+    }
+
+    /// Subscribes a client to a channel.
+    pub fn subscribe(&mut self, id: ConnId, mine: &mut Subscriptions, kind: Kind, name: &[u8]) {
+        let all = &mut self.names[kind as usize];
+        let shared =
+            all.get_key_value(name).map_or_else(|| Arc::from(name), |(shared, _)| Arc::clone(shared));
+        all.entry(Arc::clone(&shared)).or_default().insert(id.serial, id.slot);
+        if mine.names[kind as usize].insert(shared) {
+            mine.bytes += name.len() + SUBSCRIPTION_BYTES;
+        }
+    }
+
+    /// Ends a client's subscription, if it has that one.
+    pub fn unsubscribe(&mut self, id: ConnId, mine: &mut Subscriptions, kind: Kind, name: &[u8]) {
+        if !mine.names[kind as usize].remove(name) {
+            return;
+        }
+        mine.bytes -= name.len() + SUBSCRIPTION_BYTES;
+        let all = &mut self.names[kind as usize];
+        if let Some(subscribers) = all.get_mut(name) {
+            subscribers.remove(&id.serial);
+            if subscribers.is_empty() {
+                all.remove(name);
+                if kind == Kind::Pattern {
+                    self.patterns.remove(name);
+                }
+            }
+        }
+    }
+
+    /// Ends all subscriptions of a client.
+    pub fn unsubscribe_all(&mut self, id: ConnId, mine: &mut Subscriptions) {
+        for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
+            for name in mine.of(kind) {
+                self.unsubscribe(id, mine, kind, &name);
+            }
+        }
+    }
+
+    /// The clients that have subscribed to exactly this name, oldest first.
+    pub fn subscribers(&self, kind: Kind, name: &[u8]) -> impl Iterator<Item = ConnId> {
+        let found = self.names[kind as usize].get(name);
+        found.into_iter().flatten().map(|(serial, slot)| ConnId { slot: *slot, serial: *serial })
+    }
+
+    /// How many clients have subscribed to exactly this name.
+    pub fn count(&self, kind: Kind, name: &[u8]) -> usize {
+        self.names[kind as usize].get(name).map_or(0, BTreeMap::len)
+    }
+
+    /// All names of a kind that have subscribers, in no order that may be shown to a client.
+    pub fn names(&self, kind: Kind) -> impl ExactSizeIterator<Item = &[u8]> {
+        self.names[kind as usize].keys().map(|name| &**name)
+    }
+}

@@ -1,0 +1,121 @@
+//! `CLIENT`: what a client says of itself, and how it wants to be treated.
+
+use super::connection::checked_label;
+use crate::resp::parse_i64;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::pause::Held;
+use crate::service::session::{Labels, ReplyMode};
+
+/// `CLIENT ID`
+pub fn id(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.int(cx.me.serial as i64);
+    Ok(())
+}
+
+/// `CLIENT GETNAME`
+pub fn getname(cx: &mut Cx<'_>) -> Outcome {
+    let name = match cx.world.sessions.get(cx.me.slot) {
+        Some(session) if !session.labels().name.is_empty() => Some(&*session.labels().name),
+        _ => None,
+    };
+    cx.reply.bulk_or_null(name);
+    Ok(())
+}
+
+/// `CLIENT SETNAME name`
+pub fn setname(cx: &mut Cx<'_>) -> Outcome {
+    let name = checked_label(cx.arg(2), "Client names")?;
+    let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
+    cx.reply.ok();
+    cx.world.sessions.relabel(cx.me.slot, labels);
+    Ok(())
+}
+
+/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`
+pub fn setinfo(cx: &mut Cx<'_>) -> Outcome {
+    let (what, value) = (cx.arg(2), cx.arg(3));
+    let mut labels = cx.session().labels().clone();
+    if is(what, "LIB-NAME") {
+        labels.lib_name = checked_label(value, "lib-name")?.into();
+    } else if is(what, "LIB-VER") {
+        labels.lib_ver = checked_label(value, "lib-ver")?.into();
+    } else {
+        return Err(Failure::quoting("ERR Unrecognized option '", what, "'"));
+    }
+    cx.reply.ok();
+    cx.world.sessions.relabel(cx.me.slot, labels);
+    Ok(())
+}
+
+/// `CLIENT NO-EVICT ON | OFF`
+pub fn no_evict(cx: &mut Cx<'_>) -> Outcome {
+    let on = on_or_off(cx.arg(2))?;
+    cx.reply.ok();
+    cx.session().no_evict = on;
+    Ok(())
+}
+
+/// `CLIENT NO-TOUCH ON | OFF`. Keys have no access time yet, so it only shows in `CLIENT LIST`.
+pub fn no_touch(cx: &mut Cx<'_>) -> Outcome {
+    let on = on_or_off(cx.arg(2))?;
+    cx.reply.ok();
+    cx.session().no_touch = on;
+    Ok(())
+}
+
+fn on_or_off(word: &[u8]) -> Result<bool, Failure> {
+    match word {
+        _ if is(word, "ON") => Ok(true),
+        _ if is(word, "OFF") => Ok(false),
+        _ => Err(SYNTAX),
+    }
+}
+
+/// `CLIENT REPLY ON | OFF | SKIP`
+pub fn reply(cx: &mut Cx<'_>) -> Outcome {
+    let word = cx.arg(2);
+    let mode = match word {
+        _ if is(word, "ON") => ReplyMode::On,
+        _ if is(word, "OFF") => ReplyMode::Off,
+        _ if is(word, "SKIP") => ReplyMode::SkipNext,
+        _ => return Err(SYNTAX),
+    };
+    match mode {
+        ReplyMode::On => cx.reply.ok(),
+        // Off already silences the next one.
+        ReplyMode::SkipNext if cx.session().reply == ReplyMode::Off => return Ok(()),
+        ReplyMode::Off | ReplyMode::SkipNext | ReplyMode::Skipping => {}
+    }
+    cx.session().reply = mode;
+    Ok(())
+}
+
+/// `CLIENT PAUSE milliseconds [WRITE | ALL]`
+pub fn pause(cx: &mut Cx<'_>) -> Outcome {
+    let held = match cx.args.get(3) {
+        None => Held::All,
+        Some(word) if cx.args.len() == 4 && is(word, "ALL") => Held::All,
+        Some(word) if cx.args.len() == 4 && is(word, "WRITE") => Held::Writes,
+        Some(_) if cx.args.len() == 4 => {
+            return Err(Failure::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
+        }
+        Some(_) => return Err(SYNTAX),
+    };
+    let Some(ms) = parse_i64(cx.arg(2)) else {
+        return Err(Failure::text("ERR timeout is not an integer or out of range"));
+    };
+    let Ok(ms) = u64::try_from(ms) else { return Err(Failure::text("ERR timeout is negative")) };
+    cx.reply.assure();
+    let until = cx.world.now.at.plus_ms(ms);
+    cx.world.pause.begin(until, held);
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `CLIENT UNPAUSE`
+pub fn unpause(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.assure();
+    cx.world.end_pause();
+    cx.reply.ok();
+    Ok(())
+}

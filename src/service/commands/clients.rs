@@ -1,0 +1,228 @@
+//! `CLIENT INFO`, `LIST` and `KILL`: clients seen from outside.
+
+use std::fmt::Write as _;
+
+use crate::base::{ConnId, Peer, Reason, Wire, memory};
+use crate::resp::{Proto, parse_i64};
+use crate::service::channels::Kind;
+use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use crate::service::outbox::Ask;
+use crate::service::session::{Session, Sessions};
+use crate::service::transaction::Transaction;
+
+/// `CLIENT INFO`
+pub fn info(cx: &mut Cx<'_>) -> Outcome {
+    let mut text = String::new();
+    if let Some(session) = cx.world.sessions.get(cx.me.slot) {
+        describe(&mut text, cx, cx.me, session);
+    }
+    cx.reply.verbatim(&text);
+    Ok(())
+}
+
+/// `CLIENT LIST [TYPE type] [ID id ...]`
+pub fn list(cx: &mut Cx<'_>) -> Outcome {
+    let wanted = match (cx.args.len(), cx.args.get(2)) {
+        (2, _) => Wanted::All,
+        (4, Some(word)) if is(word, "TYPE") => Wanted::of_type(cx.arg(3))?,
+        (4.., Some(word)) if is(word, "ID") => Wanted::ids(cx)?,
+        _ => return Err(SYNTAX),
+    };
+    let mut text = String::new();
+    for (id, session) in cx.world.sessions.by_age() {
+        if wanted.accepts(id, session) {
+            describe(&mut text, cx, id, session);
+        }
+    }
+    cx.reply.verbatim(&text);
+    Ok(())
+}
+
+enum Wanted {
+    All,
+    Nobody,
+    Normal,
+    Subscribers,
+    /// In order.
+    Ids(Vec<i64>),
+}
+
+impl Wanted {
+    fn accepts(&self, id: ConnId, session: &Session) -> bool {
+        match self {
+            Wanted::All => true,
+            Wanted::Nobody => false,
+            Wanted::Normal => !session.is_subscriber(),
+            Wanted::Subscribers => session.is_subscriber(),
+            Wanted::Ids(ids) => ids.binary_search(&(id.serial as i64)).is_ok(),
+        }
+    }
+
+    fn ids(cx: &Cx<'_>) -> Result<Wanted, Failure> {
+        let parse = |id| parse_i64(id).ok_or(Failure::text("ERR Invalid client ID"));
+        let mut ids = cx.args.from(3).map(parse).collect::<Result<Vec<i64>, Failure>>()?;
+        ids.sort_unstable();
+        Ok(Wanted::Ids(ids))
+    }
+
+    fn of_type(word: &[u8]) -> Result<Wanted, Failure> {
+        match word {
+            _ if is(word, "NORMAL") => Ok(Wanted::Normal),
+            _ if is(word, "PUBSUB") => Ok(Wanted::Subscribers),
+            _ if ["MASTER", "REPLICA", "SLAVE"].iter().any(|name| is(word, name)) => Ok(Wanted::Nobody),
+            _ => Err(Failure::quoting("ERR Unknown client type '", word, "'")),
+        }
+    }
+}
+
+fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
+    let (labels, now) = (session.labels(), cx.world.now);
+    let mut wire = cx.wires.wire(id.slot);
+    if id == cx.me {
+        // Its buffers are lent to this very turn.
+        (wire.input, wire.output) = (cx.args.held_in(), cx.reply.pending());
+    }
+    let Wire { input, output, memory } = wire;
+    let _ = write!(text, "id={} addr={}", id.serial, cx.world.sessions.remote(session));
+    if let Some(local) = cx.world.sessions.local(session) {
+        let _ = write!(text, " laddr={local}");
+    }
+    let subscribed = |kind| session.subscriptions().map_or(0, |mine| mine.count(kind));
+    let _ = writeln!(
+        text,
+        " fd={slot} name={name} age={age} idle={idle} flags={flags} db=0 sub={sub} psub={psub} ssub={ssub} \
+         multi={multi} qbuf={input} qbuf-free=0 argv-mem=0 multi-mem={queued} obl={output} oll=0 omem={output} \
+         tot-mem={total} events=r cmd={command} user=default redir=-1 resp={resp} lib-name={lib_name} \
+         lib-ver={lib_ver}",
+        slot = id.slot,
+        name = String::from_utf8_lossy(&labels.name),
+        age = now.at.since(session.opened).as_secs(),
+        idle = now.at.since(session.last).as_secs(),
+        flags = flags(session),
+        sub = subscribed(Kind::Channel),
+        psub = subscribed(Kind::Pattern),
+        ssub = subscribed(Kind::Shard),
+        multi = session.transaction().map_or(-1, |transaction| transaction.len() as i64),
+        queued = session.transaction().map_or(0, Transaction::memory),
+        total = memory + size_of::<Session>(),
+        command = session.command.map_or("NULL", |command| command.name),
+        resp = if session.proto == Proto::Resp3 { 3 } else { 2 },
+        lib_name = String::from_utf8_lossy(&labels.lib_name),
+        lib_ver = String::from_utf8_lossy(&labels.lib_ver),
+    );
+}
+
+/// Redis's letters, in its order.
+fn flags(session: &Session) -> String {
+    let letters = [
+        ('P', session.is_subscriber()),
+        ('x', session.transaction().is_some()),
+        ('U', session.peer == Peer::UNIX),
+        ('e', session.no_evict),
+        ('T', session.no_touch),
+    ];
+    let set: String = letters.into_iter().filter_map(|(letter, is)| is.then_some(letter)).collect();
+    if set.is_empty() { "N".to_owned() } else { set }
+}
+
+/// `CLIENT KILL address` or `CLIENT KILL filter value [filter value ...]`
+pub fn kill(cx: &mut Cx<'_>) -> Outcome {
+    if cx.args.len() == 3 {
+        let address = cx.arg(2);
+        let killed =
+            kill_where(cx, |_, session, sessions| sessions.remote(session).to_string().as_bytes() == address);
+        if killed.is_empty() {
+            return Err(Failure::text("ERR No such client"));
+        }
+        cx.reply.ok();
+        condemn(cx, killed);
+        return Ok(());
+    }
+    let filter = Filter::of(cx)?;
+    let (me, now) = (cx.me, cx.world.now);
+    let killed = kill_where(cx, |id, session, sessions| {
+        (!filter.skip_me || id != me)
+            && filter.id.is_none_or(|wanted| wanted == id.serial as i64)
+            && filter.address.is_none_or(|wanted| sessions.remote(session).to_string().as_bytes() == wanted)
+            && filter.local.is_none_or(|wanted| {
+                sessions.local(session).is_some_and(|local| local.to_string().as_bytes() == wanted)
+            })
+            && filter.max_age_s.is_none_or(|limit| now.at.since(session.opened).as_secs() as i64 >= limit)
+            && filter.wanted.accepts(id, session)
+    });
+    cx.reply.int(killed.len() as i64);
+    condemn(cx, killed);
+    Ok(())
+}
+
+struct Filter<'a> {
+    id: Option<i64>,
+    address: Option<&'a [u8]>,
+    local: Option<&'a [u8]>,
+    max_age_s: Option<i64>,
+    skip_me: bool,
+    wanted: Wanted,
+}
+
+impl<'a> Filter<'a> {
+    fn of(cx: &Cx<'a>) -> Result<Filter<'a>, Failure> {
+        let mut filter = Filter {
+            id: None,
+            address: None,
+            local: None,
+            max_age_s: None,
+            skip_me: true,
+            wanted: Wanted::All,
+        };
+        let words = memory::collect(cx.args.from(2))?;
+        if !words.len().is_multiple_of(2) {
+            return Err(SYNTAX);
+        }
+        for pair in words.chunks_exact(2) {
+            let (word, value) = (pair[0], pair[1]);
+            if is(word, "ID") {
+                let text = "ERR client-id should be greater than 0";
+                filter.id = Some(parse_i64(value).filter(|id| *id > 0).ok_or(Failure::text(text))?);
+            } else if is(word, "ADDR") {
+                filter.address = Some(value);
+            } else if is(word, "LADDR") {
+                filter.local = Some(value);
+            } else if is(word, "TYPE") {
+                filter.wanted = Wanted::of_type(value)?;
+            } else if is(word, "USER") {
+                if value != b"default" {
+                    return Err(Failure::quoting("ERR No such user '", value, "'"));
+                }
+            } else if is(word, "SKIPME") {
+                filter.skip_me = match value {
+                    _ if is(value, "YES") => true,
+                    _ if is(value, "NO") => false,
+                    _ => return Err(SYNTAX),
+                };
+            } else if is(word, "MAXAGE") {
+                filter.max_age_s = Some(parse_i64(value).ok_or(NOT_INTEGER)?);
+            } else {
+                return Err(SYNTAX);
+            }
+        }
+        Ok(filter)
+    }
+}
+
+fn kill_where(cx: &Cx<'_>, doomed: impl Fn(ConnId, &Session, &Sessions) -> bool) -> Vec<ConnId> {
+    let all = cx.world.sessions.by_age().into_iter();
+    all.filter(|(id, session)| doomed(*id, session, &cx.world.sessions)).map(|(id, _)| id).collect()
+}
+
+fn condemn(cx: &mut Cx<'_>, killed: Vec<ConnId>) {
+    for id in killed {
+        if id == cx.me {
+            cx.close = Some(Reason::Killed);
+        } else {
+            cx.world.outbox.asks.push(Ask::Kill(id));
+            if let Some(session) = cx.world.sessions.get_mut(id.slot) {
+                session.leaving = true;
+            }
+        }
+    }
+}

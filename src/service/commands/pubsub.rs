@@ -1,0 +1,249 @@
+//! Publish and subscribe.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::base::{Buf, OutOfMemory, memory};
+use crate::resp::{Proto, Reply};
+use crate::service::channels::{Kind, SUBSCRIPTION_BYTES};
+use crate::service::cx::{Cx, Failure, Outcome};
+use crate::service::glob::{Case, Pattern};
+use crate::service::outbox::Ask;
+
+/// `SUBSCRIBE channel [channel ...]`
+pub fn subscribe(cx: &mut Cx<'_>) -> Outcome {
+    begin(cx, Kind::Channel, "subscribe")
+}
+
+/// `PSUBSCRIBE pattern [pattern ...]`
+pub fn psubscribe(cx: &mut Cx<'_>) -> Outcome {
+    begin(cx, Kind::Pattern, "psubscribe")
+}
+
+/// `SSUBSCRIBE channel [channel ...]`
+pub fn ssubscribe(cx: &mut Cx<'_>) -> Outcome {
+    begin(cx, Kind::Shard, "ssubscribe")
+}
+
+/// `UNSUBSCRIBE [channel ...]`
+pub fn unsubscribe(cx: &mut Cx<'_>) -> Outcome {
+    end(cx, Kind::Channel, "unsubscribe")
+}
+
+/// `PUNSUBSCRIBE [pattern ...]`
+pub fn punsubscribe(cx: &mut Cx<'_>) -> Outcome {
+    end(cx, Kind::Pattern, "punsubscribe")
+}
+
+/// `SUNSUBSCRIBE [channel ...]`
+pub fn sunsubscribe(cx: &mut Cx<'_>) -> Outcome {
+    end(cx, Kind::Shard, "sunsubscribe")
+}
+
+/// One reply a name, all of them or none.
+fn begin(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
+    check_channels(cx)?;
+    let names = cx.args.from(1);
+    let bytes: usize = names.clone().map(|name| name.len() + SUBSCRIPTION_BYTES).sum();
+    memory::charge(bytes)?;
+    reserve_replies(cx, bytes)?;
+    let mut patterns = match kind {
+        Kind::Pattern => {
+            names.clone().map(|name| Pattern::new(name, Case::Kept)).collect::<Result<_, _>>()?
+        }
+        Kind::Channel | Kind::Shard => VecDeque::new(),
+    };
+    cx.reply.assure();
+    for name in names {
+        let world = &mut *cx.world;
+        let session = world.sessions.get_mut(cx.me.slot).expect("a turn has a session");
+        let mine = &mut session.extras().subscriptions;
+        match patterns.pop_front() {
+            Some(pattern) => world.channels.subscribe_to_pattern(cx.me, mine, name, pattern),
+            None => world.channels.subscribe(cx.me, mine, kind, name),
+        }
+        let told = mine.told(kind);
+        tell(cx, word, Some(name), told);
+    }
+    Ok(())
+}
+
+fn end(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
+    let unnamed = cx.args.len() == 1;
+    let all = match cx.session().subscriptions() {
+        Some(mine) if unnamed => mine.of(kind),
+        _ => Vec::new(),
+    };
+    let names: Vec<&[u8]> = match cx.args.len() {
+        1 => all.iter().map(|name| &**name).collect(),
+        _ => memory::collect(cx.args.from(1))?,
+    };
+    reserve_replies(cx, names.iter().map(|name| name.len() + SUBSCRIPTION_BYTES).sum())?;
+    cx.reply.assure();
+    if names.is_empty() {
+        let told = cx.session().subscriptions().map_or(0, |mine| mine.told(kind));
+        tell(cx, word, None, told);
+    }
+    for name in names {
+        let world = &mut *cx.world;
+        let session = world.sessions.get_mut(cx.me.slot).expect("a turn has a session");
+        let mine = &mut session.extras().subscriptions;
+        world.channels.unsubscribe(cx.me, mine, kind, name);
+        let told = mine.told(kind);
+        tell(cx, word, Some(name), told);
+    }
+    cx.session().drop_empty_extras();
+    Ok(())
+}
+
+fn tell(cx: &mut Cx<'_>, word: &str, name: Option<&[u8]>, count: usize) {
+    cx.reply.push_header(3);
+    cx.reply.bulk(word.as_bytes());
+    cx.reply.bulk_or_null(name);
+    cx.reply.int(count as i64);
+}
+
+/// A name is compared and matched whole within a turn, as a key is.
+fn check_channels(cx: &Cx<'_>) -> Outcome {
+    let max = cx.world.config.max_key_bytes;
+    match cx.args.from(1).find(|name| name.len() > max) {
+        None => Ok(()),
+        Some(name) => Err(Failure::telling(format!(
+            "ERR channel of {} bytes exceeds max-key-bytes ({max})",
+            name.len()
+        ))),
+    }
+}
+
+/// Several replies are to go out together, so all must fit.
+fn reserve_replies(cx: &mut Cx<'_>, bytes: usize) -> Outcome {
+    if bytes > cx.world.config.max_reply_bytes {
+        return Err(cx.reply_too_long());
+    }
+    Ok(cx.reply.reserve(bytes)?)
+}
+
+/// `PUBLISH channel message`
+pub fn publish(cx: &mut Cx<'_>) -> Outcome {
+    let (channel, message) = (cx.arg(1), cx.arg(2));
+    let mut post = Post::default();
+    post.add(cx, Kind::Channel, &[b"message", channel, message])?;
+    let patterns: Vec<Arc<[u8]>> = cx.world.channels.matching(channel).cloned().collect();
+    for name in patterns {
+        post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel, message])?;
+    }
+    post.send(cx);
+    Ok(())
+}
+
+/// `SPUBLISH channel message`
+pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
+    let mut post = Post::default();
+    post.add(cx, Kind::Shard, &[b"smessage", cx.arg(1), cx.arg(2)])?;
+    post.send(cx);
+    Ok(())
+}
+
+/// What a `PUBLISH` sends, before anything of it is sent.
+#[derive(Default)]
+struct Post {
+    asks: Vec<Ask>,
+    to_myself: bool,
+}
+
+impl Post {
+    /// Adds a message for each subscriber of the name that is its second part; for a shard channel or a
+    /// channel that is the channel itself.
+    fn add(&mut self, cx: &mut Cx<'_>, kind: Kind, parts: &[&[u8]]) -> Result<(), Failure> {
+        let name = parts[1];
+        memory::reserve(&mut self.asks, cx.world.channels.count(kind, name))?;
+        let mut frames: [Option<Arc<Buf>>; 2] = [None, None];
+        for to in cx.world.channels.subscribers(kind, name) {
+            let Some(session) = cx.world.sessions.get(to.slot) else { continue };
+            let frame = &mut frames[session.proto as usize];
+            let bytes = match frame {
+                Some(bytes) => Arc::clone(bytes),
+                None => Arc::clone(frame.insert(Arc::new(message(session.proto, parts)?))),
+            };
+            self.to_myself |= to == cx.me;
+            self.asks.push(Ask::Push { to, bytes });
+        }
+        Ok(())
+    }
+
+    fn send(mut self, cx: &mut Cx<'_>) {
+        cx.reply.assure();
+        cx.world.outbox.to_caller |= self.to_myself;
+        cx.reply.int(self.asks.len() as i64);
+        cx.world.outbox.asks.append(&mut self.asks);
+    }
+}
+
+/// A message as it goes over the wire.
+fn message(proto: Proto, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
+    const FRAMING_BYTES: usize = 32;
+    let mut bytes = Buf::default();
+    bytes.reserve(parts.iter().map(|part| part.len() + FRAMING_BYTES).sum())?;
+    let mut reply = Reply::new(&mut bytes, proto, usize::MAX);
+    reply.push_header(parts.len());
+    for part in parts {
+        reply.bulk(part);
+    }
+    Ok(bytes)
+}
+
+/// `PUBSUB CHANNELS [pattern]`
+pub fn channels(cx: &mut Cx<'_>) -> Outcome {
+    list(cx, Kind::Channel)
+}
+
+/// `PUBSUB SHARDCHANNELS [pattern]`
+pub fn shardchannels(cx: &mut Cx<'_>) -> Outcome {
+    list(cx, Kind::Shard)
+}
+
+fn list(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
+    let wanted = match cx.args.get(2) {
+        Some(word) if cx.args.len() == 3 => Some(Pattern::new(word, Case::Kept)?),
+        None => None,
+        Some(_) => return Err(wrong_arguments(cx)),
+    };
+    let names = cx.world.channels.names(kind);
+    let mut found: Vec<&[u8]> =
+        memory::collect(names.filter(|name| wanted.as_ref().is_none_or(|pattern| pattern.matches(name))))?;
+    found.sort_unstable();
+    cx.reply.array(found.len());
+    for name in found {
+        cx.reply.bulk(name);
+    }
+    Ok(())
+}
+
+/// `PUBSUB NUMSUB [channel ...]`
+pub fn numsub(cx: &mut Cx<'_>) -> Outcome {
+    count(cx, Kind::Channel)
+}
+
+/// `PUBSUB SHARDNUMSUB [channel ...]`
+pub fn shardnumsub(cx: &mut Cx<'_>) -> Outcome {
+    count(cx, Kind::Shard)
+}
+
+fn count(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
+    cx.reply.map(cx.args.len() - 2);
+    for name in cx.args.from(2) {
+        cx.reply.bulk(name);
+        cx.reply.int(cx.world.channels.count(kind, name) as i64);
+    }
+    Ok(())
+}
+
+/// `PUBSUB NUMPAT`
+pub fn numpat(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.int(cx.world.channels.names(Kind::Pattern).len() as i64);
+    Ok(())
+}
+
+fn wrong_arguments(cx: &Cx<'_>) -> Failure {
+    Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name))
+}

@@ -1,0 +1,134 @@
+//! What each command of the catalog does. The compiler refuses a command of the catalog that does
+//! nothing, and a name that is not in it.
+
+use super::catalog::COMMANDS;
+use super::command::{Command, same};
+use super::commands::{
+    admin, client, clients, connection, introspect, keys, pubsub, scan, settings, strings, transactions,
+};
+use super::cx::{Run, Runs};
+use crate::stats::COMMANDS_MAX;
+
+/// What runs each command, by [`Command::id`].
+pub static RUNS: Runs = {
+    let mut runs: Runs = [introspect::no_subcommand; COMMANDS_MAX];
+    let (mut at, mut found) = (0, 0);
+    while at < COMMANDS.len() {
+        found += assign(&mut runs, &COMMANDS[at]);
+        let subcommands = COMMANDS[at].subcommands;
+        let mut sub = 0;
+        while sub < subcommands.len() {
+            found += assign(&mut runs, &subcommands[sub]);
+            sub += 1;
+        }
+        at += 1;
+    }
+    assert!(found == NAMED.len(), "a name here is not in the catalog, or stands here twice");
+    runs
+};
+
+const fn assign(runs: &mut Runs, command: &Command) -> usize {
+    let mut at = 0;
+    while at < NAMED.len() {
+        if same(NAMED[at].0.as_bytes(), command.name.as_bytes()) {
+            runs[command.id as usize] = NAMED[at].1;
+            return 1;
+        }
+        at += 1;
+    }
+    panic!("a command of the catalog does nothing")
+}
+
+#[rustfmt::skip]
+const NAMED: &[(&str, Run)] = &[
+    ("append", strings::append),
+    ("auth", connection::auth),
+    ("client", introspect::no_subcommand),
+    ("client|getname", client::getname),
+    ("client|help", introspect::help),
+    ("client|id", client::id),
+    ("client|info", clients::info),
+    ("client|kill", clients::kill),
+    ("client|list", clients::list),
+    ("client|no-evict", client::no_evict),
+    ("client|no-touch", client::no_touch),
+    ("client|pause", client::pause),
+    ("client|reply", client::reply),
+    ("client|setinfo", client::setinfo),
+    ("client|setname", client::setname),
+    ("client|unpause", client::unpause),
+    ("command", introspect::all),
+    ("command|count", introspect::count),
+    ("command|docs", introspect::docs),
+    ("command|help", introspect::help),
+    ("command|info", introspect::info),
+    ("command|list", introspect::list),
+    ("config", introspect::no_subcommand),
+    ("config|get", settings::get),
+    ("config|help", introspect::help),
+    ("config|resetstat", settings::resetstat),
+    ("config|set", settings::set),
+    ("dbsize", admin::dbsize),
+    ("debug", introspect::no_subcommand),
+    ("debug|help", introspect::help),
+    ("debug|panic", admin::debug_panic),
+    ("debug|sleep", admin::debug_sleep),
+    ("decr", strings::decr),
+    ("decrby", strings::decrby),
+    ("del", keys::del),
+    ("discard", transactions::discard),
+    ("echo", connection::echo),
+    ("exec", transactions::exec),
+    ("exists", keys::exists),
+    ("expire", keys::expire),
+    ("flushall", admin::flush),
+    ("flushdb", admin::flush),
+    ("get", strings::get),
+    ("getdel", strings::getdel),
+    ("getex", strings::getex),
+    ("getset", strings::getset),
+    ("hello", connection::hello),
+    ("incr", strings::incr),
+    ("incrby", strings::incrby),
+    ("info", admin::info),
+    ("keys", scan::keys),
+    ("mget", strings::mget),
+    ("mset", strings::mset),
+    ("multi", transactions::multi),
+    ("persist", keys::persist),
+    ("pexpire", keys::pexpire),
+    ("ping", connection::ping),
+    ("psetex", strings::psetex),
+    ("psubscribe", pubsub::psubscribe),
+    ("pttl", keys::pttl),
+    ("publish", pubsub::publish),
+    ("pubsub", introspect::no_subcommand),
+    ("pubsub|channels", pubsub::channels),
+    ("pubsub|help", introspect::help),
+    ("pubsub|numpat", pubsub::numpat),
+    ("pubsub|numsub", pubsub::numsub),
+    ("pubsub|shardchannels", pubsub::shardchannels),
+    ("pubsub|shardnumsub", pubsub::shardnumsub),
+    ("punsubscribe", pubsub::punsubscribe),
+    ("quit", connection::quit),
+    ("randomkey", scan::random_key),
+    ("reset", connection::reset),
+    ("scan", scan::scan),
+    ("select", connection::select),
+    ("set", strings::set),
+    ("setex", strings::setex),
+    ("setnx", strings::setnx),
+    ("shutdown", admin::shutdown),
+    ("spublish", pubsub::spublish),
+    ("ssubscribe", pubsub::ssubscribe),
+    ("strlen", strings::strlen),
+    ("subscribe", pubsub::subscribe),
+    ("sunsubscribe", pubsub::sunsubscribe),
+    ("time", admin::time),
+    ("ttl", keys::ttl),
+    ("type", keys::type_of),
+    ("unlink", keys::del),
+    ("unsubscribe", pubsub::unsubscribe),
+    ("unwatch", transactions::unwatch),
+    ("watch", transactions::watch),
+];

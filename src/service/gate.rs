@@ -1,0 +1,85 @@
+//! What becomes of a request before it runs: most run at once; inside a transaction they are queued; a
+//! subscriber may say little; while commands are held, some wait.
+
+use super::command::{Command, Multi};
+use super::cx::Failure;
+use super::world::World;
+use crate::base::ConnId;
+use crate::resp::{Args, Proto};
+
+/// What becomes of a request.
+pub enum Gate {
+    /// It runs.
+    Run,
+    /// It waits.
+    Park,
+    /// It does not run, and this is its answer.
+    Answer(Result<&'static str, Failure>),
+}
+
+impl World {
+    /// What becomes of a request of a client that is in a transaction, watches keys or has
+    /// subscriptions, or of any client while commands are held.
+    #[cold]
+    pub fn gate(&mut self, id: ConnId, command: &'static Command, args: Args<'_>) -> Gate {
+        let Some(session) = self.sessions.get_mut(id.slot) else { return Gate::Run };
+        if session.is_subscriber() && session.proto == Proto::Resp2 && !command.subscriber {
+            return self.refuse(id, command, Failure::telling(format!(
+                "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in \
+                 this context",
+                command.name
+            )));
+        }
+        let queued = session.transaction();
+        if queued.is_some() && command.multi == Multi::Refused {
+            return self.refuse(id, command, Failure::text("ERR Command not allowed inside a transaction"));
+        }
+        let writes = command.writes || command.name == "exec" && queued.is_some_and(|queued| queued.writes);
+        if self.pause.holds(command, writes) {
+            return Gate::Park;
+        }
+        if queued.is_some() && command.multi == Multi::Queued {
+            return self.queue(id, command, args);
+        }
+        Gate::Run
+    }
+
+    fn queue(&mut self, id: ConnId, command: &'static Command, args: Args<'_>) -> Gate {
+        let max = self.config.client_query_buffer_limit;
+        let Some(session) = self.sessions.get_mut(id.slot) else { return Gate::Run };
+        let touched = session.extras().watching.touched;
+        let Some(transaction) = session.transaction_mut() else { return Gate::Run };
+        if transaction.aborted || touched {
+            // It will not run in any case, so there is nothing to keep.
+            return Gate::Answer(Ok("QUEUED"));
+        }
+        if transaction.memory() + args.held_in() > max {
+            let text = format!("ERR transaction exceeds client-query-buffer-limit ({max})");
+            return self.refuse(id, command, Failure::telling(text));
+        }
+        match transaction.push(args, command) {
+            Ok(()) => Gate::Answer(Ok("QUEUED")),
+            Err(refused) => self.refuse(id, command, refused.into()),
+        }
+    }
+
+    fn refuse(&mut self, id: ConnId, command: &'static Command, failure: Failure) -> Gate {
+        self.stats.per_command[command.id].rejected += 1;
+        if let Some(session) = self.sessions.get_mut(id.slot)
+            && let Some(transaction) = session.transaction_mut()
+        {
+            transaction.aborted = true;
+        }
+        Gate::Answer(Err(failure))
+    }
+
+    /// What is said instead of `failure`: an `EXEC` that cannot be understood ends its transaction, and
+    /// says so.
+    pub fn instead_of(&mut self, id: ConnId, command: &'static Command, failure: Failure) -> Failure {
+        if command.name != "exec" || self.end_transaction(id).0.is_none() {
+            return failure;
+        }
+        let why = failure.0.strip_prefix(b"ERR ").unwrap_or(&failure.0);
+        Failure([b"EXECABORT Transaction discarded because of: ", why].concat().into())
+    }
+}
