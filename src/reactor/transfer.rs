@@ -111,7 +111,7 @@ impl<N: Net> Reactor<N> {
             ledger.renew_idle(slot, conn, now);
         }
         // The lent buffer goes on to the next, still in the cache.
-        ledger.pool.settle(&mut conn.input);
+        ledger.pool.fit(&mut conn.input);
         ledger.account(conn);
         if let Err(kind) = read {
             ledger.doom(slot, conn, Reason::Io(kind));
@@ -142,7 +142,7 @@ impl<N: Net> Reactor<N> {
         if failed || over {
             return ledger.doom_as_phased(slot, conn);
         }
-        ledger.settle(slot, conn);
+        ledger.balance(slot, conn);
     }
 
     /// One write loop for each connection that is owed bytes.
@@ -215,7 +215,7 @@ impl<N: Net> Reactor<N> {
             }
             ledger.linger(slot, conn, reason, now);
         }
-        ledger.settle(slot, conn);
+        ledger.balance(slot, conn);
         taken
     }
 }

@@ -93,7 +93,7 @@ impl<N: Net> Reactor<N> {
         if conn.output.len() >= self.bounds.flush_early_bytes && conn.can_write {
             return self.write_out(slot, now);
         }
-        ledger.settle(slot, conn);
+        ledger.balance(slot, conn);
         0
     }
 
@@ -102,7 +102,7 @@ impl<N: Net> Reactor<N> {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
         self.ledger.park(slot, conn, false, now);
-        self.ledger.settle(slot, conn);
+        self.ledger.balance(slot, conn);
     }
 
     /// Sends `bytes` to a connection that did not ask for them just now. One that leaves more untaken
@@ -120,7 +120,7 @@ impl<N: Net> Reactor<N> {
             return self.ledger.doom(slot, conn, Reason::SlowConsumer);
         }
         self.ledger.note_crowding(slot, conn, limit, now);
-        self.ledger.settle(slot, conn);
+        self.ledger.balance(slot, conn);
     }
 }
 

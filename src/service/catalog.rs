@@ -5,6 +5,7 @@ use super::command::{ALL_KEYS, Command, ONE_KEY, PAIRS, row};
 
 const CONNECTION: &str = "connection";
 const GENERIC: &str = "generic";
+const HASH: &str = "hash";
 const SERVER: &str = "server";
 const STRING: &str = "string";
 const TRANSACTIONS: &str = "transactions";
@@ -83,7 +84,33 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ONE_KEY),
     row("getset", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Set the string value of a key and return its old value")
         .keys(ONE_KEY),
+    row("hdel", -3, WRITE_FAST, HASH, "2.0.0", "Delete fields of a hash, and the hash with its last field")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
     row("hello", -1, GREETING, CONNECTION, "6.0.0", "Handshake and choose the protocol version"),
+    row("hexists", 3, READ_FAST, HASH, "2.0.0", "Tell whether a hash has a field").keys(ONE_KEY),
+    row("hget", 3, READ_FAST, HASH, "2.0.0", "Get the value of a field of a hash").keys(ONE_KEY),
+    row("hgetall", 2, READ, HASH, "2.0.0", "Get all fields and values of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields"),
+    row("hincrby", 4, WRITE_OOM_FAST, HASH, "2.0.0", "Increment the integer value of a field by the given amount").keys(ONE_KEY),
+    row("hincrbyfloat", 4, WRITE_OOM_FAST, HASH, "2.6.0", "Increment the floating point value of a field by the given amount")
+        .keys(ONE_KEY),
+    row("hkeys", 2, READ, HASH, "2.0.0", "Get all fields of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields"),
+    row("hlen", 2, READ_FAST, HASH, "2.0.0", "Get the number of fields of a hash").keys(ONE_KEY),
+    row("hmget", -3, READ_FAST, HASH, "2.0.0", "Get the values of the given fields of a hash")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
+    row("hmset", -4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the values of the given fields of a hash")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
+    row("hrandfield", -2, READ, HASH, "6.2.0", "Get random fields of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields returned, or of those there are if a third or more are wanted"),
+    row("hscan", -3, READ, HASH, "2.8.0", "Iterate over the fields of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(1) for every call, which ends after some 100 microseconds of matching; O(N) for a complete iteration"),
+    row("hset", -4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the values of the given fields of a hash")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
+    row("hsetnx", 4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the value of a field of a hash, only if the field does not exist").keys(ONE_KEY),
+    row("hstrlen", 3, READ_FAST, HASH, "3.2.0", "Get the length of the value of a field of a hash").keys(ONE_KEY),
+    row("hvals", 2, READ, HASH, "2.0.0", "Get all values of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields"),
     row("incr", 2, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by one").keys(ONE_KEY),
     row("incrby", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by the given amount")
         .keys(ONE_KEY),
@@ -137,7 +164,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ALL_KEYS).complexity("O(N log N) where N is the number of keys named"),
     row("unsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Stop listening to the given channels, or to all").for_subscribers()
         .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
-    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Watch no key any more").at_once()
+    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Watch no key any more")
         .complexity("O(N) where N is the number of watched keys"),
     row("watch", -2, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Let the next EXEC do nothing if one of the keys changes before").keys(ALL_KEYS).at_once()
         .complexity("O(N log M) where N is the number of keys named and M the number of watched keys"),

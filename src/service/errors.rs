@@ -33,6 +33,12 @@ pub fn unknown_subcommand(command: &Command, word: &[u8]) -> Failure {
     Failure::quoting("ERR unknown subcommand '", word, &after)
 }
 
+/// A subcommand with a word too many, where its arity alone would allow it.
+pub fn wrong_arguments(container: &str, word: &[u8]) -> Failure {
+    let after = format!("'. Try {container} HELP.");
+    Failure::quoting("ERR unknown subcommand or wrong number of arguments for '", word, &after)
+}
+
 /// A command that is not in the catalog.
 pub fn unknown_command(args: Args<'_>) -> Failure {
     let mut quoted = Vec::new();

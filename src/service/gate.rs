@@ -73,12 +73,13 @@ impl World {
         Gate::Answer(Err(failure))
     }
 
-    /// What is said instead of `failure`: an `EXEC` that cannot be understood ends its transaction, and
-    /// says so.
+    /// What is said instead of `failure`: an `EXEC` that cannot be understood ends transaction and watches,
+    /// and says so.
     pub fn instead_of(&mut self, id: ConnId, command: &'static Command, failure: Failure) -> Failure {
-        if command.name != "exec" || self.end_transaction(id).0.is_none() {
+        if command.name != "exec" {
             return failure;
         }
+        self.end_transaction(id);
         let why = failure.0.strip_prefix(b"ERR ").unwrap_or(&failure.0);
         Failure([b"EXECABORT Transaction discarded because of: ", why].concat().into())
     }

@@ -21,6 +21,7 @@ mod errors;
 mod gate;
 mod glob;
 pub mod goodbye;
+mod long_double;
 pub mod names;
 pub mod outbox;
 pub mod pause;

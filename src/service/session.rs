@@ -137,6 +137,11 @@ impl Session {
         self.extras.as_ref().is_some_and(|extras| !extras.subscriptions.is_empty())
     }
 
+    /// True if a key that it watches has changed.
+    pub fn is_touched(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.watching.touched)
+    }
+
     /// The transaction that has been begun.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.extras.as_ref()?.transaction.as_ref()

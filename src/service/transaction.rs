@@ -59,7 +59,7 @@ const WATCH_BYTES: usize = 128;
 /// The keys that one client watches, and whether one of them has changed.
 #[derive(Debug, Default)]
 pub struct Watching {
-    keys: Vec<Arc<[u8]>>,
+    keys: Vec<Watched>,
     /// A watched key has changed: the next `EXEC` does nothing.
     pub touched: bool,
 }
@@ -70,10 +70,24 @@ impl Watching {
         self.keys.is_empty()
     }
 
+    /// True if a key has changed, or was there and no longer is: it may have expired without anybody
+    /// having asked for it since.
+    pub fn has_changed(&self, mut is_there: impl FnMut(&[u8]) -> bool) -> bool {
+        self.touched || self.keys.iter().any(|watched| watched.existed && !is_there(&watched.key))
+    }
+
     /// Bytes of memory it takes, about.
     pub fn memory(&self) -> usize {
-        self.keys.iter().map(|key| key.len() + WATCH_BYTES).sum()
+        self.keys.iter().map(|watched| watched.key.len() + WATCH_BYTES).sum()
     }
+}
+
+/// A key that a client watches.
+#[derive(Debug)]
+struct Watched {
+    key: Arc<[u8]>,
+    /// It was there when the client began to watch it.
+    existed: bool,
 }
 
 /// A client that watches a key.
@@ -106,21 +120,21 @@ impl Watches {
         memory::charge(key.len() + WATCH_BYTES)?;
         let shared = match self.by_key.get_key_value(key) {
             Some((shared, watchers)) if watchers.iter().any(|watcher| watcher.id == id) => {
-                debug_assert!(watching.keys.contains(shared));
+                debug_assert!(watching.keys.iter().any(|watched| watched.key == *shared));
                 return Ok(());
             }
             Some((shared, _)) => Arc::clone(shared),
             None => Arc::from(key),
         };
         self.by_key.entry(Arc::clone(&shared)).or_default().push(Watcher { id, existed });
-        watching.keys.push(shared);
+        watching.keys.push(Watched { key: shared, existed });
         store.listen(true);
         Ok(())
     }
 
     /// A client watches nothing any more.
     pub fn unwatch(&mut self, id: ConnId, watching: Watching, store: &mut Store) {
-        for key in watching.keys {
+        for Watched { key, .. } in watching.keys {
             if let Some(watchers) = self.by_key.get_mut(&key) {
                 watchers.retain(|watcher| watcher.id != id);
                 if watchers.is_empty() {
@@ -145,7 +159,12 @@ impl Watches {
                     let existing = self.by_key.values().flatten().filter(|watcher| watcher.existed);
                     touched.extend(existing.map(|watcher| watcher.id));
                 }
-                What::Set | What::Removed | What::Expired => {
+                // One that had expired before it was watched is only cleared away.
+                What::Expired => {
+                    let watchers = self.by_key.get(key).into_iter().flatten();
+                    touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));
+                }
+                What::Set | What::Removed => {
                     let watchers = self.by_key.get(key).into_iter().flatten();
                     touched.extend(watchers.map(|watcher| watcher.id));
                 }

@@ -71,24 +71,29 @@ impl World {
         self.watches.watch(id, &mut session.extras().watching, key, existed, &mut self.store)
     }
 
-    /// A client watches nothing any more. True if a key that it watched has changed.
-    pub fn unwatch(&mut self, id: ConnId) -> bool {
+    /// True if a key that the client watches has changed, or expired by now.
+    pub fn has_watched_change(&mut self, id: ConnId) -> bool {
+        let World { sessions, store, now, .. } = self;
+        let Some(session) = sessions.get_mut(id.slot) else { return false };
+        session.extras().watching.has_changed(|key| store.contains(key, now.unix_ms))
+    }
+
+    /// A client watches nothing any more.
+    pub fn unwatch(&mut self, id: ConnId) {
         let Some(session) = self.sessions.get_mut(id.slot).filter(|session| session.has_extras()) else {
-            return false;
+            return;
         };
         let watching = std::mem::take(&mut session.extras().watching);
         session.drop_empty_extras();
-        let touched = watching.touched;
         self.watches.unwatch(id, watching, &mut self.store);
-        touched
     }
 
-    /// Ends a client's transaction; its keys are no longer watched. Returns what it had queued, and
-    /// whether a key that it watched has changed.
-    pub fn end_transaction(&mut self, id: ConnId) -> (Option<Transaction>, bool) {
+    /// Ends a client's transaction; its keys are no longer watched. Returns what it had queued.
+    pub fn end_transaction(&mut self, id: ConnId) -> Option<Transaction> {
         let session = self.sessions.get_mut(id.slot).filter(|session| session.has_extras());
         let transaction = session.and_then(|session| session.extras().transaction.take());
-        (transaction, self.unwatch(id))
+        self.unwatch(id);
+        transaction
     }
 
     /// A client is one no more: nothing of it stays but its session, for the log.

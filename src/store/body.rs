@@ -194,3 +194,26 @@ impl Body {
             }
     }
 }
+
+/// A body that is being changed: its memory is counted when that is over.
+struct Counted<'a> {
+    body: &'a mut Body,
+    body_bytes: &'a mut usize,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        *self.body_bytes += self.body.memory();
+    }
+}
+
+impl Table {
+    /// Changes body `number`, and counts how much memory it has then, also if `change` panics.
+    pub fn with_body<T>(&mut self, number: u32, change: impl FnOnce(&mut Body) -> T) -> T {
+        let Table { bodies, body_bytes, .. } = self;
+        let body = bodies.get_mut(number);
+        *body_bytes -= body.memory();
+        let counted = Counted { body, body_bytes };
+        change(counted.body)
+    }
+}

@@ -1,11 +1,16 @@
 //! A hash as a command reads it, whichever way it is kept.
 
+use std::collections::BTreeMap;
+
 use super::Pair;
 use super::packed::Packed;
 use super::record::Record;
 use super::table::Table;
 use super::walk::Dice;
+use crate::base::{OutOfMemory, memory};
 
+/// What noting a picked field takes, about.
+const PICKED_BYTES: usize = 64;
 /// How often a random field is looked for: nearly always two or three times.
 const PICK_TRIES: usize = 1_000;
 
@@ -66,8 +71,33 @@ impl<'a> Hash<'a> {
         packed.chain(table)
     }
 
+    /// `count` different fields and their values at random, or all if there are no more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Pair<'a>>, OutOfMemory> {
+        let len = self.len();
+        if count.saturating_mul(3) < len {
+            // Few of many: nearly every pick is another one.
+            let mut chosen = BTreeMap::new();
+            memory::charge(count * PICKED_BYTES)?;
+            while chosen.len() < count {
+                let Some((field, value)) = self.pick(dice) else { break };
+                chosen.insert(field, value);
+            }
+            return memory::collect(chosen.into_iter());
+        }
+        let mut all = memory::collect(self.iter())?;
+        for at in 0..count.min(len) {
+            let other = at + below(len - at, dice.roll());
+            all.swap(at, other);
+        }
+        all.truncate(count);
+        Ok(all)
+    }
+
     /// A field and its value at random, each one being as likely.
-    pub(super) fn pick(self, dice: &mut Dice) -> Option<Pair<'a>> {
+    pub fn pick(self, dice: &mut Dice) -> Option<Pair<'a>> {
         match self.0 {
             Form::Packed(packed) => packed.iter().nth(below(packed.len(), dice.roll())),
             Form::Table(table) => {

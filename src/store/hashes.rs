@@ -12,7 +12,6 @@ use super::packed::{Packed, Packing};
 use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::table::{Content, Demand, Place, Table};
-use super::walk::Dice;
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
@@ -228,15 +227,6 @@ impl Store {
                 Ok(self.cursors.cursor(next))
             }
         }
-    }
-
-    /// A field of the hash of `key` and its value at random, each field being as likely.
-    ///
-    /// # Errors
-    /// [`WrongKind`] if the key holds something else.
-    pub fn hash_random(&mut self, key: &[u8], now_ms: u64) -> Result<Option<Pair<'_>>, WrongKind> {
-        let mut dice = Dice::new(self.dice.roll());
-        Ok(self.hash(key, now_ms)?.and_then(|hash| hash.pick(&mut dice)))
     }
 }
 

@@ -64,7 +64,8 @@ pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
 use record::RECORD_MAX;
 use table::{Place, Table};
-use walk::{Dice, is_live};
+pub use walk::Dice;
+use walk::is_live;
 pub use warm::WARMED_MAX;
 
 /// A key or a field, and its value.

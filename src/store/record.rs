@@ -30,6 +30,16 @@ pub enum Kind {
     Hash,
 }
 
+impl Kind {
+    /// What `TYPE` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::Hash => "hash",
+        }
+    }
+}
+
 /// A record in its place; the slice may go on behind it.
 #[derive(Clone, Copy)]
 pub struct Record<'a>(pub &'a [u8]);

@@ -225,15 +225,6 @@ impl Table {
         Some(&fields.table)
     }
 
-    /// Changes body `number`, and counts how much memory it has then.
-    pub fn with_body<T>(&mut self, number: u32, change: impl FnOnce(&mut Body) -> T) -> T {
-        let body = self.bodies.get_mut(number);
-        self.body_bytes -= body.memory();
-        let result = change(body);
-        self.body_bytes += body.memory();
-        result
-    }
-
     /// Makes room for `count` more bytes behind the value at `place`, if it is large.
     ///
     /// # Errors

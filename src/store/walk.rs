@@ -36,6 +36,11 @@ impl Store {
         self.cursors.cursor(next)
     }
 
+    /// A generator of random numbers of its own, for [`Hash::pick`](super::Hash::pick).
+    pub fn dice(&mut self) -> Dice {
+        Dice::new(self.dice.roll())
+    }
+
     /// A key at random, every one being as likely; `None` if there is none that has not expired, or
     /// next to none.
     pub fn random_key(&mut self, now_ms: u64) -> Option<&[u8]> {

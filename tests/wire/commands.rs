@@ -288,10 +288,11 @@ pub fn every_reply_in_a_session_is_as_expected(wire: &mut Wire) {
 }
 
 /// Starts a redis-server on a port of its own.
-fn start_redis() -> (Guard, Wire, u16) {
+pub fn start_redis(options: &[&str]) -> (Guard, Wire, u16) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let child = Command::new("redis-server")
         .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
+        .args(options)
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
@@ -306,7 +307,7 @@ fn a_redis_server_says_the_same() {
     if !have("redis-server", "--version") {
         return;
     }
-    let (_redis, mut wire, _) = start_redis();
+    let (_redis, mut wire, _) = start_redis(&[]);
     for ((request, expected), reply) in SESSION.iter().zip(play(&mut wire)) {
         assert_eq!(reply, *expected, "{request}");
     }
@@ -320,7 +321,7 @@ fn a_redis_server_describes_its_commands_alike() {
     if !have("redis-server", "--version") {
         return;
     }
-    let (_redis, _, port) = start_redis();
+    let (_redis, _, port) = start_redis(&[]);
     let mut theirs =
         redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
     let daemon = Daemon::start(&[]);

@@ -9,9 +9,14 @@ mod drain;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod hashes;
 mod logging;
 mod origin;
 mod panics;
+mod pauses;
+mod pubsub;
 mod readme;
 mod sources;
+mod talks;
+mod transactions;
 mod unixsocket;

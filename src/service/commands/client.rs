@@ -3,6 +3,7 @@
 use super::connection::checked_label;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::errors::wrong_arguments;
 use crate::service::pause::Held;
 use crate::service::session::{Labels, ReplyMode};
 
@@ -99,7 +100,7 @@ pub fn pause(cx: &mut Cx<'_>) -> Outcome {
         Some(_) if cx.args.len() == 4 => {
             return Err(Failure::text("ERR CLIENT PAUSE mode must be WRITE or ALL"));
         }
-        Some(_) => return Err(SYNTAX),
+        Some(_) => return Err(wrong_arguments("CLIENT", cx.arg(1))),
     };
     let Some(ms) = parse_i64(cx.arg(2)) else {
         return Err(Failure::text("ERR timeout is not an integer or out of range"));

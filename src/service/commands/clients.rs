@@ -117,6 +117,7 @@ fn flags(session: &Session) -> String {
     let letters = [
         ('P', session.is_subscriber()),
         ('x', session.transaction().is_some()),
+        ('d', session.is_touched()),
         ('U', session.peer == Peer::UNIX),
         ('e', session.no_evict),
         ('T', session.no_touch),

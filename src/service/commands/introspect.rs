@@ -154,6 +154,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
     match command.group {
         "generic" => all.push("keyspace"),
         "string" => all.push("string"),
+        "hash" => all.push("hash"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),

@@ -34,11 +34,8 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 
 /// `TYPE key`
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply.simple(match cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms) {
-        Some(Kind::String) => "string",
-        Some(Kind::Hash) => "hash",
-        None => "none",
-    });
+    let kind = cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms);
+    cx.reply.simple(kind.map_or("none", Kind::name));
     Ok(())
 }
 

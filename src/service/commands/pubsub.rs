@@ -7,6 +7,7 @@ use crate::base::{Buf, OutOfMemory, memory};
 use crate::resp::{Proto, Reply};
 use crate::service::channels::{Kind, SUBSCRIPTION_BYTES};
 use crate::service::cx::{Cx, Failure, Outcome};
+use crate::service::errors::wrong_arguments;
 use crate::service::glob::{Case, Pattern};
 use crate::service::outbox::Ask;
 
@@ -206,7 +207,7 @@ fn list(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
     let wanted = match cx.args.get(2) {
         Some(word) if cx.args.len() == 3 => Some(Pattern::new(word, Case::Kept)?),
         None => None,
-        Some(_) => return Err(wrong_arguments(cx)),
+        Some(_) => return Err(wrong_arguments("PUBSUB", cx.arg(1))),
     };
     let names = cx.world.channels.names(kind);
     let mut found: Vec<&[u8]> =
@@ -230,7 +231,8 @@ pub fn shardnumsub(cx: &mut Cx<'_>) -> Outcome {
 }
 
 fn count(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
-    cx.reply.map(cx.args.len() - 2);
+    // No map, in RESP3 either: so Redis has it.
+    cx.reply.array(2 * (cx.args.len() - 2));
     for name in cx.args.from(2) {
         cx.reply.bulk(name);
         cx.reply.int(cx.world.channels.count(kind, name) as i64);
@@ -242,8 +244,4 @@ fn count(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
 pub fn numpat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.int(cx.world.channels.names(Kind::Pattern).len() as i64);
     Ok(())
-}
-
-fn wrong_arguments(cx: &Cx<'_>) -> Failure {
-    Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name))
 }

@@ -54,8 +54,10 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_none() {
         return Err(Failure::text("ERR EXEC without MULTI"));
     }
-    let (transaction, touched) = cx.world.end_transaction(cx.me);
-    let Some(transaction) = transaction else { return Ok(()) };
+    // From here on time stands still.
+    cx.exact_unix_ms();
+    let touched = cx.world.has_watched_change(cx.me);
+    let Some(transaction) = cx.world.end_transaction(cx.me) else { return Ok(()) };
     if transaction.aborted {
         return Err(Failure::text("EXECABORT Transaction discarded because of previous errors."));
     }
@@ -65,8 +67,6 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     }
     // So that each command can at least be told that there is no memory for its reply.
     cx.reply.reserve(transaction.len() * EXEC_REPLY_BYTES + REPLY_HEADROOM_BYTES)?;
-    // From here on time stands still.
-    cx.exact_unix_ms();
     cx.reply.array(transaction.len());
     for (args, command) in transaction.iter() {
         let max = cx.world.config.max_reply_bytes.saturating_sub(cx.reply.len());

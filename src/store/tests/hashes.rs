@@ -151,14 +151,28 @@ fn each_field_is_as_likely_to_be_picked() {
         set(&mut store, b"k", &numbered(0..fields, 1));
         let mut picked = BTreeMap::<Vec<u8>, u32>::new();
         for _ in 0..fields * 200 {
-            let (field, _) = store.hash_random(b"k", 0).unwrap().unwrap();
+            let mut dice = store.dice();
+            let (field, _) = store.hash(b"k", 0).unwrap().unwrap().pick(&mut dice).unwrap();
             *picked.entry(field.to_vec()).or_default() += 1;
         }
         let (least, most) = (picked.values().min().unwrap(), picked.values().max().unwrap());
         assert_eq!(picked.len(), fields as usize);
         assert!(*least > 130 && *most < 280, "between {least} and {most} times of 200");
     }
-    assert_eq!(Store::new(1).hash_random(b"k", 0), Ok(None));
+}
+
+#[test]
+fn a_sample_has_as_many_different_fields_as_there_are_and_are_wanted() {
+    for fields in [10_usize, 1_000] {
+        let mut store = Store::new(1);
+        set(&mut store, b"k", &numbered(0..fields as u32, 1));
+        for wanted in [0, 1, fields / 5, fields / 2, fields, fields + 1, usize::MAX] {
+            let mut dice = store.dice();
+            let sample = store.hash(b"k", 0).unwrap().unwrap().sample(wanted, &mut dice).unwrap();
+            let different: BTreeSet<&[u8]> = sample.iter().map(|(field, _)| *field).collect();
+            assert_eq!((sample.len(), different.len()), (wanted.min(fields), wanted.min(fields)));
+        }
+    }
 }
 
 #[test]
