@@ -1,7 +1,5 @@
 //! What has been removed at one stroke and is freed piece by piece: keyspaces and large hashes.
 
-use std::collections::VecDeque;
-
 use super::Store;
 use super::body::Fields;
 use super::expiries::Expiries;
@@ -53,7 +51,7 @@ struct Keyspace {
     expiries: Expiries,
 }
 
-/// What waits to be freed. It is no longer than a pointer, so that a queue of very many is short.
+/// What waits to be freed. It is no longer than a pointer, so that very many take little.
 #[derive(Debug)]
 enum Discarded {
     Keyspace(Box<Keyspace>),
@@ -68,10 +66,10 @@ enum Freed {
     Body(Box<Fields>),
 }
 
-/// The queue of what waits to be freed.
+/// What waits to be freed. What came last goes first, as it was probably allocated last.
 #[derive(Debug, Default)]
 pub struct Discards {
-    queue: VecDeque<Discarded>,
+    waiting: Vec<Discarded>,
     keyspaces: usize,
     /// Bytes that all of it holds.
     bytes: usize,
@@ -80,7 +78,7 @@ pub struct Discards {
 impl Discards {
     /// True if nothing waits.
     pub fn is_empty(&self) -> bool {
-        self.queue.is_empty()
+        self.waiting.is_empty()
     }
 
     /// Bytes held.
@@ -109,7 +107,7 @@ impl Discards {
         if !discarded.is_small() {
             self.bytes += discarded.memory();
             self.keyspaces += usize::from(matches!(discarded, Discarded::Keyspace(_)));
-            self.queue.push_back(discarded);
+            self.waiting.push(discarded);
         }
     }
 
@@ -117,19 +115,19 @@ impl Discards {
     pub fn free_some(&mut self) {
         let before = self.bytes;
         for _ in 0..PIECES_PER_STEP {
-            let Some(oldest) = self.queue.front_mut() else { return };
-            let held = oldest.memory();
-            let freed = oldest.free_piece();
-            self.bytes -= held - oldest.memory();
+            let Some(last) = self.waiting.last_mut() else { return };
+            let held = last.memory();
+            let freed = last.free_piece();
+            self.bytes -= held - last.memory();
             match freed {
                 Freed::Something => {}
                 Freed::Body(fields) => self.push(Discarded::Hash(fields)),
                 Freed::Nothing => {
-                    let gone = self.queue.pop_front();
+                    let gone = self.waiting.pop();
                     self.bytes -= held;
                     self.keyspaces -= usize::from(matches!(gone, Some(Discarded::Keyspace(_))));
-                    if self.queue.is_empty() {
-                        self.queue = VecDeque::new();
+                    if self.waiting.is_empty() {
+                        self.waiting = Vec::new();
                     }
                 }
             }

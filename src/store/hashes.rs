@@ -76,8 +76,8 @@ impl Store {
         }
     }
 
-    /// Makes sure that the fields can be given these values, of which the last counts if a field is named
-    /// twice. The key's time of expiry stays.
+    /// Makes sure that the fields, one at least, can be given these values, of which the last counts if a
+    /// field is named twice. The key's time of expiry stays.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -88,6 +88,7 @@ impl Store {
         now_ms: u64,
     ) -> Result<PreparedHash<'a>, WriteError> {
         fault::point();
+        debug_assert!(pairs.clone().next().is_some(), "a hash without fields is no key");
         let place = self.find(key, now_ms);
         if let Some(place) = place {
             self.hash_at(place)?;

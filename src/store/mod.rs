@@ -204,17 +204,19 @@ impl Store {
     }
 
     /// Before a write is refused for want of memory, what has been discarded is freed, be it at
-    /// the cost of a pause.
+    /// the cost of a pause. Twice as much before each next try, because a try may take long itself.
     #[inline]
     fn with_memory<T>(
         &mut self,
         mut prepare: impl FnMut(&mut Table) -> Result<T, WriteError>,
     ) -> Result<T, WriteError> {
+        let mut steps = 1;
         loop {
             match prepare(&mut self.table) {
-                Err(WriteError::OutOfMemory) if !self.discards.is_empty() => self.reclaim(1),
+                Err(WriteError::OutOfMemory) if !self.discards.is_empty() => self.reclaim(steps),
                 result => return result,
             }
+            steps *= 2;
         }
     }
 

@@ -1,5 +1,7 @@
 //! Hashes against plain maps, in every form and from each to the next.
 
+use std::collections::BTreeMap;
+
 use super::*;
 use crate::store::hash::Form;
 use crate::store::packed::PACKED_FIELDS_MAX;
@@ -254,6 +256,26 @@ fn a_write_that_is_refused_changes_nothing() {
         }
         assert!(refused > 0, "nothing was refused");
     }
+}
+
+#[test]
+fn a_write_without_memory_is_tried_again_only_a_few_times() {
+    let mut store = Store::new(1);
+    for n in 0..100_u32 {
+        set(&mut store, &n.to_le_bytes(), &numbered(0..2_000, 300));
+    }
+    store.clear();
+    let tries = std::cell::Cell::new(0);
+    let value = vec![7; 1_000];
+    let pairs = [(&b"field"[..], &value[..])].into_iter().inspect(|_| {
+        tries.set(tries.get() + 1);
+        memory::allow(100);
+    });
+    let refused = store.prepare_hash_set(b"k", pairs, 0).unwrap_err();
+    memory::allow(usize::MAX);
+    assert_eq!(refused, WriteError::OutOfMemory);
+    assert!(store.discards.is_empty(), "there was memory left to be freed");
+    assert!(tries.get() < 40, "{} tries", tries.get());
 }
 
 struct HashTrial {
