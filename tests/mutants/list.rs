@@ -16,14 +16,14 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the end of the input is taken for an empty socket",
         "src/reactor/transfer.rs",
-        "match attempt(|| conn.socket.read(&mut room[..asked])) {\n                Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),",
-        "match attempt(|| conn.socket.read(&mut room[..asked])) {\n                Did::Bytes(0) => conn.can_read = false,",
+        "match attempt(|| conn.socket.read(&mut room[..asked])) {\n            Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),",
+        "match attempt(|| conn.socket.read(&mut room[..asked])) {\n            Did::Bytes(0) => conn.can_read = false,",
     ),
     mutant(
         "a short read means empty, whatever the edge said",
         "src/reactor/transfer.rs",
-        "if N::SHORT_READ_MEANS_EMPTY && !conn.hides_more {",
-        "if N::SHORT_READ_MEANS_EMPTY {",
+        "N::SHORT_READ_MEANS_EMPTY && !conn.hides_more",
+        "N::SHORT_READ_MEANS_EMPTY && conn.bytes_in > 0",
     ),
     mutant(
         "an interrupted read is taken for an empty socket",
@@ -46,7 +46,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "nothing is owed after a flush",
         "src/reactor/transfer.rs",
-        "        ledger.settle(slot, conn);\n        taken\n",
+        "        ledger.balance(slot, conn);\n        taken\n",
         "        ledger.account(conn);\n        taken\n",
     ),
     mutant(
@@ -155,7 +155,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a paused client that finishes is not drained of its input",
         "src/reactor/ending.rs",
-        "        self.ledger.finish(slot, conn, reason, now);\n        self.ledger.settle(slot, conn);\n",
+        "        self.ledger.finish(slot, conn, reason, now);\n        self.ledger.balance(slot, conn);\n",
         "        self.ledger.finish(slot, conn, reason, now);\n",
     ),
     mutant(
@@ -191,7 +191,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a refusal is never flushed",
         "src/reactor/admission.rs",
-        "            self.ledger.settle(id.slot, conn);\n",
+        "            self.ledger.balance(id.slot, conn);\n",
         "",
     ),
     mutant(
