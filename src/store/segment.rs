@@ -53,10 +53,13 @@ pub struct Cell {
 }
 
 /// Hashes with one prefix.
+///
+/// In this order, so that a write finds all it asks of the segment in one line of memory, at the front of
+/// the list of blocks.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Segment {
     buckets: [Bucket; BUCKETS],
-    blocks: [u32; BLOCKS_MAX],
     /// The first `depth` bits that all hashes here share.
     pub prefix: u64,
     /// How many bits that is.
@@ -69,6 +72,7 @@ pub struct Segment {
     /// Bytes written of the last block.
     tail: u16,
     block_count: u8,
+    blocks: [u32; BLOCKS_MAX],
 }
 
 impl Segment {
@@ -155,8 +159,9 @@ impl Segment {
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         prefetch(&self.buckets[home(hash)]);
-        // The beginning of the list; small records don't fill more blocks.
-        prefetch(&self.blocks[0]);
+        // The line of the counts, and the list behind it; small records don't fill more blocks.
+        prefetch(&self.prefix);
+        prefetch(&self.blocks[9]);
     }
 
     /// Where the record of `hash` probably lies, after one look at one bucket.
