@@ -87,6 +87,22 @@ impl Daemon {
         stat.rsplit(") ").next()?.chars().next()
     }
 
+    /// A number of KiB from /proc/PID/status, such as VmHWM, in bytes; 0 where there is no /proc to tell.
+    pub fn status_bytes(&self, field: &str) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let line = status.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+        let kib = line.and_then(|rest| rest.split_whitespace().next()?.parse::<usize>().ok());
+        kib.unwrap_or_default() << 10
+    }
+
+    /// Stops it, so that what is done meanwhile reaches it in one wake.
+    pub fn while_stopped(&self, meanwhile: impl FnOnce()) {
+        self.signal("STOP");
+        within("it to stop", || (self.state().is_none_or(|state| state == 'T')).then_some(()));
+        meanwhile();
+        self.signal("CONT");
+    }
+
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
         let status = Command::new("kill").args(["-s", name, &pid]).status().expect("kill runs");

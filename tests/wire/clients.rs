@@ -1,11 +1,11 @@
 //! Clients that people use, as they come.
 
-use std::io::Write;
-use std::process::{Command, Stdio};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 
 use redis::{Commands, ErrorKind, ProtocolVersion, ServerErrorKind, Value};
 
-use crate::harness::{Daemon, have, skipped, within};
+use crate::harness::{Daemon, Guard, have, skipped, within};
 
 #[test]
 fn a_client_library_works_in_both_protocol_versions() {
@@ -69,6 +69,74 @@ fn nc_can_talk_to_it_line_by_line() {
     assert_eq!(String::from_utf8(output.stdout).unwrap(), "+PONG\r\n+OK\r\n$11\r\nhello world\r\n+OK\r\n");
 }
 
+/// A redis-cli that is spoken to line by line.
+struct Cli {
+    child: Guard,
+    stdin: ChildStdin,
+    stdout: BufReader<ChildStdout>,
+}
+
+impl Cli {
+    fn start(daemon: &Daemon) -> Cli {
+        let mut command = Command::new("redis-cli");
+        command.args(["-p", &daemon.port()]).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let (stdin, stdout) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+        Cli { child: Guard(child), stdin, stdout: BufReader::new(stdout) }
+    }
+
+    fn say(&mut self, line: &str) {
+        writeln!(self.stdin, "{line}").unwrap();
+    }
+
+    /// The next lines that it prints and that are not empty.
+    fn hears(&mut self, lines: &[&str]) {
+        for expected in lines {
+            let mut line = String::new();
+            while line.trim().is_empty() {
+                line.clear();
+                assert!(self.stdout.read_line(&mut line).unwrap() > 0, "it ended before {expected}");
+            }
+            assert_eq!(line.trim_end(), *expected);
+        }
+    }
+}
+
+#[test]
+fn two_of_redis_cli_chat_and_one_of_two_wins_a_watched_key() {
+    if !have("redis-cli", "--version") {
+        return;
+    }
+    let daemon = Daemon::start(&[]);
+    let (mut ann, mut bob) = (Cli::start(&daemon), Cli::start(&daemon));
+    ann.say("SUBSCRIBE chat");
+    ann.hears(&["subscribe", "chat", "1"]);
+    bob.say("PUBLISH chat hello");
+    bob.hears(&["1"]);
+    ann.hears(&["message", "chat", "hello"]);
+    bob.say("PUBLISH chat \"how are you?\"");
+    bob.hears(&["1"]);
+    ann.hears(&["message", "chat", "how are you?"]);
+    drop(ann);
+
+    let mut ann = Cli::start(&daemon);
+    for cli in [&mut ann, &mut bob] {
+        cli.say("WATCH seat");
+        cli.hears(&["OK"]);
+        cli.say("MULTI");
+        cli.hears(&["OK"]);
+        cli.say("INCR seat");
+        cli.hears(&["QUEUED"]);
+    }
+    bob.say("EXEC");
+    bob.hears(&["1"]);
+    ann.say("EXEC");
+    // A null prints as nothing.
+    ann.say("GET seat");
+    ann.hears(&["1"]);
+    drop((ann.child, bob.child));
+}
+
 /// Runs a script of another language's client, if that client is installed.
 fn script(interpreter: &str, check: &[&str], code: &str) {
     let installed = Command::new(interpreter)
@@ -128,6 +196,99 @@ const { createClient } = require('redis');
   await c.quit();
   console.log(JSON.stringify(all) === '["OK","1",2,null,"PONG"]' ? 'right' : JSON.stringify(all));
 })();
+"#,
+    );
+}
+
+#[test]
+fn redis_py_chats_and_loses_a_watched_key() {
+    script(
+        "python3",
+        &["-c", "import redis"],
+        r#"
+import os, redis
+connect = lambda **options: redis.Redis(port=int(os.environ["PORT"]), socket_timeout=20, **options)
+for options in ({}, {"protocol": 2}, {"protocol": 3}):
+    ann, bob = connect(**options), connect(**options)
+    chat = ann.pubsub()
+    chat.subscribe("chat"); chat.psubscribe("c*")
+    def hears(kind, pattern, channel, data):
+        heard = chat.get_message(timeout=20)
+        assert heard == {"type": kind, "pattern": pattern, "channel": channel, "data": data}, heard
+    hears("subscribe", None, b"chat", 1)
+    hears("psubscribe", None, b"c*", 2)
+    assert bob.publish("chat", "hello") == 2
+    hears("message", None, b"chat", b"hello")
+    hears("pmessage", b"c*", b"chat", b"hello")
+    assert bob.pubsub_numsub("chat") == [(b"chat", 1)] and bob.pubsub_channels() == [b"chat"]
+    chat.ping(); assert chat.get_message(timeout=20)["type"] == "pong"
+    chat.unsubscribe(); hears("unsubscribe", None, b"chat", 1)
+    chat.punsubscribe(); hears("punsubscribe", None, b"c*", 0)
+
+    ann.set("seat", 0)
+    with ann.pipeline() as p:
+        p.watch("seat")
+        seat = int(p.get("seat"))
+        p.multi()
+        p.set("seat", seat + 1)
+        assert p.execute() == [True]
+        p.watch("seat")
+        p.multi()
+        p.set("seat", "ann")
+        bob.set("seat", "bob")
+        try: p.execute()
+        except redis.WatchError: pass
+        else: assert False, "both have the seat"
+    assert ann.get("seat") == b"bob"
+    # Its pipelines are transactions by default, and errors inside them are told apart.
+    assert ann.pipeline().set("n", 1).incr("n").get("n").execute() == [True, 2, b"2"]
+    try: ann.pipeline().incr("seat").incr("n").execute()
+    except redis.ResponseError as e: assert "not an integer" in str(e), e
+    else: assert False
+    assert ann.get("n") == b"3"
+print("right")
+"#,
+    );
+}
+
+#[test]
+fn node_redis_chats_and_loses_a_watched_key() {
+    script(
+        "node",
+        &["-e", "require('redis')"],
+        r#"
+const { createClient, WatchError } = require('redis');
+const assert = require('assert');
+const connect = async RESP => {
+  const c = createClient({ RESP, url: 'redis://127.0.0.1:' + process.env.PORT, socket: { reconnectStrategy: false } });
+  c.on('error', e => { console.log(e); process.exit(1); });
+  return c.connect();
+};
+(async () => {
+  for (const RESP of [2, 3]) {
+    const [ann, bob] = [await connect(RESP), await connect(RESP)];
+    assert.deepEqual(await ann.multi().set('n', '1').incr('n').get('n').exec(), ['OK', 2, '2']);
+    await ann.watch('seat');
+    await bob.set('seat', 'bob');
+    await assert.rejects(ann.multi().set('seat', 'ann').exec(), WatchError);
+    assert.equal(await ann.get('seat'), 'bob');
+
+    const heard = [];
+    let enough;
+    const all = new Promise(resolve => { enough = resolve; });
+    const hear = (message, channel) => { heard.push(channel + ':' + message); if (heard.length == 4) enough(); };
+    await ann.subscribe('chat', hear);
+    await ann.pSubscribe('c*', hear);
+    assert.equal(await bob.publish('chat', 'hello'), 2);
+    assert.equal(await bob.publish('chat', 'bye'), 2);
+    await all;
+    assert.deepEqual(heard, ['chat:hello', 'chat:hello', 'chat:bye', 'chat:bye']);
+    assert.deepEqual({ ...await bob.pubSubNumSub(['chat']) }, { chat: 1 });
+    await ann.unsubscribe(); await ann.pUnsubscribe();
+    await ann.quit(); await bob.quit();
+  }
+  console.log('right');
+})().catch(e => { console.log(e); process.exit(1); });
 "#,
     );
 }

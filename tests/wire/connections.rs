@@ -166,6 +166,20 @@ fn a_silent_client_is_closed_at_its_deadline_and_a_talking_one_is_not() {
 }
 
 #[test]
+fn a_client_closed_as_idle_is_listed_no_more_while_its_connection_lingers() {
+    let daemon = Daemon::start(&["--timeout", "300ms"]);
+    let mut silent = daemon.connect();
+    silent.ask("CLIENT SETNAME silent\r\n", "+OK\r\n");
+    silent.expect_end();
+    // It has not closed its own side, so the connection is still there.
+    let mut judge = daemon.connect();
+    judge.send("CLIENT LIST\r\n");
+    let text = String::from_utf8(judge.bulk()).unwrap();
+    assert!(text.lines().count() == 1 && !text.contains("silent"), "{text}");
+    judge.ask("CLIENT KILL ID 1\r\n", ":0\r\n");
+}
+
+#[test]
 fn taking_replies_counts_as_activity_too() {
     let daemon = Daemon::start(&["--timeout", "400ms"]);
     let mut wire = daemon.connect();

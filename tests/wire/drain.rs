@@ -1,9 +1,10 @@
 //! The quit channel: signals, SHUTDOWN, what is still delivered, and the exit codes.
 
 use std::net::TcpStream;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::harness::{Daemon, request, within};
+use crate::harness::{Daemon, Wire, request, within};
 
 #[test]
 fn with_nobody_here_a_signal_ends_it_at_once() {
@@ -153,4 +154,80 @@ fn shutdown_said_twice_is_no_second_signal() {
     wire.send("SHUTDOWN NOW\r\n");
     wire.expect_end();
     assert_eq!(daemon.exit().0, Some(0));
+}
+
+/// Asks for 30 MiB, more than any kernel buffer holds, and takes the first of them.
+fn thirty_mib(daemon: &Daemon) -> Wire {
+    let mut wire = daemon.connect();
+    wire.ask(request(&[b"SET", b"big", &vec![b'v'; 1 << 20]]), "+OK\r\n");
+    wire.send(b"GET big\r\n".repeat(30));
+    assert_eq!(wire.bulk().len(), 1 << 20);
+    wire
+}
+
+#[test]
+fn a_slow_command_at_the_deadline_takes_nothing_from_the_others() {
+    let daemon = Daemon::start(&[
+        "--enable-debug-command",
+        "yes",
+        "--shutdown-timeout",
+        "300ms",
+        "--shutdown-flush-timeout",
+        "2",
+    ]);
+    let (mut slow, mut late) = (daemon.connect(), daemon.connect());
+    slow.ask("PING\r\n", "+PONG\r\n");
+    late.ask("PING\r\n", "+PONG\r\n");
+    let mut reader = thirty_mib(&daemon);
+    daemon.signal("TERM");
+    within("newcomers to be refused", || TcpStream::connect(daemon.address).is_err().then_some(()));
+    // The tick that meets the deadline takes longer than there is for delivering after it.
+    daemon.while_stopped(|| {
+        slow.send("DEBUG SLEEP 2.5\r\n");
+        // In the socket when the deadline has come, so it is answered.
+        late.send("SET k v\r\nGET k\r\nSET half a requ");
+        let since = Instant::now();
+        while since.elapsed() < Duration::from_millis(400) {
+            std::thread::park_timeout(Duration::from_millis(400));
+        }
+    });
+    slow.expect("+OK\r\n");
+    for nth in 1..30 {
+        assert_eq!(reader.bulk().len(), 1 << 20, "reply {nth}");
+    }
+    reader.expect_end();
+    late.expect("+OK\r\n$1\r\nv\r\n");
+    late.expect_end();
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn a_client_that_reads_nothing_is_cut_off_after_shutdown_flush_timeout() {
+    let daemon = Daemon::start(&["--shutdown-timeout", "200ms", "--shutdown-flush-timeout", "400ms"]);
+    let reader = thirty_mib(&daemon);
+    let since = Instant::now();
+    daemon.signal("TERM");
+    let (code, log) = daemon.exit();
+    assert!(since.elapsed() >= Duration::from_millis(600), "cut off after {:?}", since.elapsed());
+    assert_eq!(code, Some(3), "{log}");
+    assert!(log.contains("stopped: 1 clients were cut off"), "{log}");
+    drop(reader);
+}
+
+#[test]
+fn a_second_signal_is_heard_while_the_last_replies_are_being_delivered() {
+    let path = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("closing-{}.log", std::process::id()));
+    let file = path.display().to_string();
+    let options = ["--logfile", &file, "--shutdown-timeout", "100ms", "--shutdown-flush-timeout", "3600"];
+    let daemon = Daemon::start(&options);
+    let reader = thirty_mib(&daemon);
+    let log = || std::fs::read_to_string(&path).unwrap_or_default();
+    daemon.signal("TERM");
+    within("the deadline", || log().contains("patience has ended").then_some(()));
+    daemon.signal("TERM");
+    assert_eq!(daemon.exit().0, Some(3), "{}", log());
+    assert!(log().contains("stopping now"), "{}", log());
+    drop(reader);
+    let _ = std::fs::remove_file(path);
 }

@@ -10,7 +10,9 @@ mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hashes;
+mod limits;
 mod logging;
+mod memory;
 mod origin;
 mod panics;
 mod pauses;
@@ -18,5 +20,6 @@ mod pubsub;
 mod readme;
 mod sources;
 mod talks;
+mod time;
 mod transactions;
 mod unixsocket;

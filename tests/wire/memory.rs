@@ -1,0 +1,39 @@
+//! What the daemon holds for its clients at most, seen from outside.
+
+use crate::harness::{Daemon, Wire, request, within};
+
+#[test]
+fn maxmemory_clients_holds_within_a_tick() {
+    let daemon = Daemon::start(&["--maxmemory-clients", "4mb"]);
+    let mut judge = daemon.connect();
+    judge.ask(request(&[b"SET", b"k", &vec![b'v'; 1 << 20]]), "+OK\r\n");
+    let mut greedy: Vec<Wire> = (0..8).map(|_| daemon.connect()).collect();
+    greedy.iter_mut().for_each(|wire| wire.ask("PING\r\n", "+PONG\r\n"));
+    // Each asks for 12 MiB, and the daemon hears all of them at once.
+    daemon.while_stopped(|| {
+        greedy.iter_mut().for_each(|wire| wire.send(format!("MGET{}\r\n", " k".repeat(12))))
+    });
+    within("all to be evicted", || (judge.info("evicted_clients") == "8").then_some(()));
+    let peak = daemon.status_bytes("VmHWM") >> 20;
+    println!("{peak} MiB at most");
+    assert!(peak < 64, "{peak} MiB were resident");
+}
+
+#[test]
+fn a_large_value_is_received_into_a_buffer_of_its_size() {
+    const VALUE: usize = 64 << 20;
+    let daemon = Daemon::start(&[]);
+    let (mut wire, mut judge) = (daemon.connect(), daemon.connect());
+    let set = request(&[b"SET", b"k", &vec![b'v'; VALUE]]);
+    let (all_but_one, last) = set.split_at(set.len() - 1);
+    wire.send(all_but_one);
+    within("all of it to be there", || {
+        judge.send("CLIENT LIST ID 1\r\n");
+        let text = String::from_utf8(judge.bulk()).unwrap();
+        text.contains(&format!(" qbuf={} ", all_but_one.len())).then_some(())
+    });
+    let held: usize = judge.info("mem_clients_normal").parse().unwrap();
+    assert!((VALUE..VALUE + VALUE / 4).contains(&held), "{held} bytes are held for {VALUE}");
+    wire.ask(last, "+OK\r\n");
+    wire.ask("STRLEN k\r\n", format!(":{VALUE}\r\n"));
+}
