@@ -172,6 +172,9 @@ pub struct Bounds {
     pub read_bytes_per_turn: usize,
     /// Commands run for one connection in a turn.
     pub commands_per_turn: u32,
+    /// What the commands of a turn may have asked of others before the turn ends: pushes, above all. A
+    /// single command may exceed it.
+    pub asks_per_turn: usize,
     /// Connections that receive before the first of them is served. Each holds what it has
     /// received for as long, and past 64 nothing more is gained.
     pub turns_together: usize,
@@ -243,6 +246,7 @@ impl Default for Bounds {
         Bounds {
             read_bytes_per_turn: 64 << 10,
             commands_per_turn: 1_000,
+            asks_per_turn: 10_000,
             turns_together: 64,
             flush_early_bytes: 16 << 10,
             bytes_per_flush: 256 << 10,
@@ -287,7 +291,7 @@ impl Config {
     pub fn assert_bounds(&self) {
         let b = &self.bounds;
         // A budget of nothing would be leftover work for ever.
-        assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
+        assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0 && b.asks_per_turn > 0);
         assert!(b.turns_together > 0 && b.flush_early_bytes > 0);
         assert!(b.bytes_per_flush > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
