@@ -68,6 +68,16 @@ const ROWS: &[Row] = &[
         request: |n| words(&["INCR", &key(n)]),
     },
     Row {
+        name: "HGET",
+        before: |n| words(&["HSET", "hash", &key(n), VALUE]),
+        request: |n| words(&["HGET", "hash", &key(n)]),
+    },
+    Row {
+        name: "HSET",
+        before: |n| words(&["HSET", "hash", &key(n), VALUE]),
+        request: |n| words(&["HSET", "hash", &key(n), VALUE]),
+    },
+    Row {
         name: "PUBLISH",
         before: |n| words(&["SUBSCRIBE", &key(n)]),
         request: |n| words(&["PUBLISH", &key(n), VALUE]),

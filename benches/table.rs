@@ -1,6 +1,6 @@
 //! What the keyspace costs in memory and time, beside the plain design that it replaced.
 //!
-//! `cargo bench --bench table`, or only some of it: `-- memory`, `-- speed`, `-- pauses`. With `--full`
+//! `cargo bench --bench table`, or only some of it: `-- memory`, `-- speed`, `-- pauses`, `-- hashes`. With `--full`
 //! pauses are looked for among 20 million keys. Compare times within one run.
 
 use std::collections::BTreeSet;
@@ -19,7 +19,7 @@ const VALUE: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
 const OTHER: &[u8; 32] = b"fedcba9876543210fedcba9876543210";
 const KEYS: u64 = 1_000_000;
 const PROBES: usize = 2_000_000;
-const PARTS: [&str; 3] = ["memory", "speed", "pauses"];
+const PARTS: [&str; 4] = ["memory", "speed", "pauses", "hashes"];
 
 type Key = [u8; KEY_BYTES];
 
@@ -49,7 +49,7 @@ impl Keyspace for Store {
     }
 
     fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
-        Store::get(self, key, 0)
+        Store::get(self, key, 0).expect("a string")
     }
 }
 
@@ -189,7 +189,7 @@ fn groups() {
                         store.warm(group.iter().map(|key| &key[..]));
                     }
                     for next in 0..size {
-                        let value = store.get(&probes[at + next], 0).expect("a hit");
+                        let value = store.get(&probes[at + next], 0).expect("a string").expect("a hit");
                         at += usize::from(value[0] & value[31] & 1);
                     }
                     at += size;
@@ -238,7 +238,7 @@ fn pauses(keys: u64) {
     let mut cursor = 0;
     let began = spent();
     let (worst, steps) = slowest(|| {
-        cursor = store.scan(cursor, 10, 0, |key| !black_box(key).is_empty());
+        cursor = store.scan(cursor, 10, None, 0, |key| !black_box(key).is_empty());
         cursor != 0
     });
     println!("{:>10} {worst:?}, {:.1?} on average", "SCAN 10", (spent() - began) / steps);
@@ -254,6 +254,65 @@ fn pauses(keys: u64) {
     println!("{:>10} {worst:?}, {:.1?} on average, {steps} steps\n", "reclaim", (spent() - began) / steps);
 }
 
+fn set_fields(store: &mut Store, hash: &[u8], fields: std::ops::Range<u64>) {
+    let names: Vec<Key> = fields.map(key).collect();
+    let pairs = names.iter().map(|field| (&field[..], &VALUE[..]));
+    let prepared = store.prepare_hash_set(hash, pairs, 0).expect("memory");
+    store.commit_hash_set(prepared);
+}
+
+/// What `count` hashes of `fields` fields cost, and how long it takes until they are gone.
+fn hashes(count: u64, fields: u64, per_call: usize) {
+    let mut store = Store::new(1);
+    let before = resident_bytes();
+    let mut slowest_set = Duration::ZERO;
+    for hash in 0..count {
+        for first in (0..fields).step_by(per_call) {
+            let began = spent();
+            set_fields(&mut store, &key(hash), first..fields.min(first + per_call as u64));
+            slowest_set = slowest_set.max(spent() - began);
+        }
+    }
+    let grown = resident_bytes().saturating_sub(before);
+    let over = |bytes: u64| bytes as f64 / (count * fields) as f64 - (KEY_BYTES + VALUE.len()) as f64;
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux").lines().count();
+    let counted = store.memory() as u64;
+    let (slowest_del, _) = {
+        let mut hash = 0;
+        slowest(|| {
+            assert!(store.remove(&key(hash), 0));
+            hash += 1;
+            hash < count
+        })
+    };
+    let (slowest_step, steps) = slowest(|| {
+        store.reclaim(1);
+        store.has_leftovers()
+    });
+    println!(
+        "{count:>9} {fields:>9} {:>9.2} {:>9.2} {maps:>6} {slowest_set:>9.1?} {slowest_del:>9.1?} {slowest_step:>9.1?} {steps:>7} {:>9}",
+        over(grown),
+        over(counted),
+        resident_bytes().saturating_sub(before) >> 10,
+    );
+}
+
+fn all_hashes() {
+    println!(
+        "bytes a field over field (16) and value (32); what a call takes at most; what is left resident"
+    );
+    println!(
+        "{:>9} {:>9} {:>9} {:>9} {:>6} {:>9} {:>9} {:>9} {:>7} {:>9}",
+        "hashes", "fields", "resident", "by count", "maps", "HSET", "DEL", "reclaim", "steps", "left, KiB"
+    );
+    hashes(1, 1_000_000, 1);
+    hashes(100_000, 3, 3);
+    hashes(10_000, 50, 10);
+    hashes(5_000, 200, 10);
+    hashes(200, 5_000, 10);
+    println!();
+}
+
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
     let said = |word: &str| args.iter().any(|arg| arg == word);
@@ -264,6 +323,9 @@ fn main() {
     if all || said(PARTS[1]) {
         speeds();
         groups();
+    }
+    if all || said(PARTS[3]) {
+        all_hashes();
     }
     if all || said(PARTS[2]) {
         pauses(if said("--full") { 20_000_000 } else { KEYS });

@@ -4,13 +4,14 @@
 //!
 //! ```text
 //! wait     until an edge, the nearest deadline, or not at all if work is left over
-//! hear     stamp the time once; edges become remembered readiness; a signal becomes a stage
-//! turns    whoever is owed one receives, 64 at a time, then has one fenced service turn
+//! hear     stamp the time; edges become remembered readiness; a signal becomes a stage
+//! turns    64 at a time: each receives, what they ask for is fetched together, then each has one visit: a
+//!          fenced service turn, and what it pushed to others is delivered
 //! flush    for each that is owed bytes: one write loop
-//! sweep    condemn whoever's time is over
+//! sweep    condemn connections whose deadline has passed; keys whose time has come, pauses that are over
 //! reap     free the condemned; nothing else frees
 //! admit    accept, up to a budget, as far as there is room
-//! settle   draining and nobody left, or out of patience: move on
+//! settle   draining: nobody is left, or patience has ended: move on
 //! ```
 //!
 //! # The rooms

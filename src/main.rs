@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use tidegate::base::Address;
 use tidegate::config::Config;
 use tidegate::config::options::OPTIONS;
 use tidegate::logging;
@@ -46,9 +47,14 @@ fn run() -> Result<Exit, String> {
     let lowered_from = provide_descriptors(&mut config);
     let net = OsNet::new(&config)?;
     let addresses = net.addresses();
-    config.port = addresses.first().map_or(config.port, |first| first.port());
-    let shown: Vec<String> = addresses.iter().map(ToString::to_string).collect();
-    let shown = shown.join(" ");
+    if let Some(Address::Tcp(first)) = addresses.first() {
+        config.port = first.port();
+    }
+    let shown = addresses.iter().map(|address| match address {
+        Address::Tcp(peer) => peer.to_string(),
+        Address::Unix(path) => path.clone(),
+    });
+    let shown = shown.collect::<Vec<String>>().join(" ");
     log::info!("tidegate {} listening on {shown}", env!("CARGO_PKG_VERSION"));
     // Whoever started us may have closed stdout; that is no reason not to serve.
     let _ = writeln!(std::io::stdout(), "listening on {shown}");
@@ -58,7 +64,7 @@ fn run() -> Result<Exit, String> {
             config.maxclients
         );
     }
-    if addresses.iter().any(|address| !address.ip().is_loopback()) {
+    if addresses.iter().any(|address| matches!(address, Address::Tcp(peer) if !peer.is_local())) {
         log::warn!(
             "reachable from other hosts, and there is no password: anyone who can connect can do anything"
         );

@@ -43,7 +43,7 @@ impl Stage {
 
     /// The end of a tick: moves on if `live` connections and the time allow it.
     #[must_use]
-    pub fn settle(self, now: Moment, live: usize, close_ms: u64) -> Stage {
+    pub fn advance(self, now: Moment, live: usize, close_ms: u64) -> Stage {
         match self {
             Stage::Draining { .. } | Stage::Closing { .. } if live == 0 => Stage::Stopped,
             Stage::Draining { deadline } if now >= deadline => {
@@ -54,7 +54,7 @@ impl Stage {
         }
     }
 
-    /// When [`Stage::settle`] next has something to do without anybody leaving.
+    /// When [`Stage::advance`] next has something to do without anybody leaving.
     pub fn deadline(self) -> Option<Moment> {
         match self {
             Stage::Draining { deadline } | Stage::Closing { deadline } => Some(deadline),
@@ -105,7 +105,7 @@ mod tests {
             (closing, T(20), 1, Stage::Stopped),
             (Stage::Stopped, T(99), 1, Stage::Stopped),
         ] {
-            assert_eq!(from.settle(now, live, 5), to, "from {from:?} at {now:?} with {live}");
+            assert_eq!(from.advance(now, live, 5), to, "from {from:?} at {now:?} with {live}");
         }
     }
 }

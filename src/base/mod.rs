@@ -15,6 +15,6 @@ pub use clock::Clock;
 pub use id::ConnId;
 pub use memory::OutOfMemory;
 pub use moment::{Moment, Now};
-pub use peer::Peer;
+pub use peer::{Address, Peer};
 pub use reason::Reason;
 pub use wire::{NoWires, Wire, Wires};

@@ -13,6 +13,15 @@ pub struct Peer {
 }
 
 impl Peer {
+    /// Who comes by a Unix domain socket, which says nothing of where it comes from. No TCP connection
+    /// comes from this address.
+    pub const UNIX: Peer = Peer { ip: [0; 16], port: [0; 2] };
+
+    /// True if it is on this machine for certain.
+    pub fn is_local(&self) -> bool {
+        *self == Peer::UNIX || self.ip().is_loopback()
+    }
+
     /// The IP address.
     pub fn ip(&self) -> IpAddr {
         Ipv6Addr::from(self.ip).to_canonical()
@@ -37,7 +46,35 @@ impl From<SocketAddr> for Peer {
 impl fmt::Display for Peer {
     /// `127.0.0.1:6000` or `[::1]:6000`, as Redis prints it in `CLIENT LIST`.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if *self == Peer::UNIX {
+            return f.write_str("unix");
+        }
         SocketAddr::new(self.ip(), self.port()).fmt(f)
+    }
+}
+
+/// Where a server listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Address {
+    /// A TCP address.
+    Tcp(Peer),
+    /// The path of a Unix domain socket.
+    Unix(String),
+}
+
+impl From<SocketAddr> for Address {
+    fn from(address: SocketAddr) -> Address {
+        Address::Tcp(Peer::from(address))
+    }
+}
+
+impl fmt::Display for Address {
+    /// As Redis prints it in `CLIENT LIST`; a Unix domain socket's port is 0.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Tcp(peer) => peer.fmt(f),
+            Address::Unix(path) => write!(f, "{path}:0"),
+        }
     }
 }
 

@@ -105,6 +105,10 @@ pub struct Config {
     pub bind: Vec<String>,
     /// TCP port; 0 lets the kernel pick one.
     pub port: u16,
+    /// Path of a Unix domain socket to listen on as well; empty = none.
+    pub unixsocket: String,
+    /// Permissions of its file; 0 = as the umask has it.
+    pub unixsocketperm: u32,
     /// Length of the kernel's queue of connections not yet accepted.
     pub tcp_backlog: u32,
     /// Seconds of silence before the kernel probes whether a peer still exists; 0 = never.
@@ -168,6 +172,9 @@ pub struct Bounds {
     pub read_bytes_per_turn: usize,
     /// Commands run for one connection in a turn.
     pub commands_per_turn: u32,
+    /// What the commands of a turn may have asked of others before the turn ends: pushes, above all. A
+    /// single command may exceed it.
+    pub asks_per_turn: usize,
     /// Connections that receive before the first of them is served. Each holds what it has
     /// received for as long, and past 64 nothing more is gained.
     pub turns_together: usize,
@@ -205,6 +212,8 @@ impl Default for Config {
         Config {
             bind: vec!["127.0.0.1".to_owned()],
             port: 8080,
+            unixsocket: String::new(),
+            unixsocketperm: 0,
             tcp_backlog: 511,
             tcp_keepalive_s: 300,
             maxclients: 10_000,
@@ -237,6 +246,7 @@ impl Default for Bounds {
         Bounds {
             read_bytes_per_turn: 64 << 10,
             commands_per_turn: 1_000,
+            asks_per_turn: 10_000,
             turns_together: 64,
             flush_early_bytes: 16 << 10,
             bytes_per_flush: 256 << 10,
@@ -281,7 +291,7 @@ impl Config {
     pub fn assert_bounds(&self) {
         let b = &self.bounds;
         // A budget of nothing would be leftover work for ever.
-        assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0);
+        assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0 && b.asks_per_turn > 0);
         assert!(b.turns_together > 0 && b.flush_early_bytes > 0);
         assert!(b.bytes_per_flush > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);

@@ -106,6 +106,33 @@ pub const OPTIONS: &[Opt] = &[
     ),
     at_start("port", "number", number!(port, 0, u16::MAX), "TCP port; 0 picks a free one"),
     at_start(
+        "unixsocket",
+        "path",
+        (
+            |c| c.unixsocket.clone(),
+            |c, text| {
+                c.unixsocket = text.to_owned();
+                Ok(())
+            },
+        ),
+        "Unix domain socket to listen on as well; empty = none",
+    ),
+    at_start(
+        "unixsocketperm",
+        "octal",
+        (
+            |c| format!("{:o}", c.unixsocketperm),
+            |c, text| match u32::from_str_radix(text, 8) {
+                Ok(mode) if mode <= 0o777 => {
+                    c.unixsocketperm = mode;
+                    Ok(())
+                }
+                _ => Err("argument couldn't be parsed into an octal number up to 777".into()),
+            },
+        ),
+        "Permissions of its file; 0 = as the umask has it",
+    ),
+    at_start(
         "tcp-backlog",
         "number",
         number!(tcp_backlog, 1, i32::MAX),

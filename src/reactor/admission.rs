@@ -246,7 +246,7 @@ impl<N: Net> Reactor<N> {
         if let Some(id) = self.install(conn, now, stats) {
             let conn = &mut self.slots[id.slot as usize];
             self.ledger.refuse(id.slot, conn);
-            self.ledger.settle(id.slot, conn);
+            self.ledger.balance(id.slot, conn);
         }
     }
 

@@ -43,7 +43,7 @@ impl<N: Net> Reactor<N> {
     fn finish(&mut self, slot: u32, reason: Reason, now: Moment) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         self.ledger.finish(slot, conn, reason, now);
-        self.ledger.settle(slot, conn);
+        self.ledger.balance(slot, conn);
     }
 
     fn doom(&mut self, slot: u32, reason: Reason) {
@@ -133,7 +133,7 @@ impl<N: Net> Reactor<N> {
             conn.read_left = u32::try_from(waiting).unwrap_or(u32::MAX - 1);
             // Whatever the edges said.
             conn.can_read = true;
-            ledger.settle(slot as u32, conn);
+            ledger.balance(slot as u32, conn);
         }
     }
 

@@ -1,7 +1,7 @@
 //! What the reactor keeps about all connections together: who is owed a turn or a flush, which
 //! deadlines run, how much memory they hold.
 //!
-//! [`Ledger::settle`] is the end of everything that touches a connection: it takes back the buffers that
+//! [`Ledger::balance`] is the end of everything that touches a connection: it takes back the buffers that
 //! are not needed, accounts for the rest and queues the work that the connection's state calls for.
 //! Every path through the reactor ends in it, so nothing can be forgotten.
 
@@ -88,9 +88,9 @@ impl Ledger {
 
     /// Brings every account up to date with the connection's state. Call it last.
     #[inline]
-    pub fn settle<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
-        self.pool.settle(&mut conn.input);
-        self.pool.settle(&mut conn.output);
+    pub fn balance<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
+        self.pool.fit(&mut conn.input);
+        self.pool.fit(&mut conn.output);
         self.account(conn);
         if !conn.dirty && conn.wants_flush() {
             conn.dirty = true;

@@ -129,7 +129,7 @@ impl<N: Net> Reactor<N> {
         if conn.parked && peer_closed {
             // Whatever it still waits for, nobody is there to be told.
             ledger.finish(slot, conn, crate::base::Reason::PeerClosed, now);
-            ledger.settle(slot, conn);
+            ledger.balance(slot, conn);
         }
     }
 

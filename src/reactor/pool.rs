@@ -43,7 +43,7 @@ impl Pool {
 
     /// Takes back what `buf` does not need: all of it if it is empty, the difference if it is much
     /// larger than its contents.
-    pub fn settle(&mut self, buf: &mut Buf) {
+    pub fn fit(&mut self, buf: &mut Buf) {
         if buf.is_empty() {
             self.take_back(buf);
         } else if buf.capacity() > SNUG_PART * buf.len() && buf.capacity() > 64 {
@@ -90,7 +90,7 @@ mod tests {
             assert_eq!(buf.capacity(), 1024);
         }
         for buf in &mut bufs {
-            pool.settle(buf);
+            pool.fit(buf);
             assert_eq!(buf.capacity(), 0, "an idle connection holds no buffer");
         }
         assert_eq!(pool.spare_bytes(), 2 * 1024);
@@ -115,7 +115,7 @@ mod tests {
         let mut buf = Buf::default();
         pool.lend(&mut buf).unwrap();
         buf.extend(b"half a request").unwrap();
-        pool.settle(&mut buf);
+        pool.fit(&mut buf);
         assert_eq!(buf.unread(), b"half a request");
         assert!(buf.capacity() < 64);
         pool.lend(&mut buf).unwrap();

@@ -2,10 +2,11 @@
 
 use std::io::{ErrorKind, Read, Write};
 
-use super::conn::{Phase, UNBOUNDED};
+use super::conn::{Conn, Phase, UNBOUNDED};
 use super::net::Net;
+use super::pool::Pool;
 use super::{Reactor, give_back};
-use crate::base::{Moment, Reason};
+use crate::base::{Moment, OutOfMemory, Reason};
 use crate::config::{Config, INTERRUPTS_MAX, SCRAP_BYTES};
 use crate::stats::Stats;
 
@@ -33,6 +34,55 @@ fn attempt(mut call: impl FnMut() -> std::io::Result<usize>) -> Did {
     Did::Interrupted
 }
 
+/// Reads into a connection's input: up to `budget` bytes, and no more than `held_max` held at once.
+/// `empties` says whether a short read means that the socket is empty.
+#[inline]
+fn read<S: Read>(
+    conn: &mut Conn<S>,
+    pool: &mut Pool,
+    mut budget: usize,
+    held_max: usize,
+    empties: impl Fn(&Conn<S>) -> bool,
+) -> Result<(), ErrorKind> {
+    while conn.can_read && conn.ending.is_none() && budget > 0 {
+        let room = held_max.saturating_sub(conn.input.len());
+        let allowed = room.min(budget).min(conn.read_left as usize);
+        if allowed == 0 {
+            break;
+        }
+        if conn.input.spare().len() < allowed {
+            let room =
+                pool.lend(&mut conn.input).and_then(|()| conn.input.reserve_for(conn.missing as usize));
+            room.map_err(|OutOfMemory| ErrorKind::OutOfMemory)?;
+        }
+        let room = conn.input.spare();
+        let asked = room.len().min(allowed);
+        match attempt(|| conn.socket.read(&mut room[..asked])) {
+            Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),
+            Did::Bytes(count) => {
+                conn.input.filled(count);
+                conn.bytes_in += count as u64;
+                conn.missing = conn.missing.saturating_sub(count as u32);
+                budget -= count;
+                if conn.read_left != UNBOUNDED {
+                    conn.read_left -= count as u32;
+                }
+                if count == asked {
+                    // Serve what is here before making room for more.
+                    break;
+                }
+                if empties(conn) {
+                    conn.can_read = false;
+                }
+            }
+            Did::Blocked => conn.can_read = false,
+            Did::Interrupted => break,
+            Did::Failed(kind) => return Err(kind),
+        }
+    }
+    Ok(())
+}
+
 impl<N: Net> Reactor<N> {
     /// Reads what has come for an open connection whose turn it is, up to the budget of a turn and the
     /// limits on held input. Back-pressure is not reading: what is here is served first.
@@ -44,50 +94,14 @@ impl<N: Net> Reactor<N> {
         if conn.phase != Phase::Open || !served {
             return;
         }
-        let mut budget = bounds.read_bytes_per_turn;
         let before = conn.bytes_in;
-        let mut failed = None;
-        while conn.can_read && conn.ending.is_none() && budget > 0 {
-            let held_max = config.client_query_buffer_limit.saturating_sub(conn.input.len());
-            let allowed = held_max.min(budget).min(conn.read_left as usize);
-            if allowed == 0 {
-                break;
-            }
-            if conn.input.spare().len() < allowed {
-                let room = ledger.pool.lend(&mut conn.input);
-                if room.and_then(|()| conn.input.reserve_for(conn.missing as usize)).is_err() {
-                    failed = Some(ErrorKind::OutOfMemory);
-                    break;
-                }
-            }
-            let room = conn.input.spare();
-            let asked = room.len().min(allowed);
-            match attempt(|| conn.socket.read(&mut room[..asked])) {
-                Did::Bytes(0) => conn.ending = Some(Reason::PeerClosed),
-                Did::Bytes(count) => {
-                    conn.input.filled(count);
-                    conn.bytes_in += count as u64;
-                    conn.missing = conn.missing.saturating_sub(count as u32);
-                    budget -= count;
-                    if conn.read_left != UNBOUNDED {
-                        conn.read_left -= count as u32;
-                    }
-                    if count == asked {
-                        // Serve what is here before making room for more.
-                        break;
-                    }
-                    if N::SHORT_READ_MEANS_EMPTY && !conn.hides_more {
-                        conn.can_read = false;
-                    }
-                }
-                Did::Blocked => conn.can_read = false,
-                Did::Interrupted => break,
-                Did::Failed(kind) => {
-                    failed = Some(kind);
-                    break;
-                }
-            }
-        }
+        let read = read(
+            conn,
+            &mut ledger.pool,
+            bounds.read_bytes_per_turn,
+            config.client_query_buffer_limit,
+            |conn| N::SHORT_READ_MEANS_EMPTY && !conn.hides_more,
+        );
         if conn.read_left == 0 {
             conn.ending.get_or_insert(Reason::Drained);
         }
@@ -97,9 +111,9 @@ impl<N: Net> Reactor<N> {
             ledger.renew_idle(slot, conn, now);
         }
         // The lent buffer goes on to the next, still in the cache.
-        ledger.pool.settle(&mut conn.input);
+        ledger.pool.fit(&mut conn.input);
         ledger.account(conn);
-        if let Some(kind) = failed {
+        if let Err(kind) = read {
             ledger.doom(slot, conn, Reason::Io(kind));
         }
     }
@@ -128,7 +142,7 @@ impl<N: Net> Reactor<N> {
         if failed || over {
             return ledger.doom_as_phased(slot, conn);
         }
-        ledger.settle(slot, conn);
+        ledger.balance(slot, conn);
     }
 
     /// One write loop for each connection that is owed bytes.
@@ -201,7 +215,7 @@ impl<N: Net> Reactor<N> {
             }
             ledger.linger(slot, conn, reason, now);
         }
-        ledger.settle(slot, conn);
+        ledger.balance(slot, conn);
         taken
     }
 }

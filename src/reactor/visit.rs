@@ -4,7 +4,8 @@
 use std::io::ErrorKind;
 
 use super::Reactor;
-use super::conn::{Class, Phase};
+use super::conn::{Class, Conn, Phase};
+use super::ledger::Ledger;
 use super::net::Net;
 use crate::base::{Buf, ConnId, Moment, Reason, Wires};
 use crate::config::OutputLimit;
@@ -88,39 +89,11 @@ impl<N: Net> Reactor<N> {
         // Nobody can have removed it meanwhile: `slots` was only lent to be looked at.
         let conn = &mut slots[slot as usize];
         (conn.input, conn.output) = (input, output);
-        conn.input.consume(verdict.consumed);
-        conn.service_bytes = u32::try_from(verdict.held).unwrap_or(u32::MAX);
-        conn.unserved = verdict.next == Next::Turn || verdict.next == Next::Park;
-        conn.missing = 0;
-        ledger.reclassify(slot, conn, verdict.class, now);
-        match verdict.next {
-            Next::Receive { begun, is_new, missing } => {
-                conn.missing = u32::try_from(missing).unwrap_or(u32::MAX);
-                if let Some(reason) = conn.ending {
-                    // Nobody will send the rest of a half request.
-                    ledger.finish(slot, conn, reason, now);
-                } else if conn.input.len() >= input_max {
-                    ledger.finish(slot, conn, Reason::QueryBufferLimit, now);
-                } else {
-                    ledger.note_request(slot, begun, is_new, now);
-                }
-            }
-            Next::Turn => ledger.request.remove(slot),
-            // A client that has closed its side is not there to see what it waits for.
-            Next::Park if conn.peer_closed || conn.ending.is_some() => {
-                let reason = conn.ending.unwrap_or(Reason::PeerClosed);
-                ledger.finish(slot, conn, reason, now);
-            }
-            Next::Park => {
-                ledger.request.remove(slot);
-                ledger.park(slot, conn, true, now);
-            }
-            Next::Finish(reason) => ledger.finish(slot, conn, reason, now),
-        }
+        ledger.conclude(slot, conn, &verdict, input_max, now);
         if conn.output.len() >= self.bounds.flush_early_bytes && conn.can_write {
             return self.write_out(slot, now);
         }
-        ledger.settle(slot, conn);
+        ledger.balance(slot, conn);
         0
     }
 
@@ -129,7 +102,7 @@ impl<N: Net> Reactor<N> {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
         self.ledger.park(slot, conn, false, now);
-        self.ledger.settle(slot, conn);
+        self.ledger.balance(slot, conn);
     }
 
     /// Sends `bytes` to a connection that did not ask for them just now. One that leaves more untaken
@@ -147,6 +120,49 @@ impl<N: Net> Reactor<N> {
             return self.ledger.doom(slot, conn, Reason::SlowConsumer);
         }
         self.ledger.note_crowding(slot, conn, limit, now);
-        self.ledger.settle(slot, conn);
+        self.ledger.balance(slot, conn);
+    }
+}
+
+impl Ledger {
+    /// What follows from a visit, but for the accounts, which are settled last.
+    #[inline]
+    fn conclude<S>(
+        &mut self,
+        slot: u32,
+        conn: &mut Conn<S>,
+        verdict: &Verdict,
+        input_max: usize,
+        now: Moment,
+    ) {
+        conn.input.consume(verdict.consumed);
+        conn.service_bytes = u32::try_from(verdict.held).unwrap_or(u32::MAX);
+        conn.unserved = verdict.next == Next::Turn || verdict.next == Next::Park;
+        conn.missing = 0;
+        self.reclassify(slot, conn, verdict.class, now);
+        match verdict.next {
+            Next::Receive { begun, is_new, missing } => {
+                conn.missing = u32::try_from(missing).unwrap_or(u32::MAX);
+                if let Some(reason) = conn.ending {
+                    // Nobody will send the rest of a half request.
+                    self.finish(slot, conn, reason, now);
+                } else if conn.input.len() >= input_max {
+                    self.finish(slot, conn, Reason::QueryBufferLimit, now);
+                } else {
+                    self.note_request(slot, begun, is_new, now);
+                }
+            }
+            Next::Turn => self.request.remove(slot),
+            // A client that has closed its side is not there to see what it waits for.
+            Next::Park if conn.peer_closed || conn.ending.is_some() => {
+                let reason = conn.ending.unwrap_or(Reason::PeerClosed);
+                self.finish(slot, conn, reason, now);
+            }
+            Next::Park => {
+                self.request.remove(slot);
+                self.park(slot, conn, true, now);
+            }
+            Next::Finish(reason) => self.finish(slot, conn, reason, now),
+        }
     }
 }

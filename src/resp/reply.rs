@@ -37,6 +37,11 @@ impl<'a> Reply<'a> {
         self.proto = proto;
     }
 
+    /// The version of this reply.
+    pub fn proto(&self) -> Proto {
+        self.proto
+    }
+
     /// Bytes in the output buffer, earlier replies included.
     pub fn pending(&self) -> usize {
         self.out.len()

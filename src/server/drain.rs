@@ -70,7 +70,7 @@ impl<N: Net> Server<N> {
 
     fn next_stage(&self) -> Stage {
         let World { now, config, .. } = &self.service.world;
-        self.stage.settle(now.at, self.reactor.live(), config.shutdown_flush_timeout_ms)
+        self.stage.advance(now.at, self.reactor.live(), config.shutdown_flush_timeout_ms)
     }
 
     /// Nothing is waited for any more.

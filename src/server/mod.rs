@@ -8,7 +8,7 @@ mod turn;
 
 use std::io;
 
-use crate::base::{Moment, Peer, Reason};
+use crate::base::{Address, Moment, Reason};
 use crate::config::{Bounds, Config};
 use crate::logging;
 use crate::reactor::Reactor;
@@ -51,7 +51,7 @@ impl<N: Net> Server<N> {
     ///
     /// # Panics
     /// If the bounds of `config` contradict each other.
-    pub fn new(net: N, config: Config, seed: u64, listeners: Vec<Peer>) -> Server<N> {
+    pub fn new(net: N, config: Config, seed: u64, listeners: Vec<Address>) -> Server<N> {
         config.assert_bounds();
         let clock = net.clock();
         Server {

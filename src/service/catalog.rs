@@ -1,108 +1,11 @@
 //! The catalog declares every command. `COMMAND`, its `DOCS`, the arity errors and the README's list
 //! all come from it. It says nothing of what a command does: that is in `dispatch`.
 
-use crate::resp::Args;
-
-/// One command or subcommand.
-#[derive(Clone, Copy)]
-pub struct Command {
-    /// Its place among the counters.
-    pub id: u8,
-    /// Lower case; a subcommand's has its container's before it, as in `client|id`.
-    pub name: &'static str,
-    /// How many arguments, the name included.
-    pub arity: Arity,
-    /// Redis's flags, as `COMMAND INFO` shows them.
-    pub flags: &'static [&'static str],
-    /// Which arguments are keys.
-    pub keys: Keys,
-    /// Redis's ACL categories beyond those that follow from flags and group.
-    pub categories: &'static [&'static str],
-    /// Redis's group, as `COMMAND DOCS` shows it.
-    pub group: &'static str,
-    /// One line.
-    pub summary: &'static str,
-    /// The version of Redis that had it first.
-    pub since: &'static str,
-    /// In the sizes of its arguments and of the keyspace.
-    pub complexity: &'static str,
-    /// True if `enable-debug-command` must allow it.
-    pub debug: bool,
-    /// It may take long, whatever its arguments: its time is always taken.
-    pub heavy: bool,
-    /// It changes keys or speaks to other clients: `CLIENT PAUSE WRITE` holds it.
-    pub writes: bool,
-    /// What it may do inside a transaction.
-    pub multi: Multi,
-    /// A subscriber that speaks RESP2 may use it.
-    pub subscriber: bool,
-    /// A container's subcommands.
-    pub subcommands: &'static [Command],
-}
-
-impl std::fmt::Debug for Command {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name)
-    }
-}
-
-/// What becomes of a command that comes after `MULTI`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Multi {
-    /// It is queued until `EXEC`.
-    Queued,
-    /// It runs at once.
-    AtOnce,
-    /// It is refused, and the transaction with it.
-    Refused,
-}
-
-/// How many arguments a command takes, its name (and subcommand) included: Redis's convention of
-/// `n` for exactly and `-n` for at least.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Arity(pub i8);
-
-impl Arity {
-    /// True if `count` arguments are right.
-    #[inline]
-    pub fn allows(self, count: usize) -> bool {
-        let least = usize::from(self.0.unsigned_abs());
-        if self.0 < 0 { count >= least } else { count == least }
-    }
-}
-
-/// Which arguments are keys: the first and last position and the step between; a negative last
-/// counts from the end.
-#[derive(Clone, Copy, Debug)]
-pub struct Keys {
-    /// Position of the first key; 0 if there is none.
-    pub first: u8,
-    /// Position of the last key.
-    pub last: i8,
-    /// Distance between keys.
-    pub step: u8,
-}
-
-impl Keys {
-    /// The keys among `args`.
-    #[inline]
-    pub fn of<'a>(self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        let last = match self.last {
-            from_end if from_end < 0 => args.len().saturating_sub(usize::from(from_end.unsigned_abs())),
-            last => last as usize,
-        };
-        let positions = if self.first == 0 { 0..0 } else { usize::from(self.first)..last + 1 };
-        positions.step_by(usize::from(self.step.max(1))).filter_map(move |position| args.get(position))
-    }
-}
-
-const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
-const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
-const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
-const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
+use super::command::{ALL_KEYS, Command, ONE_KEY, PAIRS, row};
 
 const CONNECTION: &str = "connection";
 const GENERIC: &str = "generic";
+const HASH: &str = "hash";
 const SERVER: &str = "server";
 const STRING: &str = "string";
 const TRANSACTIONS: &str = "transactions";
@@ -127,109 +30,6 @@ const PUBSUB_FLAGS: &[&str] = &["pubsub", "noscript", "loading", "stale"];
 const PUBSUB_ASK: &[&str] = &["pubsub", "loading", "stale"];
 const PUBLISH: &[&str] = &["pubsub", "loading", "stale", "fast"];
 const GREETING: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
-
-const fn has(flags: &[&str], wanted: &[u8]) -> bool {
-    let mut at = 0;
-    while at < flags.len() {
-        if same(flags[at].as_bytes(), wanted) {
-            return true;
-        }
-        at += 1;
-    }
-    false
-}
-
-/// Compares at compile time, where `==` cannot.
-pub(super) const fn same(one: &[u8], other: &[u8]) -> bool {
-    if one.len() != other.len() {
-        return false;
-    }
-    let mut at = 0;
-    while at < one.len() {
-        if one[at] != other[at] {
-            return false;
-        }
-        at += 1;
-    }
-    true
-}
-
-/// What most rows share: no keys, no subcommands, constant time.
-const fn row(
-    name: &'static str,
-    arity: i8,
-    flags: &'static [&'static str],
-    group: &'static str,
-    since: &'static str,
-    summary: &'static str,
-) -> Command {
-    Command {
-        id: 0,
-        name,
-        arity: Arity(arity),
-        flags,
-        categories: &[],
-        keys: NO_KEYS,
-        group,
-        summary,
-        since,
-        complexity: "O(1)",
-        debug: false,
-        heavy: false,
-        writes: has(flags, b"write"),
-        multi: if has(flags, b"no_multi") { Multi::Refused } else { Multi::Queued },
-        subscriber: false,
-        subcommands: &[],
-    }
-}
-
-impl Command {
-    const fn keys(mut self, keys: Keys) -> Command {
-        self.keys = keys;
-        self
-    }
-
-    const fn acl(mut self, categories: &'static [&'static str]) -> Command {
-        self.categories = categories;
-        self
-    }
-
-    const fn complexity(mut self, complexity: &'static str) -> Command {
-        self.complexity = complexity;
-        self
-    }
-
-    const fn debug(mut self) -> Command {
-        self.debug = true;
-        self
-    }
-
-    const fn heavy(mut self) -> Command {
-        self.heavy = true;
-        self
-    }
-
-    /// It is run at once, also inside a transaction.
-    const fn at_once(mut self) -> Command {
-        self.multi = Multi::AtOnce;
-        self
-    }
-
-    const fn speaks(mut self) -> Command {
-        self.writes = true;
-        self
-    }
-
-    const fn for_subscribers(mut self) -> Command {
-        self.subscriber = true;
-        self
-    }
-
-    const fn container(mut self, subcommands: &'static [Command]) -> Command {
-        self.subcommands = subcommands;
-        self
-    }
-}
 
 // A container's subcommands have ids of their own, behind those of the commands.
 const _: () = {
@@ -284,7 +84,33 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ONE_KEY),
     row("getset", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Set the string value of a key and return its old value")
         .keys(ONE_KEY),
+    row("hdel", -3, WRITE_FAST, HASH, "2.0.0", "Delete fields of a hash, and the hash with its last field")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
     row("hello", -1, GREETING, CONNECTION, "6.0.0", "Handshake and choose the protocol version"),
+    row("hexists", 3, READ_FAST, HASH, "2.0.0", "Tell whether a hash has a field").keys(ONE_KEY),
+    row("hget", 3, READ_FAST, HASH, "2.0.0", "Get the value of a field of a hash").keys(ONE_KEY),
+    row("hgetall", 2, READ, HASH, "2.0.0", "Get all fields and values of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields"),
+    row("hincrby", 4, WRITE_OOM_FAST, HASH, "2.0.0", "Increment the integer value of a field by the given amount").keys(ONE_KEY),
+    row("hincrbyfloat", 4, WRITE_OOM_FAST, HASH, "2.6.0", "Increment the floating point value of a field by the given amount")
+        .keys(ONE_KEY),
+    row("hkeys", 2, READ, HASH, "2.0.0", "Get all fields of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields"),
+    row("hlen", 2, READ_FAST, HASH, "2.0.0", "Get the number of fields of a hash").keys(ONE_KEY),
+    row("hmget", -3, READ_FAST, HASH, "2.0.0", "Get the values of the given fields of a hash")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
+    row("hmset", -4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the values of the given fields of a hash")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
+    row("hrandfield", -2, READ, HASH, "6.2.0", "Get random fields of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields returned, or of those there are if a third or more are wanted"),
+    row("hscan", -3, READ, HASH, "2.8.0", "Iterate over the fields of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(1) for every call, which ends after some 100 microseconds of matching; O(N) for a complete iteration"),
+    row("hset", -4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the values of the given fields of a hash")
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
+    row("hsetnx", 4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the value of a field of a hash, only if the field does not exist").keys(ONE_KEY),
+    row("hstrlen", 3, READ_FAST, HASH, "3.2.0", "Get the length of the value of a field of a hash").keys(ONE_KEY),
+    row("hvals", 2, READ, HASH, "2.0.0", "Get all values of a hash").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields"),
     row("incr", 2, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by one").keys(ONE_KEY),
     row("incrby", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by the given amount")
         .keys(ONE_KEY),

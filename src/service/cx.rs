@@ -5,13 +5,13 @@
 
 use std::borrow::Cow;
 
-use super::catalog::Command;
+use super::command::Command;
 use super::session::Session;
 use super::world::World;
 use crate::base::{ConnId, OutOfMemory, Reason, Wires};
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::COMMANDS_MAX;
-use crate::store::{Prepared, WARMED_MAX, WriteError};
+use crate::store::{Prepared, WARMED_MAX, WriteError, WrongKind};
 
 /// One command while it runs.
 pub struct Cx<'a> {
@@ -81,10 +81,17 @@ impl From<OutOfMemory> for Failure {
     }
 }
 
+impl From<WrongKind> for Failure {
+    fn from(_: WrongKind) -> Failure {
+        Failure::text("WRONGTYPE Operation against a key holding the wrong kind of value")
+    }
+}
+
 impl From<WriteError> for Failure {
     fn from(error: WriteError) -> Failure {
         match error {
             WriteError::OutOfMemory => OutOfMemory.into(),
+            WriteError::WrongKind => WrongKind.into(),
             WriteError::Crowded => Failure::text("ERR the hashes of too many keys begin as this key's does"),
         }
     }
@@ -138,12 +145,15 @@ impl<'a> Cx<'a> {
         if self.reply.overflowed() { Err(self.reply_too_long()) } else { Ok(()) }
     }
 
-    /// The value of `key`, counted as a hit or a miss.
-    pub fn lookup(&mut self, key: &[u8]) -> Option<&[u8]> {
+    /// The string of `key`, counted as a hit or a miss.
+    ///
+    /// # Errors
+    /// If the key holds something else.
+    pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
         let found = self.world.store.get(key, self.world.now.unix_ms);
         match found {
-            Some(_) => self.world.stats.keyspace_hits += 1,
-            None => self.world.stats.keyspace_misses += 1,
+            Ok(None) => self.world.stats.keyspace_misses += 1,
+            Ok(Some(_)) | Err(WrongKind) => self.world.stats.keyspace_hits += 1,
         }
         found
     }
@@ -157,14 +167,27 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Replies with the value of `key` or null.
-    pub fn reply_value(&mut self, key: &[u8]) {
-        let found = self.world.store.get(key, self.world.now.unix_ms);
-        match found {
-            Some(_) => self.world.stats.keyspace_hits += 1,
-            None => self.world.stats.keyspace_misses += 1,
+    /// Replies with the string of `key` or null.
+    ///
+    /// # Errors
+    /// If the key holds something else.
+    #[inline]
+    pub fn reply_value(&mut self, key: &[u8]) -> Result<(), WrongKind> {
+        match self.world.store.get(key, self.world.now.unix_ms) {
+            Ok(Some(value)) => {
+                self.world.stats.keyspace_hits += 1;
+                self.reply.bulk(value);
+            }
+            Ok(None) => {
+                self.world.stats.keyspace_misses += 1;
+                self.reply.null();
+            }
+            Err(wrong) => {
+                self.world.stats.keyspace_hits += 1;
+                return Err(wrong);
+            }
         }
-        self.reply.bulk_or_null(found);
+        Ok(())
     }
 
     /// Gets everything ready to write `value` under `key`.

@@ -1,9 +1,11 @@
 //! What each command of the catalog does. The compiler refuses a command of the catalog that does
 //! nothing, and a name that is not in it.
 
-use super::catalog::{COMMANDS, Command, same};
+use super::catalog::COMMANDS;
+use super::command::{Command, same};
 use super::commands::{
-    admin, client, clients, connection, introspect, keys, pubsub, scan, settings, strings, transactions,
+    admin, client, clients, connection, hashes, introspect, keys, pubsub, scan, settings, strings,
+    transactions,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -86,7 +88,23 @@ const NAMED: &[(&str, Run)] = &[
     ("getdel", strings::getdel),
     ("getex", strings::getex),
     ("getset", strings::getset),
+    ("hdel", hashes::hdel),
     ("hello", connection::hello),
+    ("hexists", hashes::hexists),
+    ("hget", hashes::hget),
+    ("hgetall", hashes::hgetall),
+    ("hincrby", hashes::hincrby),
+    ("hincrbyfloat", hashes::hincrbyfloat),
+    ("hkeys", hashes::hkeys),
+    ("hlen", hashes::hlen),
+    ("hmget", hashes::hmget),
+    ("hmset", hashes::hmset),
+    ("hrandfield", hashes::hrandfield),
+    ("hscan", hashes::hscan),
+    ("hset", hashes::hset),
+    ("hsetnx", hashes::hsetnx),
+    ("hstrlen", hashes::hstrlen),
+    ("hvals", hashes::hvals),
     ("incr", strings::incr),
     ("incrby", strings::incrby),
     ("info", admin::info),

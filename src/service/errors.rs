@@ -1,6 +1,6 @@
 //! What is said of requests that were not run, in Redis's words where Redis has some.
 
-use super::catalog::Command;
+use super::command::Command;
 use super::cx::{Failure, QUOTED_MAX, quotable};
 use crate::base::OutOfMemory;
 use crate::config::Config;

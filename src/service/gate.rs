@@ -1,7 +1,7 @@
 //! What becomes of a request before it runs: most run at once; inside a transaction they are queued; a
 //! subscriber may say little; while commands are held, some wait.
 
-use super::catalog::{Command, Multi};
+use super::command::{Command, Multi};
 use super::cx::Failure;
 use super::world::World;
 use crate::base::ConnId;

@@ -2,7 +2,8 @@
 //! and output for one turn at a time, and any other transport could do the same.
 //!
 //! - [`turn`]: one connection's turn: parse, look up, run, within a budget
-//! - [`catalog`]: declares every command; [`names`] finds them in it; `dispatch` says what each does
+//! - [`catalog`]: declares every command, each as [`command`] says; [`names`] finds them in it; `dispatch`
+//!   says what each does
 //! - [`run`]: checks and runs one command; [`cx`]: what the command sees, and how it fails
 //! - [`world`]: what commands act on; [`session`]: what is remembered of a client between turns;
 //!   [`outbox`]: what a command asks of the server about other connections
@@ -12,6 +13,7 @@
 
 pub mod catalog;
 pub mod channels;
+pub mod command;
 mod commands;
 pub mod cx;
 mod dispatch;
@@ -19,6 +21,7 @@ mod errors;
 mod gate;
 mod glob;
 pub mod goodbye;
+mod long_double;
 pub mod names;
 pub mod outbox;
 pub mod pause;
@@ -30,7 +33,7 @@ pub mod world;
 
 use std::iter;
 
-use crate::base::{Clock, ConnId, Moment, Peer};
+use crate::base::{Address, Clock, ConnId, Moment, Peer};
 use crate::config::Config;
 use crate::resp::{Batch, Parser, sole_key};
 use crate::store::WARMED_MAX;
@@ -54,7 +57,7 @@ pub struct Service {
 impl Service {
     /// A service with an empty keyspace whose hash is seeded with `seed`. `listeners` are the
     /// addresses it is reached at, for `CLIENT LIST`.
-    pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Peer>) -> Service {
+    pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Address>) -> Service {
         Service {
             world: World::new(seed, config, clock, listeners),
             runs: &RUNS,
@@ -112,6 +115,6 @@ mod tests {
             service.warm_for(inputs);
         }
         service.world.store.audit();
-        assert_eq!(service.world.store.get(&7_u32.to_le_bytes(), 0), Some(&b"value"[..]));
+        assert_eq!(service.world.store.get(&7_u32.to_le_bytes(), 0), Ok(Some(&b"value"[..])));
     }
 }

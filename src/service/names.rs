@@ -1,13 +1,14 @@
 //! Finds a command by its name. What every request begins with.
 //!
-//! A name of up to sixteen bytes is two integers. They choose a slot of a table that the compiler
+//! A name of up to sixteen bytes is two integers. They choose a place of a table that the compiler
 //! has filled, and there stands the command or, rarely, one that had to make way for another.
 
-use super::catalog::{COMMANDS, Command};
+use super::catalog::COMMANDS;
+use super::command::Command;
 
 /// Four times as many as there are commands, so that nearly all stand where they belong.
-const SLOTS: usize = 512;
-/// What is in a slot that nobody has.
+const PLACES: usize = 512;
+/// What is in a place that nobody has.
 const NOBODY: Entry = Entry { name: Packed { head: 0, tail: 0, len: 0 }, command: 0 };
 
 /// A name in lower case.
@@ -26,19 +27,19 @@ struct Entry {
     command: u8,
 }
 
-static TABLE: [Entry; SLOTS] = {
-    assert!(COMMANDS.len() * 4 <= SLOTS);
-    let mut table = [NOBODY; SLOTS];
+static TABLE: [Entry; PLACES] = {
+    assert!(COMMANDS.len() * 4 <= PLACES);
+    let mut table = [NOBODY; PLACES];
     let mut index = 0;
     while index < COMMANDS.len() {
         let name = COMMANDS[index].name.as_bytes();
         assert!(is_lower_case(name), "a name must be of lower-case letters");
         let Some(name) = Packed::new(name) else { panic!("a name is too long") };
-        let mut slot = name.slot();
-        while table[slot].name.len > 0 {
-            slot = (slot + 1) % SLOTS;
+        let mut place = name.place();
+        while table[place].name.len > 0 {
+            place = (place + 1) % PLACES;
         }
-        table[slot] = Entry { name, command: index as u8 };
+        table[place] = Entry { name, command: index as u8 };
         index += 1;
     }
     table
@@ -48,16 +49,16 @@ static TABLE: [Entry; SLOTS] = {
 #[inline]
 pub fn find(name: &[u8]) -> Option<&'static Command> {
     let name = Packed::new(name)?;
-    let mut slot = name.slot();
+    let mut place = name.place();
     loop {
-        let entry = &TABLE[slot];
+        let entry = &TABLE[place];
         if entry.name == name {
             return Some(&COMMANDS[usize::from(entry.command)]);
         }
         if entry.name.len == 0 {
             return None;
         }
-        slot = (slot + 1) % SLOTS;
+        place = (place + 1) % PLACES;
     }
 }
 
@@ -94,10 +95,11 @@ impl Packed {
     }
 
     #[inline]
-    const fn slot(self) -> usize {
-        // Any odd number with bits all over would do; the highest bits of the product depend on all.
-        let mixed = (self.head ^ self.tail.rotate_left(32)).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        (mixed >> (u64::BITS - SLOTS.ilog2())) as usize
+    const fn place(self) -> usize {
+        // The highest bits of the product depend on all. Any odd number with bits all over would do; with
+        // this one, found by trying, each of the present commands stands where it belongs.
+        let mixed = (self.head ^ self.tail.rotate_left(32)).wrapping_mul(0x2be8_93f4_56b3_0575);
+        (mixed >> (u64::BITS - PLACES.ilog2())) as usize
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::Command;
+use super::command::Command;
 use crate::base::{ConnId, Moment};
 
 /// Which commands wait.

@@ -1,7 +1,7 @@
 //! One command: checked, run, counted. What a client sent, what a transaction kept and whatever else
 //! comes to run a command takes this way.
 
-use super::catalog::Command;
+use super::command::Command;
 use super::cx::{Cx, Failure, Outcome, Runs};
 use super::session::{Session, Sessions};
 use super::world::World;
@@ -144,6 +144,6 @@ fn debug_allowed(config: &Config, session: Option<&Session>) -> bool {
     match config.enable_debug_command {
         DebugCommand::No => false,
         DebugCommand::Yes => true,
-        DebugCommand::Local => session.is_some_and(|session| session.peer.ip().is_loopback()),
+        DebugCommand::Local => session.is_some_and(|session| session.peer.is_local()),
     }
 }

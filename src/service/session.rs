@@ -3,10 +3,10 @@
 
 use std::sync::Arc;
 
-use super::catalog::Command;
 use super::channels::Subscriptions;
+use super::command::Command;
 use super::transaction::{Transaction, Watching};
-use crate::base::{ConnId, Moment, Peer};
+use crate::base::{Address, ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;
 use crate::resp::{Parser, Proto};
 
@@ -157,13 +157,13 @@ impl Session {
 #[derive(Debug)]
 pub struct Sessions {
     by_slot: Vec<Option<Session>>,
-    listeners: Vec<Peer>,
+    listeners: Vec<Address>,
     shared: Vec<Arc<Labels>>,
 }
 
 impl Sessions {
     /// No sessions, at a server that listens on these addresses.
-    pub fn new(listeners: Vec<Peer>) -> Sessions {
+    pub fn new(listeners: Vec<Address>) -> Sessions {
         Sessions { by_slot: Vec::new(), listeners, shared: vec![Arc::default()] }
     }
 
@@ -228,8 +228,16 @@ impl Sessions {
     }
 
     /// The address a session was accepted on. For a wildcard address, that address.
-    pub fn local(&self, session: &Session) -> Option<Peer> {
-        self.listeners.get(usize::from(session.listener)).copied()
+    pub fn local(&self, session: &Session) -> Option<&Address> {
+        self.listeners.get(usize::from(session.listener))
+    }
+
+    /// Where a client comes from, as `CLIENT LIST` shows it: by a Unix domain socket, that socket.
+    pub fn remote(&self, session: &Session) -> Address {
+        match self.local(session) {
+            Some(unix @ Address::Unix(_)) => unix.clone(),
+            _ => Address::Tcp(session.peer),
+        }
     }
 
     /// Gives a client these labels, shared with whoever has the same.

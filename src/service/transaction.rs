@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::catalog::Command;
+use super::command::Command;
 use crate::base::{ConnId, OutOfMemory, memory};
 use crate::resp::{Args, Kept};
 use crate::store::{Store, What};

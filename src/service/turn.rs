@@ -6,7 +6,7 @@
 use std::io::ErrorKind;
 
 use super::Service;
-use super::catalog::Command;
+use super::command::Command;
 use super::cx::Failure;
 use super::errors::{protocol_error, refusal, unknown_command, unknown_subcommand};
 use super::gate::Gate;
@@ -170,7 +170,7 @@ impl Service {
             return None;
         }
         let bounds = &self.world.config.bounds;
-        if progress.commands >= bounds.commands_per_turn {
+        if progress.commands >= bounds.commands_per_turn || progress.asks >= bounds.asks_per_turn {
             return Some(Ended::Budget);
         }
         (turn.output.len() >= bounds.output_pause_bytes).then_some(Ended::Paused)

@@ -8,7 +8,7 @@ use super::outbox::{Ask, Outbox};
 use super::pause::Pause;
 use super::session::Sessions;
 use super::transaction::{Transaction, Watches};
-use crate::base::{Clock, ConnId, Moment, Now, OutOfMemory, Peer};
+use crate::base::{Address, Clock, ConnId, Moment, Now, OutOfMemory};
 use crate::config::Config;
 use crate::stats::Stats;
 use crate::store::Store;
@@ -43,7 +43,7 @@ pub struct World {
 impl World {
     /// A world with an empty keyspace whose hash is seeded with `seed`. `listeners` are the addresses it
     /// is reached at, for `CLIENT LIST`.
-    pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Peer>) -> World {
+    pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Address>) -> World {
         let now = clock.now();
         World {
             store: Store::new(seed),

@@ -1,5 +1,8 @@
 //! Asserts the invariants of the table by walking all of it. For tests.
 
+use super::hash::{Form, Hash};
+use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
+use super::record::{Kind, Record};
 use super::table::Table;
 
 impl Table {
@@ -9,7 +12,7 @@ impl Table {
     /// If an invariant does not hold.
     pub(super) fn audit(&self) {
         let (mut items, mut blocks, mut entries) = (0, 0, 0);
-        let mut bodies = vec![false; self.larges.len()];
+        let mut bodies = vec![false; self.bodies.len()];
         for (number, segment) in self.segments.iter().enumerate() {
             let number = number as u32;
             entries += self.audit_directory(number);
@@ -24,8 +27,11 @@ impl Table {
                 assert_eq!(self.directory.segment(hash), number, "an item is in the wrong segment");
                 let found = self.find(hash, self.key_of(record)).expect("every item is found");
                 assert_eq!(found.cell, cell, "two items have one key");
-                if let Some(body) = record.large() {
+                if let Some(body) = record.body() {
                     assert!(!std::mem::replace(&mut bodies[body as usize], true), "a body is shared");
+                }
+                if record.kind() == Kind::Hash {
+                    audit_hash(self, record);
                 }
                 live += record.bytes().len();
                 counted += 1;
@@ -39,8 +45,8 @@ impl Table {
         assert_eq!(blocks, self.blocks.len(), "a block is nobody's");
         assert_eq!(entries, self.directory.entries().len(), "an entry of the directory leads astray");
         assert!(bodies.into_iter().all(|named| named), "a body is nobody's");
-        let owned: usize = self.larges.iter().map(|large| large.memory()).sum();
-        assert_eq!(owned, self.large_bytes, "the count of the bodies' bytes is off");
+        let owned: usize = self.bodies.iter().map(|large| large.memory()).sum();
+        assert_eq!(owned, self.body_bytes, "the count of the bodies' bytes is off");
     }
 
     /// How many entries lead to segment `number`; all are in one stretch, that of its prefix.
@@ -51,5 +57,22 @@ impl Table {
         let first = segment.prefix as usize * span;
         assert!(entries[first..first + span].iter().all(|entry| *entry == number), "an entry leads astray");
         span
+    }
+}
+
+fn audit_hash(table: &Table, record: Record<'_>) {
+    let hash = Hash::of(table, record);
+    assert!(hash.len() > 0, "a hash has no fields");
+    match hash.0 {
+        Form::Packed(packed) => {
+            assert!(packed.len() <= PACKED_FIELDS_MAX && packed.0.len() <= PACKED_BYTES_MAX);
+            let twice = packed.iter().find(|(field, value)| packed.get(field) != Some(value));
+            assert_eq!(twice, None, "a field is there twice");
+        }
+        Form::Table(fields) => {
+            fields.audit();
+            let strings = fields.records().all(|record| record.kind() == Kind::String);
+            assert!(strings, "a field holds something else than a string");
+        }
     }
 }

@@ -1,49 +1,78 @@
-//! A vector in chunks: it grows and shrinks without ever moving more than one element.
+//! A vector in chunks, which grows and shrinks without moving more than a part of one chunk.
 //!
-//! Elements are numbered without gaps: a removed one's number goes to the last, and whoever refers to
-//! that by number must be told. So memory never fragments, and what was freed goes back to the
-//! system chunk by chunk, however elements come and go.
+//! A chunk is whole from the start, so memory does not fragment, and what was freed goes back to the
+//! system chunk by chunk. Only the first chunk of what may stay small grows by halves until it is a
+//! quarter, and then becomes whole at once.
+//!
+//! Elements are numbered without gaps: a removed one's number goes to the last, and everything that
+//! refers to that by number must be told.
 
 use crate::base::{OutOfMemory, memory};
 
-/// Bytes asked of the allocator at once: few enough that a chunk is never felt, so many that the
-/// system maps and unmaps it by itself. Untouched pages of it are not resident.
+/// Bytes of a whole chunk: few enough that a chunk is never felt, so many that the system maps and
+/// unmaps it by itself. Untouched pages of it are not resident.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Elements for which the first chunk keeps room when it shrinks.
+const KEPT: usize = 2;
 
-/// Elements numbered from zero, in chunks of equal size.
+/// Elements numbered from zero.
 #[derive(Debug)]
 pub struct Chunked<T> {
     chunks: Vec<Vec<T>>,
     len: usize,
+    size: Size,
 }
 
-impl<T> Default for Chunked<T> {
-    fn default() -> Chunked<T> {
-        Chunked { chunks: Vec::new(), len: 0 }
-    }
+/// How many elements are expected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// A few or many: the first chunk grows.
+    Small,
+    /// Many: all chunks are whole.
+    Large,
 }
 
 impl<T> Chunked<T> {
     const SHIFT: u32 = (CHUNK_BYTES / size_of::<T>()).ilog2();
     const CHUNK: usize = 1 << Self::SHIFT;
 
+    /// Nothing yet.
+    pub fn new(size: Size) -> Chunked<T> {
+        Chunked { chunks: Vec::new(), len: 0, size }
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.len
     }
 
-    /// Bytes that the elements take, without what they own elsewhere.
+    /// Bytes that the elements take, without what they own elsewhere. Of whole chunks only the elements
+    /// count, because untouched pages are not resident.
     pub fn memory(&self) -> usize {
-        self.len * size_of::<T>()
+        match self.chunks.as_slice() {
+            [first] if first.capacity() < Self::CHUNK => first.capacity() * size_of::<T>(),
+            _ => self.len * size_of::<T>(),
+        }
     }
 
     /// Makes sure that `more` elements can be pushed without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
-    #[inline]
     pub fn try_reserve(&mut self, more: usize) -> Result<(), OutOfMemory> {
-        while self.chunks.len() << Self::SHIFT < self.len.saturating_add(more) {
+        let needed = self.len.saturating_add(more);
+        if self.chunks.is_empty() && needed > 0 {
+            memory::reserve_exact(&mut self.chunks, 1)?;
+            self.chunks.push(Vec::new());
+        }
+        if let [first] = self.chunks.as_mut_slice()
+            && first.capacity() < needed.min(Self::CHUNK)
+        {
+            let wanted = self.size.grown::<T>(needed.max(first.capacity() * 3 / 2));
+            let more = wanted - first.len();
+            memory::reserve_exact(first, more)?;
+        }
+        while self.chunks.len() << Self::SHIFT < needed {
             let mut chunk = Vec::new();
             memory::reserve_exact(&mut chunk, Self::CHUNK)?;
             memory::reserve(&mut self.chunks, 1)?;
@@ -52,18 +81,13 @@ impl<T> Chunked<T> {
         Ok(())
     }
 
-    /// True if `more` elements can be pushed without asking for memory.
-    #[inline]
-    pub fn has_room(&self, more: usize) -> bool {
-        self.chunks.len() << Self::SHIFT >= self.len + more
-    }
-
     /// Adds an element; returns its number.
     pub fn push(&mut self, element: T) -> u32 {
         let number = u32::try_from(self.len).expect("memory ends before numbers do");
         let chunk = self.len >> Self::SHIFT;
         if chunk == self.chunks.len() {
-            self.chunks.push(Vec::with_capacity(Self::CHUNK));
+            let elements = if chunk == 0 { self.size.grown::<T>(1) } else { Self::CHUNK };
+            self.chunks.push(Vec::with_capacity(elements));
         }
         self.chunks[chunk].push(element);
         self.len += 1;
@@ -80,19 +104,31 @@ impl<T> Chunked<T> {
         if number as usize == self.len { last } else { std::mem::replace(self.get_mut(number), last) }
     }
 
-    /// True if there are more chunks than elements need, and one for whoever comes and goes at the
-    /// edge.
+    /// True if more memory is held than elements need, and than is wise to keep for those that come
+    /// and go.
     #[inline]
     pub fn is_loose(&self) -> bool {
-        self.chunks.len() > (self.len >> Self::SHIFT) + 2
+        match self.chunks.as_slice() {
+            [] => false,
+            [first] => self.size == Size::Small && first.capacity() > 4 * self.len + 2 * KEPT,
+            more => more.len() > self.chunks_kept(),
+        }
     }
 
-    /// Frees one of the chunks that are too many. Not while a write is under way: it may have
-    /// reserved them.
+    /// The chunks that elements need; and one for those at the edge, unless there are few.
+    fn chunks_kept(&self) -> usize {
+        (self.len >> Self::SHIFT) + 1 + usize::from(self.size == Size::Large || self.len > Self::CHUNK / 4)
+    }
+
+    /// Frees some of what is too much. Not while a write is under way: it may have reserved it.
     #[inline]
     pub fn trim(&mut self) {
         if self.is_loose() {
-            self.chunks.pop();
+            if let [first] = self.chunks.as_mut_slice() {
+                first.shrink_to(2 * self.len + KEPT);
+            } else {
+                self.chunks.pop();
+            }
         }
     }
 
@@ -109,7 +145,7 @@ impl<T> Chunked<T> {
             self.len -= chunk.len();
             chunk.clear();
         }
-        Chunked { chunks, len: 0 }
+        Chunked { chunks, len: 0, size: self.size }
     }
 
     /// Frees the last chunk with all that is in it; false if there is none.
@@ -145,13 +181,21 @@ impl<T> Chunked<T> {
     }
 }
 
+impl Size {
+    /// How many elements the first chunk gets room for when it needs `needed`.
+    fn grown<T>(self, needed: usize) -> usize {
+        let whole = Chunked::<T>::CHUNK;
+        if self == Size::Large || needed > whole / 4 { whole } else { needed }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn numbers_stay_without_gaps_and_memory_follows_the_length() {
-        let mut all = Chunked::<[u8; 1 << 18]>::default();
+        let mut all = Chunked::<[u8; 1 << 18]>::new(Size::Large);
         for n in 0..9_u8 {
             assert_eq!(all.push([n; 1 << 18]), u32::from(n));
         }
@@ -173,5 +217,24 @@ mod tests {
         assert_eq!(all.chunks.len(), 3);
         while all.pop_chunk() {}
         assert_eq!((all.len(), all.memory()), (0, 0));
+    }
+
+    #[test]
+    fn the_first_chunk_follows_the_length_until_it_is_whole() {
+        let mut all = Chunked::<[u8; 1024]>::new(Size::Small);
+        assert_eq!(all.memory(), 0);
+        for n in 1..=2_000 {
+            all.try_reserve(1).unwrap();
+            all.push([0; 1024]);
+            assert!(all.memory() <= n * 1024 * 3 / 2, "{} bytes for {n} elements", all.memory());
+        }
+        for n in (0..2_000).rev() {
+            all.pop();
+            while all.is_loose() {
+                all.trim();
+            }
+            let held: usize = all.chunks.iter().map(Vec::capacity).sum();
+            assert!(held <= 4 * n + 2 * KEPT || n > 256 && held <= n + 2 * 1024, "{held} for {n} elements");
+        }
     }
 }

@@ -6,7 +6,7 @@
 //! proportion to the segments. A write whose segment is full and may not split as deep as it had to
 //! is refused while it is prepared; a commit always finds room.
 
-use super::segment::{ITEMS_MAX, LIVE_MAX, Segment};
+use super::segment::{BLOCKS_MAX, ITEMS_MAX, LIVE_MAX, Segment, blocks_for};
 use super::table::{Demand, Table};
 use super::{Prepared, WriteError};
 use crate::base::memory;
@@ -17,49 +17,56 @@ const ENTRIES_PER_SEGMENT: usize = 16;
 const ENTRIES_MIN: usize = 1024;
 
 impl Table {
-    /// Adds to `demand` what it takes to write a record of up to `bytes` bytes under `key`, whose
-    /// hash is `hash`.
+    /// What it takes to write a record of up to `bytes` bytes under `key`, whose hash is `hash`.
     ///
     /// # Errors
     /// [`WriteError::Crowded`] if the table has no room near `hash`.
-    pub(super) fn admit(
-        &self,
-        demand: &mut Demand,
-        hash: u64,
-        key: &[u8],
-        bytes: usize,
-    ) -> Result<(), WriteError> {
-        demand.items += 1;
-        demand.bytes += bytes;
+    pub(super) fn admit(&self, hash: u64, key: &[u8], bytes: usize) -> Result<Demand, WriteError> {
         let segment = self.segments.get(self.directory.segment(hash));
+        if segment.surely_takes(1, bytes) {
+            return Ok(Demand { blocks: 1, ..Demand::default() });
+        }
+        // It will be packed or split: both old and new blocks are there meanwhile.
+        let mut demand = Demand { blocks: segment.blocks_packed() + 1, segments: 1, ..Demand::default() };
         if segment.takes(1, bytes) {
-            return Ok(());
+            return Ok(demand);
         }
         let replaced = self.find(hash, key).map(|place| self.record(place));
         // What will be shorter stays in its place, unless it expires before that.
         if replaced.is_some_and(|old| old.expires_ms().is_none() && old.bytes().len() >= bytes) {
-            return Ok(());
+            return Ok(demand);
         }
         let replaced_bytes = replaced.map_or(0, |old| old.bytes().len());
         let more =
             Load { items: 1 - usize::from(replaced.is_some()), bytes: bytes.saturating_sub(replaced_bytes) };
-        self.deepen(demand, segment, hash, more, self.depth_max(0))
+        self.deepen(&mut demand, segment, hash, more, self.depth_max(0))?;
+        Ok(demand)
     }
 
-    /// The same for many writes that will all be committed.
+    /// What it takes to commit all of `entries`.
     ///
     /// # Errors
     /// [`WriteError`] if the table has no room near one of the hashes, or the allocator refuses.
-    pub(super) fn admit_all(&self, demand: &mut Demand, entries: &[Prepared<'_>]) -> Result<(), WriteError> {
-        demand.items += entries.len();
-        demand.bytes += entries.iter().map(Prepared::record_bytes).sum::<usize>();
+    pub(super) fn admit_all(&self, entries: &[Prepared<'_>]) -> Result<Demand, WriteError> {
+        let items = entries.len();
+        let bytes = entries.iter().map(Prepared::record_bytes).sum::<usize>();
+        let bodies = entries.iter().map(Prepared::bodies).sum();
         let segment_of = |hash| self.segments.get(self.directory.segment(hash));
-        if entries.iter().all(|entry| segment_of(entry.hash).takes(entries.len(), demand.bytes)) {
-            return Ok(());
+        // Each segment may begin a block.
+        let begun = items.min(self.segments.len() + blocks_for(bytes));
+        if entries.iter().all(|entry| segment_of(entry.hash).surely_takes(items, bytes)) {
+            return Ok(Demand { blocks: begun, bodies, ..Demand::default() });
         }
+        // At worst every item finds its segment full; but a segment that has just split takes
+        // many before it does again. Each split begins two blocks; and while one is going on, both old
+        // and new blocks are there.
+        let segments = items.min(self.segments.len() + items / 64 + 1);
+        let begun = begun + 2 * segments;
+        let blocks = begun + (self.blocks.len() + begun).min(2 * BLOCKS_MAX);
+        let mut demand = Demand { blocks, segments, bodies, depth: 0 };
         let mut sorted = memory::collect(entries.iter().map(|entry| (entry.hash, entry.record_bytes())))?;
         sorted.sort_unstable();
-        let limit = self.depth_max(entries.len());
+        let limit = self.depth_max(items);
         let mut rest = &sorted[..];
         while let Some((hash, _)) = rest.first() {
             let segment = segment_of(*hash);
@@ -67,11 +74,11 @@ impl Table {
             let items = rest.partition_point(|(other, _)| shared_bits(*hash, *other) >= depth);
             let bytes = rest[..items].iter().map(|(_, bytes)| bytes).sum();
             if !segment.takes(items, bytes) {
-                self.deepen(demand, segment, *hash, Load { items, bytes }, limit)?;
+                self.deepen(&mut demand, segment, *hash, Load { items, bytes }, limit)?;
             }
             rest = &rest[items..];
         }
-        Ok(())
+        Ok(demand)
     }
 
     /// How deep a segment may be once `items` more have been added.
@@ -96,7 +103,7 @@ impl Table {
         }
         let depth = (segment.depth..limit).find(fits).unwrap_or(limit);
         demand.depth = demand.depth.max(depth);
-        demand.splits += (depth - segment.depth) as usize;
+        demand.segments += (depth - segment.depth) as usize;
         Ok(())
     }
 

@@ -37,12 +37,6 @@ impl Directory {
         self.entries.capacity() * size_of::<u32>()
     }
 
-    /// True if it can double without asking for memory.
-    #[inline]
-    pub fn can_double(&self) -> bool {
-        self.entries.capacity() >= 2 * self.entries.len()
-    }
-
     /// Makes sure that it can double, or name `segments` segments if that is more, and one of
     /// `depth`, without asking for memory.
     ///

@@ -1,39 +1,34 @@
-//! Keyspaces that have been emptied at one stroke and are freed piece by piece.
+//! What has been removed at one stroke and is freed piece by piece: keyspaces and large hashes.
 
 use super::Store;
+use super::body::Fields;
 use super::expiries::Expiries;
 use super::table::Table;
 
 /// Flushed keyspaces that wait to be freed.
-const DISCARDED_MAX: usize = 8;
-
-/// Bodies freed in a step, unless their bytes end it sooner.
-const BODIES_PER_STEP: usize = 256;
-/// Bytes of bodies after which a step ends: as much as a chunk of the table.
+const KEYSPACES_MAX: usize = 8;
+/// Pieces freed in a step, unless their bytes end it sooner.
+const PIECES_PER_STEP: usize = 256;
+/// Bytes after which a step ends: as much as a chunk of the table.
 const BYTES_PER_STEP: usize = 1 << 20;
-/// Entries of the expiry index freed in a step.
-const EXPIRIES_PER_STEP: usize = 1_000;
+/// Entries of the expiry index that are one piece.
+const EXPIRIES_PER_PIECE: usize = 4;
+/// A hash of no more bytes than this, and no more bodies, is freed at once.
+const SMALL_BYTES: usize = 64 << 10;
+const SMALL_BODIES: usize = 16;
 
 impl Store {
     /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
     pub fn clear(&mut self) {
         if !self.is_empty() {
             let table = self.table.start_over();
-            let discarded = Discarded { table, expiries: self.ledger.note_flush() };
-            if discarded.is_small() {
-                return;
-            }
-            // A client that fills and flushes faster than that waits for it.
-            while self.discarded.len() >= DISCARDED_MAX {
-                self.reclaim(1);
-            }
-            self.discarded.push_back(discarded);
+            self.discards.keep_keyspace(Box::new(Keyspace { table, expiries: self.ledger.note_flush() }));
         }
     }
 
     /// True while something is left to be freed.
     pub fn has_leftovers(&self) -> bool {
-        !self.discarded.is_empty() || self.table.is_loose()
+        !self.discards.is_empty() || self.table.is_loose()
     }
 
     /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds, and some of
@@ -41,60 +36,160 @@ impl Store {
     pub fn reclaim(&mut self, budget: usize) {
         self.table.trim();
         for _ in 0..budget {
-            let Some(oldest) = self.discarded.front_mut() else { return };
-            if !oldest.free_some() {
-                self.discarded.pop_front();
+            if self.discards.is_empty() {
+                return;
             }
+            self.discards.free_some();
         }
     }
 }
 
 /// What used to be a keyspace.
 #[derive(Debug)]
-pub struct Discarded {
-    pub(super) table: Table,
-    pub(super) expiries: Expiries,
+struct Keyspace {
+    table: Table,
+    expiries: Expiries,
+}
+
+/// What waits to be freed. It is no longer than a pointer, so that very many take little.
+#[derive(Debug)]
+enum Discarded {
+    Keyspace(Box<Keyspace>),
+    Hash(Box<Fields>),
+}
+
+/// What was freed by one piece.
+enum Freed {
+    Something,
+    Nothing,
+    /// A body was taken out that is to be freed piece by piece itself.
+    Body(Box<Fields>),
+}
+
+/// What waits to be freed. What came last goes first, as it was probably allocated last.
+#[derive(Debug, Default)]
+pub struct Discards {
+    waiting: Vec<Discarded>,
+    keyspaces: usize,
+    /// Bytes that all of it holds.
+    bytes: usize,
+}
+
+impl Discards {
+    /// True if nothing waits.
+    pub fn is_empty(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        self.bytes
+    }
+
+    /// Frees the fields of a hash, now or later.
+    #[inline]
+    pub fn keep(&mut self, fields: Option<Box<Fields>>) {
+        if let Some(fields) = fields {
+            self.push(Discarded::Hash(fields));
+        }
+    }
+
+    fn keep_keyspace(&mut self, keyspace: Box<Keyspace>) {
+        // A client that fills and flushes faster than that waits for it.
+        while self.keyspaces >= KEYSPACES_MAX {
+            self.free_some();
+        }
+        self.push(Discarded::Keyspace(keyspace));
+    }
+
+    /// Small ones are freed at once.
+    fn push(&mut self, discarded: Discarded) {
+        if !discarded.is_small() {
+            self.bytes += discarded.memory();
+            self.keyspaces += usize::from(matches!(discarded, Discarded::Keyspace(_)));
+            self.waiting.push(discarded);
+        }
+    }
+
+    /// Frees some of what waits, some 100 microseconds' worth.
+    pub fn free_some(&mut self) {
+        let before = self.bytes;
+        for _ in 0..PIECES_PER_STEP {
+            let Some(last) = self.waiting.last_mut() else { return };
+            let held = last.memory();
+            let freed = last.free_piece();
+            self.bytes -= held - last.memory();
+            match freed {
+                Freed::Something => {}
+                Freed::Body(fields) => self.push(Discarded::Hash(fields)),
+                Freed::Nothing => {
+                    let gone = self.waiting.pop();
+                    self.bytes -= held;
+                    self.keyspaces -= usize::from(matches!(gone, Some(Discarded::Keyspace(_))));
+                    if self.waiting.is_empty() {
+                        self.waiting = Vec::new();
+                    }
+                }
+            }
+            if before.saturating_sub(self.bytes) >= BYTES_PER_STEP {
+                return;
+            }
+        }
+    }
 }
 
 impl Discarded {
-    /// Bytes held.
-    pub fn memory(&self) -> usize {
-        self.table.memory() + self.expiries.memory()
+    fn memory(&self) -> usize {
+        match self {
+            Discarded::Keyspace(keyspace) => keyspace.table.memory() + keyspace.expiries.memory(),
+            Discarded::Hash(fields) => fields.memory(),
+        }
     }
 
     /// True if it is no more than a step's worth.
-    pub fn is_small(&self) -> bool {
-        self.table.memory() <= BYTES_PER_STEP
-            && self.table.larges.len() <= BODIES_PER_STEP
-            && self.expiries.len() <= EXPIRIES_PER_STEP
+    fn is_small(&self) -> bool {
+        match self {
+            Discarded::Keyspace(keyspace) => {
+                self.memory() <= BYTES_PER_STEP
+                    && keyspace.table.bodies.len() <= PIECES_PER_STEP
+                    && keyspace.expiries.len() <= PIECES_PER_STEP * EXPIRIES_PER_PIECE
+            }
+            Discarded::Hash(fields) => {
+                fields.memory() <= SMALL_BYTES && fields.table.bodies.len() <= SMALL_BODIES
+            }
+        }
     }
 
-    /// Frees some of it, some 100 microseconds' worth; false if nothing was left.
+    /// Frees one piece of it.
+    fn free_piece(&mut self) -> Freed {
+        let (table, expiries) = match self {
+            Discarded::Keyspace(keyspace) => (&mut keyspace.table, Some(&mut keyspace.expiries)),
+            Discarded::Hash(fields) => (&mut fields.table, None),
+        };
+        match table.free_piece() {
+            Freed::Nothing if expiries.is_some_and(free_expiries) => Freed::Something,
+            freed => freed,
+        }
+    }
+}
+
+fn free_expiries(expiries: &mut Expiries) -> bool {
+    (0..EXPIRIES_PER_PIECE).fold(false, |freed, _| expiries.pop_first().is_some() || freed)
+}
+
+impl Table {
+    /// Frees one piece of a table that nobody will look into any more.
     ///
     /// What was allocated last goes first, and blocks and segments go together: an allocator that
     /// returns only the end of its heap would otherwise keep all of it until one last piece is
     /// free, and then return it in one long call.
-    pub fn free_some(&mut self) -> bool {
-        let table = &mut self.table;
-        table.directory.free();
-        table.free_bodies() || table.segments.pop_chunk() | table.blocks.pop_chunk() || self.free_expiries()
-    }
-
-    fn free_expiries(&mut self) -> bool {
-        (0..EXPIRIES_PER_STEP).fold(false, |freed, _| self.expiries.pop_first().is_some() || freed)
-    }
-}
-
-impl Table {
-    fn free_bodies(&mut self) -> bool {
-        let before = self.large_bytes;
-        for freed in 0..BODIES_PER_STEP {
-            let Some(body) = self.larges.pop() else { return freed > 0 || self.larges.pop_chunk() };
-            self.large_bytes -= body.memory();
-            if before - self.large_bytes >= BYTES_PER_STEP {
-                break;
-            }
+    fn free_piece(&mut self) -> Freed {
+        self.directory.free();
+        if let Some(body) = self.bodies.pop() {
+            self.body_bytes -= body.memory();
+            return body.into_fields().map_or(Freed::Something, Freed::Body);
         }
-        true
+        let freed = self.bodies.pop_chunk() | self.segments.pop_chunk() | self.blocks.pop_chunk();
+        if freed { Freed::Something } else { Freed::Nothing }
     }
 }

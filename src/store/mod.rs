@@ -1,4 +1,4 @@
-//! The keyspace: byte strings to byte strings, each with an optional time of expiry.
+//! The keyspace: keys and what they hold, each with an optional time of expiry.
 //!
 //! This room knows neither protocol nor clients. Its invariants: every key with an expiry time is
 //! in the expiry index exactly once with that time, and no other key is. What a client sizes is
@@ -8,20 +8,23 @@
 //! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
 //!   `scan`: iterates over it, `cursor`: what clients see of that; `audit`: checks it
 //! - `crowd`: refuses keys whose hashes begin too much alike
-//! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `large`: where items
+//! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `body`: where items
 //!   lie, and how
+//! - `hashes`: the keys that hold hashes; `hash`: one of them, as a command reads it; `packed`: how a
+//!   small one lies in memory
 //! - `ledger`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
 //!   which key, for those who listen
-//! - `chunked`: a vector that never moves
+//! - `chunked`: a vector that hardly ever moves
 //! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
 //! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
-//! - `prepared`: what is about to be written; `discard`: what `FLUSHALL` has left to be freed
+//! - `prepared`: what is about to be written; `discard`: what is left to be freed piece by piece
 //!
 //! No operation takes longer than splitting one segment of a few hundred items, whatever the number
 //! of keys; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
 
 mod audit;
 mod block;
+mod body;
 mod bucket;
 mod chunked;
 mod crowd;
@@ -29,9 +32,11 @@ mod cursor;
 mod directory;
 mod discard;
 mod expiries;
+mod hash;
+mod hashes;
 mod journal;
-mod large;
 mod ledger;
+mod packed;
 mod prefetch;
 mod prepared;
 mod record;
@@ -44,21 +49,32 @@ mod tests;
 mod walk;
 mod warm;
 
-use std::collections::VecDeque;
-
 use ahash::RandomState;
 
 use crate::base::{fault, memory};
+use chunked::Size;
 use cursor::Cursors;
-use discard::Discarded;
+use discard::Discards;
 use expiries::ENTRY_BYTES;
+pub use hash::Hash;
+pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::What;
 use ledger::Ledger;
-pub use prepared::{Expiry, Prepared, WriteError};
+pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
+pub use record::Kind;
 use record::RECORD_MAX;
-use table::{Demand, Place, Table};
+use table::{Place, Table};
+pub use walk::Dice;
 use walk::is_live;
 pub use warm::WARMED_MAX;
+
+/// A key or a field, and its value.
+pub type Pair<'a> = (&'a [u8], &'a [u8]);
+
+/// Keys or fields and their values, as a request names them; gone through more than once.
+pub trait WritePairs<'a>: Iterator<Item = Pair<'a>> + Clone {}
+
+impl<'a, T: Iterator<Item = Pair<'a>> + Clone> WritePairs<'a> for T {}
 
 /// The keyspace.
 #[derive(Debug)]
@@ -66,9 +82,8 @@ pub struct Store {
     table: Table,
     cursors: Cursors,
     ledger: Ledger,
-    discarded: VecDeque<Discarded>,
-    /// State of the generator of random keys.
-    dice: u64,
+    discards: Discards,
+    dice: Dice,
 }
 
 impl Store {
@@ -79,11 +94,11 @@ impl Store {
         let hash = |n: u64| spread.hash_one(n);
         let seeded = |n: u64| RandomState::with_seeds(hash(n), hash(n + 1), hash(n + 2), hash(n + 3));
         Store {
-            table: Table::new(seeded(1)),
+            table: Table::new(seeded(1), Size::Large),
             cursors: Cursors::new(seeded(6)),
             ledger: Ledger::default(),
-            discarded: VecDeque::new(),
-            dice: hash(5),
+            discards: Discards::default(),
+            dice: Dice::new(hash(5)),
         }
     }
 
@@ -109,16 +124,28 @@ impl Store {
 
     /// The memory held, in bytes; what the expiry index takes is estimated.
     pub fn memory(&self) -> usize {
-        let discarded: usize = self.discarded.iter().map(Discarded::memory).sum();
-        self.table.memory() + self.ledger.expiries.memory() + self.ledger.journal.memory() + discarded
+        self.table.memory()
+            + self.ledger.expiries.memory()
+            + self.ledger.journal.memory()
+            + self.discards.memory()
     }
 
-    /// The value of `key`, unless it has expired.
-    #[inline]
-    pub fn get(&mut self, key: &[u8], now_ms: u64) -> Option<&[u8]> {
+    /// The string of `key`, unless it has expired.
+    ///
+    /// # Errors
+    /// [`WrongKind`] if the key holds something else.
+    #[inline(always)]
+    pub fn get(&mut self, key: &[u8], now_ms: u64) -> Result<Option<&[u8]>, WrongKind> {
+        fault::point();
+        let Some(place) = self.find(key, now_ms) else { return Ok(None) };
+        self.table.string(place).map(Some)
+    }
+
+    /// What `key` holds, unless it has expired.
+    pub fn kind(&mut self, key: &[u8], now_ms: u64) -> Option<Kind> {
         fault::point();
         let place = self.find(key, now_ms)?;
-        Some(self.table.value(place))
+        Some(self.table.record(place).kind())
     }
 
     /// True if there are so many keys that [`Store::warm`] pays.
@@ -136,7 +163,8 @@ impl Store {
     /// True if `key` exists and has not expired.
     #[inline]
     pub fn contains(&mut self, key: &[u8], now_ms: u64) -> bool {
-        self.get(key, now_ms).is_some()
+        fault::point();
+        self.find(key, now_ms).is_some()
     }
 
     /// When `key` expires: `None` if there is no such key, `Some(None)` if it never does.
@@ -156,29 +184,12 @@ impl Store {
         self.with_memory(|table| Prepared::replacing(table, key, value)?.reserved(table))
     }
 
-    /// Makes sure that `count` pairs of key and value can be written.
+    /// Makes sure that pairs of key and value can be written.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
-    pub fn prepare_all<'a>(
-        &mut self,
-        count: usize,
-        pairs: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone,
-    ) -> Result<Vec<Prepared<'a>>, WriteError> {
-        self.with_memory(|table| {
-            let mut entries = Vec::new();
-            memory::reserve_exact(&mut entries, count)?;
-            let mut demand = Demand::default();
-            for (key, value) in pairs.clone().take(count) {
-                fault::point();
-                let entry = Prepared::new(table, key, value)?;
-                demand.larges += entry.bodies();
-                entries.push(entry);
-            }
-            table.admit_all(&mut demand, &entries)?;
-            table.try_reserve(demand)?;
-            Ok(entries)
-        })
+    pub fn prepare_all<'a>(&mut self, pairs: impl WritePairs<'a>) -> Result<Vec<Prepared<'a>>, WriteError> {
+        self.with_memory(|table| table.prepare_all(pairs.clone()))
     }
 
     /// Makes sure that `tail` can be written behind the value of `key`, if there is one. To be
@@ -193,17 +204,19 @@ impl Store {
     }
 
     /// Before a write is refused for want of memory, what has been discarded is freed, be it at
-    /// the cost of a pause.
+    /// the cost of a pause. Twice as much before each next try, because a try may take long itself.
     #[inline]
     fn with_memory<T>(
         &mut self,
         mut prepare: impl FnMut(&mut Table) -> Result<T, WriteError>,
     ) -> Result<T, WriteError> {
+        let mut steps = 1;
         loop {
             match prepare(&mut self.table) {
-                Err(WriteError::OutOfMemory) if !self.discarded.is_empty() => self.reclaim(1),
+                Err(WriteError::OutOfMemory) if !self.discards.is_empty() => self.reclaim(steps),
                 result => return result,
             }
+            steps *= 2;
         }
     }
 
@@ -215,7 +228,8 @@ impl Store {
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
         self.ledger.note(What::Set, hash, key, before, expires_ms);
-        self.table.write(place, hash, key, content, expires_ms);
+        let left = self.table.write(place, hash, key, Kind::String, content, expires_ms);
+        self.discards.keep(left);
     }
 
     /// Makes sure that `key` can be given a time of expiry, which makes its record longer.
@@ -225,8 +239,7 @@ impl Store {
     pub fn prepare_expiry(&mut self, key: &[u8]) -> Result<(), WriteError> {
         memory::charge(ENTRY_BYTES)?;
         self.with_memory(|table| {
-            let mut demand = Demand::default();
-            table.admit(&mut demand, table.hash(key), key, RECORD_MAX)?;
+            let demand = table.admit(table.hash(key), key, RECORD_MAX)?;
             Ok(table.try_reserve(demand)?)
         })
     }
@@ -328,6 +341,7 @@ impl Store {
     fn take(&mut self, what: What, hash: u64, place: Place) {
         let record = self.table.record(place);
         self.ledger.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
-        self.table.remove(place);
+        let left = self.table.remove(place);
+        self.discards.keep(left);
     }
 }

@@ -1,9 +1,13 @@
 //! What a command has got ready to write, and when that expires.
 
-use super::large::Large;
+use super::body::Body;
 use super::record::{INLINE_MAX, RECORD_MAX};
 use super::table::{Content, Demand, Table};
 use crate::base::OutOfMemory;
+
+/// The key holds something else than the command is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct WrongKind;
 
 /// Why a write is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -12,6 +16,14 @@ pub enum WriteError {
     OutOfMemory,
     /// The hashes of too many keys begin as this one's.
     Crowded,
+    /// The key holds something else than the command is for.
+    WrongKind,
+}
+
+impl From<WrongKind> for WriteError {
+    fn from(_: WrongKind) -> WriteError {
+        WriteError::WrongKind
+    }
 }
 
 impl From<OutOfMemory> for WriteError {
@@ -56,7 +68,7 @@ impl<'a> Prepared<'a> {
         let content = if fits_block(key.len(), value.len()) {
             Content::Small(value)
         } else {
-            Content::Large(Large::new(hash, key, [value, b""])?)
+            Content::Body(Body::new(hash, key, [value, b""])?)
         };
         Ok(Prepared { key, hash, content })
     }
@@ -75,8 +87,8 @@ impl<'a> Prepared<'a> {
         }
         let hash = table.hash(key);
         let record = table.find(hash, key).map(|place| table.record(place));
-        match record.filter(|record| record.expires_ms().is_none()).and_then(|record| record.large()) {
-            Some(number) if table.larges.get(number).takes(value.len()) => {
+        match record.filter(|record| record.expires_ms().is_none()).and_then(|record| record.body()) {
+            Some(number) if table.bodies.get(number).takes(value.len()) => {
                 Ok(Prepared { key, hash, content: Content::Over(value) })
             }
             _ => Prepared::new(table, key, value),
@@ -88,15 +100,15 @@ impl<'a> Prepared<'a> {
         table: &mut Table,
         key: &'a [u8],
         tail: &'a [u8],
-    ) -> Result<Prepared<'a>, OutOfMemory> {
+    ) -> Result<Prepared<'a>, WriteError> {
         let hash = table.hash(key);
-        let Some(place) = table.find(hash, key) else { return Prepared::new(table, key, tail) };
-        let head = table.value(place);
+        let Some(place) = table.find(hash, key) else { return Ok(Prepared::new(table, key, tail)?) };
+        let head = table.string(place)?;
         let in_block = fits_block(key.len(), head.len().saturating_add(tail.len()));
         let content = if in_block || table.reserve_tail(place, tail.len())? {
             Content::Tail(tail)
         } else {
-            Content::Large(Large::new(hash, key, [table.value(place), tail])?)
+            Content::Body(Body::new(hash, key, [table.string(place)?, tail])?)
         };
         Ok(Prepared { key, hash, content })
     }
@@ -112,25 +124,25 @@ impl<'a> Prepared<'a> {
 
     #[inline(never)]
     fn reserve(&self, table: &mut Table) -> Result<(), WriteError> {
-        let mut demand = Demand { larges: self.bodies(), ..Demand::default() };
-        table.admit(&mut demand, self.hash, self.key, self.record_bytes())?;
-        Ok(table.try_reserve(demand)?)
+        let demand = table.admit(self.hash, self.key, self.record_bytes())?;
+        Ok(table.try_reserve(Demand { bodies: self.bodies(), ..demand })?)
     }
 
     /// Bytes of its record, at most.
     pub(super) fn record_bytes(&self) -> usize {
         match self.content {
             Content::Small(value) => RECORD_MAX - INLINE_MAX + self.key.len() + value.len(),
-            Content::Large(_) | Content::Over(_) | Content::Tail(_) => RECORD_MAX,
+            Content::Body(_) | Content::Over(_) | Content::Tail(_) => RECORD_MAX,
         }
     }
 
     /// How many bodies it may add: one or none.
     pub(super) fn bodies(&self) -> usize {
-        usize::from(matches!(self.content, Content::Large(_)))
+        usize::from(matches!(self.content, Content::Body(_)))
     }
 }
 
-fn fits_block(key_len: usize, value_len: usize) -> bool {
+/// True if they lie in a block together.
+pub fn fits_block(key_len: usize, value_len: usize) -> bool {
     key_len.saturating_add(value_len) <= INLINE_MAX
 }

@@ -1,11 +1,12 @@
 //! How an item lies in a block.
 //!
 //! ```text
-//! small   flags  key length  value length  [expiry, 8 bytes]  key  value
+//! small   flags  key length  value length  [expiry, 8 bytes]  key  value or packed hash
 //! large   flags  number of the body, 4 bytes  [expiry, 8 bytes]
 //! ```
 //!
-//! The expiry is there if its flag is set, so keys without one don't pay for it.
+//! The expiry is there if its flag is set, so keys without one don't pay for it. Another flag tells a
+//! hash from a string.
 
 /// Longest key and value together that lie in a block. Each length fits a byte, and a record is so
 /// much shorter than a block that little is lost at its end.
@@ -18,6 +19,26 @@ const LARGE_HEADER: usize = 5;
 const EXPIRY: usize = 8;
 const EXPIRES: u8 = 1;
 const LARGE: u8 = 2;
+const HASH: u8 = 4;
+
+/// What a key holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// A string of bytes.
+    String,
+    /// Fields and values.
+    Hash,
+}
+
+impl Kind {
+    /// What `TYPE` calls it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Kind::String => "string",
+            Kind::Hash => "hash",
+        }
+    }
+}
 
 /// A record in its place; the slice may go on behind it.
 #[derive(Clone, Copy)]
@@ -26,8 +47,20 @@ pub struct Record<'a>(pub &'a [u8]);
 impl<'a> Record<'a> {
     /// The number of the body, if the item is large.
     #[inline]
-    pub fn large(self) -> Option<u32> {
+    pub fn body(self) -> Option<u32> {
         (self.0[0] & LARGE != 0).then(|| u32::from_le_bytes(array(self.0, 1)))
+    }
+
+    /// True for a small string: the most frequent case, told by one test.
+    #[inline]
+    pub fn is_small_string(self) -> bool {
+        self.0[0] & (LARGE | HASH) == 0
+    }
+
+    /// What its key holds.
+    #[inline]
+    pub fn kind(self) -> Kind {
+        if self.0[0] & HASH == 0 { Kind::String } else { Kind::Hash }
     }
 
     /// When it expires.
@@ -39,14 +72,14 @@ impl<'a> Record<'a> {
     /// The key of a small item.
     #[inline]
     pub fn key(self) -> &'a [u8] {
-        let start = self.body();
+        let start = self.start();
         &self.0[start..start + usize::from(self.0[1])]
     }
 
     /// The value of a small item.
     #[inline]
     pub fn value(self) -> &'a [u8] {
-        let start = self.body() + usize::from(self.0[1]);
+        let start = self.start() + usize::from(self.0[1]);
         &self.0[start..start + usize::from(self.0[2])]
     }
 
@@ -54,7 +87,7 @@ impl<'a> Record<'a> {
     #[inline]
     pub fn bytes(self) -> &'a [u8] {
         let small = if self.0[0] & LARGE == 0 { usize::from(self.0[1]) + usize::from(self.0[2]) } else { 0 };
-        &self.0[..self.body() + small]
+        &self.0[..self.start() + small]
     }
 
     #[inline]
@@ -63,7 +96,7 @@ impl<'a> Record<'a> {
     }
 
     #[inline]
-    fn body(self) -> usize {
+    fn start(self) -> usize {
         self.header() + if self.0[0] & EXPIRES == 0 { 0 } else { EXPIRY }
     }
 }
@@ -84,11 +117,11 @@ impl Draft {
     /// # Panics
     /// If they are longer than [`INLINE_MAX`] together.
     #[inline]
-    pub fn small(key: &[u8], value: [&[u8]; 2], expires_ms: Option<u64>) -> Draft {
+    pub fn small(kind: Kind, key: &[u8], value: [&[u8]; 2], expires_ms: Option<u64>) -> Draft {
         let value_len = value[0].len() + value[1].len();
         assert!(key.len() + value_len <= INLINE_MAX, "too long for a block");
         let mut draft = Draft { bytes: [0; RECORD_MAX], len: 0 };
-        draft.push(&[flags(0, expires_ms), key.len() as u8, value_len as u8]);
+        draft.push(&[flags(kind, expires_ms), key.len() as u8, value_len as u8]);
         draft.push_expiry(expires_ms);
         draft.push(key);
         draft.push(value[0]);
@@ -97,9 +130,9 @@ impl Draft {
     }
 
     /// An item whose body is number `body`.
-    pub fn large(body: u32, expires_ms: Option<u64>) -> Draft {
+    pub fn large(kind: Kind, body: u32, expires_ms: Option<u64>) -> Draft {
         let mut draft = Draft { bytes: [0; RECORD_MAX], len: 0 };
-        draft.push(&[flags(LARGE, expires_ms)]);
+        draft.push(&[LARGE | flags(kind, expires_ms)]);
         draft.push(&body.to_le_bytes());
         draft.push_expiry(expires_ms);
         draft
@@ -132,7 +165,8 @@ impl Draft {
     }
 }
 
-fn flags(kind: u8, expires_ms: Option<u64>) -> u8 {
+fn flags(kind: Kind, expires_ms: Option<u64>) -> u8 {
+    let kind = if kind == Kind::Hash { HASH } else { 0 };
     kind | if expires_ms.is_some() { EXPIRES } else { 0 }
 }
 
@@ -142,19 +176,24 @@ mod tests {
 
     #[test]
     fn what_is_written_is_read() {
-        for expires_ms in [None, Some(0), Some(u64::MAX)] {
+        let expiries = [None, Some(0), Some(u64::MAX)];
+        for (kind, expires_ms) in
+            [Kind::String, Kind::Hash].into_iter().flat_map(|k| expiries.map(|e| (k, e)))
+        {
             for (key, value) in [(&b""[..], &b""[..]), (b"k", b""), (b"", b"v"), (&[7; 200], &[8; 55])] {
                 let (one, two) = value.split_at(value.len() / 2);
-                let draft = Draft::small(key, [one, two], expires_ms);
+                let draft = Draft::small(kind, key, [one, two], expires_ms);
                 let mut block = draft.record().bytes().to_vec();
                 block.extend([0xff; 9]);
                 let record = Record(&block);
                 assert_eq!((record.key(), record.value()), (key, value));
-                assert_eq!((record.expires_ms(), record.large()), (expires_ms, None));
+                assert_eq!((record.expires_ms(), record.body()), (expires_ms, None));
+                assert_eq!((record.kind(), record.is_small_string()), (kind, kind == Kind::String));
                 assert_eq!(record.bytes(), draft.record().bytes());
             }
-            let draft = Draft::large(0x0102_0304, expires_ms);
-            assert_eq!(draft.record().large(), Some(0x0102_0304));
+            let draft = Draft::large(kind, 0x0102_0304, expires_ms);
+            assert_eq!((draft.record().kind(), draft.record().is_small_string()), (kind, false));
+            assert_eq!(draft.record().body(), Some(0x0102_0304));
             assert_eq!(draft.record().expires_ms(), expires_ms);
             assert_eq!(Draft::copy(draft.record()).record().bytes(), draft.record().bytes());
         }

@@ -20,11 +20,12 @@ impl Table {
     /// Makes room for one more record of `len` bytes in a segment that has none.
     pub(super) fn make_room(&mut self, number: u32, len: usize) {
         let segment = self.segments.get(number);
-        if !segment.takes(1, len) {
-            self.split(number);
-        } else if segment.is_littered() {
+        let (takes, packed) = (segment.takes(1, len), segment.blocks_packed());
+        if takes && segment.is_littered() && self.blocks.try_reserve(packed).is_ok() {
             self.pack(number);
-        } else if segment.depth < self.depth_max(0) {
+        } else if takes && segment.may_need_block() {
+            self.add_block(number);
+        } else if !takes || segment.depth < self.depth_max(0) {
             self.split(number);
         } else if segment.has_block_left() {
             self.add_block(number);
@@ -43,10 +44,8 @@ impl Table {
     pub(super) fn shrink(&mut self, mut number: u32) {
         let segment = self.segments.get(number);
         let pack = segment.is_worth_packing();
-        if !pack && segment.len() > MERGED_ITEMS_MAX || self.blocks.try_reserve(2 * BLOCKS_MAX).is_err() {
-            return;
-        }
-        if pack {
+        let blocks = segment.blocks_packed();
+        if pack && self.blocks.try_reserve(blocks).is_ok() {
             self.pack(number);
         }
         while let Some(merged) = self.merge(number) {
@@ -86,6 +85,7 @@ impl Table {
         if sibling.depth != depth
             || segment.len() + sibling.len() > MERGED_ITEMS_MAX
             || blocks > MERGED_BLOCKS_MAX
+            || self.blocks.try_reserve(segment.blocks_packed() + sibling.blocks_packed()).is_err()
         {
             return None;
         }

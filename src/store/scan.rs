@@ -5,6 +5,7 @@
 //! has happened to the segments meanwhile. Clients write it in decimal, and 48 bits survive those that
 //! keep it in a floating point number. What they see of it is in `cursor`.
 
+use super::hash::below;
 use super::record::Record;
 use super::segment::ITEMS_MAX;
 use super::table::Table;
@@ -85,11 +86,11 @@ impl Table {
         })
     }
 
-    /// The `nth` record of the segment that `hash` belongs to, counting on from its first after its
-    /// last; `None` if it is empty.
-    pub(super) fn pick(&self, hash: u64, nth: usize) -> Option<Record<'_>> {
-        let segment = self.segments.get(self.directory.segment(hash));
-        let cell = segment.nth(nth.checked_rem(segment.len())?)?;
+    /// The record that two random numbers choose, every one being as likely; `None` if they choose a
+    /// place in a segment that is empty, as less than every second does in a table that has grown.
+    pub(super) fn pick(&self, random: (u64, u64)) -> Option<Record<'_>> {
+        let segment = self.segments.get(below(self.segments.len(), random.0) as u32);
+        let cell = segment.nth(below(ITEMS_MAX, random.1))?;
         Some(self.record_at(segment, segment.spot(cell)))
     }
 }

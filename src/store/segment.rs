@@ -53,10 +53,13 @@ pub struct Cell {
 }
 
 /// Hashes with one prefix.
+///
+/// In this order, so that a write finds all it asks of the segment in one line of memory, at the front of
+/// the list of blocks.
 #[derive(Debug)]
+#[repr(C)]
 pub struct Segment {
     buckets: [Bucket; BUCKETS],
-    blocks: [u32; BLOCKS_MAX],
     /// The first `depth` bits that all hashes here share.
     pub prefix: u64,
     /// How many bits that is.
@@ -69,6 +72,7 @@ pub struct Segment {
     /// Bytes written of the last block.
     tail: u16,
     block_count: u8,
+    blocks: [u32; BLOCKS_MAX],
 }
 
 impl Segment {
@@ -155,8 +159,9 @@ impl Segment {
     #[inline]
     pub fn prefetch(&self, hash: u64) {
         prefetch(&self.buckets[home(hash)]);
-        // The beginning of the list; small records don't fill more blocks.
-        prefetch(&self.blocks[0]);
+        // The line of the counts, and the list behind it; small records don't fill more blocks.
+        prefetch(&self.prefix);
+        prefetch(&self.blocks[9]);
     }
 
     /// Where the record of `hash` probably lies, after one look at one bucket.
@@ -245,6 +250,23 @@ impl Segment {
         self.dead > 0 && self.dead as usize * 8 >= self.capacity()
     }
 
+    /// True if a record of `len` bytes fits its last block.
+    #[inline]
+    pub fn has_tail(&self, len: usize) -> bool {
+        self.block_count > 0 && usize::from(self.tail) + len <= BLOCK_BYTES
+    }
+
+    /// True if `count` more items, with records of `bytes` bytes together, surely fit it in new blocks.
+    pub fn surely_takes(&self, count: usize, bytes: usize) -> bool {
+        self.takes(count, bytes) && self.blocks().len() + blocks_for(bytes) <= BLOCKS_FILLED_MAX
+    }
+
+    /// Blocks that its records may take when they are packed anew, in two segments.
+    pub fn blocks_packed(&self) -> usize {
+        let full = self.blocks().len();
+        full + full.div_ceil(6) + 2
+    }
+
     /// True if `count` more items, with records of `bytes` bytes together, are not too many for it.
     #[inline]
     pub fn takes(&self, count: usize, bytes: usize) -> bool {
@@ -254,6 +276,11 @@ impl Segment {
     /// True if a block can be added at all.
     pub fn has_block_left(&self) -> bool {
         usize::from(self.block_count) < BLOCKS_MAX
+    }
+
+    /// True if a new record may take a new block, be it that so much is dead.
+    pub fn may_need_block(&self) -> bool {
+        usize::from(self.block_count) < BLOCKS_FILLED_MAX
     }
 
     /// True if a new record may take a new block.
@@ -271,6 +298,11 @@ impl Segment {
     pub fn capacity(&self) -> usize {
         usize::from(self.block_count) * BLOCK_BYTES
     }
+}
+
+/// Blocks that records of `bytes` bytes together fill at most.
+pub fn blocks_for(bytes: usize) -> usize {
+    bytes / (BLOCK_BYTES - RECORD_MAX) + 1
 }
 
 #[inline]

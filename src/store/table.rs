@@ -3,21 +3,20 @@
 //! Extendible hashing in the order of the hash: the [directory](super::directory) names a
 //! [segment](super::segment) by a hash's first bits; the segment's index says where in its
 //! [blocks](super::block) the [record](super::record) lies; a record that would be too long for a
-//! block names a [body](super::large) instead. How segments split and merge is in `reshape`.
+//! block names a [body](super::body) instead. How segments split and merge is in `reshape`.
 
 use ahash::RandomState;
 use std::hash::{BuildHasher, Hasher};
 
-use super::block::{BLOCK_BYTES, Block};
-use super::chunked::Chunked;
+use super::block::Block;
+use super::body::{Body, Fields};
+use super::chunked::{Chunked, Size};
 use super::directory::Directory;
-use super::large::Large;
-use super::record::{Draft, RECORD_MAX, Record};
-use super::segment::{BLOCKS_MAX, Cell, Segment, Spot};
+use super::packed;
+use super::prepared::WrongKind;
+use super::record::{Draft, INLINE_MAX, Kind, Record};
+use super::segment::{Cell, Segment, Spot};
 use crate::base::OutOfMemory;
-
-/// While a segment splits, both old and new blocks are there; and a new one may be begun in each half.
-const BLOCKS_SPARE: usize = 2 * BLOCKS_MAX + 3;
 
 /// Where an item is, until the table changes.
 #[derive(Clone, Copy, Debug)]
@@ -32,28 +31,26 @@ pub struct Place {
 /// What is to be written.
 #[derive(Debug)]
 pub enum Content<'a> {
-    /// A value that fits a block with its key.
+    /// A string or a packed hash that fits a block with its key.
     Small(&'a [u8]),
     /// Key and value in memory of their own.
-    Large(Large),
-    /// A value for the body that the key has.
+    Body(Body),
+    /// A string or a packed hash for the body that the key has.
     Over(&'a [u8]),
-    /// More of the value there is; [`Table::prepare_append`] has made room if it is large.
+    /// More of the string there is; [`Table::reserve_tail`] has made room if it is large.
     Tail(&'a [u8]),
 }
 
-/// What is about to be written.
+/// What the table needs for what is about to be written.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Demand {
-    /// Items.
-    pub items: usize,
-    /// Bytes of their records, at most.
-    pub bytes: usize,
-    /// How many of them are large and new.
-    pub larges: usize,
-    /// Splits that it takes because hashes crowd.
-    pub splits: usize,
-    /// Depth of the segments that come from these.
+    /// Blocks.
+    pub blocks: usize,
+    /// Segments.
+    pub segments: usize,
+    /// Bodies.
+    pub bodies: usize,
+    /// Depth of the deepest of the new segments, if more than the directory's next.
     pub depth: u32,
 }
 
@@ -64,35 +61,35 @@ pub struct Table {
     pub(super) directory: Directory,
     pub(super) segments: Chunked<Segment>,
     pub(super) blocks: Chunked<Block>,
-    pub(super) larges: Chunked<Large>,
-    /// What the bodies own, their entries in `larges` not counted.
-    pub(super) large_bytes: usize,
+    pub(super) bodies: Chunked<Body>,
+    /// What the bodies own, their entries in `bodies` not counted.
+    pub(super) body_bytes: usize,
     pub(super) len: usize,
 }
 
 impl Table {
-    /// An empty table.
-    pub fn new(hasher: RandomState) -> Table {
-        Table::over(Chunked::default(), hasher)
+    /// An empty table, which has few or many items.
+    pub fn new(hasher: RandomState, size: Size) -> Table {
+        Table::over(Chunked::new(size), hasher, size)
     }
 
     /// An empty table in the place of this one, of which only the memory counts from now on. Takes
     /// over a piece of it, because keys must not need memory to be flushed.
     pub fn start_over(&mut self) -> Table {
         let segments = self.segments.split_off_chunk();
-        let empty = Table::over(segments, self.hasher.clone());
+        let empty = Table::over(segments, self.hasher.clone(), Size::Large);
         std::mem::replace(self, empty)
     }
 
-    fn over(mut segments: Chunked<Segment>, hasher: RandomState) -> Table {
+    fn over(mut segments: Chunked<Segment>, hasher: RandomState, size: Size) -> Table {
         segments.push(Segment::new(0, 0));
         Table {
             hasher,
             directory: Directory::new(),
             segments,
-            blocks: Chunked::default(),
-            larges: Chunked::default(),
-            large_bytes: 0,
+            blocks: Chunked::new(size),
+            bodies: Chunked::new(size),
+            body_bytes: 0,
             len: 0,
         }
     }
@@ -107,8 +104,8 @@ impl Table {
         self.directory.memory()
             + self.segments.memory()
             + self.blocks.memory()
-            + self.larges.memory()
-            + self.large_bytes
+            + self.bodies.memory()
+            + self.body_bytes
     }
 
     /// The hash of `key`.
@@ -123,10 +120,8 @@ impl Table {
     /// is nearly always so: a quick answer in the place of the long one.
     #[inline]
     pub fn is_ready(&self, hash: u64, bytes: usize) -> bool {
-        self.segments.get(self.directory.segment(hash)).takes(1, bytes)
-            && self.blocks.has_room(BLOCKS_SPARE)
-            && self.segments.has_room(1)
-            && self.directory.can_double()
+        let segment = self.segments.get(self.directory.segment(hash));
+        segment.takes(1, bytes) && segment.has_tail(bytes)
     }
 
     /// Makes sure that `demand` can be written without asking for memory.
@@ -134,17 +129,13 @@ impl Table {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn try_reserve(&mut self, demand: Demand) -> Result<(), OutOfMemory> {
-        let Demand { items, bytes, larges, splits, depth } = demand;
-        // At worst every item finds its segment full; but a segment that has just split takes
-        // many before it does again.
-        let splits = splits + items.min(self.segments.len() + items / 64 + 1);
-        // Each segment may begin a block, each split two.
-        let packed = bytes / (BLOCK_BYTES - RECORD_MAX) + 1;
-        let blocks = items.min(self.segments.len() + packed) + 2 * splits + BLOCKS_SPARE;
-        self.larges.try_reserve(larges)?;
-        self.blocks.try_reserve(blocks)?;
-        self.segments.try_reserve(splits)?;
-        self.directory.try_reserve(self.segments.len() + splits, depth)
+        self.bodies.try_reserve(demand.bodies)?;
+        self.blocks.try_reserve(demand.blocks)?;
+        if demand.segments == 0 {
+            return Ok(());
+        }
+        self.segments.try_reserve(demand.segments)?;
+        self.directory.try_reserve(self.segments.len() + demand.segments, demand.depth)
     }
 
     /// Finds an item.
@@ -168,42 +159,32 @@ impl Table {
         Record(&self.blocks.get(place.block).bytes[usize::from(place.offset)..])
     }
 
-    /// The value at `place`.
-    #[inline(always)]
-    pub fn value(&self, place: Place) -> &[u8] {
-        let record = self.record(place);
-        match record.large() {
-            Some(number) => self.larges.get(number).value(),
-            None => record.value(),
-        }
-    }
-
     /// The key of a record.
     #[inline(always)]
     pub fn key_of<'a>(&'a self, record: Record<'a>) -> &'a [u8] {
-        match record.large() {
-            Some(number) => self.larges.get(number).key(),
+        match record.body() {
+            Some(number) => self.bodies.get(number).key(),
             None => record.key(),
         }
     }
 
     /// True if some of its memory is neither used nor likely to be soon.
     pub fn is_loose(&self) -> bool {
-        self.segments.is_loose() || self.blocks.is_loose() || self.larges.is_loose()
+        self.segments.is_loose() || self.blocks.is_loose() || self.bodies.is_loose()
     }
 
     /// Gives a piece of it back.
     pub fn trim(&mut self) {
         self.segments.trim();
         self.blocks.trim();
-        self.larges.trim();
+        self.bodies.trim();
     }
 
     /// The hash of a record's key. A long key is not hashed again.
     #[inline]
     pub(super) fn hash_of(&self, record: Record<'_>) -> u64 {
-        match record.large() {
-            Some(number) => self.larges.get(number).hash(),
+        match record.body() {
+            Some(number) => self.bodies.get(number).hash(),
             None => self.hash(record.key()),
         }
     }
@@ -213,82 +194,128 @@ impl Table {
         Record(&self.blocks.get(segment.block_of(spot)).bytes[spot.offset()..])
     }
 
+    /// The string at `place`.
+    ///
+    /// # Errors
+    /// [`WrongKind`] if there is something else.
+    #[inline(always)]
+    pub fn string(&self, place: Place) -> Result<&[u8], WrongKind> {
+        let record = self.record(place);
+        if record.is_small_string() {
+            return Ok(record.value());
+        }
+        match record.kind() {
+            Kind::String => Ok(self.value_of(record)),
+            Kind::Hash => Err(WrongKind),
+        }
+    }
+
+    /// The value of a record: a string or a packed hash.
+    #[inline]
+    pub fn value_of<'a>(&'a self, record: Record<'a>) -> &'a [u8] {
+        match record.body() {
+            Some(number) => self.bodies.get(number).value(),
+            None => record.value(),
+        }
+    }
+
+    /// The table of a record's hash, if it has one.
+    pub fn fields_of(&self, record: Record<'_>) -> Option<&Table> {
+        let fields = self.bodies.get(record.body()?).fields()?;
+        Some(&fields.table)
+    }
+
     /// Makes room for `count` more bytes behind the value at `place`, if it is large.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn reserve_tail(&mut self, place: Place, count: usize) -> Result<bool, OutOfMemory> {
-        let Some(number) = self.record(place).large() else { return Ok(false) };
-        let large = self.larges.get_mut(number);
-        self.large_bytes -= large.memory();
-        let reserved = large.try_reserve(count);
-        self.large_bytes += large.memory();
-        reserved.map(|()| true)
+        let Some(number) = self.record(place).body() else { return Ok(false) };
+        self.with_body(number, |body| body.try_reserve(count)).map(|()| true)
     }
 
-    /// Writes `content` under `key`, in the place of the item at `place` if there is one.
+    /// Writes `content` under `key`, in the place of the item at `place` if there is one. Returns what
+    /// was there if it takes long to free.
     pub fn write(
         &mut self,
         place: Option<Place>,
         hash: u64,
         key: &[u8],
+        kind: Kind,
         content: Content<'_>,
         expires_ms: Option<u64>,
-    ) {
-        let body = place.and_then(|place| self.record(place).large());
+    ) -> Option<Box<Fields>> {
+        let body = place.and_then(|place| self.record(place).body());
+        if let (Content::Small(value), None) = (&content, body) {
+            self.put(place, hash, Draft::small(kind, key, [value, b""], expires_ms).record());
+            return None;
+        }
+        let mut left = None;
         let draft = match (content, body) {
             (Content::Tail(tail), Some(number)) => {
-                self.larges.get_mut(number).append(tail);
-                Draft::large(number, expires_ms)
+                self.with_body(number, |body| body.append(tail));
+                Draft::large(kind, number, expires_ms)
             }
             (Content::Tail(tail), None) => {
                 let head = place.map_or(&b""[..], |place| self.record(place).value());
-                Draft::small(key, [head, tail], expires_ms)
+                Draft::small(kind, key, [head, tail], expires_ms)
             }
             (Content::Over(value), Some(number)) => {
-                self.larges.get_mut(number).overwrite(value);
-                Draft::large(number, expires_ms)
+                self.with_body(number, |body| body.overwrite(value));
+                Draft::large(kind, number, expires_ms)
             }
             (Content::Over(_), None) => unreachable!("nobody removes a key between prepare and commit"),
-            (Content::Large(large), Some(number)) => {
-                self.large_bytes += large.memory();
-                let before = std::mem::replace(self.larges.get_mut(number), large);
-                self.large_bytes -= before.memory();
-                Draft::large(number, expires_ms)
+            (Content::Body(body), Some(number)) => {
+                let before = self.with_body(number, |there| std::mem::replace(there, body));
+                left = before.into_fields();
+                Draft::large(kind, number, expires_ms)
             }
-            (Content::Large(large), None) => {
-                self.large_bytes += large.memory();
-                Draft::large(self.larges.push(large), expires_ms)
+            (Content::Body(body), None) => {
+                self.body_bytes += body.memory();
+                Draft::large(kind, self.bodies.push(body), expires_ms)
             }
-            (Content::Small(value), _) => Draft::small(key, [value, b""], expires_ms),
+            (Content::Small(value), _) => Draft::small(kind, key, [value, b""], expires_ms),
         };
-        let left = if draft.record().large().is_none() { body } else { None };
         self.put(place, hash, draft.record());
-        if let Some(number) = left {
-            self.drop_large(number);
+        if let (Some(number), None) = (body, draft.record().body()) {
+            left = self.drop_body(number).into_fields();
         }
+        left
     }
 
     /// Changes when the item at `place` expires.
     pub fn set_expiry(&mut self, place: Place, hash: u64, expires_ms: Option<u64>) {
         let record = self.record(place);
-        let draft = match record.large() {
-            Some(number) => Draft::large(number, expires_ms),
-            None => Draft::small(record.key(), [record.value(), b""], expires_ms),
+        let draft = match record.body() {
+            Some(number) => Draft::large(record.kind(), number, expires_ms),
+            None => Draft::small(record.kind(), record.key(), [record.value(), b""], expires_ms),
         };
         self.put(Some(place), hash, draft.record());
     }
 
-    /// Removes the item at `place`.
-    pub fn remove(&mut self, place: Place) {
+    /// Removes the item at `place`. Returns what was there if it takes long to free.
+    pub fn remove(&mut self, place: Place) -> Option<Box<Fields>> {
         let record = self.record(place);
-        let (body, len) = (record.large(), record.bytes().len());
+        let (body, len) = (record.body(), record.bytes().len());
         self.segments.get_mut(place.segment).remove(place.cell, len);
         self.len -= 1;
-        if let Some(number) = body {
-            self.drop_large(number);
-        }
+        let left = body.and_then(|number| self.drop_body(number).into_fields());
         self.shrink(place.segment);
+        left
+    }
+
+    /// Removes from the packed hash at `place` the fields that `keep` does not say. Needs no memory.
+    pub fn retain_packed(&mut self, place: Place, hash: u64, mut keep: impl FnMut(&[u8]) -> bool) {
+        let record = self.record(place);
+        if let Some(number) = record.body() {
+            return self.with_body(number, |body| body.retain_packed(keep));
+        }
+        let mut value = [0; INLINE_MAX];
+        let value = &mut value[..record.value().len()];
+        value.copy_from_slice(record.value());
+        let kept = packed::retain(value, &mut keep);
+        let draft = Draft::small(Kind::Hash, record.key(), [&value[..kept], b""], record.expires_ms());
+        self.rewrite(place, hash, draft.record());
     }
 
     fn put(&mut self, place: Option<Place>, hash: u64, record: Record<'_>) {
@@ -343,18 +370,20 @@ impl Table {
         Some(spot)
     }
 
-    /// Frees a body that no record names any more. The last body gets its number.
-    fn drop_large(&mut self, number: u32) {
-        let last = self.larges.len() as u32 - 1;
+    /// Takes a body out that no record names any more. The last body gets its number.
+    fn drop_body(&mut self, number: u32) -> Body {
+        let last = self.bodies.len() as u32 - 1;
         if number != last {
-            let hash = self.larges.get(last).hash();
+            let hash = self.bodies.get(last).hash();
             let place = self
-                .find_record(hash, |record| record.large() == Some(last))
+                .find_record(hash, |record| record.body() == Some(last))
                 .expect("every body has a record");
-            let renumbered = Draft::large(number, self.record(place).expires_ms());
+            let record = self.record(place);
+            let renumbered = Draft::large(record.kind(), number, record.expires_ms());
             self.rewrite(place, hash, renumbered.record());
         }
-        let body = self.larges.swap_remove(number);
-        self.large_bytes -= body.memory();
+        let body = self.bodies.swap_remove(number);
+        self.body_bytes -= body.memory();
+        body
     }
 }

@@ -1,10 +1,10 @@
 //! Goes over the keyspace instead of naming keys.
 
 use super::Store;
-use super::record::Record;
+use super::record::{Kind, Record};
 use crate::base::fault;
 
-/// How often a random key is looked for among keys that turn out to have expired.
+/// How often a random key is looked for among places that are empty or whose key has expired.
 const RANDOM_TRIES: usize = 1_000;
 
 impl Store {
@@ -19,38 +19,58 @@ impl Store {
     /// Shows `visit` the next keys of a scan that has come to `cursor`, about `count` of them or, if it
     /// says false, hardly any more; returns the cursor to go on from. 0 begins a scan and ends it.
     /// Every key that is there during a whole scan is shown, whatever comes and goes meanwhile. A number
-    /// that is no cursor finds nothing.
+    /// that is no cursor finds nothing. Only keys of `kind`, if one is given.
     pub fn scan<'a>(
         &'a self,
         cursor: u64,
         count: usize,
+        kind: Option<Kind>,
         now_ms: u64,
         mut visit: impl FnMut(&'a [u8]) -> bool,
     ) -> u64 {
         fault::point();
         let Some(position) = self.cursors.position(cursor) else { return 0 };
-        let live = |record| is_live(record, now_ms);
-        let next = self.table.scan(position, count, live, |record| visit(self.table.key_of(record)));
+        let wanted =
+            |record: Record<'_>| is_live(record, now_ms) && kind.is_none_or(|kind| record.kind() == kind);
+        let next = self.table.scan(position, count, wanted, |record| visit(self.table.key_of(record)));
         self.cursors.cursor(next)
     }
 
-    /// A key at random, every one being about as likely; `None` if there is none that has not
-    /// expired, or next to none.
+    /// A generator of random numbers of its own, for [`Hash::pick`](super::Hash::pick).
+    pub fn dice(&mut self) -> Dice {
+        Dice::new(self.dice.roll())
+    }
+
+    /// A key at random, every one being as likely; `None` if there is none that has not expired, or
+    /// next to none.
     pub fn random_key(&mut self, now_ms: u64) -> Option<&[u8]> {
         fault::point();
         for _ in 0..RANDOM_TRIES {
-            let (hash, nth) = (self.roll(), self.roll() as usize);
-            if self.table.pick(hash, nth).is_some_and(|record| is_live(record, now_ms)) {
-                return self.table.pick(hash, nth).map(|record| self.table.key_of(record));
+            let rolled = (self.dice.roll(), self.dice.roll());
+            if self.table.pick(rolled).is_some_and(|record| is_live(record, now_ms)) {
+                return self.table.pick(rolled).map(|record| self.table.key_of(record));
             }
         }
         None
     }
+}
 
-    /// The next number of a splitmix generator.
-    fn roll(&mut self) -> u64 {
-        self.dice = self.dice.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.dice ^ self.dice >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+/// A splitmix generator.
+#[derive(Clone, Debug)]
+pub struct Dice {
+    state: u64,
+}
+
+impl Dice {
+    /// One that begins with `seed`.
+    pub fn new(seed: u64) -> Dice {
+        Dice { state: seed }
+    }
+
+    /// The next number.
+    pub fn roll(&mut self) -> u64 {
+        self.state = self.state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.state ^ self.state >> 30).wrapping_mul(0xbf58_476d_1ce4_e5b9);
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }

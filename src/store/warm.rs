@@ -10,13 +10,13 @@ pub const WARMED_MAX: usize = 16;
 /// Items of fewer bytes than this are in the cache as it is, and warming them costs 20 ns a key.
 const WARMED_BYTES_MIN: usize = 1 << 20;
 /// So few bodies are not worth another look at each record.
-const WARMED_LARGES_MIN: usize = 512;
+const WARMED_BODIES_MIN: usize = 512;
 
 impl Table {
     /// True if items lie farther away than in the cache, so that warming keys pays.
     #[inline]
     pub fn is_beyond_cache(&self) -> bool {
-        self.blocks.memory() + self.large_bytes >= WARMED_BYTES_MIN
+        self.blocks.memory() + self.body_bytes >= WARMED_BYTES_MIN
     }
 
     /// Fetches the lines of memory in which `keys` will be found. Loop by loop, so that the waits of each
@@ -42,18 +42,18 @@ impl Table {
             // Most records reach into a second line.
             prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
         }
-        if self.larges.len() >= WARMED_LARGES_MIN {
-            self.warm_bodies(records[..count].iter().filter_map(|record| Record(record).large()));
+        if self.bodies.len() >= WARMED_BODIES_MIN {
+            self.warm_bodies(records[..count].iter().filter_map(|record| Record(record).body()));
         }
     }
 
     /// The same for the bodies with these numbers, once their records are on their way.
     fn warm_bodies(&self, numbers: impl Iterator<Item = u32> + Clone) {
         for number in numbers.clone() {
-            self.larges.get(number).prefetch();
+            self.bodies.get(number).prefetch();
         }
         for number in numbers {
-            self.larges.get(number).prefetch_body();
+            self.bodies.get(number).prefetch_body();
         }
     }
 }

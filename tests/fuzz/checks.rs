@@ -10,7 +10,7 @@ use tidegate::config::{Config, DebugCommand};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::store::{Expiry, Store};
+use tidegate::store::{Expiry, Hash, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
 
@@ -325,7 +325,7 @@ pub fn table(data: &[u8]) {
             if model.get(&key).is_some_and(|(_, at)| at.is_some_and(|at| at <= now_ms)) {
                 model.remove(&key);
             }
-            assert_eq!(store.get(&key, now_ms), model.get(&key).map(|(value, _)| &value[..]));
+            assert_eq!(store.get(&key, now_ms), Ok(model.get(&key).map(|(value, _)| &value[..])));
             match what & 7 {
                 0..=2 => {
                     let at = (*what & 16 != 0).then(|| now_ms + u64::from(*size) + 1);
@@ -356,7 +356,7 @@ pub fn table(data: &[u8]) {
         model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         let left = to_be_seen.get_or_insert_with(|| model.clone());
         left.retain(|key, _| model.contains_key(key));
-        cursor = store.scan(cursor, usize::from(*count), now_ms, |key| {
+        cursor = store.scan(cursor, usize::from(*count), None, now_ms, |key| {
             left.remove(key);
             // Now and then it is told to stop.
             key.len() % 4 != 3
@@ -370,6 +370,69 @@ pub fn table(data: &[u8]) {
     let mut keys: Vec<&[u8]> = store.keys(now_ms).collect();
     keys.sort_unstable();
     assert!(keys.into_iter().eq(model.keys().map(|key| &key[..])), "the keys differ");
+}
+
+/// A hash is a map in each of its forms, and a scan of it misses no field that stays. Four bytes are an
+/// operation on a stretch of fields of one of a few keys.
+pub fn hashes(data: &[u8]) {
+    let mut store = Store::new(data.len() as u64);
+    let mut model = BTreeMap::<&[u8], BTreeMap<Vec<u8>, Vec<u8>>>::new();
+    let scanned = &b"0"[..];
+    let (mut cursor, mut to_be_seen) = (0, None);
+    for op in data.chunks_exact(4) {
+        let [what, first, count, size] = op else { continue };
+        let key = [scanned, b"1", &[b'k'; 300]][usize::from(what >> 3) % 3];
+        let names = u32::from(*first) * 4..u32::from(*first) * 4 + u32::from(*count);
+        let fields: Vec<Vec<u8>> =
+            names.map(|n| n.to_le_bytes().repeat(1 + usize::from(n % 90 == 0) * 80)).collect();
+        let value = vec![*size; usize::from(*size) * if what & 64 == 0 { 1 } else { 9 }];
+        let before = model.get(key).map_or(0, BTreeMap::len);
+        match what & 7 {
+            0..=3 if !fields.is_empty() => {
+                let pairs = fields.iter().map(|field| (&field[..], &value[..]));
+                let prepared = store.prepare_hash_set(key, pairs, 0).expect("memory");
+                let added = prepared.added();
+                store.commit_hash_set(prepared);
+                let there = model.entry(key).or_default();
+                there.extend(fields.into_iter().map(|field| (field, value.clone())));
+                assert_eq!(added, there.len() - before);
+            }
+            4 | 5 => {
+                let removal =
+                    store.prepare_hash_remove(key, fields.iter().map(|field| &field[..]), 0).expect("memory");
+                let removed = removal.removed();
+                store.commit_hash_remove(removal);
+                if let Some(there) = model.get_mut(key) {
+                    there.retain(|field, _| !fields.contains(field));
+                }
+                assert_eq!(removed, before - model.get(key).map_or(0, BTreeMap::len));
+            }
+            6 if *count == 0 => {
+                assert_eq!(store.remove(key, 0), before > 0);
+                model.remove(key);
+            }
+            _ => store.reclaim(1),
+        }
+        model.retain(|_, fields| !fields.is_empty());
+        let expected = model.get(key).into_iter().flatten().map(|(field, value)| (&field[..], &value[..]));
+        let mut found: Vec<_> =
+            store.hash(key, 0).expect("a hash").into_iter().flat_map(Hash::iter).collect();
+        found.sort_unstable();
+        assert!(found.into_iter().eq(expected), "the fields differ");
+        let left = to_be_seen.get_or_insert_with(|| model.get(scanned).cloned().unwrap_or_default());
+        left.retain(|field, _| model.get(scanned).is_some_and(|fields| fields.contains_key(field)));
+        let scan = store.hash_scan(scanned, cursor, usize::from(*size), 0, |(field, _)| {
+            left.remove(field);
+            true
+        });
+        cursor = scan.expect("a hash");
+        if cursor == 0 {
+            assert!(left.is_empty(), "a scan has missed {left:?}");
+            to_be_seen = None;
+        }
+    }
+    store.audit();
+    assert_eq!(store.len(), model.len());
 }
 
 /// An option takes a value or refuses it; what it has taken it shows, and takes again as shown.

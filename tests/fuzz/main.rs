@@ -1,8 +1,8 @@
 //! The fuzz targets as plain tests: each over its corpus, then over seeded mutations of it.
 //!
 //! To fuzz for as long as one likes: `cargo install cargo-fuzz`, then in the root
-//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `table`, `reply`,
-//! `config`).
+//! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `table`, `hashes`,
+//! `reply`, `config`).
 
 mod checks;
 
@@ -120,6 +120,11 @@ fn a_turn_survives_any_bytes_and_answers_in_resp() {
 #[test]
 fn the_keyspace_is_a_map_that_can_be_scanned() {
     sweep("table", TABLE_ROUNDS, checks::table);
+}
+
+#[test]
+fn a_hash_is_a_map_that_can_be_scanned() {
+    sweep("hashes", TABLE_ROUNDS, checks::hashes);
 }
 
 #[test]

@@ -292,3 +292,68 @@ const connect = async RESP => {
 "#,
     );
 }
+
+#[test]
+fn redis_cli_keeps_a_hash() {
+    if !have("redis-cli", "--version") {
+        return;
+    }
+    let daemon = Daemon::start(&[]);
+    let mut cli = Cli::start(&daemon);
+    cli.say("HSET user name ann age 41");
+    cli.hears(&["2"]);
+    cli.say("HINCRBY user age 1");
+    cli.hears(&["42"]);
+    cli.say("HGETALL user");
+    cli.hears(&["name", "ann", "age", "42"]);
+    cli.say("TYPE user");
+    cli.hears(&["hash"]);
+    cli.say("GET user");
+    cli.hears(&["WRONGTYPE Operation against a key holding the wrong kind of value"]);
+}
+
+#[test]
+fn redis_py_keeps_a_hash() {
+    script(
+        "python3",
+        &["-c", "import redis"],
+        r#"
+import os, redis
+for protocol in (2, 3):
+    r = redis.Redis(port=int(os.environ["PORT"]), socket_timeout=20, protocol=protocol, decode_responses=True)
+    r.flushall()
+    assert r.hset("user", mapping={"name": "ann", "age": 41}) == 2
+    assert r.hincrby("user", "age", 1) == 42 and float(r.hincrbyfloat("user", "age", 0.5)) == 42.5
+    assert r.hgetall("user") == {"name": "ann", "age": "42.5"} and r.hmget("user", "name", "none") == ["ann", None]
+    assert r.hdel("user", "age") == 1 and r.hkeys("user") == ["name"] and r.type("user") == "hash"
+    many = {f"field:{n}": str(n) for n in range(5000)}
+    assert r.hset("many", mapping=many) == 5000 and r.hlen("many") == 5000
+    assert dict(r.hscan_iter("many", count=100)) == many and dict(r.hscan_iter("many", match="*99")).keys() < many.keys()
+    assert set(r.hrandfield("many", 10)) < set(many) and len(r.hrandfield("many", 3, withvalues=True)) in (3, 6)
+    assert sorted(r.scan_iter(_type="hash")) == ["many", "user"]
+print("right")
+"#,
+    );
+}
+
+#[test]
+fn node_redis_keeps_a_hash() {
+    script(
+        "node",
+        &["-e", "require('redis')"],
+        r#"
+const { createClient } = require('redis');
+(async () => {
+  const c = createClient({ url: 'redis://127.0.0.1:' + process.env.PORT, socket: { reconnectStrategy: false } });
+  c.on('error', e => { console.log(e); process.exit(1); });
+  await c.connect();
+  const all = [await c.hSet('user', { name: 'ann', age: '41' }), await c.hIncrBy('user', 'age', 1), await c.hGetAll('user'),
+    await c.hmGet('user', ['name', 'none']), await c.hExists('user', 'age'), await c.hDel('user', ['age', 'name']),
+    await c.exists('user')];
+  await c.quit();
+  const said = JSON.stringify(all);
+  console.log(said === '[2,42,{"name":"ann","age":"42"},["ann",null],1,2,0]' ? 'right' : said);
+})();
+"#,
+    );
+}

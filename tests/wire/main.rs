@@ -9,6 +9,7 @@ mod drain;
 mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod hashes;
 mod limits;
 mod logging;
 mod memory;
@@ -21,3 +22,4 @@ mod sources;
 mod talks;
 mod time;
 mod transactions;
+mod unixsocket;

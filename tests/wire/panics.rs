@@ -45,6 +45,12 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "GETDEL a",
         "GETEX a EX 100",
         "GETSET a new",
+        "HDEL h f g",
+        "HINCRBY h f 7",
+        "HINCRBYFLOAT h f 0.5",
+        "HMSET h f new fresh new",
+        "HSET h f new fresh new",
+        "HSETNX h fresh new",
         "INCR n",
         "INCRBY n 7",
         "MSET a new b new fresh new",
@@ -72,14 +78,15 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\n";
-    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:4\r\n\
-                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n";
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\n";
+    let look =
+        "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\n";
+    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:5\r\n\
+                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n";
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n");
+            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n");
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));

@@ -173,12 +173,12 @@ impl Core {
                 Next::Close
             }
         };
-        self.settle_asks();
+        self.answer_asks();
         next
     }
 
     /// Of what commands ask about others only `SHUTDOWN` is done: as a signal would have it.
-    fn settle_asks(&mut self) {
+    fn answer_asks(&mut self) {
         for ask in self.service.world.outbox.asks.drain(..) {
             if matches!(ask, Ask::Quit { .. }) {
                 let _ = raise(Signal::SIGTERM);

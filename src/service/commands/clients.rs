@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::{ConnId, Reason, Wire, memory};
+use crate::base::{ConnId, Peer, Reason, Wire, memory};
 use crate::resp::{Proto, parse_i64};
 use crate::service::channels::Kind;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
@@ -83,7 +83,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
         (wire.input, wire.output) = (cx.args.held_in(), cx.reply.pending());
     }
     let Wire { input, output, memory } = wire;
-    let _ = write!(text, "id={} addr={}", id.serial, session.peer);
+    let _ = write!(text, "id={} addr={}", id.serial, cx.world.sessions.remote(session));
     if let Some(local) = cx.world.sessions.local(session) {
         let _ = write!(text, " laddr={local}");
     }
@@ -118,6 +118,7 @@ fn flags(session: &Session) -> String {
         ('P', session.is_subscriber()),
         ('x', session.transaction().is_some()),
         ('d', session.is_touched()),
+        ('U', session.peer == Peer::UNIX),
         ('e', session.no_evict),
         ('T', session.no_touch),
     ];
@@ -129,7 +130,8 @@ fn flags(session: &Session) -> String {
 pub fn kill(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len() == 3 {
         let address = cx.arg(2);
-        let killed = kill_where(cx, |_, session, _| session.peer.to_string().as_bytes() == address);
+        let killed =
+            kill_where(cx, |_, session, sessions| sessions.remote(session).to_string().as_bytes() == address);
         if killed.is_empty() {
             return Err(Failure::text("ERR No such client"));
         }
@@ -142,7 +144,7 @@ pub fn kill(cx: &mut Cx<'_>) -> Outcome {
     let killed = kill_where(cx, |id, session, sessions| {
         (!filter.skip_me || id != me)
             && filter.id.is_none_or(|wanted| wanted == id.serial as i64)
-            && filter.address.is_none_or(|wanted| session.peer.to_string().as_bytes() == wanted)
+            && filter.address.is_none_or(|wanted| sessions.remote(session).to_string().as_bytes() == wanted)
             && filter.local.is_none_or(|wanted| {
                 sessions.local(session).is_some_and(|local| local.to_string().as_bytes() == wanted)
             })

@@ -1,7 +1,8 @@
 //! `COMMAND` and the `HELP` of every container: what the table says about itself.
 
 use crate::resp::Reply;
-use crate::service::catalog::{COMMANDS, Command, everything};
+use crate::service::catalog::{COMMANDS, everything};
+use crate::service::command::Command;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
 use crate::service::names::{find_full, short_name};
@@ -153,6 +154,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
     match command.group {
         "generic" => all.push("keyspace"),
         "string" => all.push("string"),
+        "hash" => all.push("hash"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),

@@ -2,6 +2,7 @@
 
 use super::strings::{Unit, invalid_expire};
 use crate::service::cx::{Cx, Failure, Outcome, is};
+use crate::store::Kind;
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
@@ -20,7 +21,12 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     let mut count = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        count += i64::from(cx.lookup(key).is_some());
+        let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
+        match exists {
+            true => cx.world.stats.keyspace_hits += 1,
+            false => cx.world.stats.keyspace_misses += 1,
+        }
+        count += i64::from(exists);
     }
     cx.reply.int(count);
     Ok(())
@@ -28,8 +34,8 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 
 /// `TYPE key`
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
-    let exists = cx.world.store.contains(cx.arg(1), cx.world.now.unix_ms);
-    cx.reply.simple(if exists { "string" } else { "none" });
+    let kind = cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms);
+    cx.reply.simple(kind.map_or("none", Kind::name));
     Ok(())
 }
 

@@ -5,6 +5,7 @@ pub mod admin;
 pub mod client;
 pub mod clients;
 pub mod connection;
+pub mod hashes;
 pub mod info;
 pub mod introspect;
 pub mod keys;

@@ -133,16 +133,14 @@ pub fn publish(cx: &mut Cx<'_>) -> Outcome {
     for name in patterns {
         post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel, message])?;
     }
-    post.send(cx);
-    Ok(())
+    post.send(cx)
 }
 
 /// `SPUBLISH channel message`
 pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
     let mut post = Post::default();
     post.add(cx, Kind::Shard, &[b"smessage", cx.arg(1), cx.arg(2)])?;
-    post.send(cx);
-    Ok(())
+    post.send(cx)
 }
 
 /// What a `PUBLISH` sends, before anything of it is sent.
@@ -172,11 +170,13 @@ impl Post {
         Ok(())
     }
 
-    fn send(mut self, cx: &mut Cx<'_>) {
+    fn send(mut self, cx: &mut Cx<'_>) -> Outcome {
+        memory::reserve(&mut cx.world.outbox.asks, self.asks.len())?;
         cx.reply.assure();
         cx.world.outbox.to_caller |= self.to_myself;
         cx.reply.int(self.asks.len() as i64);
         cx.world.outbox.asks.append(&mut self.asks);
+        Ok(())
     }
 }
 

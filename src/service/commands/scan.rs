@@ -5,6 +5,7 @@ use crate::config::{SCAN_COUNT_MAX, SCAN_STEPS_MAX, SCAN_STEPS_PER_KEY};
 use crate::resp::Reply;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
+use crate::store::Kind;
 
 /// What Redis takes for `COUNT` if nobody says.
 const COUNT_DEFAULT: usize = 10;
@@ -13,9 +14,9 @@ const COUNT_DEFAULT: usize = 10;
 /// pattern is: others are served before the next call.
 pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
-    let filter = Filter::of(cx)?;
+    let filter = Filter::of(cx, 2, true)?;
     let (mut found, mut steps) = (Vec::new(), 0);
-    let next = cx.world.store.scan(cursor, filter.count, cx.world.now.unix_ms, |key| {
+    let next = cx.world.store.scan(cursor, filter.count, filter.kind, cx.world.now.unix_ms, |key| {
         if filter.accepts(key) {
             found.push(key);
         }
@@ -28,18 +29,22 @@ pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-struct Filter {
-    /// `None` if every key matches.
+/// What a scan is to return.
+pub(super) struct Filter {
+    /// `None` if every name matches.
     pattern: Option<Pattern>,
-    count: usize,
+    /// About how many names a step looks at.
+    pub(super) count: usize,
+    /// Keys of this kind only.
+    kind: Option<Kind>,
     /// False if a type is asked for that no key has.
-    any_type: bool,
+    any: bool,
 }
 
 impl Filter {
-    fn of(cx: &Cx<'_>) -> Result<Filter, Failure> {
-        let mut filter = Filter { pattern: None, count: COUNT_DEFAULT, any_type: true };
-        let mut at = 2;
+    /// The options from the argument at `at` on; `typed` says whether `TYPE` is among them.
+    pub(super) fn of(cx: &Cx<'_>, mut at: usize, typed: bool) -> Result<Filter, Failure> {
+        let mut filter = Filter { pattern: None, count: COUNT_DEFAULT, kind: None, any: true };
         while at < cx.args.len() {
             let word = cx.arg(at);
             let value = at + 1;
@@ -52,7 +57,10 @@ impl Filter {
                     filter.count = count.ok_or(SYNTAX)?.min(SCAN_COUNT_MAX);
                 }
                 _ if is(word, "MATCH") => filter.pattern = Some(Pattern::new(cx.arg(value), Case::Kept)?),
-                _ if is(word, "TYPE") => filter.any_type = is(cx.arg(value), "string"),
+                _ if is(word, "TYPE") && typed => {
+                    filter.kind = kind_named(cx.arg(value));
+                    filter.any = filter.kind.is_some();
+                }
                 _ => return Err(SYNTAX),
             }
             at += 2;
@@ -60,20 +68,25 @@ impl Filter {
         Ok(filter)
     }
 
-    fn accepts(&self, key: &[u8]) -> bool {
-        self.any_type && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(key))
+    /// True if a name is to be returned.
+    pub(super) fn accepts(&self, key: &[u8]) -> bool {
+        self.any && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(key))
     }
 
     /// What it costs to look at `key`, match it and copy it.
-    fn steps(&self, key: &[u8]) -> usize {
+    pub(super) fn steps(&self, key: &[u8]) -> usize {
         let matching = self.pattern.as_ref().map_or(0, |pattern| pattern.steps(key.len()));
         // Eight bytes at once, at least, where all there is to do is to move them.
         SCAN_STEPS_PER_KEY + key.len() / 8 + matching
     }
 }
 
+fn kind_named(word: &[u8]) -> Option<Kind> {
+    [Kind::String, Kind::Hash].into_iter().find(|kind| is(word, kind.name()))
+}
+
 /// A cursor as C's `strtoul` reads it, which is what Redis 7.0 does; clients have sent both signs.
-fn cursor(word: &[u8]) -> Option<u64> {
+pub(super) fn cursor(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
         return Some(0);
     }

@@ -6,8 +6,7 @@ use crate::store::Expiry;
 
 /// `GET key`
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
-    cx.reply_value(cx.arg(1));
-    Ok(())
+    Ok(cx.reply_value(cx.arg(1))?)
 }
 
 /// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`
@@ -95,7 +94,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
         // The old value is copied before the new one takes its place.
-        cx.reply_value(key);
+        cx.reply_value(key)?;
         cx.whole_reply()?;
     }
     cx.reply.assure();
@@ -144,7 +143,7 @@ pub fn getset(cx: &mut Cx<'_>) -> Outcome {
 /// `GETDEL key`
 pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    cx.reply_value(key);
+    cx.reply_value(key)?;
     cx.whole_reply()?;
     cx.reply.assure();
     cx.world.store.remove(key, cx.world.now.unix_ms);
@@ -171,7 +170,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     if expires_ms.is_some() {
         cx.world.store.prepare_expiry(key)?;
     }
-    cx.reply_value(key);
+    cx.reply_value(key)?;
     cx.whole_reply()?;
     cx.reply.assure();
     if !matches!(when, When::Unsaid) {
@@ -185,7 +184,10 @@ pub fn mget(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.array(cx.args.len() - 1);
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        cx.reply_value(key);
+        // What is no string is nothing to MGET.
+        if cx.reply_value(key).is_err() {
+            cx.reply.null();
+        }
         if cx.reply.overflowed() {
             break;
         }
@@ -199,7 +201,7 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
     }
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
-    let entries = cx.world.store.prepare_all(cx.args.len() / 2, pairs)?;
+    let entries = cx.world.store.prepare_all(pairs)?;
     cx.reply.assure();
     for (nth, entry) in entries.into_iter().enumerate() {
         cx.read_ahead(nth, 2);
@@ -213,7 +215,7 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
 pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let (key, tail) = (cx.arg(1), cx.arg(2));
     // A value of a length that could not have been sent could not be read back either.
-    let len = cx.world.store.get(key, cx.world.now.unix_ms).map_or(0, <[u8]>::len) + tail.len();
+    let len = cx.world.store.get(key, cx.world.now.unix_ms)?.map_or(0, <[u8]>::len) + tail.len();
     if len > cx.world.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
     }
@@ -226,7 +228,7 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
 
 /// `STRLEN key`
 pub fn strlen(cx: &mut Cx<'_>) -> Outcome {
-    let len = cx.lookup(cx.arg(1)).map_or(0, <[u8]>::len);
+    let len = cx.lookup(cx.arg(1))?.map_or(0, <[u8]>::len);
     cx.reply.int(len as i64);
     Ok(())
 }
@@ -255,7 +257,7 @@ pub fn decrby(cx: &mut Cx<'_>) -> Outcome {
 
 fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let key = cx.arg(1);
-    let before = match cx.world.store.get(key, cx.world.now.unix_ms) {
+    let before = match cx.world.store.get(key, cx.world.now.unix_ms)? {
         Some(value) => parse_i64(value).ok_or(NOT_INTEGER)?,
         None => 0,
     };

@@ -60,7 +60,7 @@ fn a_crowd_in_one_command_is_refused_as_well() {
         let (first, rest) = keys.split_at(there);
         let mut set = |keys: &[[u8; 8]]| -> Result<(), WriteError> {
             let pairs = keys.iter().map(|key| (&key[..], &b"value"[..]));
-            for entry in store.prepare_all(keys.len(), pairs)? {
+            for entry in store.prepare_all(pairs)? {
                 store.commit(entry, Expiry::Never);
             }
             Ok(())
@@ -80,7 +80,7 @@ fn many_honest_keys_in_one_command_do_not_crowd() {
     for value in [0, 200] {
         let (mut store, value) = (filled(1_000), vec![7; value]);
         let pairs = keys.iter().map(|key| (&key[..], &value[..]));
-        for entry in store.prepare_all(keys.len(), pairs).unwrap() {
+        for entry in store.prepare_all(pairs).unwrap() {
             store.commit(entry, Expiry::Never);
         }
         store.audit();

@@ -28,7 +28,7 @@ fn each_change_is_told_with_its_key() {
     put(&mut store, b"other", b"v", Expiry::At(6));
     put(&mut store, b"late", b"v", Expiry::At(7));
     store.forget_effects();
-    assert_eq!(store.get(b"k", 5), None);
+    assert_eq!(store.get(b"k", 5), Ok(None));
     assert_eq!(store.sweep(6, 10), 1);
     assert_eq!(told(&mut store), [("k", What::Expired), ("other", What::Expired)]);
     store.clear();
@@ -55,4 +55,18 @@ fn what_changes_nothing_is_not_told() {
     store.listen(false);
     put(&mut store, b"k", b"v", Expiry::Never);
     assert!(!store.has_effects());
+}
+
+#[test]
+fn a_hash_tells_of_its_changes_by_its_key() {
+    let mut store = Store::new(1);
+    store.listen(true);
+    let pairs = [(&b"a"[..], &b"1"[..]), (b"b", b"2")];
+    let prepared = store.prepare_hash_set(b"k", pairs.into_iter(), 0).unwrap();
+    store.commit_hash_set(prepared);
+    for fields in [&[&b"none"[..]][..], &[b"a"], &[b"b"], &[b"b"]] {
+        let removal = store.prepare_hash_remove(b"k", fields.iter().copied(), 0).unwrap();
+        store.commit_hash_remove(removal);
+    }
+    assert_eq!(told(&mut store), [("k", What::Set), ("k", What::Set), ("k", What::Removed)]);
 }

@@ -154,7 +154,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let stored: model::Keys = names
             .iter()
             .map(|key| {
-                let value = store.get(key, now_ms).expect("it was listed");
+                let value = store.get(key, now_ms).expect("a string").expect("it was listed");
                 (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
             })
             .collect();

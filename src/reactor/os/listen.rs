@@ -1,0 +1,205 @@
+//! What the daemon listens on: TCP addresses, and at most one Unix domain socket.
+
+use std::fs::{self, Permissions};
+use std::io::{self, ErrorKind};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::net::UnixStream as StdUnixStream;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use mio::event::Source;
+use mio::net::{TcpListener, UnixListener};
+use mio::{Interest, Registry, Token};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use super::stream::Stream;
+use crate::base::{Address, Peer};
+use crate::config::{Config, LISTENERS_MAX};
+
+/// Accepted sockets inherit these settings of their listener here; elsewhere each is set up anew.
+const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(target_os = "linux");
+
+/// A socket that connections come by.
+#[derive(Debug)]
+pub struct Listener {
+    transport: Transport,
+    keepalive_s: u32,
+}
+
+#[derive(Debug)]
+enum Transport {
+    Tcp(TcpListener),
+    /// Its file is removed with it.
+    Unix(UnixListener, PathBuf),
+}
+
+impl Listener {
+    /// Binds and listens on every address of `config`.
+    ///
+    /// # Errors
+    /// One line that says what could not be done.
+    pub fn all(config: &Config) -> Result<Vec<Listener>, String> {
+        let mut listeners: Vec<Listener> = Vec::new();
+        for address in resolve(config)? {
+            // With port 0 the first address picks, and the others follow.
+            let port = listeners.first().and_then(Listener::port);
+            let address = SocketAddr::new(address.ip(), port.unwrap_or(config.port));
+            let listener =
+                tcp(address, config).map_err(|error| format!("cannot listen on {address}: {error}"))?;
+            listeners.push(Listener::over(Transport::Tcp(listener), config));
+        }
+        if !config.unixsocket.is_empty() {
+            let path = PathBuf::from(&config.unixsocket);
+            let listener = unix(&path, config)
+                .map_err(|error| format!("cannot listen on {}: {error}", config.unixsocket))?;
+            listeners.push(Listener::over(Transport::Unix(listener, path), config));
+        }
+        Ok(listeners)
+    }
+
+    fn over(transport: Transport, config: &Config) -> Listener {
+        Listener { transport, keepalive_s: config.tcp_keepalive_s }
+    }
+
+    fn port(&self) -> Option<u16> {
+        match &self.transport {
+            Transport::Tcp(listener) => listener.local_addr().ok().map(|address| address.port()),
+            Transport::Unix(..) => None,
+        }
+    }
+
+    /// Where it listens, with the port that was picked.
+    pub fn address(&self) -> Address {
+        match &self.transport {
+            Transport::Tcp(listener) => {
+                let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
+                Address::Tcp(Peer::from(listener.local_addr().unwrap_or(unknown)))
+            }
+            Transport::Unix(_, path) => Address::Unix(path.display().to_string()),
+        }
+    }
+
+    /// Watches it for newcomers.
+    ///
+    /// # Errors
+    /// Whatever the kernel's poll says.
+    pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        match &mut self.transport {
+            Transport::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
+            Transport::Unix(listener, _) => listener.register(registry, token, Interest::READABLE),
+        }
+    }
+
+    /// Accepts a connection.
+    ///
+    /// # Errors
+    /// Whatever accept(2) says.
+    pub fn accept(&self) -> io::Result<(Stream, Peer)> {
+        match &self.transport {
+            Transport::Tcp(listener) => {
+                let (stream, address) = listener.accept()?;
+                if !ACCEPTED_SOCKETS_INHERIT {
+                    // A socket that refuses these works all the same.
+                    let _ = set_up(&SockRef::from(&stream), self.keepalive_s);
+                }
+                Ok((Stream::Tcp(stream), Peer::from(address)))
+            }
+            Transport::Unix(listener, _) => {
+                let (stream, _) = listener.accept()?;
+                Ok((Stream::Unix(stream), Peer::UNIX))
+            }
+        }
+    }
+}
+
+impl Drop for Listener {
+    /// The file of a socket outlives it unless somebody removes it.
+    fn drop(&mut self) {
+        if let Transport::Unix(_, path) = &self.transport {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
+fn resolve(config: &Config) -> Result<Vec<SocketAddr>, String> {
+    let mut all: Vec<SocketAddr> = Vec::new();
+    for host in &config.bind {
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let found = (bare, config.port)
+            .to_socket_addrs()
+            .map_err(|error| format!("cannot resolve the bind address '{host}': {error}"))?;
+        for address in found {
+            if !all.contains(&address) {
+                all.push(address);
+            }
+        }
+    }
+    if all.len() >= LISTENERS_MAX {
+        return Err(format!("cannot listen on more than {} addresses", LISTENERS_MAX - 1));
+    }
+    Ok(all)
+}
+
+fn tcp(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        // So that 0.0.0.0 and :: can be listened on side by side.
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    socket.set_nonblocking(true)?;
+    if ACCEPTED_SOCKETS_INHERIT {
+        set_up(&SockRef::from(&socket), config.tcp_keepalive_s)?;
+    }
+    socket.bind(&address.into())?;
+    socket.listen(backlog(config))?;
+    Ok(TcpListener::from_std(socket.into()))
+}
+
+fn backlog(config: &Config) -> i32 {
+    i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX)
+}
+
+/// A socket file that a dead process has left behind is replaced; that of a live one is not.
+fn unix(path: &Path, config: &Config) -> io::Result<UnixListener> {
+    match fs::symlink_metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+        Ok(found) if !found.file_type().is_socket() => {
+            return Err(io::Error::new(
+                ErrorKind::AlreadyExists,
+                "there is a file of that name, and it is no socket",
+            ));
+        }
+        Ok(_) => match StdUnixStream::connect(path) {
+            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+            Err(error) => return Err(error),
+            Ok(_) => return Err(io::Error::new(ErrorKind::AddrInUse, "a running process listens there")),
+        },
+    }
+    let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&SockAddr::unix(path)?)?;
+    if config.unixsocketperm != 0 {
+        fs::set_permissions(path, Permissions::from_mode(config.unixsocketperm))?;
+    }
+    // From here on clients can connect: not before the file's permissions are what they should be.
+    socket.listen(backlog(config))?;
+    Ok(UnixListener::from_std(socket.into()))
+}
+
+fn set_up(socket: &SockRef<'_>, keepalive_s: u32) -> io::Result<()> {
+    socket.set_tcp_nodelay(true)?;
+    if keepalive_s > 0 {
+        // Redis's schedule: three probes within the last third.
+        let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s.into()));
+        #[cfg(not(target_os = "openbsd"))]
+        let keepalive = {
+            let interval = Duration::from_secs((keepalive_s / 3).max(1).into());
+            keepalive.with_interval(interval).with_retries(3)
+        };
+        socket.set_tcp_keepalive(&keepalive)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,290 @@
+//! The hash commands. How a hash is kept is the store's business.
+
+use super::scan::{Filter, cursor};
+use crate::config::SCAN_STEPS_MAX;
+use crate::resp::{Proto, Reply, parse_i64};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::long_double::LongDouble;
+use crate::service::world::World;
+use crate::store::{Hash, Pair, WrongKind};
+
+/// `HSET key field value [field value ...]`
+pub fn hset(cx: &mut Cx<'_>) -> Outcome {
+    let added = set(cx)?;
+    cx.reply.int(added as i64);
+    Ok(())
+}
+
+/// `HMSET key field value [field value ...]`
+pub fn hmset(cx: &mut Cx<'_>) -> Outcome {
+    set(cx)?;
+    cx.reply.ok();
+    Ok(())
+}
+
+/// Sets all fields; the reply is still owed. Returns how many are new.
+fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
+    if !cx.args.len().is_multiple_of(2) {
+        let text = format!("ERR wrong number of arguments for '{}' command", cx.command.name);
+        return Err(Failure::telling(text));
+    }
+    let pairs = cx.args.from(2).step_by(2).zip(cx.args.from(3).step_by(2));
+    let prepared = cx.world.store.prepare_hash_set(cx.arg(1), pairs, cx.world.now.unix_ms)?;
+    cx.reply.assure();
+    let added = prepared.added();
+    cx.world.store.commit_hash_set(prepared);
+    Ok(added)
+}
+
+/// `HSETNX key field value`
+pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
+    let (key, field, value) = (cx.arg(1), cx.arg(2), cx.arg(3));
+    let now_ms = cx.world.now.unix_ms;
+    if cx.world.store.hash(key, now_ms)?.is_some_and(|hash| hash.contains(field)) {
+        cx.reply.int(0);
+        return Ok(());
+    }
+    write_one(cx, field, value)?;
+    cx.reply.int(1);
+    Ok(())
+}
+
+/// Sets one field; the reply is still owed.
+fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8]) -> Outcome {
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
+    let prepared = cx.world.store.prepare_hash_set(key, std::iter::once((field, value)), now_ms)?;
+    cx.reply.assure();
+    cx.world.store.commit_hash_set(prepared);
+    Ok(())
+}
+
+/// The hash of `key`, counted as a hit or a miss.
+fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Hash<'w>>, WrongKind> {
+    let found = world.store.hash(key, world.now.unix_ms);
+    match found {
+        Ok(None) => world.stats.keyspace_misses += 1,
+        Ok(Some(_)) | Err(WrongKind) => world.stats.keyspace_hits += 1,
+    }
+    found
+}
+
+/// `HGET key field`
+pub fn hget(cx: &mut Cx<'_>) -> Outcome {
+    let (key, field) = (cx.arg(1), cx.arg(2));
+    let value = lookup(cx.world, key)?.and_then(|hash| hash.get(field));
+    cx.reply.bulk_or_null(value);
+    Ok(())
+}
+
+/// `HMGET key field [field ...]`
+pub fn hmget(cx: &mut Cx<'_>) -> Outcome {
+    let (key, fields) = (cx.arg(1), cx.args.from(2));
+    let hash = lookup(cx.world, key)?;
+    cx.reply.array(fields.len());
+    for field in fields {
+        cx.reply.bulk_or_null(hash.and_then(|hash| hash.get(field)));
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `HDEL key field [field ...]`
+pub fn hdel(cx: &mut Cx<'_>) -> Outcome {
+    let removal = cx.world.store.prepare_hash_remove(cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
+    cx.reply.assure();
+    let removed = removal.removed();
+    cx.world.store.commit_hash_remove(removal);
+    cx.reply.int(removed as i64);
+    Ok(())
+}
+
+/// `HEXISTS key field`
+pub fn hexists(cx: &mut Cx<'_>) -> Outcome {
+    let (key, field) = (cx.arg(1), cx.arg(2));
+    let exists = lookup(cx.world, key)?.is_some_and(|hash| hash.contains(field));
+    cx.reply.int(i64::from(exists));
+    Ok(())
+}
+
+/// `HLEN key`
+pub fn hlen(cx: &mut Cx<'_>) -> Outcome {
+    let key = cx.arg(1);
+    let len = lookup(cx.world, key)?.map_or(0, Hash::len);
+    cx.reply.int(len as i64);
+    Ok(())
+}
+
+/// `HSTRLEN key field`
+pub fn hstrlen(cx: &mut Cx<'_>) -> Outcome {
+    let (key, field) = (cx.arg(1), cx.arg(2));
+    let value = lookup(cx.world, key)?.and_then(|hash| hash.get(field));
+    cx.reply.int(value.map_or(0, <[u8]>::len) as i64);
+    Ok(())
+}
+
+/// `HKEYS key`
+pub fn hkeys(cx: &mut Cx<'_>) -> Outcome {
+    list(cx, |(field, _)| field)
+}
+
+/// `HVALS key`
+pub fn hvals(cx: &mut Cx<'_>) -> Outcome {
+    list(cx, |(_, value)| value)
+}
+
+fn list(cx: &mut Cx<'_>, part: for<'p> fn(Pair<'p>) -> &'p [u8]) -> Outcome {
+    let key = cx.arg(1);
+    let hash = lookup(cx.world, key)?;
+    cx.reply.array(hash.map_or(0, Hash::len));
+    for pair in hash.into_iter().flat_map(Hash::iter) {
+        cx.reply.bulk(part(pair));
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `HGETALL key`
+pub fn hgetall(cx: &mut Cx<'_>) -> Outcome {
+    let key = cx.arg(1);
+    let hash = lookup(cx.world, key)?;
+    cx.reply.map(hash.map_or(0, Hash::len));
+    for (field, value) in hash.into_iter().flat_map(Hash::iter) {
+        cx.reply.bulk(field);
+        cx.reply.bulk(value);
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `HINCRBY key field increment`
+pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
+    let (key, field, by) = (cx.arg(1), cx.arg(2), cx.int(3)?);
+    let found = cx.world.store.hash(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
+    let before = match found {
+        Some(value) => parse_i64(value).ok_or(Failure::text("ERR hash value is not an integer"))?,
+        None => 0,
+    };
+    let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
+    write_one(cx, field, itoa::Buffer::new().format(after).as_bytes())?;
+    cx.reply.int(after);
+    Ok(())
+}
+
+/// `HINCRBYFLOAT key field increment`
+pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
+    let (key, field) = (cx.arg(1), cx.arg(2));
+    let by = LongDouble::parse(cx.arg(3)).ok_or(Failure::text("ERR value is not a valid float"))?;
+    if !by.is_finite() {
+        return Err(Failure::text("ERR value is NaN or Infinity"));
+    }
+    let found = cx.world.store.hash(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
+    let before = LongDouble::parse(found.unwrap_or(b"0"));
+    let before = before.ok_or(Failure::text("ERR hash value is not a float"))?;
+    let after = before.plus(by).ok_or(Failure::text("ERR increment would produce NaN or Infinity"))?.text();
+    cx.reply.reserve(after.len())?;
+    write_one(cx, field, after.as_bytes())?;
+    cx.reply.bulk(after.as_bytes());
+    Ok(())
+}
+
+/// `HRANDFIELD key [count [WITHVALUES]]`
+pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
+    let key = cx.arg(1);
+    if cx.args.len() == 2 {
+        let mut dice = cx.world.store.dice();
+        let picked = lookup(cx.world, key)?.and_then(|hash| hash.pick(&mut dice));
+        cx.reply.bulk_or_null(picked.map(|(field, _)| field));
+        return Ok(());
+    }
+    let count = cx.int(2)?;
+    let with_values = match cx.args.get(3) {
+        None => false,
+        Some(word) if cx.args.len() == 4 && is(word, "WITHVALUES") => true,
+        Some(_) => return Err(SYNTAX),
+    };
+    if count == i64::MIN {
+        let text =
+            "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
+        return Err(Failure::text(text));
+    }
+    if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
+        return Err(Failure::text("ERR value is out of range"));
+    }
+    let mut dice = cx.world.store.dice();
+    let Some(hash) = lookup(cx.world, key)? else {
+        cx.reply.array(0);
+        return Ok(());
+    };
+    let wanted = usize::try_from(count.unsigned_abs()).unwrap_or(usize::MAX);
+    if count >= 0 {
+        let chosen = hash.sample(wanted, &mut dice)?;
+        reply_pairs(&mut cx.reply, chosen.len(), chosen.into_iter(), with_values);
+        return Ok(());
+    }
+    // With repetitions. What is too much for a reply ends it.
+    let picks = (0..wanted).map_while(|_| hash.pick(&mut dice));
+    reply_pairs(&mut cx.reply, wanted, picks, with_values);
+    Ok(())
+}
+
+/// `count` fields, with their values if these are wanted: in RESP3 each pair is an array of its own.
+fn reply_pairs<'p>(
+    reply: &mut Reply<'_>,
+    count: usize,
+    pairs: impl Iterator<Item = Pair<'p>>,
+    with_values: bool,
+) {
+    let nested = with_values && reply.proto() == Proto::Resp3;
+    reply.array(count.saturating_mul(if with_values && !nested { 2 } else { 1 }));
+    for (field, value) in pairs {
+        if nested {
+            reply.array(2);
+        }
+        reply.bulk(field);
+        if with_values {
+            reply.bulk(value);
+        }
+        if reply.overflowed() {
+            break;
+        }
+    }
+}
+
+/// `HSCAN key cursor [MATCH pattern] [COUNT count]`
+pub fn hscan(cx: &mut Cx<'_>) -> Outcome {
+    let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
+    if cx.world.store.hash(key, now_ms)?.is_none() {
+        // As Redis does, before it looks at the options.
+        cx.reply.array(2);
+        cx.reply.bulk(b"0");
+        cx.reply.array(0);
+        return Ok(());
+    }
+    let filter = Filter::of(cx, 3, false)?;
+    let (mut found, mut steps) = (Vec::new(), 0);
+    let next = cx.world.store.hash_scan(key, cursor, filter.count, now_ms, |(field, value)| {
+        if filter.accepts(field) {
+            found.push((field, value));
+        }
+        steps += filter.steps(field);
+        steps < SCAN_STEPS_MAX
+    })?;
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    cx.reply.array(found.len() * 2);
+    for (field, value) in found {
+        cx.reply.bulk(field);
+        cx.reply.bulk(value);
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}

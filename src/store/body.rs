@@ -1,0 +1,219 @@
+//! The body of an item that is too long for a block: key and value in memory of their own.
+//!
+//! A value is a string or a packed hash; or it is a hash of many fields, which has a table.
+
+use super::packed;
+use super::prefetch::prefetch;
+use super::segment::Segment;
+use super::table::Table;
+use crate::base::{OutOfMemory, memory};
+
+const LINE_BYTES: usize = 64;
+/// As much of a body as is fetched ahead. From there on the processor sees where it goes.
+const LINES_FETCHED: usize = 8;
+
+/// A key and what it holds.
+#[derive(Debug)]
+pub struct Body {
+    hash: u64,
+    key_len: u32,
+    contents: Contents,
+}
+
+#[derive(Debug)]
+enum Contents {
+    /// The key, and behind it a string or a packed hash.
+    Bytes(Vec<u8>),
+    Fields(Box<Fields>),
+}
+
+/// A hash of many fields, in a table of its own.
+#[derive(Debug)]
+pub struct Fields {
+    key: Vec<u8>,
+    /// The fields and their values.
+    pub table: Table,
+}
+
+impl Fields {
+    /// Bytes held.
+    pub fn memory(&self) -> usize {
+        size_of::<Fields>() + self.key.capacity() + self.table.memory()
+    }
+}
+
+impl Body {
+    /// What a body costs besides its bytes: the allocator's own header.
+    const ALLOCATION: usize = 16;
+
+    /// A copy of `key`, whose hash is `hash`, and of the parts of its value.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn new(hash: u64, key: &[u8], value: [&[u8]; 2]) -> Result<Body, OutOfMemory> {
+        let mut bytes = Vec::new();
+        let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
+        let len = value.iter().try_fold(key.len(), |sum, part| sum.checked_add(part.len()));
+        memory::reserve_exact(&mut bytes, len.ok_or(OutOfMemory)?)?;
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value[0]);
+        bytes.extend_from_slice(value[1]);
+        Ok(Body { hash, key_len, contents: Contents::Bytes(bytes) })
+    }
+
+    /// A hash with the fields in `table`, and a copy of `key`, whose hash is `hash`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn with_fields(hash: u64, key: &[u8], table: Table) -> Result<Body, OutOfMemory> {
+        let mut copy = Vec::new();
+        let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
+        memory::reserve_exact(&mut copy, key.len())?;
+        // With the first segment of the table.
+        memory::charge(size_of::<Fields>() + size_of::<Segment>())?;
+        copy.extend_from_slice(key);
+        let fields = Box::new(Fields { key: copy, table });
+        Ok(Body { hash, key_len, contents: Contents::Fields(fields) })
+    }
+
+    /// The fields, if it is a hash with a table.
+    pub fn fields(&self) -> Option<&Fields> {
+        match &self.contents {
+            Contents::Fields(fields) => Some(fields),
+            Contents::Bytes(_) => None,
+        }
+    }
+
+    /// The same, to be changed.
+    pub fn fields_mut(&mut self) -> Option<&mut Fields> {
+        match &mut self.contents {
+            Contents::Fields(fields) => Some(fields),
+            Contents::Bytes(_) => None,
+        }
+    }
+
+    /// What takes long to free: the fields, if it is a hash with a table. All else is freed.
+    pub fn into_fields(self) -> Option<Box<Fields>> {
+        match self.contents {
+            Contents::Fields(fields) => Some(fields),
+            Contents::Bytes(_) => None,
+        }
+    }
+
+    /// The key's hash, kept because the key may be long.
+    #[inline]
+    pub fn hash(&self) -> u64 {
+        self.hash
+    }
+
+    /// The key.
+    #[inline]
+    pub fn key(&self) -> &[u8] {
+        match &self.contents {
+            Contents::Bytes(bytes) => &bytes[..self.key_len as usize],
+            Contents::Fields(fields) => &fields.key,
+        }
+    }
+
+    /// The value: a string or a packed hash. Empty for a hash with a table.
+    #[inline]
+    pub fn value(&self) -> &[u8] {
+        match &self.contents {
+            Contents::Bytes(bytes) => &bytes[self.key_len as usize..],
+            Contents::Fields(_) => b"",
+        }
+    }
+
+    /// Begins to fetch what [`Body::prefetch_body`] is going to read.
+    pub fn prefetch(&self) {
+        prefetch(&self.hash);
+    }
+
+    /// Begins to fetch the first lines of key and value.
+    pub fn prefetch_body(&self) {
+        let Contents::Bytes(bytes) = &self.contents else { return };
+        for line in bytes.chunks(LINE_BYTES).take(LINES_FETCHED) {
+            prefetch(&line[0]);
+        }
+    }
+
+    /// True if a value of `len` bytes fits, and would not leave more than half of the memory unused.
+    pub fn takes(&self, len: usize) -> bool {
+        let Contents::Bytes(bytes) = &self.contents else { return false };
+        let needed = (self.key_len as usize).saturating_add(len);
+        needed <= bytes.capacity() && needed >= bytes.capacity() / 2
+    }
+
+    /// Puts another value in the place of this one, for which [`Body::takes`] has said yes.
+    pub fn overwrite(&mut self, value: &[u8]) {
+        if let Contents::Bytes(bytes) = &mut self.contents {
+            bytes.truncate(self.key_len as usize);
+            bytes.extend_from_slice(value);
+        }
+    }
+
+    /// Removes from a packed hash the fields that `keep` does not say.
+    pub fn retain_packed(&mut self, keep: impl FnMut(&[u8]) -> bool) {
+        if let Contents::Bytes(bytes) = &mut self.contents {
+            let key_len = self.key_len as usize;
+            let kept = packed::retain(&mut bytes[key_len..], keep);
+            bytes.truncate(key_len + kept);
+            if bytes.len() < bytes.capacity() / 2 {
+                bytes.shrink_to_fit();
+            }
+        }
+    }
+
+    /// Makes room for `count` more bytes of value. Building a value piece by piece costs its
+    /// length, not the square of it.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
+        let Contents::Bytes(bytes) = &mut self.contents else { return Ok(()) };
+        if count <= bytes.capacity() - bytes.len() {
+            return Ok(());
+        }
+        let doubled = count.max(bytes.len());
+        memory::reserve_exact(bytes, doubled).or_else(|_| memory::reserve_exact(bytes, count))
+    }
+
+    /// Adds to the value.
+    pub fn append(&mut self, tail: &[u8]) {
+        if let Contents::Bytes(bytes) = &mut self.contents {
+            bytes.extend_from_slice(tail);
+        }
+    }
+
+    /// Bytes allocated for it.
+    pub fn memory(&self) -> usize {
+        Self::ALLOCATION
+            + match &self.contents {
+                Contents::Bytes(bytes) => bytes.capacity(),
+                Contents::Fields(fields) => fields.memory(),
+            }
+    }
+}
+
+/// A body that is being changed: its memory is counted when that is over.
+struct Counted<'a> {
+    body: &'a mut Body,
+    body_bytes: &'a mut usize,
+}
+
+impl Drop for Counted<'_> {
+    fn drop(&mut self) {
+        *self.body_bytes += self.body.memory();
+    }
+}
+
+impl Table {
+    /// Changes body `number`, and counts how much memory it has then, also if `change` panics.
+    pub fn with_body<T>(&mut self, number: u32, change: impl FnOnce(&mut Body) -> T) -> T {
+        let Table { bodies, body_bytes, .. } = self;
+        let body = bodies.get_mut(number);
+        *body_bytes -= body.memory();
+        let counted = Counted { body, body_bytes };
+        change(counted.body)
+    }
+}

@@ -1,0 +1,120 @@
+//! A hash as a command reads it, whichever way it is kept.
+
+use std::collections::BTreeMap;
+
+use super::Pair;
+use super::packed::Packed;
+use super::record::Record;
+use super::table::Table;
+use super::walk::Dice;
+use crate::base::{OutOfMemory, memory};
+
+/// What noting a picked field takes, about.
+const PICKED_BYTES: usize = 64;
+/// How often a random field is looked for: nearly always two or three times.
+const PICK_TRIES: usize = 1_000;
+
+/// The fields of a key and their values.
+#[derive(Clone, Copy, Debug)]
+pub struct Hash<'a>(pub(super) Form<'a>);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Form<'a> {
+    Packed(Packed<'a>),
+    Table(&'a Table),
+}
+
+impl<'a> Hash<'a> {
+    /// The hash of a record.
+    pub(super) fn of(table: &'a Table, record: Record<'a>) -> Hash<'a> {
+        Hash(match table.fields_of(record) {
+            Some(fields) => Form::Table(fields),
+            None => Form::Packed(Packed(table.value_of(record))),
+        })
+    }
+
+    /// Number of fields.
+    #[allow(clippy::len_without_is_empty)] // a hash without fields is no hash
+    pub fn len(self) -> usize {
+        match self.0 {
+            Form::Packed(packed) => packed.len(),
+            Form::Table(table) => table.len(),
+        }
+    }
+
+    /// The value of `field`.
+    pub fn get(self, field: &[u8]) -> Option<&'a [u8]> {
+        match self.0 {
+            Form::Packed(packed) => packed.get(field),
+            Form::Table(table) => {
+                let place = table.find(table.hash(field), field)?;
+                Some(table.value_of(table.record(place)))
+            }
+        }
+    }
+
+    /// True if there is such a field.
+    pub fn contains(self, field: &[u8]) -> bool {
+        self.get(field).is_some()
+    }
+
+    /// All fields and their values: in the order in which they came if it is packed, in the order of its
+    /// table otherwise. The order stays as long as nothing changes.
+    pub fn iter(self) -> impl Iterator<Item = Pair<'a>> {
+        let (packed, table) = match self.0 {
+            Form::Packed(packed) => (Some(packed), None),
+            Form::Table(table) => (None, Some(table)),
+        };
+        let packed = packed.into_iter().flat_map(Packed::iter);
+        let table =
+            table.into_iter().flat_map(|table| table.records().map(|record| field_and_value(table, record)));
+        packed.chain(table)
+    }
+
+    /// `count` different fields and their values at random, or all if there are no more.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Pair<'a>>, OutOfMemory> {
+        let len = self.len();
+        if count.saturating_mul(3) < len {
+            // Few of many: nearly every pick is another one.
+            let mut chosen = BTreeMap::new();
+            memory::charge(count * PICKED_BYTES)?;
+            while chosen.len() < count {
+                let Some((field, value)) = self.pick(dice) else { break };
+                chosen.insert(field, value);
+            }
+            return memory::collect(chosen.into_iter());
+        }
+        let mut all = memory::collect(self.iter())?;
+        for at in 0..count.min(len) {
+            let other = at + below(len - at, dice.roll());
+            all.swap(at, other);
+        }
+        all.truncate(count);
+        Ok(all)
+    }
+
+    /// A field and its value at random, each one being as likely.
+    pub fn pick(self, dice: &mut Dice) -> Option<Pair<'a>> {
+        match self.0 {
+            Form::Packed(packed) => packed.iter().nth(below(packed.len(), dice.roll())),
+            Form::Table(table) => {
+                let picked = (0..PICK_TRIES).find_map(|_| table.pick((dice.roll(), dice.roll())));
+                let record = picked.or_else(|| table.records().next())?;
+                Some(field_and_value(table, record))
+            }
+        }
+    }
+}
+
+/// What lies in a record of a hash's table.
+pub(super) fn field_and_value<'a>(table: &'a Table, record: Record<'a>) -> Pair<'a> {
+    (table.key_of(record), table.value_of(record))
+}
+
+/// A number below `end` for a random one of 64 bits.
+pub(super) fn below(end: usize, random: u64) -> usize {
+    ((end as u128 * u128::from(random)) >> 64) as usize
+}

@@ -1,0 +1,320 @@
+//! The keys that hold hashes.
+//!
+//! A hash is kept in one of three forms, which only ever grow: [packed](super::packed) in its record
+//! as long as that fits a block, packed in a body, and at last in a table of its own, which is the
+//! very table that the keyspace has.
+
+use super::body::Body;
+use super::chunked::Size;
+use super::hash::{Form, Hash, field_and_value};
+use super::journal::What;
+use super::packed::{Packed, Packing};
+use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
+use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
+use super::table::{Content, Demand, Place, Table};
+use super::{Pair, Store, WritePairs};
+use crate::base::{OutOfMemory, fault, memory};
+
+/// Fields for which there is memory, ready for [`Store::commit_hash_set`].
+#[derive(Debug)]
+pub struct PreparedHash<'a> {
+    key: &'a [u8],
+    hash: u64,
+    added: usize,
+    write: Write<'a>,
+}
+
+#[derive(Debug)]
+enum Write<'a> {
+    /// Into the record, or over the packed hash in the body.
+    Packed(Packing),
+    /// A new body.
+    Body(Body),
+    /// Into the table that the hash has.
+    Fields(Vec<Prepared<'a>>),
+}
+
+impl PreparedHash<'_> {
+    /// How many of the fields are new; each counts once.
+    pub fn added(&self) -> usize {
+        self.added
+    }
+}
+
+/// Fields that are going to be removed by [`Store::commit_hash_remove`].
+#[derive(Debug)]
+pub struct HashRemoval<'a> {
+    key: &'a [u8],
+    /// Sorted, each once.
+    fields: Vec<&'a [u8]>,
+}
+
+impl HashRemoval<'_> {
+    /// How many fields will be removed.
+    pub fn removed(&self) -> usize {
+        self.fields.len()
+    }
+}
+
+impl Store {
+    /// The hash of `key`, unless it has expired.
+    ///
+    /// # Errors
+    /// [`WrongKind`] if the key holds something else.
+    #[inline]
+    pub fn hash(&mut self, key: &[u8], now_ms: u64) -> Result<Option<Hash<'_>>, WrongKind> {
+        fault::point();
+        let place = self.find(key, now_ms);
+        place.map(|place| self.hash_at(place)).transpose()
+    }
+
+    fn hash_at(&self, place: Place) -> Result<Hash<'_>, WrongKind> {
+        let record = self.table.record(place);
+        match record.kind() {
+            Kind::Hash => Ok(Hash::of(&self.table, record)),
+            Kind::String => Err(WrongKind),
+        }
+    }
+
+    /// Makes sure that the fields, one at least, can be given these values, of which the last counts if a
+    /// field is named twice. The key's time of expiry stays.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_hash_set<'a>(
+        &mut self,
+        key: &'a [u8],
+        pairs: impl WritePairs<'a>,
+        now_ms: u64,
+    ) -> Result<PreparedHash<'a>, WriteError> {
+        fault::point();
+        debug_assert!(pairs.clone().next().is_some(), "a hash without fields is no key");
+        let place = self.find(key, now_ms);
+        if let Some(place) = place {
+            self.hash_at(place)?;
+        }
+        let hash = self.table.hash(key);
+        let body = place.and_then(|place| self.table.record(place).body());
+        self.with_memory(|table| {
+            let there = place.map(|place| Hash::of(table, table.record(place)));
+            if let (Some(Hash(Form::Table(fields))), Some(number)) = (there, body) {
+                let added = new_fields(fields, pairs.clone())?;
+                let entries = table.with_body(number, |body| {
+                    let fields = body.fields_mut().expect("it has a table");
+                    fields.table.prepare_all(pairs.clone())
+                })?;
+                return Ok(PreparedHash { key, hash, added, write: Write::Fields(entries) });
+            }
+            let packed = match there {
+                Some(Hash(Form::Packed(packed))) => packed,
+                _ => Packed(b""),
+            };
+            let mut packing = Packing::copy(packed)?;
+            let before = packing.len();
+            let (after, write) = if pack(&mut packing, pairs.clone())? {
+                (packing.len(), packed_write(table, body, hash, key, packing)?)
+            } else {
+                let fields = spread(table, packed, pairs.clone())?;
+                (fields.len(), Write::Body(Body::with_fields(hash, key, fields)?))
+            };
+            write.reserve(table, hash, key)?;
+            Ok(PreparedHash { key, hash, added: after - before, write })
+        })
+    }
+
+    /// Gives the fields their values. Cannot fail or panic half-way.
+    pub fn commit_hash_set(&mut self, prepared: PreparedHash<'_>) {
+        let PreparedHash { key, hash, write, .. } = prepared;
+        let place = self.table.find(hash, key);
+        let record = place.map(|place| self.table.record(place));
+        let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
+        self.ledger.note(What::Set, hash, key, expires_ms, expires_ms);
+        let left = match (write, body) {
+            (Write::Fields(entries), Some(number)) => {
+                self.table.with_body(number, |body| {
+                    let fields = body.fields_mut().expect("it has a table");
+                    entries.into_iter().for_each(|entry| fields.table.commit(entry));
+                });
+                None
+            }
+            (Write::Fields(_), None) => unreachable!("nobody removes a key between prepare and commit"),
+            (Write::Packed(packing), body) => {
+                let content = match body {
+                    Some(_) if !fits_block(key.len(), packing.bytes().len()) => {
+                        Content::Over(packing.bytes())
+                    }
+                    _ => Content::Small(packing.bytes()),
+                };
+                self.table.write(place, hash, key, Kind::Hash, content, expires_ms)
+            }
+            (Write::Body(body), _) => {
+                self.table.write(place, hash, key, Kind::Hash, Content::Body(body), expires_ms)
+            }
+        };
+        self.discards.keep(left);
+    }
+
+    /// Looks which of `fields` the hash of `key` has.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_hash_remove<'a>(
+        &mut self,
+        key: &'a [u8],
+        fields: impl Iterator<Item = &'a [u8]>,
+        now_ms: u64,
+    ) -> Result<HashRemoval<'a>, WriteError> {
+        let Some(hash) = self.hash(key, now_ms)? else { return Ok(HashRemoval { key, fields: Vec::new() }) };
+        let mut fields = memory::collect(fields.filter(|field| hash.contains(field)))?;
+        fields.sort_unstable();
+        fields.dedup();
+        Ok(HashRemoval { key, fields })
+    }
+
+    /// Removes the fields, and with the last one the key. Needs no memory; cannot fail or panic half-way.
+    pub fn commit_hash_remove(&mut self, removal: HashRemoval<'_>) {
+        let HashRemoval { key, fields } = removal;
+        let hash = self.table.hash(key);
+        let Some(place) = self.table.find(hash, key) else { return };
+        let record = self.table.record(place);
+        if fields.is_empty() {
+            return;
+        }
+        if Hash::of(&self.table, record).len() == fields.len() {
+            return self.take(What::Removed, hash, place);
+        }
+        let expires_ms = record.expires_ms();
+        self.ledger.note(What::Set, hash, key, expires_ms, expires_ms);
+        match record.body().filter(|_| self.table.fields_of(record).is_some()) {
+            Some(number) => self.table.with_body(number, |body| {
+                let table = &mut body.fields_mut().expect("it has a table").table;
+                for field in fields {
+                    let place = table.find(table.hash(field), field);
+                    place.map(|place| table.remove(place));
+                    table.trim();
+                }
+            }),
+            None => self.table.retain_packed(place, hash, |field| fields.binary_search(&field).is_err()),
+        }
+    }
+
+    /// Shows `visit` the next fields and values of a scan of the hash of `key`: as [`Store::scan`]; of a
+    /// packed one all of them.
+    ///
+    /// # Errors
+    /// [`WrongKind`] if the key holds something else.
+    pub fn hash_scan<'a>(
+        &'a mut self,
+        key: &[u8],
+        cursor: u64,
+        count: usize,
+        now_ms: u64,
+        mut visit: impl FnMut(Pair<'a>) -> bool,
+    ) -> Result<u64, WrongKind> {
+        fault::point();
+        let Some(place) = self.find(key, now_ms) else { return Ok(0) };
+        match (self.hash_at(place)?.0, self.cursors.position(cursor)) {
+            (Form::Packed(packed), _) => {
+                packed.iter().for_each(|pair| {
+                    let _ = visit(pair);
+                });
+                Ok(0)
+            }
+            (Form::Table(_), None) => Ok(0),
+            (Form::Table(table), Some(position)) => {
+                let next =
+                    table.scan(position, count, |_| true, |record| visit(field_and_value(table, record)));
+                Ok(self.cursors.cursor(next))
+            }
+        }
+    }
+}
+
+impl Write<'_> {
+    /// Makes sure that the record of `key` can be written.
+    fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
+        let (bytes, bodies) = match self {
+            Write::Packed(packing) if fits_block(key.len(), packing.bytes().len()) => {
+                (RECORD_MAX - INLINE_MAX + key.len() + packing.bytes().len(), 0)
+            }
+            Write::Packed(_) | Write::Fields(_) => (RECORD_MAX, 0),
+            Write::Body(_) => (RECORD_MAX, 1),
+        };
+        let demand = table.admit(hash, key, bytes)?;
+        Ok(table.try_reserve(Demand { bodies, ..demand })?)
+    }
+}
+
+/// Packs `pairs`; false if they are too many or too long.
+fn pack<'a>(packing: &mut Packing, mut pairs: impl WritePairs<'a>) -> Result<bool, OutOfMemory> {
+    pairs.try_fold(true, |fits, (field, value)| Ok(fits && packing.set(field, value)?))
+}
+
+/// Where a packed hash is going to be written.
+fn packed_write<'a>(
+    table: &Table,
+    body: Option<u32>,
+    hash: u64,
+    key: &[u8],
+    packing: Packing,
+) -> Result<Write<'a>, OutOfMemory> {
+    let len = packing.bytes().len();
+    if fits_block(key.len(), len) || body.is_some_and(|number| table.bodies.get(number).takes(len)) {
+        return Ok(Write::Packed(packing));
+    }
+    Ok(Write::Body(Body::new(hash, key, [packing.bytes(), b""])?))
+}
+
+/// A new table with the fields of `packed`, and then all of `pairs`.
+fn spread<'a>(
+    keyspace: &Table,
+    packed: Packed<'_>,
+    mut pairs: impl WritePairs<'a>,
+) -> Result<Table, WriteError> {
+    let mut table = Table::new(keyspace.hasher.clone(), Size::Small);
+    let mut put = |field, value| -> Result<(), WriteError> {
+        let entry = Prepared::new(&table, field, value)?.reserved(&mut table)?;
+        table.commit(entry);
+        Ok(())
+    };
+    packed.iter().try_for_each(|(field, value)| put(field, value))?;
+    pairs.try_for_each(|(field, value)| put(field, value))?;
+    Ok(table)
+}
+
+/// How many of the fields `table` does not have yet.
+fn new_fields<'a>(table: &Table, pairs: impl WritePairs<'a>) -> Result<usize, OutOfMemory> {
+    let missing = |field: &&[u8]| table.find(table.hash(field), field).is_none();
+    let mut fields = memory::collect(pairs.map(|(field, _)| field).filter(missing))?;
+    fields.sort_unstable();
+    fields.dedup();
+    Ok(fields.len())
+}
+
+impl Table {
+    /// Makes sure that all of `pairs` can be committed.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub(super) fn prepare_all<'a>(
+        &mut self,
+        pairs: impl WritePairs<'a>,
+    ) -> Result<Vec<Prepared<'a>>, WriteError> {
+        let mut entries = Vec::new();
+        memory::reserve_exact(&mut entries, pairs.clone().count())?;
+        for (key, value) in pairs {
+            fault::point();
+            entries.push(Prepared::new(self, key, value)?);
+        }
+        let demand = self.admit_all(&entries)?;
+        self.try_reserve(demand)?;
+        Ok(entries)
+    }
+
+    /// Writes a string that never expires, in a table that holds nothing else.
+    fn commit(&mut self, entry: Prepared<'_>) {
+        let Prepared { key, hash, content } = entry;
+        let place = self.find(hash, key);
+        self.write(place, hash, key, Kind::String, content, None);
+    }
+}
