@@ -1,5 +1,7 @@
 //! Where the server is in its life. Pure transitions; whoever wants to know asks here.
 
+use std::time::Duration;
+
 use crate::base::Moment;
 
 /// Serving, then draining, then stopped; never back.
@@ -54,6 +56,16 @@ impl Stage {
         }
     }
 
+    /// The server itself was busy with commands for `took`: the clients' time to take their last replies
+    /// does not run meanwhile.
+    #[must_use]
+    pub fn excuse(self, took: Duration) -> Stage {
+        match self {
+            Stage::Closing { deadline } => Stage::Closing { deadline: deadline.plus(took) },
+            stage => stage,
+        }
+    }
+
     /// When [`Stage::advance`] next has something to do without anybody leaving.
     pub fn deadline(self) -> Option<Moment> {
         match self {
@@ -88,6 +100,16 @@ mod tests {
         assert_eq!(Stage::Draining { deadline: T(15) }.hurry(T(5)), Stage::Draining { deadline: T(5) });
         for stage in [Stage::Serving, Stage::Closing { deadline: T(20) }, Stage::Stopped] {
             assert_eq!(stage.hurry(T(5)), stage);
+        }
+    }
+
+    #[test]
+    fn a_slow_command_is_excused_only_while_the_last_replies_leave() {
+        let slow = Duration::from_millis(7);
+        let closing = Stage::Closing { deadline: T(20) };
+        assert_eq!(closing.excuse(slow), Stage::Closing { deadline: T(27) });
+        for stage in [Stage::Serving, Stage::Draining { deadline: T(20) }, Stage::Stopped] {
+            assert_eq!(stage.excuse(slow), stage);
         }
     }
 

@@ -20,6 +20,12 @@ impl Moment {
         Moment(self.0.saturating_add(ms.saturating_mul(1_000_000)))
     }
 
+    /// This moment moved on by `duration`; stops at the end of time instead of overflowing.
+    #[must_use]
+    pub fn plus(self, duration: Duration) -> Moment {
+        Moment(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
+    }
+
     /// How long after `earlier` this is; zero if it is not.
     pub const fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
