@@ -14,7 +14,7 @@ pub enum Stage {
         /// When patience ends.
         deadline: Moment,
     },
-    /// Patience has ended: nothing more is read, what was read is answered and flushed.
+    /// Patience has ended: what had arrived by then is still read, answered and delivered, nothing else.
     Closing {
         /// When even that ends.
         deadline: Moment,

@@ -41,6 +41,11 @@ pub const TIMED_CALLS: u64 = 64;
 pub const LONG_REQUEST_ARGS: usize = 64;
 /// A request with more bytes than this may take long, so it is timed.
 pub const LONG_REQUEST_BYTES: usize = 16 << 10;
+/// Messages that commands may have published before the server delivers them. Only a transaction can come
+/// near it.
+pub const PUSHES_PENDING_MAX: usize = 1 << 20;
+/// Fields that one `HRANDFIELD` picks with repetitions, at most: some 70 ms' worth.
+pub const RANDOM_PICKS_MAX: usize = 1 << 17;
 /// Room that `EXEC` makes for the reply of each command before it runs the first of them: enough to say
 /// that there is no memory for more.
 pub const EXEC_REPLY_BYTES: usize = 256;

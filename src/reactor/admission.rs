@@ -252,7 +252,7 @@ impl<N: Net> Reactor<N> {
 
     /// The last admission before a drain: whoever the kernel has let in so far is let in, as far as
     /// there is room; then newcomers are refused by the kernel.
-    pub fn close_the_gate(
+    pub fn stop_admitting(
         &mut self,
         now: Moment,
         config: &Config,

@@ -71,7 +71,16 @@ impl<N: Net> Reactor<N> {
         let Reactor { slots, ledger, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return 0 };
         match conn.phase {
-            Phase::Open if conn.parked || conn.paused(ledger.output_pause_bytes) => return 0,
+            Phase::Open if conn.parked => return 0,
+            Phase::Open if conn.paused(ledger.output_pause_bytes) => {
+                // Others have pushed much to it since it received: what it received waits for a later turn,
+                // as after a turn that ended because of its replies.
+                if !conn.input.is_empty() || conn.ending.is_some() {
+                    conn.unserved = true;
+                    ledger.request.remove(slot);
+                }
+                return 0;
+            }
             Phase::Open => {}
             Phase::Finishing(_) | Phase::Lingering(_) => {
                 self.discard(slot);
@@ -105,15 +114,15 @@ impl<N: Net> Reactor<N> {
         self.ledger.balance(slot, conn);
     }
 
-    /// Sends `bytes` to a connection that did not ask for them just now. One that leaves more untaken
+    /// Sends bytes, in two parts, to a connection that did not ask for them just now. One that leaves more untaken
     /// than `limit` allows ends as a slow consumer.
-    pub fn push(&mut self, id: ConnId, bytes: &[u8], limit: OutputLimit, now: Moment) {
+    pub fn push(&mut self, id: ConnId, parts: [&[u8]; 2], limit: OutputLimit, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
         if conn.phase != Phase::Open {
             return;
         }
-        if conn.output.extend(bytes).is_err() {
+        if conn.output.extend_all(parts).is_err() {
             return self.ledger.doom(slot, conn, Reason::Io(ErrorKind::OutOfMemory));
         }
         if limit.hard_bytes > 0 && conn.output.len() > limit.hard_bytes {

@@ -15,7 +15,7 @@ impl<N: Net> Server<N> {
         self.stage = self.stage.quit(self.service.world.now.at, patience_ms);
         if before == Stage::Serving {
             let World { now, config, stats, .. } = &mut self.service.world;
-            self.reactor.close_the_gate(now.at, config, stats, &mut self.newcomers);
+            self.reactor.stop_admitting(now.at, config, stats, &mut self.newcomers);
             self.welcome();
             log::info!(
                 "shutting down: newcomers are refused, {} clients have up to {patience_ms} ms to leave",
@@ -56,6 +56,7 @@ impl<N: Net> Server<N> {
             if self.stage != before {
                 log::info!("shutting down: patience has ended for {} clients", self.reactor.live());
                 // Nobody can be asked to wait any longer.
+                self.service.world.pause.give_up();
                 self.service.world.end_pause();
                 self.deliver();
                 self.reactor.last_read();

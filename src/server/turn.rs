@@ -47,7 +47,7 @@ impl<N: Net> Server<N> {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut world.stats),
                 Err(wreck) => {
                     // The replies of complete commands stand; the half-written one is gone.
-                    world.outbox.asks.truncate(progress.asks);
+                    world.outbox.forget_half_done(progress.asks);
                     output.truncate(progress.output);
                     world.stats.panics += 1;
                     if backtraces.allow(now) {
@@ -71,12 +71,14 @@ impl<N: Net> Server<N> {
     /// Does what was asked about others, now that the borrows of the turn have ended.
     pub(super) fn deliver(&mut self) {
         if !self.service.world.outbox.asks.is_empty() {
-            for ask in std::mem::take(&mut self.service.world.outbox.asks) {
+            for ask in self.service.world.outbox.take() {
                 let World { now, config, .. } = &self.service.world;
                 match ask {
                     Ask::Kill(id) => self.reactor.kill(id, now.at),
-                    Ask::Push { to, bytes } => {
-                        self.reactor.push(to, bytes.unread(), config.pubsub_output_limit, now.at)
+                    Ask::Push { to, head, message } => {
+                        let parts = [head.unread(), message.unread()];
+                        self.reactor.push(to, parts, config.pubsub_output_limit, now.at);
+                        self.reactor.evict(now.at, config.maxmemory_clients);
                     }
                     Ask::Wake(id) => self.reactor.wake(id, now.at),
                     Ask::Quit { now } => self.shutdown(now),

@@ -84,6 +84,9 @@ impl Channels {
         name: &[u8],
         pattern: Pattern,
     ) {
+        if !mine.names[Kind::Pattern as usize].contains(name) {
+            mine.bytes += pattern.memory();
+        }
         self.subscribe(id, mine, Kind::Pattern, name);
         self.patterns.entry(Arc::from(name)).or_insert(pattern);
     }
@@ -105,6 +108,10 @@ impl Channels {
             return;
         }
         mine.bytes -= name.len() + SUBSCRIPTION_BYTES;
+        if kind == Kind::Pattern {
+            // Each subscriber answers for the compiled pattern, which all share.
+            mine.bytes -= self.patterns.get(name).map_or(0, Pattern::memory);
+        }
         let all = &mut self.names[kind as usize];
         if let Some(subscribers) = all.get_mut(name) {
             subscribers.remove(&id.serial);

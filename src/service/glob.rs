@@ -136,6 +136,11 @@ impl Pattern {
         self.end += 1;
     }
 
+    /// Bytes of memory that it takes.
+    pub fn memory(&self) -> usize {
+        size_of::<Pattern>() + self.moves.capacity() * size_of::<u64>()
+    }
+
     /// What [`Pattern::matches`] costs for a text of `len` bytes, at most, in steps of about a
     /// nanosecond.
     pub fn steps(&self, len: usize) -> usize {

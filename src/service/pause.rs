@@ -20,6 +20,8 @@ pub struct Pause {
     until: Option<(Moment, Held)>,
     /// Clients whose next command waits: slots by serial number.
     parked: BTreeMap<u64, u32>,
+    /// No pause may begin any more.
+    is_over: bool,
 }
 
 impl Pause {
@@ -36,6 +38,9 @@ impl Pause {
 
     /// Holds commands until then. A pause that is already there is neither shortened nor softened.
     pub fn begin(&mut self, until: Moment, held: Held) {
+        if self.is_over {
+            return;
+        }
         let (before, before_held) = self.until.unwrap_or((until, held));
         let held = if before_held == Held::All { Held::All } else { held };
         self.until = Some((before.max(until), held));
@@ -49,6 +54,11 @@ impl Pause {
             // Nobody could end it if that had to wait as well.
             Some((_, Held::All)) => command.name != "client|unpause",
         }
+    }
+
+    /// There will be no more of it: the server is stopping, and nobody can be asked to wait.
+    pub fn give_up(&mut self) {
+        self.is_over = true;
     }
 
     /// A client's next command waits.

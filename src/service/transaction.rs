@@ -54,12 +54,13 @@ impl Transaction {
 }
 
 /// What a watched key costs besides its bytes, about.
-const WATCH_BYTES: usize = 128;
+pub const WATCH_BYTES: usize = 128;
 
 /// The keys that one client watches, and whether one of them has changed.
 #[derive(Debug, Default)]
 pub struct Watching {
     keys: Vec<Watched>,
+    bytes: usize,
     /// A watched key has changed: the next `EXEC` does nothing.
     pub touched: bool,
 }
@@ -78,7 +79,7 @@ impl Watching {
 
     /// Bytes of memory it takes, about.
     pub fn memory(&self) -> usize {
-        self.keys.iter().map(|watched| watched.key.len() + WATCH_BYTES).sum()
+        self.bytes
     }
 }
 
@@ -106,9 +107,6 @@ pub struct Watches {
 
 impl Watches {
     /// Lets a client watch `key`, which `existed` just now.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] if clients have used up what they may.
     pub fn watch(
         &mut self,
         id: ConnId,
@@ -116,20 +114,18 @@ impl Watches {
         key: &[u8],
         existed: bool,
         store: &mut Store,
-    ) -> Result<(), OutOfMemory> {
-        memory::charge(key.len() + WATCH_BYTES)?;
+    ) {
         let shared = match self.by_key.get_key_value(key) {
-            Some((shared, watchers)) if watchers.iter().any(|watcher| watcher.id == id) => {
-                debug_assert!(watching.keys.iter().any(|watched| watched.key == *shared));
-                return Ok(());
+            Some((_, watchers)) if watchers.iter().any(|watcher| watcher.id == id) => {
+                return;
             }
             Some((shared, _)) => Arc::clone(shared),
             None => Arc::from(key),
         };
         self.by_key.entry(Arc::clone(&shared)).or_default().push(Watcher { id, existed });
+        watching.bytes += key.len() + WATCH_BYTES;
         watching.keys.push(Watched { key: shared, existed });
         store.listen(true);
-        Ok(())
     }
 
     /// A client watches nothing any more.
@@ -145,12 +141,13 @@ impl Watches {
         store.listen(!self.by_key.is_empty());
     }
 
-    /// The clients that watch a key of which the store has told an effect.
-    pub fn touched(&self, store: &Store) -> Vec<ConnId> {
+    /// The clients that watch a key of which the store has told an effect. Such a key is watched by
+    /// nobody any more: its watchers know all that they want to know.
+    pub fn take_touched(&mut self, store: &mut Store) -> Vec<ConnId> {
         let mut touched = Vec::new();
         if store.effects_lost() {
-            touched.extend(self.by_key.values().flatten().map(|watcher| watcher.id));
-            return touched;
+            let all = std::mem::take(&mut self.by_key);
+            touched.extend(all.into_values().flatten().map(|watcher| watcher.id));
         }
         for (key, what) in store.effects() {
             match what {
@@ -165,11 +162,13 @@ impl Watches {
                     touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));
                 }
                 What::Set | What::Removed => {
-                    let watchers = self.by_key.get(key).into_iter().flatten();
+                    let watchers = self.by_key.remove(key).into_iter().flatten();
                     touched.extend(watchers.map(|watcher| watcher.id));
                 }
             }
         }
+        store.forget_effects();
+        store.listen(!self.by_key.is_empty());
         touched
     }
 }

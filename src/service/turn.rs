@@ -265,7 +265,7 @@ impl Service {
         let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
         if !answered {
-            self.silence(turn, reply_start);
+            self.silence(turn, reply_start, command);
         }
         if self.world.outbox.to_caller {
             self.push_to_caller(turn, asks);
@@ -300,8 +300,8 @@ impl Service {
     /// What a client publishes to itself comes right behind the reply.
     #[cold]
     fn push_to_caller(&mut self, turn: &mut Turn<'_>, asks: usize) {
-        for bytes in self.world.outbox.take_pushes_to(turn.me, asks) {
-            if turn.output.extend(bytes.unread()).is_err() {
+        for [head, message] in self.world.outbox.take_pushes_to(turn.me, asks) {
+            if turn.output.extend_all([head.unread(), message.unread()]).is_err() {
                 self.world.outbox.asks.push(Ask::Kill(turn.me));
             }
         }
@@ -309,10 +309,12 @@ impl Service {
 
     /// Takes a reply back that the client did not want.
     #[cold]
-    fn silence(&mut self, turn: &mut Turn<'_>, reply_start: usize) {
+    fn silence(&mut self, turn: &mut Turn<'_>, reply_start: usize, command: &Command) {
         let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
+        // What (un)subscribes is answered by pushes, which are never kept back.
+        let pushes = command.group == "pubsub" && command.subscriber;
         // It may have been the command that turns replies on again.
-        if session.reply != ReplyMode::On {
+        if session.reply != ReplyMode::On && !pushes {
             turn.output.truncate(reply_start);
         }
         if session.reply == ReplyMode::Skipping {

@@ -8,7 +8,7 @@ use super::outbox::{Ask, Outbox};
 use super::pause::Pause;
 use super::session::Sessions;
 use super::transaction::{Transaction, Watches};
-use crate::base::{Address, Clock, ConnId, Moment, Now, OutOfMemory};
+use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::Config;
 use crate::stats::Stats;
 use crate::store::Store;
@@ -62,13 +62,10 @@ impl World {
     }
 
     /// Lets a client watch `key` until its next `EXEC`, `DISCARD` or `UNWATCH`.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] if clients have used up what they may.
-    pub fn watch(&mut self, id: ConnId, key: &[u8]) -> Result<(), OutOfMemory> {
+    pub fn watch(&mut self, id: ConnId, key: &[u8]) {
         let existed = self.store.contains(key, self.now.unix_ms);
-        let Some(session) = self.sessions.get_mut(id.slot) else { return Ok(()) };
-        self.watches.watch(id, &mut session.extras().watching, key, existed, &mut self.store)
+        let Some(session) = self.sessions.get_mut(id.slot) else { return };
+        self.watches.watch(id, &mut session.extras().watching, key, existed, &mut self.store);
     }
 
     /// True if a key that the client watches has changed, or expired by now.
@@ -145,12 +142,11 @@ impl World {
 
     #[cold]
     fn touch_watchers(&mut self) {
-        for id in self.watches.touched(&self.store) {
+        for id in self.watches.take_touched(&mut self.store) {
             if let Some(session) = self.sessions.get_mut(id.slot) {
                 session.extras().watching.touched = true;
             }
         }
-        self.store.forget_effects();
     }
 
     /// Looks at the clock: from here on it is as late as it is.

@@ -65,7 +65,10 @@ impl Table {
         let blocks = begun + (self.blocks.len() + begun).min(2 * BLOCKS_MAX);
         let mut demand = Demand { blocks, segments, bodies, depth: 0 };
         let mut sorted = memory::collect(entries.iter().map(|entry| (entry.hash, entry.record_bytes())))?;
-        sorted.sort_unstable();
+        // A key that is named several times is one item: the longest of its records counts.
+        sorted.sort_unstable_by(|one, other| other.cmp(one));
+        sorted.dedup_by_key(|(hash, _)| *hash);
+        sorted.reverse();
         let limit = self.depth_max(items);
         let mut rest = &sorted[..];
         while let Some((hash, _)) = rest.first() {

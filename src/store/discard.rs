@@ -22,7 +22,7 @@ impl Store {
     pub fn clear(&mut self) {
         if !self.is_empty() {
             let table = self.table.start_over();
-            self.discards.keep_keyspace(Box::new(Keyspace { table, expiries: self.ledger.note_flush() }));
+            self.discards.keep_keyspace(Box::new(Keyspace { table, expiries: self.changes.note_flush() }));
         }
     }
 

@@ -128,7 +128,7 @@ impl Store {
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
         let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
-        self.ledger.note(What::Set, hash, key, expires_ms, expires_ms);
+        self.changes.note(What::Set, hash, key, expires_ms, expires_ms);
         let left = match (write, body) {
             (Write::Fields(entries), Some(number)) => {
                 self.table.with_body(number, |body| {
@@ -184,7 +184,7 @@ impl Store {
             return self.take(What::Removed, hash, place);
         }
         let expires_ms = record.expires_ms();
-        self.ledger.note(What::Set, hash, key, expires_ms, expires_ms);
+        self.changes.note(What::Set, hash, key, expires_ms, expires_ms);
         match record.body().filter(|_| self.table.fields_of(record).is_some()) {
             Some(number) => self.table.with_body(number, |body| {
                 let table = &mut body.fields_mut().expect("it has a table").table;

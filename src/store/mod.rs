@@ -12,7 +12,7 @@
 //!   lie, and how
 //! - `hashes`: the keys that hold hashes; `hash`: one of them, as a command reads it; `packed`: how a
 //!   small one lies in memory
-//! - `ledger`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
+//! - `changes`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
 //!   which key, for those who listen
 //! - `chunked`: a vector that hardly ever moves
 //! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
@@ -26,6 +26,7 @@ mod audit;
 mod block;
 mod body;
 mod bucket;
+mod changes;
 mod chunked;
 mod crowd;
 mod cursor;
@@ -35,7 +36,6 @@ mod expiries;
 mod hash;
 mod hashes;
 mod journal;
-mod ledger;
 mod packed;
 mod prefetch;
 mod prepared;
@@ -52,6 +52,7 @@ mod warm;
 use ahash::RandomState;
 
 use crate::base::{fault, memory};
+use changes::Changes;
 use chunked::Size;
 use cursor::Cursors;
 use discard::Discards;
@@ -59,7 +60,6 @@ use expiries::ENTRY_BYTES;
 pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::What;
-use ledger::Ledger;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
 use record::RECORD_MAX;
@@ -81,7 +81,7 @@ impl<'a, T: Iterator<Item = Pair<'a>> + Clone> WritePairs<'a> for T {}
 pub struct Store {
     table: Table,
     cursors: Cursors,
-    ledger: Ledger,
+    changes: Changes,
     discards: Discards,
     dice: Dice,
 }
@@ -96,7 +96,7 @@ impl Store {
         Store {
             table: Table::new(seeded(1), Size::Large),
             cursors: Cursors::new(seeded(6)),
-            ledger: Ledger::default(),
+            changes: Changes::default(),
             discards: Discards::default(),
             dice: Dice::new(hash(5)),
         }
@@ -114,19 +114,19 @@ impl Store {
 
     /// Number of keys with an expiry time.
     pub fn expiring(&self) -> usize {
-        self.ledger.expiries.len()
+        self.changes.expiries.len()
     }
 
     /// Number of keys that have been removed because their time had come, since the start.
     pub fn expired(&self) -> u64 {
-        self.ledger.expired
+        self.changes.expired
     }
 
     /// The memory held, in bytes; what the expiry index takes is estimated.
     pub fn memory(&self) -> usize {
         self.table.memory()
-            + self.ledger.expiries.memory()
-            + self.ledger.journal.memory()
+            + self.changes.expiries.memory()
+            + self.changes.journal.memory()
             + self.discards.memory()
     }
 
@@ -227,7 +227,7 @@ impl Store {
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
-        self.ledger.note(What::Set, hash, key, before, expires_ms);
+        self.changes.note(What::Set, hash, key, before, expires_ms);
         let left = self.table.write(place, hash, key, Kind::String, content, expires_ms);
         self.discards.keep(left);
     }
@@ -250,7 +250,7 @@ impl Store {
         let Some(place) = self.table.find(hash, key) else { return };
         let before = self.table.record(place).expires_ms();
         if before != expires_ms {
-            self.ledger.note(What::Set, hash, key, before, expires_ms);
+            self.changes.note(What::Set, hash, key, before, expires_ms);
             self.table.set_expiry(place, hash, expires_ms);
         }
     }
@@ -266,14 +266,14 @@ impl Store {
 
     /// The earliest time, Unix milliseconds, at which a key expires.
     pub fn next_expiry(&self) -> Option<u64> {
-        self.ledger.expiries.first().map(|(at, _)| at)
+        self.changes.expiries.first().map(|(at, _)| at)
     }
 
     /// Removes up to `budget` expired keys, the longest expired first; returns how many.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut removed = 0;
         while removed < budget
-            && let Some((at, hash)) = self.ledger.expiries.first()
+            && let Some((at, hash)) = self.changes.expiries.first()
             && at <= now_ms
         {
             let place = self.table.find_record(hash, |record| {
@@ -281,7 +281,7 @@ impl Store {
             });
             match place {
                 Some(place) => self.take(What::Expired, hash, place),
-                None => drop(self.ledger.expiries.pop_first()),
+                None => drop(self.changes.expiries.pop_first()),
             }
             removed += 1;
         }
@@ -290,28 +290,28 @@ impl Store {
 
     /// Begins or ends to note effects. Nothing is noted before or after.
     pub fn listen(&mut self, on: bool) {
-        self.ledger.journal.listen(on);
+        self.changes.journal.listen(on);
     }
 
     /// True if there are effects to be read, or some were lost.
     #[inline]
     pub fn has_effects(&self) -> bool {
-        self.ledger.journal.has_news()
+        self.changes.journal.has_news()
     }
 
     /// What has happened to which keys since the effects were last forgotten, in order.
     pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
-        self.ledger.journal.effects()
+        self.changes.journal.effects()
     }
 
     /// True if so much has happened that effects were lost: every key may have changed.
     pub fn effects_lost(&self) -> bool {
-        self.ledger.journal.lost()
+        self.changes.journal.lost()
     }
 
     /// Forgets the effects, once they have been read.
     pub fn forget_effects(&mut self) {
-        self.ledger.journal.forget();
+        self.changes.journal.forget();
     }
 
     /// Asserts the invariants of this room by walking all of it. For tests.
@@ -323,7 +323,7 @@ impl Store {
         let expiring = self.table.records().filter_map(|record| {
             record.expires_ms().map(|at| (at, self.table.hash(self.table.key_of(record))))
         });
-        self.ledger.expiries.audit(expiring);
+        self.changes.expiries.audit(expiring);
     }
 
     #[inline(always)]
@@ -340,7 +340,7 @@ impl Store {
     /// Removes the item at `place`.
     fn take(&mut self, what: What, hash: u64, place: Place) {
         let record = self.table.record(place);
-        self.ledger.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
+        self.changes.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
         let left = self.table.remove(place);
         self.discards.keep(left);
     }

@@ -635,3 +635,13 @@ fn client_list_shows_what_a_half_request_holds() {
     half.send("defg");
     shown("qbuf=17 ");
 }
+
+#[test]
+fn a_key_or_field_that_is_named_a_thousand_times_is_one() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let pairs: String = (0..1_000).map(|n| format!(" k {n}")).collect();
+    wire.ask(format!("MSET{pairs}\r\nGET k\r\nDBSIZE\r\n"), "+OK\r\n$3\r\n999\r\n:1\r\n");
+    let fields: String = (0..1_000).map(|n| format!(" field:{n} {n}")).collect();
+    wire.ask(format!("HSET h{fields}\r\nHSET h{pairs}\r\nHGET h k\r\n"), ":1000\r\n:1\r\n$3\r\n999\r\n");
+}

@@ -217,3 +217,22 @@ fn a_panic_inside_a_large_hash_leaves_it_as_it_was() {
         fill(&daemon, "h");
     }
 }
+
+#[test]
+fn what_would_take_too_long_is_refused() {
+    let daemon = Daemon::start(&["--max-key-bytes", "1000"]);
+    let mut wire = daemon.connect();
+    wire.ask("HSET h f v\r\n", ":1\r\n");
+    wire.ask("HRANDFIELD h -5000000000\r\n", "-ERR value is out of range, no more than 131072 picks\r\n");
+    let field = "f".repeat(1_001);
+    let refused = "-ERR field of 1001 bytes exceeds max-key-bytes (1000)\r\n";
+    for command in
+        [format!("HSET h g 1 {field} v"), format!("HSETNX h {field} v"), format!("HINCRBY h {field} 1")]
+    {
+        wire.ask(format!("{command}\r\n"), refused);
+    }
+    wire.ask(
+        format!("PUBLISH {field} m\r\nHLEN h\r\n"),
+        "-ERR channel of 1001 bytes exceeds max-key-bytes (1000)\r\n:1\r\n",
+    );
+}

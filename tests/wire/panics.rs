@@ -119,3 +119,22 @@ fn debug_is_off_unless_it_is_enabled() {
     let daemon = Daemon::start(&["--enable-debug-command", "local"]);
     daemon.connect().ask("DEBUG SLEEP 0\r\n", "+OK\r\n");
 }
+
+/// What a complete command of a transaction has asked of others is done, although a later one panics.
+#[test]
+fn a_panic_inside_a_transaction_keeps_what_was_complete() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let (mut waiting, mut listening, mut victim) = (daemon.connect(), daemon.connect(), daemon.connect());
+    listening.ask("SUBSCRIBE news\r\n", "*3\r\n$9\r\nsubscribe\r\n$4\r\nnews\r\n:1\r\n");
+    let mut holder = daemon.connect();
+    holder.ask("CLIENT PAUSE 600000 WRITE\r\n", "+OK\r\n");
+    waiting.send("SET k v\r\n");
+    victim.send("MULTI\r\nCLIENT UNPAUSE\r\nGET k\r\nDEBUG PANIC\r\nGET k\r\nEXEC\r\n");
+    victim.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n-ERR internal error\r\n");
+    victim.expect_end();
+    waiting.expect("+OK\r\n");
+    let mut victim = daemon.connect();
+    victim.send("MULTI\r\nPUBLISH news flash\r\nDEBUG PANIC\r\nEXEC\r\n");
+    victim.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n-ERR internal error\r\n");
+    listening.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nflash\r\n");
+}

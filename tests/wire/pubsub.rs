@@ -457,3 +457,28 @@ fn a_channel_may_be_as_long_as_a_key() {
     wire.ask("SUBSCRIBE short 12345678901\r\n", "-ERR channel of 11 bytes exceeds max-key-bytes (10)\r\n");
     wire.ask("PUBSUB CHANNELS\r\n", "*0\r\n");
 }
+
+/// What others send a client must not make the server forget what the client itself has asked.
+#[test]
+fn a_subscriber_that_is_sent_much_in_the_tick_in_which_it_asks_is_answered() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let (mut subscriber, mut holder, mut publisher) = (daemon.connect(), daemon.connect(), daemon.connect());
+    subscriber.send("HELLO 3\r\n");
+    let patterns: String = (0..100).map(|n| format!(" c{}", "*".repeat(n + 1))).collect();
+    subscriber.send(format!("PSUBSCRIBE{patterns}\r\nECHO ready\r\n"));
+    let mut heard = Vec::new();
+    while !heard.ends_with(b"$5\r\nready\r\n") {
+        let mut byte = [0; 1];
+        std::io::Read::read_exact(&mut subscriber.stream, &mut byte).unwrap();
+        heard.push(byte[0]);
+    }
+    // Both requests are in their sockets when the server looks again.
+    holder.send("DEBUG SLEEP 0.3\r\n");
+    publisher.send(format!("PUBLISH c {}\r\n", "m".repeat(15_000)));
+    subscriber.send("ECHO heard\r\n");
+    subscriber.half_close();
+    let rest = subscriber.rest();
+    assert!(rest.len() > 1_500_000, "{} bytes", rest.len());
+    let reply = b"$5\r\nheard\r\n";
+    assert!(rest.windows(reply.len()).any(|part| part == reply), "its own request was forgotten");
+}

@@ -108,3 +108,14 @@ fn a_stale_file_is_replaced_and_nothing_else_is() {
     refused("it is no socket");
     assert_eq!(fs::read_to_string(&path.0).unwrap(), "somebody's letter");
 }
+
+#[test]
+fn a_file_that_is_somebody_elses_by_now_stays() {
+    let path = Path::new("elses");
+    let first = Daemon::start(&["--unixsocket", path.text()]);
+    fs::remove_file(&path.0).unwrap();
+    let _second = Daemon::start(&["--unixsocket", path.text()]);
+    first.signal("TERM");
+    assert_eq!(first.exit().0, Some(0));
+    ask(&mut path.connect(), "PING\r\n", "+PONG\r\n");
+}

@@ -167,7 +167,7 @@ impl Core {
             Ok(Ended::Close(_)) => Next::Close,
             Err(_) => {
                 self.service.world.stats.panics += 1;
-                self.service.world.outbox.asks.truncate(progress.asks);
+                self.service.world.outbox.forget_half_done(progress.asks);
                 output.truncate(progress.output);
                 let _ = output.extend(goodbye(Reason::Panicked));
                 Next::Close
@@ -179,7 +179,7 @@ impl Core {
 
     /// Of what commands ask about others only `SHUTDOWN` is done: as a signal would have it.
     fn answer_asks(&mut self) {
-        for ask in self.service.world.outbox.asks.drain(..) {
+        for ask in self.service.world.outbox.take() {
             if matches!(ask, Ask::Quit { .. }) {
                 let _ = raise(Signal::SIGTERM);
             }

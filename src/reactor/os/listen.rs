@@ -3,8 +3,7 @@
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
 use std::net::{SocketAddr, ToSocketAddrs};
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
-use std::os::unix::net::UnixStream as StdUnixStream;
+use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -30,8 +29,8 @@ pub struct Listener {
 #[derive(Debug)]
 enum Transport {
     Tcp(TcpListener),
-    /// Its file is removed with it.
-    Unix(UnixListener, PathBuf),
+    /// Its file is removed with it, if it is still its file: device and number say so.
+    Unix(UnixListener, PathBuf, (u64, u64)),
 }
 
 impl Listener {
@@ -51,9 +50,9 @@ impl Listener {
         }
         if !config.unixsocket.is_empty() {
             let path = PathBuf::from(&config.unixsocket);
-            let listener = unix(&path, config)
+            let (listener, file) = unix(&path, config)
                 .map_err(|error| format!("cannot listen on {}: {error}", config.unixsocket))?;
-            listeners.push(Listener::over(Transport::Unix(listener, path), config));
+            listeners.push(Listener::over(Transport::Unix(listener, path, file), config));
         }
         Ok(listeners)
     }
@@ -76,7 +75,7 @@ impl Listener {
                 let unknown = SocketAddr::from(([0, 0, 0, 0], 0));
                 Address::Tcp(Peer::from(listener.local_addr().unwrap_or(unknown)))
             }
-            Transport::Unix(_, path) => Address::Unix(path.display().to_string()),
+            Transport::Unix(_, path, _) => Address::Unix(path.display().to_string()),
         }
     }
 
@@ -87,7 +86,7 @@ impl Listener {
     pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.transport {
             Transport::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
-            Transport::Unix(listener, _) => listener.register(registry, token, Interest::READABLE),
+            Transport::Unix(listener, ..) => listener.register(registry, token, Interest::READABLE),
         }
     }
 
@@ -105,7 +104,7 @@ impl Listener {
                 }
                 Ok((Stream::Tcp(stream), Peer::from(address)))
             }
-            Transport::Unix(listener, _) => {
+            Transport::Unix(listener, ..) => {
                 let (stream, _) = listener.accept()?;
                 Ok((Stream::Unix(stream), Peer::UNIX))
             }
@@ -116,7 +115,9 @@ impl Listener {
 impl Drop for Listener {
     /// The file of a socket outlives it unless somebody removes it.
     fn drop(&mut self) {
-        if let Transport::Unix(_, path) = &self.transport {
+        if let Transport::Unix(_, path, file) = &self.transport
+            && fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == *file)
+        {
             let _ = fs::remove_file(path);
         }
     }
@@ -162,7 +163,7 @@ fn backlog(config: &Config) -> i32 {
 }
 
 /// A socket file that a dead process has left behind is replaced; that of a live one is not.
-fn unix(path: &Path, config: &Config) -> io::Result<UnixListener> {
+fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
         Err(error) => return Err(error),
@@ -172,11 +173,16 @@ fn unix(path: &Path, config: &Config) -> io::Result<UnixListener> {
                 "there is a file of that name, and it is no socket",
             ));
         }
-        Ok(_) => match StdUnixStream::connect(path) {
-            Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
-            Err(error) => return Err(error),
-            Ok(_) => return Err(io::Error::new(ErrorKind::AddrInUse, "a running process listens there")),
-        },
+        Ok(_) => {
+            let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+            // A process that is stopped or busy does not answer, but it is there.
+            probe.set_nonblocking(true)?;
+            match probe.connect(&SockAddr::unix(path)?) {
+                Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
+                Err(error) if error.kind() != ErrorKind::WouldBlock => return Err(error),
+                _ => return Err(io::Error::new(ErrorKind::AddrInUse, "a running process listens there")),
+            }
+        }
     }
     let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
     socket.set_nonblocking(true)?;
@@ -186,7 +192,8 @@ fn unix(path: &Path, config: &Config) -> io::Result<UnixListener> {
     }
     // From here on clients can connect: not before the file's permissions are what they should be.
     socket.listen(backlog(config))?;
-    Ok(UnixListener::from_std(socket.into()))
+    let file = fs::symlink_metadata(path)?;
+    Ok((UnixListener::from_std(socket.into()), (file.dev(), file.ino())))
 }
 
 fn set_up(socket: &SockRef<'_>, keepalive_s: u32) -> io::Result<()> {

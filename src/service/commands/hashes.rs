@@ -1,7 +1,7 @@
 //! The hash commands. How a hash is kept is the store's business.
 
 use super::scan::{Filter, cursor};
-use crate::config::SCAN_STEPS_MAX;
+use crate::config::{RANDOM_PICKS_MAX, SCAN_STEPS_MAX};
 use crate::resp::{Proto, Reply, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::long_double::LongDouble;
@@ -28,12 +28,22 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
         let text = format!("ERR wrong number of arguments for '{}' command", cx.command.name);
         return Err(Failure::telling(text));
     }
+    cx.args.from(2).step_by(2).try_for_each(|field| check_field(cx, field))?;
     let pairs = cx.args.from(2).step_by(2).zip(cx.args.from(3).step_by(2));
     let prepared = cx.world.store.prepare_hash_set(cx.arg(1), pairs, cx.world.now.unix_ms)?;
     cx.reply.assure();
     let added = prepared.added();
     cx.world.store.commit_hash_set(prepared);
     Ok(added)
+}
+
+/// A field is hashed, compared and matched whole within a turn, as a key is.
+fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
+    let max = cx.world.config.max_key_bytes;
+    if field.len() <= max {
+        return Ok(());
+    }
+    Err(Failure::telling(format!("ERR field of {} bytes exceeds max-key-bytes ({max})", field.len())))
 }
 
 /// `HSETNX key field value`
@@ -51,6 +61,7 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
 
 /// Sets one field; the reply is still owed.
 fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8]) -> Outcome {
+    check_field(cx, field)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     let prepared = cx.world.store.prepare_hash_set(key, std::iter::once((field, value)), now_ms)?;
     cx.reply.assure();
@@ -227,7 +238,12 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
         reply_pairs(&mut cx.reply, chosen.len(), chosen.into_iter(), with_values);
         return Ok(());
     }
-    // With repetitions. What is too much for a reply ends it.
+    // With repetitions.
+    if wanted > RANDOM_PICKS_MAX {
+        return Err(Failure::telling(format!(
+            "ERR value is out of range, no more than {RANDOM_PICKS_MAX} picks"
+        )));
+    }
     let picks = (0..wanted).map_while(|_| hash.pick(&mut dice));
     reply_pairs(&mut cx.reply, wanted, picks, with_values);
     Ok(())

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::base::{Buf, OutOfMemory, memory};
+use crate::config::PUSHES_PENDING_MAX;
 use crate::resp::{Proto, Reply};
 use crate::service::channels::{Kind, SUBSCRIPTION_BYTES};
 use crate::service::cx::{Cx, Failure, Outcome};
@@ -43,17 +44,17 @@ pub fn sunsubscribe(cx: &mut Cx<'_>) -> Outcome {
 
 /// One reply a name, all of them or none.
 fn begin(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
-    check_channels(cx)?;
     let names = cx.args.from(1);
+    names.clone().try_for_each(|name| check_length(cx, name))?;
     let bytes: usize = names.clone().map(|name| name.len() + SUBSCRIPTION_BYTES).sum();
-    memory::charge(bytes)?;
     reserve_replies(cx, bytes)?;
-    let mut patterns = match kind {
+    let mut patterns: VecDeque<Pattern> = match kind {
         Kind::Pattern => {
             names.clone().map(|name| Pattern::new(name, Case::Kept)).collect::<Result<_, _>>()?
         }
         Kind::Channel | Kind::Shard => VecDeque::new(),
     };
+    memory::charge(bytes + patterns.iter().map(Pattern::memory).sum::<usize>())?;
     cx.reply.assure();
     for name in names {
         let world = &mut *cx.world;
@@ -105,15 +106,12 @@ fn tell(cx: &mut Cx<'_>, word: &str, name: Option<&[u8]>, count: usize) {
 }
 
 /// A name is compared and matched whole within a turn, as a key is.
-fn check_channels(cx: &Cx<'_>) -> Outcome {
+fn check_length(cx: &Cx<'_>, name: &[u8]) -> Outcome {
     let max = cx.world.config.max_key_bytes;
-    match cx.args.from(1).find(|name| name.len() > max) {
-        None => Ok(()),
-        Some(name) => Err(Failure::telling(format!(
-            "ERR channel of {} bytes exceeds max-key-bytes ({max})",
-            name.len()
-        ))),
+    if name.len() <= max {
+        return Ok(());
     }
+    Err(Failure::telling(format!("ERR channel of {} bytes exceeds max-key-bytes ({max})", name.len())))
 }
 
 /// Several replies are to go out together, so all must fit.
@@ -126,52 +124,66 @@ fn reserve_replies(cx: &mut Cx<'_>, bytes: usize) -> Outcome {
 
 /// `PUBLISH channel message`
 pub fn publish(cx: &mut Cx<'_>) -> Outcome {
-    let (channel, message) = (cx.arg(1), cx.arg(2));
-    let mut post = Post::default();
-    post.add(cx, Kind::Channel, &[b"message", channel, message])?;
+    let channel = cx.arg(1);
+    check_length(cx, channel)?;
+    let mut post = Post::new(cx.arg(2))?;
+    post.add(cx, Kind::Channel, &[b"message", channel])?;
     let patterns: Vec<Arc<[u8]>> = cx.world.channels.matching(channel).cloned().collect();
     for name in patterns {
-        post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel, message])?;
+        post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel])?;
     }
     post.send(cx)
 }
 
 /// `SPUBLISH channel message`
 pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
-    let mut post = Post::default();
-    post.add(cx, Kind::Shard, &[b"smessage", cx.arg(1), cx.arg(2)])?;
+    let channel = cx.arg(1);
+    check_length(cx, channel)?;
+    let mut post = Post::new(cx.arg(2))?;
+    post.add(cx, Kind::Shard, &[b"smessage", channel])?;
     post.send(cx)
 }
 
 /// What a `PUBLISH` sends, before anything of it is sent.
-#[derive(Default)]
 struct Post {
+    message: Arc<Buf>,
     asks: Vec<Ask>,
     to_myself: bool,
 }
 
 impl Post {
-    /// Adds a message for each subscriber of the name that is its second part; for a shard channel or a
-    /// channel that is the channel itself.
-    fn add(&mut self, cx: &mut Cx<'_>, kind: Kind, parts: &[&[u8]]) -> Result<(), Failure> {
-        let name = parts[1];
+    fn new(message: &[u8]) -> Result<Post, OutOfMemory> {
+        // A bulk string is the same in both versions of the protocol.
+        let message = Arc::new(bulks(Proto::Resp2, None, &[message])?);
+        Ok(Post { message, asks: Vec::new(), to_myself: false })
+    }
+
+    /// Adds the message for each subscriber of the name that is the second part of `head`.
+    fn add(&mut self, cx: &mut Cx<'_>, kind: Kind, head: &[&[u8]]) -> Result<(), OutOfMemory> {
+        let name = head[1];
         memory::reserve(&mut self.asks, cx.world.channels.count(kind, name))?;
-        let mut frames: [Option<Arc<Buf>>; 2] = [None, None];
+        let mut heads: [Option<Arc<Buf>>; 2] = [None, None];
         for to in cx.world.channels.subscribers(kind, name) {
             let Some(session) = cx.world.sessions.get(to.slot) else { continue };
-            let frame = &mut frames[session.proto as usize];
-            let bytes = match frame {
+            let shared = &mut heads[session.proto as usize];
+            let head = match shared {
                 Some(bytes) => Arc::clone(bytes),
-                None => Arc::clone(frame.insert(Arc::new(message(session.proto, parts)?))),
+                None => {
+                    Arc::clone(shared.insert(Arc::new(bulks(session.proto, Some(head.len() + 1), head)?)))
+                }
             };
             self.to_myself |= to == cx.me;
-            self.asks.push(Ask::Push { to, bytes });
+            self.asks.push(Ask::Push { to, head, message: Arc::clone(&self.message) });
         }
         Ok(())
     }
 
     fn send(mut self, cx: &mut Cx<'_>) -> Outcome {
-        memory::reserve(&mut cx.world.outbox.asks, self.asks.len())?;
+        let outbox = &mut cx.world.outbox;
+        if outbox.asks.len() + self.asks.len() > PUSHES_PENDING_MAX {
+            return Err(Failure::text("ERR too many messages of one transaction wait to be delivered"));
+        }
+        memory::reserve(&mut outbox.asks, self.asks.len())?;
         cx.reply.assure();
         cx.world.outbox.to_caller |= self.to_myself;
         cx.reply.int(self.asks.len() as i64);
@@ -180,13 +192,15 @@ impl Post {
     }
 }
 
-/// A message as it goes over the wire.
-fn message(proto: Proto, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
+/// `parts` as they go over the wire, behind the beginning of a push of `count` elements if there is one.
+fn bulks(proto: Proto, count: Option<usize>, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
     const FRAMING_BYTES: usize = 32;
     let mut bytes = Buf::default();
-    bytes.reserve(parts.iter().map(|part| part.len() + FRAMING_BYTES).sum())?;
+    bytes.reserve(FRAMING_BYTES + parts.iter().map(|part| part.len() + FRAMING_BYTES).sum::<usize>())?;
     let mut reply = Reply::new(&mut bytes, proto, usize::MAX);
-    reply.push_header(parts.len());
+    if let Some(count) = count {
+        reply.push_header(count);
+    }
     for part in parts {
         reply.bulk(part);
     }

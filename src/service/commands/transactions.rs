@@ -1,10 +1,11 @@
 //! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`. What comes between `MULTI` and `EXEC` is queued by the
 //! turn.
 
+use crate::base::memory;
 use crate::config::{EXEC_REPLY_BYTES, REPLY_HEADROOM_BYTES};
 use crate::service::cx::{Cx, Failure, Outcome};
 use crate::service::run::{Call, check};
-use crate::service::transaction::Transaction;
+use crate::service::transaction::{Transaction, WATCH_BYTES};
 
 /// `MULTI`
 pub fn multi(cx: &mut Cx<'_>) -> Outcome {
@@ -33,8 +34,10 @@ pub fn watch(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_some() {
         return Err(Failure::text("ERR WATCH inside MULTI is not allowed"));
     }
+    memory::charge(cx.args.from(1).map(|key| key.len() + WATCH_BYTES).sum())?;
+    cx.reply.assure();
     for key in cx.args.from(1) {
-        cx.world.watch(cx.me, key)?;
+        cx.world.watch(cx.me, key);
     }
     cx.reply.ok();
     Ok(())

@@ -6,14 +6,14 @@ use super::journal::{Journal, What};
 
 /// What must hear of each change.
 #[derive(Debug, Default)]
-pub struct Ledger {
+pub struct Changes {
     pub(super) expiries: Expiries,
     pub(super) journal: Journal,
     /// Keys that have expired.
     pub(super) expired: u64,
 }
 
-impl Ledger {
+impl Changes {
     /// Notes what has happened to `key`, and when it expired `before` and does `after`. Cannot fail.
     #[inline]
     pub fn note(&mut self, what: What, hash: u64, key: &[u8], before: Option<u64>, after: Option<u64>) {
