@@ -70,7 +70,16 @@ impl<N: Net> Reactor<N> {
         let Reactor { slots, ledger, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return 0 };
         match conn.phase {
-            Phase::Open if conn.parked || conn.paused(ledger.output_pause_bytes) => return 0,
+            Phase::Open if conn.parked => return 0,
+            Phase::Open if conn.paused(ledger.output_pause_bytes) => {
+                // Others have pushed much to it since it received: what it received waits for a later turn,
+                // as after a turn that ended because of its replies.
+                if !conn.input.is_empty() || conn.ending.is_some() {
+                    conn.unserved = true;
+                    ledger.request.remove(slot);
+                }
+                return 0;
+            }
             Phase::Open => {}
             Phase::Finishing(_) | Phase::Lingering(_) => {
                 self.discard(slot);
