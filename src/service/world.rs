@@ -67,6 +67,8 @@ impl World {
     /// [`OutOfMemory`] if clients have used up what they may.
     pub fn watch(&mut self, id: ConnId, key: &[u8]) -> Result<(), OutOfMemory> {
         let existed = self.store.contains(key, self.now.unix_ms);
+        // The look-up may have removed a key whose time was over. That was before the client watched it.
+        self.tell_effects();
         let Some(session) = self.sessions.get_mut(id.slot) else { return Ok(()) };
         self.watches.watch(id, &mut session.extras().watching, key, existed, &mut self.store)
     }
