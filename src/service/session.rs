@@ -137,6 +137,11 @@ impl Session {
         self.extras.as_ref().is_some_and(|extras| !extras.subscriptions.is_empty())
     }
 
+    /// The keys it watches, if it has ever watched one.
+    pub fn watching(&self) -> Option<&Watching> {
+        Some(&self.extras.as_ref()?.watching)
+    }
+
     /// The transaction that has been begun.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.extras.as_ref()?.transaction.as_ref()

@@ -70,6 +70,11 @@ impl Watching {
         self.keys.is_empty()
     }
 
+    /// The keys.
+    pub fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.keys.iter().map(|key| &**key)
+    }
+
     /// Bytes of memory it takes, about.
     pub fn memory(&self) -> usize {
         self.keys.iter().map(|key| key.len() + WATCH_BYTES).sum()

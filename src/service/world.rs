@@ -6,8 +6,8 @@
 use super::channels::Channels;
 use super::outbox::{Ask, Outbox};
 use super::pause::Pause;
-use super::session::Sessions;
-use super::transaction::{Transaction, Watches};
+use super::session::{Session, Sessions};
+use super::transaction::{Transaction, Watches, Watching};
 use crate::base::{Clock, ConnId, Moment, Now, OutOfMemory, Peer};
 use crate::config::Config;
 use crate::stats::Stats;
@@ -83,6 +83,16 @@ impl World {
         let touched = watching.touched;
         self.watches.unwatch(id, watching, &mut self.store);
         touched
+    }
+
+    /// Removes those of a client's watched keys whose time is over, so that they count as changed.
+    pub fn expire_watched(&mut self, id: ConnId) {
+        let World { sessions, store, now, .. } = self;
+        let watching = sessions.get(id.slot).and_then(Session::watching);
+        for key in watching.into_iter().flat_map(Watching::keys) {
+            store.contains(key, now.unix_ms);
+        }
+        self.tell_effects();
     }
 
     /// Ends a client's transaction; its keys are no longer watched. Returns what it had queued, and

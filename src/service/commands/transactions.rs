@@ -54,6 +54,9 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_none() {
         return Err(Failure::text("ERR EXEC without MULTI"));
     }
+    // From here on time stands still.
+    cx.exact_unix_ms();
+    cx.world.expire_watched(cx.me);
     let (transaction, touched) = cx.world.end_transaction(cx.me);
     let Some(transaction) = transaction else { return Ok(()) };
     if transaction.aborted {
@@ -65,8 +68,6 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     }
     // So that each command can at least be told that there is no memory for its reply.
     cx.reply.reserve(transaction.len() * EXEC_REPLY_BYTES + REPLY_HEADROOM_BYTES)?;
-    // From here on time stands still.
-    cx.exact_unix_ms();
     cx.reply.array(transaction.len());
     for (args, command) in transaction.iter() {
         let max = cx.world.config.max_reply_bytes.saturating_sub(cx.reply.len());
