@@ -299,6 +299,7 @@ impl<const HONEST: bool> Run<HONEST> {
         self.check_last_read(closes);
         self.check_pause(&paused);
         self.check_shares();
+        self.check_hurry();
         if self.exit.is_none() {
             let serving = self.server.stage() == Stage::Serving;
             assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");
