@@ -1,12 +1,16 @@
 //! Clients of the simulation: a script, a temper, and what a plain model says must come back.
 
-use rand::RngExt;
-use rand::rngs::StdRng;
+use std::collections::BTreeSet;
 
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
 use tidegate::base::Reason;
 
-use crate::model::{Keys, OOM, OOM_REPLY};
-use crate::script::{self, Contents, Step};
+use crate::frames;
+use crate::model::{Keys, Op};
+use crate::script::{self, Contents, Role, Step};
+use crate::state::{Answer, Event, State, When};
+use crate::world::{Pipe, World};
 
 pub const INTERNAL: &str = "-ERR internal error\r\n";
 pub const NO_ROOM: &str = "-ERR max number of clients reached\r\n";
@@ -33,65 +37,104 @@ pub struct Temper {
     pub falls_silent_at: Option<usize>,
 }
 
+/// A message that was pushed to a client.
+pub struct Heard {
+    pub channel: String,
+    pub text: String,
+    /// Which of its subscriptions it had by then.
+    pub generation: u32,
+    pub channels: BTreeSet<String>,
+    pub by_pattern: bool,
+}
+
 pub struct Client {
-    steps: Vec<Step>,
-    /// Steps that were answered with an error for want of memory, and so did nothing: with which.
-    refused: Vec<Option<&'static str>>,
+    pub role: Role,
+    pub steps: Vec<Step>,
     pub stream: Vec<u8>,
-    pub expected: Vec<u8>,
-    /// The keys before the first step, and after each.
-    keys: Vec<Keys>,
-    /// Ends of the expected replies; the first entry is 0.
-    pub ends: Vec<usize>,
     /// Ends of the requests; the first entry is 0.
     pub request_ends: Vec<usize>,
     pub temper: Temper,
     pub pipe: Option<usize>,
     pub sent: usize,
+    /// All that was received.
     pub received: Vec<u8>,
+    /// The part of it that has not been found right yet: part of a reply, or a goodbye.
+    inbox: Vec<u8>,
+    /// It can only be a goodbye.
+    pub parting: bool,
+    /// How many steps have been done for certain, and how things stand after them.
+    pub done: usize,
+    pub state: State,
+    /// What others have published and this client has heard, in order.
+    pub heard: Vec<Heard>,
+    /// Messages of its own that must come before the next reply.
+    echoes: Vec<String>,
+    /// Up to which byte replies and messages were ready for it at the end of which tick.
+    ready: Vec<(usize, usize)>,
     pub saw_end: bool,
     pub gave_up: bool,
-    /// The half request the server holds: how many came before it, and since when.
-    pub half_since: Option<(usize, u64)>,
+    /// It was being served at the end of the last tick.
+    pub was_open: bool,
+    /// It was waiting in a pause when the server saw that it had closed its side.
+    pub left_parked: bool,
+    /// The half request the server holds: how many came before it, and since when at the earliest and the
+    /// latest.
+    pub half_since: Option<(usize, u64, u64)>,
     /// Ticks in which it was owed something and nothing happened, and how things stood.
     pub stuck: (u32, [usize; 4]),
+    /// How many of its commands were refused for want of memory.
+    pub refusals: u64,
+    rng: StdRng,
 }
 
 impl Client {
-    pub fn new(rng: &mut StdRng, name: usize, contents: Contents) -> Client {
-        let endless = rng.random_bool(0.05);
-        let steps = if endless { script::write_endless(rng) } else { script::write(rng, name, contents) };
-        let mut stream = Vec::new();
-        let mut request_ends = vec![0];
-        for step in &steps {
-            stream.extend(&step.request);
-            request_ends.push(stream.len());
-        }
-        let temper = Temper {
-            send_max: if endless { 4096 } else { 1 << rng.random_range(0..10) },
-            read_max: if rng.random_bool(0.3) { 0 } else { 1 << rng.random_range(0..10) },
-            half_closes: rng.random_bool(0.5),
-            falls_silent_at: rng.random_bool(0.1).then(|| rng.random_range(0..=stream.len())),
-        };
+    pub fn new(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> Client {
+        let steps = script::write(rng, name, role, contents);
         let mut client = Client {
-            refused: vec![None; steps.len()],
-            steps,
-            stream,
-            expected: Vec::new(),
-            keys: Vec::new(),
-            ends: Vec::new(),
-            request_ends,
-            temper,
+            role,
+            temper: Temper {
+                send_max: if role == Role::Endless { 4096 } else { 1 << rng.random_range(0..10) },
+                read_max: if rng.random_bool(0.3) { 0 } else { 1 << rng.random_range(0..10) },
+                half_closes: rng.random_bool(if role == Role::Listener { 0.1 } else { 0.5 }),
+                falls_silent_at: None,
+            },
+            steps: Vec::new(),
+            stream: Vec::new(),
+            request_ends: vec![0],
             pipe: None,
             sent: 0,
             received: Vec::new(),
+            inbox: Vec::new(),
+            parting: false,
+            done: 0,
+            state: State::default(),
+            heard: Vec::new(),
+            echoes: Vec::new(),
+            ready: Vec::new(),
             saw_end: false,
             gave_up: false,
+            was_open: false,
+            left_parked: false,
             half_since: None,
             stuck: (0, [0; 4]),
+            refusals: 0,
+            rng: StdRng::seed_from_u64(name as u64),
         };
-        client.model();
+        client.add(steps);
+        if role == Role::Scanner {
+            client.temper.half_closes = false;
+        } else if rng.random_bool(0.1) {
+            client.temper.falls_silent_at = Some(rng.random_range(0..=client.stream.len()));
+        }
         client
+    }
+
+    fn add(&mut self, steps: Vec<Step>) {
+        for step in steps {
+            self.stream.extend(&step.request);
+            self.request_ends.push(self.stream.len());
+            self.steps.push(step);
+        }
     }
 
     /// What it is a case of, for the count of what happened.
@@ -100,91 +143,163 @@ impl Client {
             ("client that never reads", self.temper.read_max == 0),
             ("client that trickles", self.temper.send_max == 1),
             ("client that falls silent", self.temper.falls_silent_at.is_some()),
-            ("client that pipelines without end", self.steps.len() >= 300),
+            ("client that pipelines without end", self.role == Role::Endless),
         ]
         .into_iter()
         .filter_map(|(kind, is)| is.then_some(kind))
     }
 
-    /// Works out what must come back.
-    fn model(&mut self) {
-        self.expected.clear();
-        self.ends = vec![0];
-        self.keys = vec![Keys::new()];
-        let mut keys = Keys::new();
-        for (step, refused) in self.steps.iter().zip(&self.refused) {
-            let reply = match refused {
-                None => step.op.apply(&mut keys),
-                Some(error) => (*error).to_owned(),
+    /// Takes what the client has read.
+    pub fn receive(&mut self, bytes: &[u8]) {
+        self.received.extend(bytes);
+        self.inbox.extend(bytes);
+    }
+
+    /// Notes at the end of a tick how much is ready for it.
+    pub fn note_ready(&mut self, bytes: usize, tick: usize) {
+        if self.ready.last().is_none_or(|(before, _)| *before < bytes) {
+            self.ready.push((bytes, tick));
+        }
+    }
+
+    /// Asserts that what was received so far is right: the replies that the model tells, in order, with
+    /// whole messages between them, perhaps ended after a whole one by a goodbye. Returns what the replies
+    /// told of others.
+    pub fn check_received(&mut self, name: usize, scarce: bool, world: &World) -> Vec<Event> {
+        let mut events = Vec::new();
+        while !self.inbox.is_empty() {
+            if let Some(whole) = self.take_message(name) {
+                if whole { continue } else { break }
+            }
+            let Some(next) = (self.done..self.steps.len()).find(|step| self.steps[*step].is_answered())
+            else {
+                self.assert_goodbye(name, "nothing more");
+                break;
             };
-            if !step.muted {
-                self.expected.extend(reply.as_bytes());
+            let mut state = self.state.clone();
+            for step in &self.steps[self.done..next] {
+                if step.muted {
+                    state.do_to_own(&step.op);
+                }
             }
-            self.ends.push(self.expected.len());
-            self.keys.push(keys.clone());
+            let (when, told) = (self.when(next, scarce, world), events.len());
+            match state.answer(next, &self.steps[next].op, &self.inbox, &when, &mut events) {
+                Answer::Whole(_) if !self.echoes.is_empty() => {
+                    panic!("client {name} has not heard {:?} behind the reply to it", self.echoes)
+                }
+                Answer::Whole(len) => {
+                    self.inbox.drain(..len);
+                    (self.state, self.done) = (state, next + 1);
+                    self.follow(&events[told..]);
+                }
+                Answer::Partial => break,
+                Answer::Wrong(expected) => {
+                    self.assert_goodbye(name, &expected);
+                    break;
+                }
+            }
         }
+        events
     }
 
-    /// Asserts that what was received so far is right: the expected replies, in order, perhaps
-    /// ended after a whole one by a goodbye. While memory is scarce, a command may be answered by
-    /// an error that says so; then it must not have done anything.
-    pub fn check_received(&mut self, name: usize, scarce: bool) {
-        while !self.expected.starts_with(&self.received) && self.goodbye_after(self.received.len()).is_none()
-        {
-            if !scarce || !self.note_refusal() {
-                self.complain(name);
-            }
-        }
-    }
-
-    /// The first reply that differs may be an error for want of memory; true if it was.
-    fn note_refusal(&mut self) -> bool {
-        let matched = self.received.iter().zip(&self.expected).take_while(|(a, b)| a == b).count();
-        let Some(step) = self.ends.iter().skip(1).position(|end| *end > matched) else { return false };
-        self.refused[step] = match self.refused[step] {
-            None => Some(OOM),
-            Some(OOM) => Some(OOM_REPLY),
-            Some(_) => return false,
+    fn when<'a>(&self, step: usize, scarce: bool, world: &'a World) -> When<'a> {
+        let at = self.received.len() - self.inbox.len();
+        let tick = self.ready[self.ready.partition_point(|(bytes, _)| *bytes <= at)].1;
+        let reads = &world.pipes[self.pipe.expect("it has received something")].reads;
+        let end = self.request_ends[step + 1];
+        // What breaks the framing may be answered before it is all there.
+        let read = reads.get(reads.partition_point(|(total, ..)| *total < end));
+        let after_ms = match read {
+            Some((_, read_tick, unix_ms)) if *read_tick == tick => *unix_ms,
+            _ => world.tick_starts_ms[tick],
         };
-        self.model();
-        true
+        When { starts_ms: &world.tick_starts_ms, ends_ms: &world.tick_ends_ms, tick, after_ms, scarce }
     }
 
-    fn complain(&self, name: usize) -> ! {
-        let matched = self.received.iter().zip(&self.expected).take_while(|(a, b)| a == b).count();
-        panic!(
-            "client {name}, after {matched} right bytes, received\n{}\ninstead of\n{}",
-            self.received[matched..].escape_ascii(),
-            self.expected[matched..].escape_ascii()
+    /// What follows for the client itself from a reply.
+    fn follow(&mut self, events: &[Event]) {
+        for event in events {
+            match event {
+                Event::Published { channel, text, .. } => {
+                    let times = usize::from(self.state.channels.contains(channel))
+                        + self.state.patterns.iter().filter(|pattern| matches(pattern, channel)).count();
+                    self.echoes.extend(std::iter::repeat_n(text.clone(), times));
+                }
+                Event::Page(cursor) => {
+                    let name = self.steps.len();
+                    let more = script::next_page(&mut self.rng, cursor.as_deref(), name, &self.state.keys);
+                    self.add(more);
+                }
+                Event::Refused => self.refusals += 1,
+                _ => {}
+            }
+        }
+    }
+
+    /// Takes a message from the front of the inbox, if there is one: true if all of it is there.
+    fn take_message(&mut self, name: usize) -> Option<bool> {
+        let State { channels, patterns, resp3, generation, .. } = &self.state;
+        let mark = if *resp3 { '>' } else { '*' };
+        if channels.is_empty() && patterns.is_empty() || self.inbox[0] != mark as u8 {
+            return None;
+        }
+        let Some((frame, len)) = frames::parse(&self.inbox) else { return Some(false) };
+        let words: Vec<&str> = frame.items().iter().map(frames::Frame::text).collect();
+        let (channel, text, by_pattern) = match words[..] {
+            ["message", channel, text] => {
+                assert!(channels.contains(channel), "client {name} has not subscribed to {channel}");
+                (channel, text, false)
+            }
+            ["pmessage", pattern, channel, text] => {
+                let mine = patterns.contains(pattern) && matches(pattern, channel);
+                assert!(
+                    mine,
+                    "client {name} has not subscribed to {pattern}, or it does not match {channel}"
+                );
+                (channel, text, true)
+            }
+            _ => return None,
+        };
+        if let Some(echo) = (!self.echoes.is_empty()).then(|| self.echoes.remove(0)) {
+            assert_eq!(text, echo, "client {name} hears others before itself");
+        }
+        self.heard.push(Heard {
+            channel: channel.to_owned(),
+            text: text.to_owned(),
+            generation: *generation,
+            channels: channels.clone(),
+            by_pattern,
+        });
+        self.inbox.drain(..len);
+        Some(true)
+    }
+
+    fn assert_goodbye(&mut self, name: usize, expected: &str) {
+        self.parting = self.goodbye().is_some();
+        assert!(
+            self.parting,
+            "client {name}, after {} replies, received\n{}\ninstead of\n{}",
+            self.done,
+            self.inbox.escape_ascii(),
+            expected.escape_default(),
         );
     }
 
-    /// If the first `len` bytes received are whole replies and (the beginning of) a goodbye: how
-    /// many replies, and whether the goodbye is whole.
-    pub fn goodbye_after(&self, len: usize) -> Option<(usize, bool)> {
-        let received = &self.received[..len];
-        (0..self.ends.len()).rev().find_map(|replies| {
-            let end = self.ends[replies];
-            let rest = received.get(end..)?;
-            let matches = received[..end] == self.expected[..end];
-            let bye = GOODBYES.iter().find(|bye| matches && bye.as_bytes().starts_with(rest))?;
-            Some((replies, bye.len() == rest.len()))
-        })
+    /// If what is left of what was received is (the beginning of) a goodbye: whether it is whole.
+    pub fn goodbye(&self) -> Option<bool> {
+        let bye = GOODBYES.iter().find(|bye| bye.as_bytes().starts_with(&self.inbox))?;
+        (!self.inbox.is_empty()).then_some(bye.len() == self.inbox.len())
     }
 
     /// True if what was received ends between replies.
     pub fn ends_whole(&self) -> bool {
-        let len = self.received.len();
-        let whole = self.expected.starts_with(&self.received) && self.ends.contains(&len);
-        whole || self.goodbye_after(len).is_some_and(|(_, whole)| whole)
+        self.inbox.is_empty() || self.goodbye() == Some(true)
     }
 
-    /// Replies that were received whole, at least.
-    pub fn replies_received(&self) -> usize {
-        let matched = self.received.iter().zip(&self.expected).take_while(|(a, b)| a == b).count();
-        let last = self.ends.iter().rposition(|end| *end <= matched).unwrap_or(0);
-        // Steps without a reply may or may not have run.
-        self.ends.iter().position(|end| *end == self.ends[last]).unwrap_or(0)
+    /// True if a request within the first `bytes` of the stream has a reply that was not received.
+    pub fn is_owed(&self, bytes: usize) -> bool {
+        let complete = self.requests_within(bytes);
+        self.done < complete && self.steps[self.done..complete].iter().any(Step::is_answered)
     }
 
     /// Requests that are complete within the first `bytes` of the stream.
@@ -192,42 +307,64 @@ impl Client {
         self.request_ends.iter().rposition(|end| *end <= bytes).unwrap_or(0)
     }
 
-    /// True if a request within the first `bytes` of the stream ends the connection for `reason`.
-    pub fn script_ends_for(&self, reason: Reason, bytes: usize) -> bool {
+    /// Its requests that the server may have run, once it has read so many bytes.
+    pub fn begun(&self, bytes: usize) -> &[Step] {
         // What breaks the framing may be seen before the request is complete.
         let begun = self.request_ends.iter().take_while(|end| **end < bytes).count();
-        self.steps[..begun.min(self.steps.len())].iter().any(|step| step.ends_for == Some(reason))
+        &self.steps[..begun.min(self.steps.len())]
     }
 
-    /// How many of its commands were answered with an error for want of memory.
-    pub fn refusals(&self) -> u64 {
-        self.refused.iter().flatten().count() as u64
+    /// True if a request within the first `bytes` of the stream ends the connection for `reason`.
+    pub fn script_ends_for(&self, reason: Reason, bytes: usize) -> bool {
+        self.begun(bytes).iter().any(|step| step.ends_for == Some(reason))
     }
 
-    /// True if its keys may be `stored` after between `least` and `most` of its commands.
+    /// True if it is surely not to be evicted.
+    pub fn is_spared(&self, bytes: usize) -> bool {
+        let since = self.begun(bytes).get(self.done..).unwrap_or_default();
+        self.state.spared && !since.iter().any(|step| matches!(step.op, Op::Spare(false) | Op::Reset))
+    }
+
+    /// True if its keys may be `stored` once the server has read so many bytes, and perhaps said goodbye.
     /// While memory is scarce, what was not answered may also have been refused.
-    pub fn may_have_stored(&self, stored: &Keys, least: usize, most: usize, scarce: bool) -> bool {
-        if !scarce {
-            return self.keys[least..=most].contains(stored);
-        }
+    pub fn may_have_stored(&self, stored: &Keys, read: usize, scarce: bool, panics: bool) -> bool {
         // More than this may be possible after very many; then nothing is proved.
         const POSSIBLE_MAX: usize = 4096;
-        let mut possible = vec![self.keys[least].clone()];
-        for step in &self.steps[least..most] {
-            let mut after = possible.clone();
-            after.iter_mut().for_each(|keys| drop(step.op.apply(keys)));
-            possible.extend(after);
-            possible.sort();
-            possible.dedup();
-            if possible.len() > POSSIBLE_MAX {
+        let silent = self.steps[self.done..].iter().take_while(|step| !step.is_answered()).count();
+        let most = if self.parting {
+            // The command that was being run when the goodbye was said has left no trace.
+            self.done + silent
+        } else {
+            self.requests_within(read).max(self.done)
+        };
+        let mut possible = BTreeSet::from([self.state.clone()]);
+        let mut all = possible.clone();
+        for step in &self.steps[self.done..(most + 1).min(self.steps.len())] {
+            if panics && step.op == Op::Exec {
+                all.extend(possible.iter().flat_map(|state| state.broken_off(scarce)));
+            }
+            possible = possible.iter().flat_map(|state| state.unseen(&step.op, scarce)).collect();
+            if all.len() > POSSIBLE_MAX {
                 return true;
             }
+            if self.steps[most..].first().is_none_or(|last| !std::ptr::eq(last, step)) {
+                all.extend(possible.iter().cloned());
+            }
         }
-        possible.contains(stored)
+        all.iter().any(|state| state.keys == *stored)
     }
 
-    /// What its keys are after so many commands.
-    pub fn keys_after(&self, commands: usize) -> &Keys {
-        &self.keys[commands]
+    /// Its connection.
+    pub fn pipe_of<'a>(&self, world: &'a World) -> Option<&'a Pipe> {
+        self.pipe.map(|pipe| &world.pipes[pipe])
+    }
+}
+
+/// The patterns of the scripts.
+pub fn matches(pattern: &str, channel: &str) -> bool {
+    match pattern {
+        "c*" => true,
+        "c[01]" => channel == "c0" || channel == "c1",
+        _ => unreachable!("{pattern} is in no script"),
     }
 }

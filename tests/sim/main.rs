@@ -1,11 +1,16 @@
 //! Deterministic simulation: the very reactor, service and store that ship, in a world decided by
 //! one seed. `SEED=n cargo test --test sim` replays a run; `SEEDS=n` runs that many.
 
+mod board;
 mod client;
+mod dealings;
+mod frames;
 mod model;
+mod net;
 mod reasons;
 mod run;
 mod script;
+mod state;
 mod world;
 
 use std::collections::BTreeMap;
@@ -20,10 +25,13 @@ const EXPECTED_EVENTS: &[&str] = &[
     "allocation budget",
     "allocation refused",
     "clock jump",
+    "client killed by another",
     "client that falls silent",
     "client that never reads",
     "client that pipelines without end",
     "client that trickles",
+    "client that waits in a pause",
+    "connection by another listener",
     "connection storm",
     "connection that says nothing",
     "closed: at_capacity",
@@ -32,6 +40,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "closed: forced",
     "closed: idle",
     "closed: io",
+    "closed: killed",
     "closed: panicked",
     "closed: peer_closed",
     "closed: protocol_error",
@@ -49,17 +58,28 @@ const EXPECTED_EVENTS: &[&str] = &[
     "interrupted read",
     "interrupted wait",
     "interrupted write",
+    "key that expired",
     "limit changed in flight",
+    "message delivered",
+    "message to a subscriber",
     "no descriptors",
+    "pause",
     "refused registration",
     "refused write",
     "reset by client",
     "reset in the backlog",
+    "scan",
     "second signal",
     "short read",
     "short write",
+    "shutdown by a command",
     "signal",
+    "slow tick",
     "spurious edge",
+    "subscriber that was too slow",
+    "transaction",
+    "transaction that a watched key stopped",
+    "transaction that was aborted",
     "urgent data",
     "wall clock jump",
 ];

@@ -18,15 +18,56 @@ pub const OOM_REPLY: &str = "-ERR reply exceeds max-reply-bytes (1073741824) or 
 /// One client's keys: no two clients share any.
 pub type Keys = BTreeMap<String, String>;
 
+/// The key that several clients write, each time a value that nobody else writes.
+pub const SHARED: &str = "shared";
+/// Keys that are only ever written together, in a transaction.
+pub const TWINS: [&str; 2] = ["twin:a", "twin:b"];
+
 /// What a request means.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Op {
     /// Changes nothing and always has this reply.
     Says(String),
+    Ping,
+    Reset,
+    Multi,
+    Exec,
+    Discard,
+    Watch(String),
+    /// Writes the shared key and tells what was there before.
+    SetShared(String),
+    GetShared,
+    SetTwin(usize, String),
+    GetTwins,
+    /// `SET` with a time to live, milliseconds; with `NX` if it says so.
+    SetBrief(String, String, u64, bool),
+    GetBrief(String),
+    /// `PTTL`
+    TimeLeft(String),
+    /// Channel and message.
+    Publish(String, String),
+    /// Channels, or patterns if it says so.
+    Subscribe(bool, Vec<String>),
+    /// The same; none stands for all.
+    Unsubscribe(bool, Vec<String>),
+    /// `HELLO 3`
+    Hello,
+    /// `CLIENT KILL ID`
+    Kill(u64),
+    /// `CLIENT LIST`
+    List,
+    /// `CLIENT NO-EVICT`
+    Spare(bool),
+    /// `CLIENT UNPAUSE`, which no pause holds.
+    Unpause,
+    /// `SHUTDOWN`, perhaps `NOW`.
+    Shutdown(bool),
+    /// A call of `SCAN`.
+    Page,
     Set(String, String),
     SetNew(String, String),
     SetAndGet(String, String),
-    SetBoth([(String, String); 2]),
+    SetMany(Vec<(String, String)>),
     Get(String),
     GetMany([String; 3]),
     Take(String),
@@ -38,7 +79,38 @@ pub enum Op {
 }
 
 impl Op {
-    /// Does it to `keys` and returns the reply.
+    /// There is no reply to it.
+    pub fn is_silent(&self) -> bool {
+        matches!(self, Op::Shutdown(_)) || *self == Op::Says(String::new())
+    }
+
+    /// `CLIENT PAUSE WRITE` holds it.
+    pub fn writes(&self) -> bool {
+        match self {
+            Op::Publish(..) | Op::SetShared(_) | Op::SetTwin(..) | Op::SetBrief(..) => true,
+            op => op.own_keys().is_some_and(|(_, writes)| writes),
+        }
+    }
+
+    /// The client's own keys that it names, and whether it writes; `None` if it is about something else.
+    pub fn own_keys(&self) -> Option<(Vec<&String>, bool)> {
+        Some(match self {
+            Op::SetMany(pairs) => (pairs.iter().map(|(key, _)| key).collect(), true),
+            Op::Delete(names) => (names.iter().collect(), true),
+            Op::Set(key, _)
+            | Op::SetNew(key, _)
+            | Op::SetAndGet(key, _)
+            | Op::Append(key, _)
+            | Op::Add(key, _)
+            | Op::Take(key)
+            | Op::Expire(key) => (vec![key], true),
+            Op::Get(key) | Op::Len(key) => (vec![key], false),
+            Op::GetMany(names) => (names.iter().collect(), false),
+            _ => return None,
+        })
+    }
+
+    /// Does it to `keys` and returns the reply, if it is about the client's own keys or always says the same.
     pub fn apply(&self, keys: &mut Keys) -> String {
         match self {
             Op::Says(reply) => reply.clone(),
@@ -52,7 +124,7 @@ impl Op {
                 int(usize::from(new))
             }
             Op::SetAndGet(key, value) => bulk_or_null(keys.insert(key.clone(), value.clone()).as_ref()),
-            Op::SetBoth(pairs) => {
+            Op::SetMany(pairs) => {
                 keys.extend(pairs.iter().cloned());
                 OK.into()
             }
@@ -67,6 +139,7 @@ impl Op {
             Op::Delete(names) => int(names.iter().filter(|key| keys.remove(*key).is_some()).count()),
             Op::Len(key) => int(keys.get(key).map_or(0, String::len)),
             Op::Expire(key) => int(usize::from(keys.contains_key(key))),
+            op => unreachable!("{op:?} is not about the client's own keys"),
         }
     }
 }

@@ -5,7 +5,7 @@
 
 use tidegate::base::Reason;
 use tidegate::config::{AtMaxclients, Config};
-use tidegate::reactor::conn::Phase;
+use tidegate::reactor::conn::{Conn, Phase};
 
 use crate::client::{Client, NO_ROOM};
 use crate::world::Pipe;
@@ -30,6 +30,14 @@ pub struct Evidence {
     stalled: bool,
     /// It has sent as much as may be held for one client.
     full: bool,
+    /// Until when it was a subscriber or waited in a pause, at the least and at the most: such clients may
+    /// be silent.
+    pub exempt_ns: (u64, u64),
+    exempt: bool,
+    /// More was pushed to it than it may leave untaken, perhaps.
+    pub crowded: bool,
+    /// Another client has asked for its end.
+    pub condemned: bool,
 }
 
 /// What has been seen of the whole run.
@@ -43,6 +51,8 @@ pub struct Circumstances {
     pub panics: bool,
     /// Memory has been refused.
     pub scarce: bool,
+    /// Commands have been held.
+    pub pauses: bool,
     /// Clients have been held to `maxmemory-clients`.
     pub held_down: bool,
 }
@@ -57,39 +67,53 @@ impl Circumstances {
 
 impl Evidence {
     /// Looks at how a connection that is still there stands after a tick.
-    pub fn note_waiting(&mut self, pipe: &Pipe, phase: Phase, has_output: bool, now_ns: u64) {
-        self.waiting_ns = has_output.then_some(self.waiting_ns.unwrap_or(now_ns));
-        if phase == Phase::Open || pipe.written_total > self.taken {
-            self.active_ns = pipe.moved_ns;
+    pub fn note_waiting<S>(&mut self, pipe: &Pipe, conn: &Conn<S>, tick_ns: u64, now_ns: u64) {
+        let exempt = conn.phase == Phase::Open && (conn.class.fed || conn.parked);
+        if exempt || self.exempt {
+            self.exempt_ns = (tick_ns, now_ns);
+        }
+        self.exempt = exempt;
+        self.waiting_ns = (!conn.output.is_empty()).then_some(self.waiting_ns.unwrap_or(tick_ns));
+        if conn.phase == Phase::Open || pipe.written_total > self.taken {
+            self.active_ns = pipe.moved_tick_ns;
             self.taken = pipe.written_total;
         }
     }
 
     /// Looks at a connection after a tick that `config` was in force in.
-    pub fn note(&mut self, pipe: &Pipe, client: Option<&Client>, config: &Config, now_ns: u64) {
+    ///
+    /// A tick may take so long that a deadline that begins in it has passed before its end.
+    pub fn note(&mut self, pipe: &Pipe, client: Option<&Client>, config: &Config, tick_ns: u64, now_ns: u64) {
         let over = |since_ns: u64, ms: u64| ms > 0 && now_ns.saturating_sub(since_ns) >= ms * 1_000_000;
-        self.silent |= over(pipe.moved_before_ns, config.timeout_ms);
-        self.late |= client
-            .and_then(|client| client.half_since)
-            .is_some_and(|(_, since_ns)| over(since_ns, config.request_timeout_ms));
-        self.stalled |= self.waiting_ns.is_some_and(|since_ns| {
-            over(since_ns, config.write_timeout_ms) || over(self.active_ns, config.timeout_ms)
-        });
+        self.silent |= !self.exempt && over(pipe.moved_before_ns.max(self.exempt_ns.0), config.timeout_ms);
+        let half_since = client.and_then(|client| client.half_since);
+        let half_since_ns = half_since.map_or(tick_ns, |(_, since_ns, _)| since_ns);
+        self.late |= client.is_some() && over(half_since_ns, config.request_timeout_ms);
+        let waiting_ns = self.waiting_ns.unwrap_or(tick_ns);
+        self.stalled |= over(waiting_ns, config.write_timeout_ms)
+            || self.waiting_ns.is_some() && over(self.active_ns, config.timeout_ms);
         self.full |= pipe.read_total >= config.client_query_buffer_limit;
+    }
+
+    /// It can only have ended because too much was pushed to it.
+    pub fn ended_crowded(&self) -> bool {
+        self.done && self.crowded && !self.stalled
     }
 
     fn allows(&self, index: usize, pipe: &Pipe, client: Option<&Client>, run: Circumstances) -> bool {
         let script_ends =
             |reason: Reason| client.is_some_and(|client| client.script_ends_for(reason, pipe.read_total));
         match Reason::NAMES[index] {
-            "peer_closed" => pipe.client_fin,
+            // A client that waits in a pause and resets is not read from, so nobody sees the error.
+            "peer_closed" => pipe.client_fin || pipe.reset && run.pauses,
             "quit" => script_ends(Reason::Quit),
             "idle" => self.silent,
             "request_timeout" => self.late,
             "protocol_error" => script_ends(Reason::ProtocolError),
-            "slow_consumer" => self.stalled,
+            "slow_consumer" => self.stalled || self.crowded,
             "query_buffer_limit" => self.full,
-            "evicted" => run.held_down,
+            "evicted" => run.held_down && !client.is_some_and(|client| client.is_spared(pipe.read_total)),
+            "killed" => self.condemned,
             "panicked" => run.panics || script_ends(Reason::Panicked),
             // The last admission before a drain may fill up within a tick.
             "at_capacity" => (run.was_full || run.quit) && pipe.written_total <= NO_ROOM.len(),

@@ -1,7 +1,9 @@
 //! One run: a server and its clients, faults for a while, then peace, then the reckoning.
 
+mod between;
 mod checks;
 mod limits;
+mod reckoning;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -9,16 +11,17 @@ use std::rc::Rc;
 
 use rand::RngExt;
 use tidegate::base::{Reason, fault, memory};
-use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
 use tidegate::service::names;
 use tidegate::stage::Stage;
 
-use crate::client::{Client, NO_ROOM};
+use crate::board::Board;
+use crate::client::Client;
+use crate::net::SimNet;
 use crate::reasons::{Circumstances, Evidence};
-use crate::script::Contents;
-use crate::world::{Faults, SimNet, World};
+use crate::script::{Contents, Role};
+use crate::world::{Faults, World};
 
 /// More ticks than any run needs once the faults are over.
 const TICKS_OF_PEACE: usize = 60_000;
@@ -55,6 +58,12 @@ struct Run<const HONEST: bool> {
     exit: Option<Exit>,
     /// Of connections that were open when a drain ran out of patience: how much had arrived by then.
     last_read: Vec<(usize, usize)>,
+    /// What clients were told of each other.
+    board: Board,
+    /// `maxmemory-clients` at the start.
+    memory_max: usize,
+    /// Bytes that wait for each connection that is open.
+    untaken: BTreeMap<usize, usize>,
 }
 
 impl<const HONEST: bool> Run<HONEST> {
@@ -65,10 +74,27 @@ impl<const HONEST: bool> Run<HONEST> {
         let config = limits::draw(rng, calm);
         let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
         let scarce = !calm && rng.random_bool(0.25);
-        let contents =
-            Contents { limits: !calm, refusable: scarce, modest: !calm && !scarce && rng.random_bool(0.3) };
-        let clients: Vec<Client> =
-            (0..rng.random_range(1..8)).map(|name| Client::new(rng, name, contents)).collect();
+        let contents = Contents {
+            limits: !calm,
+            refusable: scarce,
+            modest: !calm && !scarce && rng.random_bool(0.3),
+            kills: !calm && rng.random_bool(0.5),
+            pauses: rng.random_bool(0.3),
+            stops: quits && rng.random_bool(0.3),
+        };
+        let (memory_max, count) = (config.maxmemory_clients, rng.random_range(2..9));
+        let clients: Vec<Client> = (0..count)
+            .map(|name| {
+                let role = match rng.random_range(0..20) {
+                    _ if name < 2 => [Role::Publisher, Role::Listener][name],
+                    0 => Role::Endless,
+                    1 => Role::Scanner,
+                    2..6 => Role::Listener,
+                    _ => Role::Plain,
+                };
+                Client::new(rng, name, role, contents)
+            })
+            .collect();
         clients.iter().flat_map(Client::kinds).for_each(|kind| world.count(kind));
         let rng = &mut world.rng;
         let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
@@ -78,6 +104,7 @@ impl<const HONEST: bool> Run<HONEST> {
             spurious: often(100),
             delayed: often(600),
             urgent: often(100),
+            slow: often(300),
             ..Faults::default()
         };
         if !calm {
@@ -100,6 +127,9 @@ impl<const HONEST: bool> Run<HONEST> {
             closes: [0; Reason::NAMES.len()],
             exit: None,
             last_read: Vec::new(),
+            board: Board::default(),
+            memory_max,
+            untaken: BTreeMap::new(),
         }
     }
 
@@ -120,8 +150,10 @@ impl<const HONEST: bool> Run<HONEST> {
         let counters = &self.server.stats().per_command;
         let changed = counters[config_set.id].calls;
         *world.injected.entry("limit changed in flight").or_default() += changed;
-        let refused: u64 = self.clients.iter().map(Client::refusals).sum();
+        let refused: u64 = self.clients.iter().map(|client| client.refusals).sum();
         *world.injected.entry("allocation refused").or_default() += refused;
+        let heard: u64 = self.clients.iter().map(|client| client.heard.len() as u64).sum();
+        *world.injected.entry("message delivered").or_default() += heard;
         let received = self.clients.iter().map(|client| client.received.clone()).collect();
         Report { injected: std::mem::take(&mut world.injected), received }
     }
@@ -193,7 +225,7 @@ impl<const HONEST: bool> Run<HONEST> {
             }
             97 if !self.calm && self.chance(0.3) => {
                 if let Some(pipe) = self.clients[name].pipe {
-                    if self.world.borrow().backlog.contains(&pipe) {
+                    if self.world.borrow().backlogs.iter().any(|waiting| waiting.contains(&pipe)) {
                         self.count("reset in the backlog");
                     }
                     self.world.borrow_mut().reset(pipe);
@@ -233,14 +265,17 @@ impl<const HONEST: bool> Run<HONEST> {
                 world.half_close(pipe);
             }
         }
-        client.received.extend(world.take(pipe, client.temper.read_max));
+        let taken = world.take(pipe, client.temper.read_max);
+        client.receive(&taken);
         let state = &world.pipes[pipe];
         client.saw_end |= state.to_client.is_empty() && (state.server_fin || state.closed);
         if client.saw_end {
             // As a client library does on an end: close.
             world.half_close(pipe);
         }
-        client.check_received(name, self.seen.scarce);
+        let events = client.check_received(name, self.seen.scarce, &world);
+        drop(world);
+        self.hear(name, events);
     }
 
     fn tick(&mut self) {
@@ -249,15 +284,22 @@ impl<const HONEST: bool> Run<HONEST> {
         self.seen.note(&before, self.server.reactor().serving());
         let (arrived, closes) = (self.arrived_in_a_drain(), self.closes);
         let draining = matches!(self.server.stage(), Stage::Draining { .. });
+        let paused = self.note_pause();
+        let published = self.published();
         self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
         if armed && !fault::armed() {
             self.count("injected panic");
         }
-        self.check_reasons(&before);
+        self.note_tick();
+        self.check_reasons(&before, self.published() - published);
+        self.note_untaken();
         if draining && !matches!(self.server.stage(), Stage::Draining { .. }) {
             self.last_read = arrived;
         }
         self.check_last_read(closes);
+        self.check_pause(&paused);
+        self.check_shares();
+        self.check_hurry();
         if self.exit.is_none() {
             let serving = self.server.stage() == Stage::Serving;
             assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");
@@ -271,6 +313,23 @@ impl<const HONEST: bool> Run<HONEST> {
         assert!(self.server.stage() != Stage::Serving || config.maxclients > 0);
         let cap = config.maxclients as usize;
         assert!(self.server.reactor().serving() <= cap, "more clients than maxclients");
+    }
+
+    /// Notes what the judgement of this tick and of replies needs to know of it.
+    fn note_tick(&mut self) {
+        let mut world = self.world.borrow_mut();
+        let end_ms = world.unix_ms;
+        world.tick_ends_ms.push(end_ms);
+        let tick = world.tick_ends_ms.len() - 1;
+        for client in &mut self.clients {
+            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
+            let conn = pipe.slot.and_then(|slot| self.server.reactor().conn(slot));
+            client.note_ready(pipe.written_total + conn.map_or(0, |conn| conn.output.len()), tick);
+        }
+        if !self.seen.quit && self.server.stage() != Stage::Serving {
+            world.count("shutdown by a command");
+            self.seen.quit = true;
+        }
     }
 
     /// The faults are over; everybody reads and sends what is left.
@@ -300,7 +359,8 @@ impl<const HONEST: bool> Run<HONEST> {
             }
             self.tick();
             let asleep = self.world.borrow().patience != Patience::None && !self.world.borrow().has_pending();
-            quiet = if asleep && before == self.progress() { quiet + 1 } else { 0 };
+            let paused = self.server.service().world.pause.is_on();
+            quiet = if asleep && !paused && before == self.progress() { quiet + 1 } else { 0 };
         }
         assert!(self.exit.is_some() || quiet > 40, "never came to rest");
         self.everyone_alive_is_answered();
@@ -312,119 +372,5 @@ impl<const HONEST: bool> Run<HONEST> {
 
     fn progress(&self) -> Vec<(usize, usize, bool)> {
         self.clients.iter().map(|client| (client.sent, client.received.len(), client.saw_end)).collect()
-    }
-
-    /// However it was treated before, a client that is still served has all its replies.
-    fn everyone_alive_is_answered(&mut self) {
-        if self.exit.is_some() {
-            return;
-        }
-        let world = self.world.borrow();
-        for (name, client) in self.clients.iter().enumerate() {
-            let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
-            let Some(slot) = pipe.slot else { continue };
-            let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
-            if conn.phase == Phase::Open {
-                let owed = client.ends[client.requests_within(client.sent)];
-                assert!(client.received.len() >= owed, "client {name} is alive and was not answered");
-            }
-        }
-    }
-
-    fn everyone_got_everything(&self) {
-        let refused = self.server.stats().rejected > 0;
-        for (name, client) in self.clients.iter().enumerate() {
-            if refused && client.received == NO_ROOM.as_bytes() || client.temper.falls_silent_at.is_some() {
-                continue;
-            }
-            assert_eq!(
-                client.received.escape_ascii().to_string(),
-                client.expected.escape_ascii().to_string(),
-                "client {name} was not answered completely"
-            );
-        }
-    }
-
-    fn everyone_leaves(&mut self) {
-        if self.exit.is_some() {
-            return;
-        }
-        for _ in 0..TICKS_OF_PEACE {
-            let pipes = self.clients.iter().filter_map(|client| client.pipe);
-            for pipe in pipes.chain(self.strangers.iter().copied()) {
-                self.world.borrow_mut().half_close(pipe);
-            }
-            for name in 0..self.clients.len() {
-                self.client_acts(name);
-            }
-            self.tick();
-            if self.exit.is_some() {
-                return;
-            }
-            let idle = self.server.reactor().live() == 0 && !self.world.borrow().has_pending();
-            if idle && self.world.borrow().patience != Patience::None {
-                break;
-            }
-        }
-        assert_eq!(self.server.reactor().live(), 0, "everybody left and somebody is still here");
-        self.tick();
-        let resting = self.world.borrow().patience;
-        let store = &self.server.service().world.store;
-        assert!(
-            resting == Patience::Endless || store.next_expiry().is_some(),
-            "an idle server woke up: {resting:?}"
-        );
-        self.world.borrow_mut().signals.push(Edge::Quit);
-        while self.exit.is_none() {
-            self.tick();
-        }
-    }
-
-    /// At the end: what was received is right, nothing was cut that need not be, and the keys are
-    /// as after the last complete command.
-    fn reckon(&mut self) {
-        assert_eq!(self.server.reactor().live(), 0, "something survived the exit");
-        let exit = self.exit.expect("the run ends with the server");
-        self.count(if exit == Exit::Clean { "exit clean" } else { "exit cut" });
-        let closes = self.server.stats().closes;
-        let may_cut = [Reason::SlowConsumer, Reason::Forced, Reason::Evicted]
-            .iter()
-            .any(|reason| closes[reason.index()] > 0)
-            || closes[Reason::Io(std::io::ErrorKind::Other).index()] > 0;
-        // Nobody was sent away early: what was read while it was served, was answered.
-        let early = [Reason::Idle, Reason::RequestTimeout, Reason::QueryBufferLimit, Reason::Killed];
-        let only_what_was_owed = !may_cut && early.iter().all(|reason| closes[reason.index()] == 0);
-        // Without memory for the line, a refusal is only a close.
-        let refused_without_a_word = self.seen.scarce && closes[Reason::AtCapacity.index()] > 0;
-        for name in 0..self.clients.len() {
-            let Some(pipe) = self.clients[name].pipe else { continue };
-            let rest = self.world.borrow_mut().take(pipe, usize::MAX);
-            let client = &mut self.clients[name];
-            client.received.extend(rest);
-            client.check_received(name, self.seen.scarce);
-            let world = self.world.borrow();
-            let pipe = &world.pipes[pipe];
-            assert!(pipe.closed, "client {name} was left behind");
-            if !may_cut && !pipe.reset && !pipe.server_reset {
-                assert!(
-                    client.ends_whole(),
-                    "client {name}'s last reply was cut: {}",
-                    client.received.escape_ascii()
-                );
-            }
-            if only_what_was_owed
-                && (!refused_without_a_word || !client.received.is_empty())
-                && !pipe.reset
-                && !pipe.server_reset
-                && client.expected.starts_with(&client.received)
-            {
-                let owed = client.ends[client.requests_within(pipe.read_at_fin.unwrap_or(pipe.read_total))];
-                assert!(client.received.len() >= owed, "client {name} was read and not answered");
-            }
-            let read = pipe.read_total;
-            drop(world);
-            self.check_keys(name, read);
-        }
-        self.server.audit();
     }
 }

@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tidegate::base::Reason;
 
-use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, OK, Op, REQUEST_MAX, RESET, bulk};
+use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, Keys, OK, Op, REQUEST_MAX, bulk};
 
 /// One request of a script.
 pub struct Step {
@@ -14,6 +14,28 @@ pub struct Step {
     pub muted: bool,
     /// It ends the connection, for this reason.
     pub ends_for: Option<Reason>,
+}
+
+impl Step {
+    /// There will be a reply to it.
+    pub fn is_answered(&self) -> bool {
+        !self.muted && !self.op.is_silent()
+    }
+}
+
+/// What a client is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Role {
+    /// It does a bit of everything.
+    Plain,
+    /// The same, and it publishes more than others.
+    Publisher,
+    /// It sends one short command, very often.
+    Endless,
+    /// It listens to channels.
+    Listener,
+    /// It walks through all keys, again and again.
+    Scanner,
 }
 
 /// What a script may contain besides the common commands.
@@ -26,6 +48,12 @@ pub struct Contents {
     pub refusable: bool,
     /// No request meets a limit on sizes, so that these can be changed in flight as well.
     pub modest: bool,
+    /// Clients close others.
+    pub kills: bool,
+    /// Clients make others wait.
+    pub pauses: bool,
+    /// Clients stop the server.
+    pub stops: bool,
 }
 
 /// Limits on sizes, none of which a modest script meets, and none of which contradicts another one.
@@ -58,57 +86,97 @@ const LIVE_LIMITS: [(&str, &str); 10] = [
     ("client-query-buffer-limit", "1kb"),
 ];
 
-/// A script of up to some tens of requests for the client called `name`.
-pub fn write(rng: &mut StdRng, name: usize, contents: Contents) -> Vec<Step> {
+/// A script for the client called `name`.
+pub fn write(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> Vec<Step> {
     let mut author = Author { rng, name, contents };
+    match role {
+        Role::Plain => author.plain(0.0),
+        Role::Publisher => author.plain(0.5),
+        Role::Endless => (0..author.rng.random_range(300..1_000)).map(|_| ping()).collect(),
+        Role::Listener => author.listener(),
+        Role::Scanner => author.scanner(),
+    }
+}
+
+/// What a scanner sends after a page: perhaps it changes something; then it goes on.
+pub fn next_page(rng: &mut StdRng, cursor: Option<&str>, round: usize, keys: &Keys) -> Vec<Step> {
+    if cursor.is_none() && rng.random_bool(0.5) || round > 150 {
+        return Vec::new();
+    }
     let mut steps = Vec::new();
-    for _ in 0..author.rng.random_range(0..40) {
-        steps.push(author.step());
-        if !contents.refusable && author.rng.random_bool(0.02) {
-            author.mute(&mut steps);
-        }
+    if let Some(key) = keys.keys().nth(rng.random_range(0..40)) {
+        let (key, other) = (key.clone(), format!("{key}'"));
+        steps.push(if rng.random_bool(0.5) {
+            step(&["DEL", &key, &other], Op::Delete([key.clone(), other.clone()]))
+        } else {
+            step(&["SET", &other, "v"], Op::Set(other.clone(), "v".into()))
+        });
     }
-    if author.rng.random_bool(0.3) {
-        steps.push(author.last_step());
-        // What comes after the end must not be run.
-        if !contents.refusable && author.rng.random_bool(0.5) {
-            let request = words(&["SET", &author.key(), "after the end"]);
-            steps.push(says(request, ""));
-        }
-    }
+    let count = rng.random_range(1..12).to_string();
+    steps.push(step(&["SCAN", cursor.unwrap_or("0"), "COUNT", &count], Op::Page));
     steps
 }
 
-/// A pipeline of one short command, many times.
-pub fn write_endless(rng: &mut StdRng) -> Vec<Step> {
-    (0..rng.random_range(300..1_000)).map(|_| says(b"PING\r\n".to_vec(), "+PONG\r\n")).collect()
-}
-
-struct Author<'a> {
-    rng: &'a mut StdRng,
-    name: usize,
-    contents: Contents,
+/// Writes one script.
+pub struct Author<'a> {
+    pub rng: &'a mut StdRng,
+    pub name: usize,
+    pub contents: Contents,
 }
 
 impl Author<'_> {
+    /// Up to some tens of requests.
+    fn plain(&mut self, publishes: f64) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for _ in 0..self.rng.random_range(0..30) {
+            if self.rng.random_bool(publishes) {
+                steps.push(self.publish());
+            }
+            match self.rng.random_range(0..40) {
+                0..18 => steps.push(self.command()),
+                18..26 => steps.push(self.oddity()),
+                26 => steps.push(step(&["RESET"], Op::Reset)),
+                _ => self.dealings(&mut steps),
+            }
+            if !self.contents.refusable && self.rng.random_bool(0.02) {
+                self.mute(&mut steps);
+            }
+        }
+        if self.rng.random_bool(0.3) {
+            steps.push(self.last_step());
+            // What comes after the end must not be run.
+            if !self.contents.refusable && self.rng.random_bool(0.5) {
+                steps.push(says(words(&["SET", &self.key(), "after the end"]), ""));
+            }
+        }
+        steps
+    }
+
+    fn scanner(&mut self) -> Vec<Step> {
+        let mut steps = Vec::new();
+        for many in 0..self.rng.random_range(1..20) {
+            let pairs: Vec<(String, String)> =
+                (0..7).map(|nth| (format!("{}:{many}.{nth}", self.name), "v".into())).collect();
+            let mut request = vec!["MSET"];
+            pairs.iter().for_each(|(key, value)| request.extend([key.as_str(), value]));
+            steps.push(step(&request, Op::SetMany(pairs.clone())));
+        }
+        steps.push(step(&["SCAN", "0"], Op::Page));
+        steps
+    }
+
     /// Turns replies off for a while, or for one command.
     fn mute(&mut self, steps: &mut Vec<Step>) {
         let skip = self.rng.random_bool(0.5);
         steps.push(says(words(&["CLIENT", "REPLY", if skip { "SKIP" } else { "OFF" }]), ""));
-        // RESET would turn them on again, and what has no reply is no command to skip.
-        let step = loop {
-            let step = self.step();
-            if !matches!(&step.op, Op::Says(reply) if reply == RESET || reply.is_empty()) {
-                break step;
-            }
-        };
+        let step = self.command();
         steps.push(Step { muted: true, ..step });
         if !skip {
             steps.push(says(words(&["CLIENT", "REPLY", "ON"]), OK));
         }
     }
 
-    fn key(&mut self) -> String {
+    pub fn key(&mut self) -> String {
         format!("{}:{}", self.name, self.rng.random_range(0..3))
     }
 
@@ -122,15 +190,7 @@ impl Author<'_> {
         (0..len).map(|_| alphabet[self.rng.random_range(0..alphabet.len())] as char).collect()
     }
 
-    fn step(&mut self) -> Step {
-        match self.rng.random_range(0..28) {
-            0..18 => self.command(),
-            18..27 => self.oddity(),
-            _ => says(words(&["RESET"]), RESET),
-        }
-    }
-
-    fn command(&mut self) -> Step {
+    pub fn command(&mut self) -> Step {
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (request, op) = match self.rng.random_range(0..17) {
             0..=2 => (words(&["SET", &key, &value]), Op::Set(key, value)),
@@ -143,10 +203,10 @@ impl Author<'_> {
             8 => (words(&["DEL", &key, &other]), Op::Delete([key, other])),
             9 => {
                 let request = words(&["MSET", &key, &value, &other, "7"]);
-                (request, Op::SetBoth([(key, value), (other, "7".into())]))
+                (request, Op::SetMany(vec![(key, value), (other, "7".into())]))
             }
             10 => (words(&["MGET", &key, &other, "nobody's"]), Op::GetMany([key, other, "nobody's".into()])),
-            11 => (b"PING\r\n".to_vec(), Op::Says("+PONG\r\n".into())),
+            11 => (words(&["ECHO", "PONG"]), Op::Says(bulk("PONG"))),
             12 => (words(&["ECHO", &value]), Op::Says(bulk(&value))),
             13 => (words(&["SETNX", &key, &value]), Op::SetNew(key, value)),
             14 => (words(&["SET", &key, &value, "GET"]), Op::SetAndGet(key, value)),
@@ -158,7 +218,7 @@ impl Author<'_> {
     }
 
     /// What is wrong, too long, empty, or about the server itself.
-    fn oddity(&mut self) -> Step {
+    pub fn oddity(&mut self) -> Step {
         let key = self.key();
         match self.rng.random_range(0..9) {
             2..=5 if self.contents.modest => {
@@ -202,6 +262,12 @@ impl Author<'_> {
 
     /// Ends the connection, one way or another.
     fn last_step(&mut self) -> Step {
+        if self.contents.stops && self.rng.random_bool(0.3) {
+            let now = self.rng.random_bool(0.3);
+            let request = if now { words(&["SHUTDOWN", "NOW"]) } else { words(&["SHUTDOWN"]) };
+            let op = Op::Shutdown(now);
+            return Step { request, op, muted: false, ends_for: Some(Reason::Drained) };
+        }
         let way = self.rng.random_range(0..if self.contents.modest { 5 } else { 6 });
         let (request, reply, reason) = match way {
             0 => (words(&["QUIT"]), OK, Reason::Quit),
@@ -220,11 +286,20 @@ impl Author<'_> {
     }
 }
 
-fn says(request: Vec<u8>, reply: &str) -> Step {
+pub fn says(request: Vec<u8>, reply: &str) -> Step {
     Step { request, op: Op::Says(reply.into()), muted: false, ends_for: None }
 }
 
-fn words(words: &[&str]) -> Vec<u8> {
+/// A request of these words that means `op`.
+pub fn step(request: &[&str], op: Op) -> Step {
+    Step { request: words(request), op, muted: false, ends_for: None }
+}
+
+pub fn ping() -> Step {
+    Step { request: b"PING\r\n".to_vec(), op: Op::Ping, muted: false, ends_for: None }
+}
+
+pub fn words(words: &[&str]) -> Vec<u8> {
     let mut request = format!("*{}\r\n", words.len());
     for word in words {
         request += &bulk(word);

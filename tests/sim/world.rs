@@ -1,17 +1,12 @@
-//! The world that the reactor lives in under simulation: sockets, time and signals decided by a
-//! seed, as stingy with edges as epoll in edge-triggered mode is allowed to be.
+//! The world that the reactor lives in under simulation: connections, time and signals decided by a
+//! seed. How the reactor sees it is in `net`.
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
-use std::io::{self, ErrorKind, Read, Write};
-use std::net::SocketAddr;
-use std::rc::Rc;
 
 use rand::rngs::StdRng;
-use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
-use tidegate::base::{Clock, Moment, Now, Peer};
-use tidegate::reactor::net::{Edge, Net, Patience};
+use tidegate::base::{Moment, Now};
+use tidegate::reactor::net::{Edge, Patience};
 
 /// How likely each fault is, in thousandths; drawn per seed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -23,6 +18,8 @@ pub struct Faults {
     pub watch_fails: u32,
     pub aborted: u32,
     pub urgent: u32,
+    /// A look at the clock or a read takes milliseconds.
+    pub slow: u32,
 }
 
 /// What is pending for one socket and has not been reported.
@@ -30,8 +27,8 @@ pub struct Faults {
 pub struct Pending {
     pub readable: bool,
     pub writable: bool,
-    hides_more: bool,
-    peer_closed: bool,
+    pub hides_more: bool,
+    pub peer_closed: bool,
 }
 
 /// One connection, with the kernel's two buffers between client and server.
@@ -55,8 +52,8 @@ pub struct Pipe {
     pub server_reset: bool,
     pub slot: Option<u32>,
     pub pending: Pending,
-    write_refused: bool,
-    urgent: bool,
+    pub write_refused: bool,
+    pub urgent: bool,
     /// Bytes the server has read.
     pub read_total: usize,
     /// The same as of when it shut its write side.
@@ -65,8 +62,16 @@ pub struct Pipe {
     pub written_total: usize,
     /// When the server last moved a byte in either direction.
     pub moved_ns: u64,
+    /// The start of the tick in which it did.
+    pub moved_tick_ns: u64,
     /// The same as of the tick before.
     pub moved_before_ns: u64,
+    /// Up to which byte the server had read when: total, tick, Unix milliseconds.
+    pub reads: Vec<(usize, usize, u64)>,
+    /// The server may read so much of it in all, since its last look in a drain.
+    pub last_look: Option<usize>,
+    /// Its `CLIENT ID`, once it has one.
+    pub serial: Option<u64>,
     /// It ended before it was anybody's connection.
     pub never_served: bool,
 }
@@ -82,46 +87,62 @@ impl Pipe {
     }
 }
 
-thread_local! {
-    /// The world of the run that this thread is in.
-    static SIMULATED: RefCell<Option<Rc<RefCell<World>>>> = const { RefCell::new(None) };
-}
-
 pub struct World {
     pub rng: StdRng,
     pub now_ns: u64,
     pub unix_ms: u64,
     pub pipes: Vec<Pipe>,
-    pub backlog: VecDeque<usize>,
+    /// Connections that wait to be accepted, at each listener.
+    pub backlogs: Vec<VecDeque<usize>>,
     pub listening: bool,
-    listener_pending: bool,
+    /// Listeners of which an edge is pending.
+    pub listener_pending: Vec<bool>,
     pub no_descriptors: bool,
     pub faults: Faults,
     pub signals: Vec<Edge>,
     pub patience: Patience,
+    /// The start of this tick, as the server was told.
+    pub tick_ns: u64,
+    /// The same of each tick, Unix milliseconds.
+    pub tick_starts_ms: Vec<u64>,
+    /// The end of each tick.
+    pub tick_ends_ms: Vec<u64>,
     /// How often each fault was injected.
     pub injected: BTreeMap<&'static str, u64>,
 }
 
 impl World {
     pub fn new(seed: u64) -> World {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let listeners = rng.random_range(1..4);
         World {
-            rng: StdRng::seed_from_u64(seed),
+            rng,
             now_ns: 1,
             unix_ms: 1_700_000_000_000,
             pipes: Vec::new(),
-            backlog: VecDeque::new(),
+            backlogs: vec![VecDeque::new(); listeners],
             listening: true,
-            listener_pending: false,
+            listener_pending: vec![false; listeners],
             no_descriptors: false,
             faults: Faults::default(),
             signals: Vec::new(),
             patience: Patience::None,
+            tick_ns: 1,
+            tick_starts_ms: Vec::new(),
+            tick_ends_ms: Vec::new(),
             injected: BTreeMap::new(),
         }
     }
 
-    fn now(&self) -> Now {
+    /// What takes long while the server runs a tick.
+    pub fn dawdle(&mut self) {
+        if self.roll(|faults| faults.slow, "slow tick") {
+            let ms = self.rng.random_range(1..4);
+            self.advance_ms(ms);
+        }
+    }
+
+    pub fn now(&self) -> Now {
         Now { at: Moment::from_nanos(self.now_ns), unix_ms: self.unix_ms, unix_us: self.unix_ms * 1_000 }
     }
 
@@ -129,7 +150,7 @@ impl World {
         *self.injected.entry(what).or_default() += 1;
     }
 
-    fn roll(&mut self, fault: fn(&Faults) -> u32, what: &'static str) -> bool {
+    pub fn roll(&mut self, fault: fn(&Faults) -> u32, what: &'static str) -> bool {
         let thousandths = fault(&self.faults);
         let hit = thousandths > 0 && self.rng.random_range(0..1000) < thousandths;
         if hit {
@@ -148,7 +169,11 @@ impl World {
         if !self.listening {
             return None;
         }
-        self.listener_pending |= self.backlog.is_empty();
+        let listener = self.rng.random_range(0..self.backlogs.len());
+        if listener > 0 {
+            self.count("connection by another listener");
+        }
+        self.listener_pending[listener] |= self.backlogs[listener].is_empty();
         // A fresh kernel buffer takes at least a short line, and the refusal of a flood relies on it.
         let to_client_max = 1 << self.rng.random_range(6..13);
         let to_server_max = 1 << self.rng.random_range(0..13);
@@ -172,10 +197,14 @@ impl World {
             read_at_fin: None,
             written_total: 0,
             moved_ns: now_ns,
+            moved_tick_ns: now_ns,
             moved_before_ns: now_ns,
+            reads: Vec::new(),
+            last_look: None,
+            serial: None,
             never_served: false,
         });
-        self.backlog.push_back(self.pipes.len() - 1);
+        self.backlogs[listener].push_back(self.pipes.len() - 1);
         Some(self.pipes.len() - 1)
     }
 
@@ -233,229 +262,11 @@ impl World {
 
     /// True if a wait would return at once.
     pub fn has_pending(&self) -> bool {
-        self.listener_pending && self.listening
+        self.listener_pending.contains(&true) && self.listening
             || !self.signals.is_empty()
             || self
                 .pipes
                 .iter()
                 .any(|pipe| pipe.slot.is_some() && (pipe.pending.readable || pipe.pending.writable))
-    }
-}
-
-/// The world as a [`Net`]. With `HONEST` a short read means that the socket is empty, as on Linux;
-/// without it nothing does.
-pub struct SimNet<const HONEST: bool>(pub Rc<RefCell<World>>);
-
-pub struct SimSocket<const HONEST: bool> {
-    world: Rc<RefCell<World>>,
-    pipe: usize,
-}
-
-impl<const HONEST: bool> Read for SimSocket<HONEST> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        assert!(!buf.is_empty(), "an empty read looks like the end of the stream");
-        let mut world = self.world.borrow_mut();
-        if world.roll(|faults| faults.interrupted, "interrupted read") {
-            return Err(ErrorKind::Interrupted.into());
-        }
-        let may_be_short = !HONEST || world.pipes[self.pipe].urgent;
-        let short = may_be_short && world.roll(|faults| faults.short, "short read");
-        let cut = if short { world.rng.random_range(1..=buf.len()) } else { buf.len() };
-        let now_ns = world.now_ns;
-        let pipe = &mut world.pipes[self.pipe];
-        if pipe.reset {
-            return Err(ErrorKind::ConnectionReset.into());
-        }
-        if pipe.to_server.is_empty() {
-            pipe.fin_read = pipe.client_fin;
-            return if pipe.client_fin { Ok(0) } else { Err(ErrorKind::WouldBlock.into()) };
-        }
-        let count = pipe.to_server.len().min(cut);
-        for (to, from) in buf.iter_mut().zip(pipe.to_server.drain(..count)) {
-            *to = from;
-        }
-        pipe.read_total += count;
-        pipe.moved_ns = now_ns;
-        Ok(count)
-    }
-}
-
-impl<const HONEST: bool> Write for SimSocket<HONEST> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        let mut world = self.world.borrow_mut();
-        if world.roll(|faults| faults.interrupted, "interrupted write") {
-            return Err(ErrorKind::Interrupted.into());
-        }
-        let short = world.roll(|faults| faults.short, "short write");
-        let cut = if short { world.rng.random_range(1..=buf.len()) } else { buf.len() };
-        let now_ns = world.now_ns;
-        let pipe = &mut world.pipes[self.pipe];
-        assert!(!pipe.server_fin, "wrote after shutting the write side");
-        if pipe.reset {
-            return Err(ErrorKind::BrokenPipe.into());
-        }
-        let count = cut.min(pipe.room_to_client());
-        if count == 0 {
-            pipe.write_refused = true;
-            world.count("refused write");
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        pipe.to_client.extend(&buf[..count]);
-        pipe.written_total += count;
-        pipe.moved_ns = now_ns;
-        Ok(count)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
-}
-
-impl<const HONEST: bool> Net for SimNet<HONEST> {
-    type Socket = SimSocket<HONEST>;
-
-    const SHORT_READ_MEANS_EMPTY: bool = HONEST;
-
-    fn wait(&mut self, patience: Patience, edges: &mut Vec<Edge>) -> io::Result<()> {
-        let mut guard = self.0.borrow_mut();
-        let world = &mut *guard;
-        world.patience = patience;
-        if world.roll(|faults| faults.interrupted, "interrupted wait") {
-            return Ok(());
-        }
-        edges.append(&mut world.signals);
-        if std::mem::take(&mut world.listener_pending) && world.listening {
-            edges.push(Edge::Listener(0));
-        }
-        for index in 0..world.pipes.len() {
-            let Some(slot) = world.pipes[index].slot else { continue };
-            if world.roll(|faults| faults.spurious, "spurious edge") {
-                edges.push(Edge::Ready {
-                    slot,
-                    readable: true,
-                    writable: true,
-                    hides_more: false,
-                    peer_closed: false,
-                });
-            }
-            let Pending { readable, writable, hides_more, peer_closed } = world.pipes[index].pending;
-            if !readable && !writable || world.roll(|faults| faults.delayed, "delayed edge") {
-                continue;
-            }
-            world.pipes[index].pending = Pending::default();
-            edges.push(Edge::Ready { slot, readable, writable, hides_more, peer_closed });
-        }
-        edges.shuffle(&mut world.rng);
-        if edges.is_empty()
-            && let Patience::Until(deadline) = patience
-            && world.rng.random_bool(0.5)
-        {
-            let ms = deadline.since(Moment::from_nanos(world.now_ns)).as_nanos().div_ceil(1_000_000) as u64;
-            // A wait may end early, as a signal ends it; never later than it must.
-            // (The scripts' keys expire after decades, and the model does not follow them there.)
-            let ms = if world.rng.random_bool(0.5) { world.rng.random_range(0..=ms) } else { ms }.min(60_000);
-            world.advance_ms(ms);
-        }
-        Ok(())
-    }
-
-    fn now(&mut self) -> Now {
-        self.0.borrow().now()
-    }
-
-    fn clock(&self) -> Clock {
-        // A clock may be handed to other threads, which this world may not.
-        SIMULATED.set(Some(Rc::clone(&self.0)));
-        Clock::new(|| SIMULATED.with_borrow(|world| world.as_ref().expect("a run has begun").borrow().now()))
-    }
-
-    fn waiting(&self, socket: &Self::Socket) -> usize {
-        self.0.borrow().pipes[socket.pipe].to_server.len()
-    }
-
-    fn listeners(&self) -> usize {
-        1
-    }
-
-    fn accept(&mut self, _: usize) -> io::Result<(Self::Socket, Peer)> {
-        let mut world = self.0.borrow_mut();
-        if !world.listening || world.backlog.is_empty() {
-            return Err(ErrorKind::WouldBlock.into());
-        }
-        if world.no_descriptors {
-            world.count("no descriptors");
-            const EMFILE: i32 = 24;
-            return Err(io::Error::from_raw_os_error(EMFILE));
-        }
-        if world.roll(|faults| faults.interrupted, "interrupted accept") {
-            return Err(ErrorKind::Interrupted.into());
-        }
-        let pipe = world.backlog.pop_front().expect("checked above");
-        if world.roll(|faults| faults.aborted, "aborted accept") {
-            let pipe = &mut world.pipes[pipe];
-            (pipe.closed, pipe.server_reset, pipe.never_served) = (true, true, true);
-            return Err(ErrorKind::ConnectionAborted.into());
-        }
-        let address = SocketAddr::from(([127, 0, 0, 1], (pipe % 60_000) as u16));
-        Ok((SimSocket { world: Rc::clone(&self.0), pipe }, Peer::from(address)))
-    }
-
-    fn watch(&mut self, socket: &mut Self::Socket, slot: u32) -> io::Result<()> {
-        let mut world = self.0.borrow_mut();
-        if world.roll(|faults| faults.watch_fails, "refused registration") {
-            world.pipes[socket.pipe].never_served = true;
-            return Err(ErrorKind::OutOfMemory.into());
-        }
-        assert!(world.pipes.iter().all(|pipe| pipe.slot != Some(slot)), "two connections in one slot");
-        let now_ns = world.now_ns;
-        let pipe = &mut world.pipes[socket.pipe];
-        pipe.moved_ns = now_ns;
-        pipe.slot = Some(slot);
-        let ends = pipe.client_fin || pipe.reset;
-        pipe.pending = Pending {
-            readable: pipe.readable(),
-            writable: true,
-            hides_more: ends || pipe.urgent,
-            peer_closed: ends,
-        };
-        Ok(())
-    }
-
-    fn shut_write(&mut self, socket: &Self::Socket) -> io::Result<()> {
-        let mut world = self.0.borrow_mut();
-        let pipe = &mut world.pipes[socket.pipe];
-        if pipe.reset {
-            return Err(ErrorKind::NotConnected.into());
-        }
-        if !pipe.client_fin {
-            world.count("half-close by the server");
-        }
-        let pipe = &mut world.pipes[socket.pipe];
-        pipe.server_fin = true;
-        pipe.read_at_fin = Some(pipe.read_total);
-        Ok(())
-    }
-
-    fn forget(&mut self, socket: Self::Socket) {
-        let mut world = self.0.borrow_mut();
-        let world = &mut *world;
-        let pipe = &mut world.pipes[socket.pipe];
-        pipe.closed = true;
-        pipe.slot = None;
-        if !pipe.to_server.is_empty() && !pipe.reset {
-            pipe.server_reset = true;
-            let kept = world.rng.random_range(0..=pipe.to_client.len());
-            pipe.to_client.truncate(kept);
-        }
-    }
-
-    fn stop_listening(&mut self) {
-        let mut world = self.0.borrow_mut();
-        world.listening = false;
-        let waiting: Vec<usize> = world.backlog.drain(..).collect();
-        for pipe in waiting {
-            let pipe = &mut world.pipes[pipe];
-            (pipe.closed, pipe.server_reset, pipe.never_served) = (true, true, true);
-        }
     }
 }

@@ -1,14 +1,17 @@
 //! What must hold after every tick, and of a client's keys at the end.
 
+use std::collections::BTreeSet;
+
 use tidegate::base::Reason;
-use tidegate::config::Config;
+use tidegate::config::{Config, OutputLimit};
 use tidegate::reactor::conn::Phase;
 use tidegate::stage::Stage;
 
 use super::Run;
-use crate::model;
+use crate::client::Client;
+use crate::model::{self, Op};
 use crate::reasons::{self, Evidence};
-use crate::world::Pipe;
+use crate::world::{Pipe, World};
 
 /// Ticks in which somebody whom the server owes something may see nothing happen.
 const STARVED_TICKS_MAX: u32 = 1;
@@ -37,26 +40,39 @@ impl<const HONEST: bool> Run<HONEST> {
     }
 
     /// Each connection that ended in this tick has given the reason that the server counted.
-    pub(super) fn check_reasons(&mut self, before: &Config) {
+    pub(super) fn check_reasons(&mut self, before: &Config, published: usize) {
         let after = self.server.config().clone();
         self.seen.note(&after, self.server.reactor().serving());
+        self.seen.pauses |= self.calls(b"client|pause") > 0;
         let closes = self.server.stats().closes;
         let counted = std::array::from_fn(|index| closes[index] - self.closes[index]);
         self.closes = closes;
         let mut world = self.world.borrow_mut();
         self.evidence.resize(world.pipes.len(), Evidence::default());
-        let (clients, now_ns) = (&self.clients, world.now_ns);
+        let (clients, tick_ns, now_ns) = (&self.clients, world.tick_ns, world.now_ns);
+        let condemned: BTreeSet<u64> = clients.iter().flat_map(|client| condemned(client, &world)).collect();
+        let OutputLimit { hard_bytes, soft_bytes, .. } = after.pubsub_output_limit;
+        let limits = [hard_bytes, soft_bytes];
         let client_of = |pipe| clients.iter().position(|client| client.pipe == Some(pipe));
         for (index, (pipe, evidence)) in world.pipes.iter_mut().zip(&mut self.evidence).enumerate() {
             let client = client_of(index).map(|client| &clients[client]);
             if let Some(conn) = pipe.slot.and_then(|slot| self.server.reactor().conn(slot)) {
-                evidence.note_waiting(pipe, conn.phase, !conn.output.is_empty(), now_ns);
+                pipe.serial = Some(conn.serial);
+                evidence.note_waiting(pipe, conn, tick_ns, now_ns);
             }
-            evidence.note(pipe, client, before, now_ns);
-            evidence.note(pipe, client, &after, now_ns);
-            pipe.moved_before_ns = pipe.moved_ns;
+            let untaken = self.untaken.get(&index).copied().unwrap_or_default();
+            evidence.crowded = limits.into_iter().any(|limit| limit > 0 && untaken + published > limit);
+            evidence.condemned |= pipe.serial.is_some_and(|serial| condemned.contains(&serial));
+            evidence.note(pipe, client, before, tick_ns, now_ns);
+            evidence.note(pipe, client, &after, tick_ns, now_ns);
+            pipe.moved_before_ns = pipe.moved_tick_ns;
         }
+        let before = self.evidence.iter().filter(|evidence| evidence.ended_crowded()).count();
         reasons::check(counted, &world.pipes, &mut self.evidence, client_of, clients, self.seen);
+        let after = self.evidence.iter().filter(|evidence| evidence.ended_crowded()).count();
+        if after > before && counted[Reason::SlowConsumer.index()] > 0 {
+            world.count("subscriber that was too slow");
+        }
     }
 
     /// Of each client of a server that drains, how much the server will have read once it has read
@@ -113,8 +129,10 @@ impl<const HONEST: bool> Run<HONEST> {
     pub(super) fn check_deadlines(&mut self) {
         let world = self.world.borrow();
         let config = self.server.config().clone();
-        let over =
-            |since_ns: u64, limit_ms: u64| limit_ms > 0 && world.now_ns - since_ns >= limit_ms * 1_000_000;
+        // The server judges by the start of the tick, or by later.
+        let over = |since_ns: u64, limit_ms: u64| {
+            limit_ms > 0 && world.tick_ns.saturating_sub(since_ns) >= limit_ms * 1_000_000
+        };
         for (name, client) in self.clients.iter_mut().enumerate() {
             let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
             let Some(slot) = pipe.slot else { continue };
@@ -122,32 +140,31 @@ impl<const HONEST: bool> Run<HONEST> {
             if conn.phase != Phase::Open {
                 continue;
             }
-            assert!(!over(pipe.moved_ns, config.timeout_ms), "client {name} is silent beyond its deadline");
+            let exempt_ns = self.evidence[client.pipe.expect("it has one")].exempt_ns.1;
+            let silent_ns = pipe.moved_ns.max(exempt_ns);
+            assert!(!over(silent_ns, config.timeout_ms), "client {name} is silent beyond its deadline");
             let complete = client.requests_within(pipe.read_total);
-            let waits = conn.unserved || conn.paused(config.bounds.output_pause_bytes);
+            let waits = conn.unserved || conn.parked || conn.paused(config.bounds.output_pause_bytes);
             client.half_since = match client.half_since {
-                // Whoever is kept waiting by us is not on this clock.
+                // For a subscriber to whom much is pushed the clock runs on, unless it has its turn.
+                Some((before, since, _)) if waits && conn.class.fed && before == complete => {
+                    Some((before, since, world.now_ns))
+                }
+                // A client that we keep waiting is not on this clock.
                 _ if waits || client.request_ends[complete] == pipe.read_total => None,
-                Some((before, since)) if before == complete => Some((before, since)),
-                _ => Some((complete, world.now_ns)),
+                Some(since) if since.0 == complete => Some(since),
+                _ => Some((complete, world.tick_ns, world.now_ns)),
             };
-            if let Some((_, since)) = client.half_since {
+            if let Some((.., since)) = client.half_since {
                 assert!(!over(since, config.request_timeout_ms), "client {name}'s request is late");
             }
         }
     }
 
     pub(super) fn check_keys(&mut self, name: usize, bytes_read: usize) {
-        let client = &self.clients[name];
-        let least = client.replies_received();
-        let most = match client.goodbye_after(client.received.len()) {
-            // Whatever was being run when the goodbye was said has left no trace.
-            Some((replies, _)) if !client.expected.starts_with(&client.received) => replies,
-            _ => client.requests_within(bytes_read).max(least),
-        };
         let prefix = format!("{name}:");
         let now_ms = self.world.borrow().unix_ms;
-        let scarce = self.seen.scarce;
+        let (scarce, panics) = (self.seen.scarce, self.seen.panics);
         let store = &mut self.server.service().world.store;
         let names: Vec<Vec<u8>> =
             store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
@@ -158,10 +175,19 @@ impl<const HONEST: bool> Run<HONEST> {
                 (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
             })
             .collect();
+        let client = &self.clients[name];
         assert!(
-            client.may_have_stored(&stored, least, most, scarce),
-            "client {name}'s keys are as after no command between {least} and {most}: {stored:?} instead of {:?}",
-            client.keys_after(most),
+            client.may_have_stored(&stored, bytes_read, scarce, panics),
+            "client {name}'s keys are as after none of its commands behind the first {}: {stored:?} instead of {:?}",
+            client.done,
+            client.state.keys,
         );
     }
+}
+
+/// Whom a client may have asked to be closed by now.
+fn condemned(client: &Client, world: &World) -> Vec<u64> {
+    let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
+    let ops = client.begun(read).iter().map(|step| &step.op);
+    ops.filter_map(|op| if let Op::Kill(id) = op { Some(*id) } else { None }).collect()
 }

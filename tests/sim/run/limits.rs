@@ -1,7 +1,7 @@
 //! The limits that a run is played under.
 
 use rand::RngExt;
-use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand};
+use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand, OutputLimit};
 
 use crate::model;
 
@@ -10,6 +10,8 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
     let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
     let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(2_000), net(2_000), net(2_000));
     let maxmemory_clients = net(8_000) as usize;
+    let pubsub_output_limit =
+        OutputLimit { hard_bytes: net(2_000) as usize, soft_bytes: net(1_000) as usize, soft_ms: net(2_000) };
     let tight_input = !calm && rng.random_bool(0.2);
     Config {
         maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },
@@ -26,6 +28,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
         max_request_bytes: model::REQUEST_MAX,
         client_query_buffer_limit: if tight_input { rng.random_range(64..2_000) } else { 6_000 },
         maxmemory_clients,
+        pubsub_output_limit,
         enable_debug_command: DebugCommand::Yes,
         bounds: Bounds {
             read_bytes_per_turn: rng.random_range(1..3_000),

@@ -1,0 +1,168 @@
+//! What clients have told of each other, from the replies that they got: messages, shared keys, kills. At the
+//! end of a run the stories must agree.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::client::{Client, Heard};
+use crate::model::Op;
+use crate::state::Event;
+use crate::world::World;
+
+/// A message that was published, and what the publisher was told.
+struct Post {
+    by: usize,
+    channel: String,
+    count: i64,
+}
+
+/// Everything told so far.
+#[derive(Default)]
+pub struct Board {
+    posts: BTreeMap<String, Post>,
+    /// Who has killed whom: client, step, `CLIENT ID`.
+    kills: Vec<(usize, usize, u64)>,
+    /// What was written over what, in the shared key.
+    links: Vec<(Option<String>, String)>,
+    overwritten: Vec<Option<String>>,
+}
+
+impl Board {
+    pub fn note(&mut self, by: usize, event: Event) {
+        match event {
+            Event::Published { channel, text, count, .. } => {
+                self.posts.insert(text, Post { by, channel, count });
+            }
+            Event::Killed { step, id, count: 1 } => {
+                assert!(
+                    self.kills.iter().all(|(.., before)| *before != id),
+                    "client id={id} was killed twice"
+                );
+                self.kills.push((by, step, id));
+            }
+            Event::Shared(before, after) => self.links.push((before, after)),
+            Event::Overwritten(value) => self.overwritten.push(value),
+            _ => {}
+        }
+    }
+
+    /// Clients that others were told to have closed.
+    pub fn kills(&self) -> usize {
+        self.kills.len()
+    }
+
+    /// Each value of the shared key was written over by one client at most, and by one if a transaction
+    /// was stopped for that.
+    pub fn check_shared(&self, clients: &[Client], world: &World) {
+        let sent: Vec<&String> = clients.iter().flat_map(|client| sent_shared(client, world)).collect();
+        let told: BTreeSet<&String> = self.links.iter().map(|(_, after)| after).collect();
+        // Somebody may have written and not been told of it.
+        let untold = sent.iter().filter(|value| !told.contains(**value)).count();
+        let mut before = BTreeSet::new();
+        for (value, after) in &self.links {
+            assert!(before.insert(value), "{value:?} was overwritten twice, the second time by {after:?}");
+            assert!(value.as_ref().is_none_or(|value| sent.contains(&value)), "nobody has written {value:?}");
+        }
+        let missing =
+            self.overwritten.iter().filter(|value| !before.contains(value)).collect::<BTreeSet<_>>();
+        assert!(missing.len() <= untold, "a transaction did not run, but nobody has overwritten {missing:?}");
+    }
+
+    /// What was heard was published, in one order for all, and by as many as the publishers were told: at
+    /// most so many, and exactly so many if `all_delivered`.
+    pub fn check_messages(&self, clients: &[Client], world: &World, all_delivered: bool, scarce: bool) {
+        let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
+        let sent: BTreeMap<&str, (usize, usize, &str)> =
+            clients.iter().enumerate().flat_map(|(name, client)| sent_posts(name, client, world)).collect();
+        for (name, client) in clients.iter().enumerate() {
+            let mut last: BTreeMap<usize, (usize, &Heard)> = BTreeMap::new();
+            for heard in &client.heard {
+                *counts.entry(&heard.text).or_default() += 1;
+                let Some((by, step, channel)) = sent.get(heard.text.as_str()) else {
+                    panic!("client {name} heard what nobody has published: {}", heard.text)
+                };
+                assert_eq!(*channel, heard.channel, "client {name} heard it by the wrong channel");
+                self.check_kill(name, client, *by, *step, world);
+                if let Some((before, earlier)) = last.insert(*by, (*step, heard)) {
+                    assert!(before <= *step, "client {name} heard client {by} in the wrong order");
+                    assert!(before < *step || heard.by_pattern, "client {name} heard a message twice");
+                    if !scarce && before < *step && earlier.generation == heard.generation {
+                        no_gap(name, &clients[*by], before + 1..*step, &heard.channels);
+                    }
+                }
+            }
+        }
+        for (text, post) in &self.posts {
+            let count = counts.get(text.as_str()).copied().unwrap_or_default();
+            assert!(
+                count <= post.count,
+                "{count} heard {text}, and client {} was told {}",
+                post.by,
+                post.count
+            );
+            assert!(
+                !all_delivered || count == post.count,
+                "{count} of {} heard {text} on {}",
+                post.count,
+                post.channel
+            );
+        }
+        one_order_for_all(clients);
+    }
+
+    /// A client that was killed hears nothing of what its killer published afterwards.
+    fn check_kill(&self, name: usize, client: &Client, by: usize, step: usize, world: &World) {
+        let serial = client.pipe_of(world).and_then(|pipe| pipe.serial);
+        let late = |kill: &(usize, usize, u64)| kill.0 == by && kill.1 < step && Some(kill.2) == serial;
+        assert!(!self.kills.iter().any(late), "client {name} was killed and went on hearing");
+    }
+}
+
+/// The values that a client has sent for the shared key.
+fn sent_shared<'a>(client: &'a Client, world: &World) -> Vec<&'a String> {
+    let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
+    let ops = client.steps[..client.requests_within(read)].iter().map(|step| &step.op);
+    ops.filter_map(|op| if let Op::SetShared(value) = op { Some(value) } else { None }).collect()
+}
+
+/// The messages that a client has sent: who, at which step, to which channel.
+fn sent_posts<'a>(name: usize, client: &'a Client, world: &World) -> Vec<(&'a str, (usize, usize, &'a str))> {
+    let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
+    let steps = client.steps[..client.requests_within(read)].iter().enumerate();
+    let posts = steps.filter_map(|(nth, step)| match &step.op {
+        Op::Publish(channel, text) => Some((text.as_str(), (name, nth, channel.as_str()))),
+        _ => None,
+    });
+    posts.collect()
+}
+
+/// Between two messages of one publisher none is missing that went to a channel of the listener.
+fn no_gap(name: usize, publisher: &Client, between: std::ops::Range<usize>, channels: &BTreeSet<String>) {
+    for step in &publisher.steps[between] {
+        if let Op::Publish(channel, text) = &step.op {
+            assert!(
+                !channels.contains(channel),
+                "client {name} has not heard {text}, but what came after it"
+            );
+        }
+    }
+}
+
+/// Two clients that have heard the same messages have heard them in the same order.
+fn one_order_for_all(clients: &[Client]) {
+    let orders: Vec<Vec<&str>> = clients
+        .iter()
+        .map(|client| {
+            let mut texts: Vec<&str> = client.heard.iter().map(|heard| heard.text.as_str()).collect();
+            texts.dedup();
+            texts
+        })
+        .collect();
+    for (nth, one) in orders.iter().enumerate() {
+        for other in &orders[nth + 1..] {
+            let places: BTreeMap<&str, usize> =
+                other.iter().enumerate().map(|(at, text)| (*text, at)).collect();
+            let common: Vec<usize> = one.iter().filter_map(|text| places.get(text).copied()).collect();
+            assert!(common.is_sorted(), "two clients heard the same in different orders");
+        }
+    }
+}
