@@ -126,7 +126,7 @@ fn reserve_replies(cx: &mut Cx<'_>, bytes: usize) -> Outcome {
 pub fn publish(cx: &mut Cx<'_>) -> Outcome {
     let channel = cx.arg(1);
     check_length(cx, channel)?;
-    let mut post = Post::new(cx.arg(2))?;
+    let mut post = Post::of(cx.arg(2));
     post.add(cx, Kind::Channel, &[b"message", channel])?;
     let patterns: Vec<Arc<[u8]>> = cx.world.channels.matching(channel).cloned().collect();
     for name in patterns {
@@ -139,23 +139,23 @@ pub fn publish(cx: &mut Cx<'_>) -> Outcome {
 pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
     let channel = cx.arg(1);
     check_length(cx, channel)?;
-    let mut post = Post::new(cx.arg(2))?;
+    let mut post = Post::of(cx.arg(2));
     post.add(cx, Kind::Shard, &[b"smessage", channel])?;
     post.send(cx)
 }
 
 /// What a `PUBLISH` sends, before anything of it is sent.
-struct Post {
-    message: Arc<Buf>,
+struct Post<'a> {
+    message: &'a [u8],
+    /// The message as it goes over the wire, once anybody is to hear it.
+    framed: Option<Arc<Buf>>,
     asks: Vec<Ask>,
     to_myself: bool,
 }
 
-impl Post {
-    fn new(message: &[u8]) -> Result<Post, OutOfMemory> {
-        // A bulk string is the same in both versions of the protocol.
-        let message = Arc::new(bulks(Proto::Resp2, None, &[message])?);
-        Ok(Post { message, asks: Vec::new(), to_myself: false })
+impl<'a> Post<'a> {
+    fn of(message: &'a [u8]) -> Post<'a> {
+        Post { message, framed: None, asks: Vec::new(), to_myself: false }
     }
 
     /// Adds the message for each subscriber of the name that is the second part of `head`.
@@ -173,7 +173,15 @@ impl Post {
                 }
             };
             self.to_myself |= to == cx.me;
-            self.asks.push(Ask::Push { to, head, message: Arc::clone(&self.message) });
+            let message = match &self.framed {
+                Some(framed) => Arc::clone(framed),
+                // A bulk string is the same in both versions of the protocol.
+                None => {
+                    let framed = Arc::new(bulks(Proto::Resp2, None, &[self.message])?);
+                    Arc::clone(self.framed.insert(framed))
+                }
+            };
+            self.asks.push(Ask::Push { to, head, message });
         }
         Ok(())
     }
