@@ -35,8 +35,10 @@ pub const LOG_LINE_MAX: usize = 4096;
 /// Room that is made for a reply before its command runs. Nothing that fits into it, as each status,
 /// number and error text does, can fail for want of memory after the command has had its effect.
 pub const REPLY_HEADROOM_BYTES: usize = 1024;
-/// Of commands that are not known to take long, the first so many calls are timed, and then one in so many.
+/// Of commands that are not known to take long, the first so many calls are timed.
 pub const TIMED_CALLS: u64 = 64;
+/// After them, one in so many.
+pub const TIMED_EVERY: u64 = 1024;
 /// A request with more arguments than this may take long, so it is timed.
 pub const LONG_REQUEST_ARGS: usize = 64;
 /// A request with more bytes than this may take long, so it is timed.

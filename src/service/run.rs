@@ -6,7 +6,7 @@ use super::cx::{Cx, Failure, Outcome, Runs};
 use super::session::{Session, Sessions};
 use super::world::World;
 use crate::base::{ConnId, Moment, Reason, Wires};
-use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS};
+use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS, TIMED_EVERY};
 use crate::resp::{Args, Reply};
 
 /// One command that is to be run.
@@ -38,7 +38,7 @@ impl World {
         // A clock is not read for each command: what may take long is timed each time, of the others the
         // first few and then one in so many.
         let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
-        let sampled = counted.calls <= TIMED_CALLS || counted.calls.is_multiple_of(TIMED_CALLS);
+        let sampled = counted.calls <= TIMED_CALLS || counted.calls.is_multiple_of(TIMED_EVERY);
         let timing = (long || sampled).then(|| self.begin_timing(long));
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id)](&mut cx);
