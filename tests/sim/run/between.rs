@@ -1,11 +1,12 @@
 //! What clients do to each other: pauses, subscriptions, memory that they share. Judged after every tick.
 
-use tidegate::base::Moment;
+use tidegate::base::{Moment, Reason};
 use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::Patience;
 use tidegate::service::channels::Kind;
 use tidegate::service::names;
 use tidegate::service::session::Session;
+use tidegate::stage::Stage;
 
 use super::Run;
 use crate::model::Op;
@@ -137,8 +138,24 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
+    /// Once somebody has said `SHUTDOWN NOW`, a drain waits for nobody.
+    pub(super) fn check_hurry(&self) {
+        let Stage::Draining { deadline } = self.server.stage() else { return };
+        let world = self.world.borrow();
+        for (name, client) in self.clients.iter().enumerate() {
+            let slot = client.pipe_of(&world).and_then(|pipe| pipe.slot);
+            let Some(conn) = slot.and_then(|slot| self.server.reactor().conn(slot)) else { continue };
+            let said =
+                matches!(conn.phase, Phase::Finishing(Reason::Drained) | Phase::Lingering(Reason::Drained));
+            if said && client.steps.iter().any(|step| step.op == Op::Shutdown(true)) {
+                let end = Moment::from_nanos(world.now_ns);
+                assert!(deadline <= end, "client {name} said NOW and the server drains until {deadline:?}");
+            }
+        }
+    }
+
     fn ends(&self) -> bool {
-        self.server.stage() != tidegate::stage::Stage::Serving
+        self.server.stage() != Stage::Serving
     }
 
     /// Who is subscribed is there; what a client holds is accounted; nobody is owed more than allowed.
