@@ -17,6 +17,8 @@ use list::{MUTANTS, Mutant};
 
 /// A mistake must be caught within so many seeds.
 const SEEDS: u32 = 2_000;
+/// So much is shown of what the simulator said.
+const HOW_CHARS_MAX: usize = 90;
 /// A run that takes longer is stuck, which is a way of being caught.
 const PATIENCE: Duration = Duration::from_secs(120);
 
@@ -105,6 +107,7 @@ fn judge(mutant: &Mutant, tree: &Path) -> Option<String> {
             let seed = text.lines().find_map(word);
             let reason = text.lines().skip_while(|line| !line.contains("panicked at")).nth(1);
             let how = reason.unwrap_or_default().trim_start_matches("assertion `left == right` failed: ");
+            let how: String = how.chars().take(HOW_CHARS_MAX).collect();
             Some(format!("at seed {}: {how}", seed.unwrap_or_else(|| "?".to_owned())))
         }
     }

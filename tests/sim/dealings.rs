@@ -11,6 +11,9 @@ const KILLED_MAX: u64 = 8;
 impl Author<'_> {
     /// One of them.
     pub fn dealings(&mut self, steps: &mut Vec<Step>) {
+        if (self.contents.kills || self.contents.pauses) && self.rng.random_bool(0.3) {
+            return self.operate(steps);
+        }
         match self.rng.random_range(0..20) {
             0..5 => self.transaction(steps),
             5..8 => self.briefly(steps),
@@ -91,7 +94,7 @@ impl Author<'_> {
     }
 
     fn message(&mut self) -> String {
-        let len = if self.rng.random_bool(0.1) { 300 } else { self.rng.random_range(0..30) };
+        let len = if self.rng.random_bool(0.3) { 300 } else { self.rng.random_range(0..30) };
         // Nobody else says the same, and the client says it once.
         format!("{}.{}{}", self.name, self.rng.random_range(0..u64::MAX), "!".repeat(len))
     }
@@ -167,12 +170,12 @@ impl Author<'_> {
             steps.push(step(&["HELLO", "3"], Op::Hello));
         }
         steps.push(self.subscription(true));
-        for _ in 0..self.rng.random_range(0..12) {
+        for _ in 0..self.rng.random_range(0..40) {
             let on = self.rng.random_bool(0.7);
-            let last = match self.rng.random_range(0..10) {
+            let last = match self.rng.random_range(0..20) {
                 0..5 => self.subscription(on),
-                5..7 if resp3 => self.publish(),
-                7 => step(&["RESET"], Op::Reset),
+                5..8 if resp3 => self.publish(),
+                8 => step(&["RESET"], Op::Reset),
                 _ => ping(),
             };
             let ends = last.op == Op::Reset;

@@ -79,7 +79,7 @@ impl<const HONEST: bool> Run<HONEST> {
             refusable: scarce,
             modest: !calm && !scarce && rng.random_bool(0.3),
             kills: !calm && rng.random_bool(0.5),
-            pauses: rng.random_bool(0.3),
+            pauses: rng.random_bool(0.4),
             stops: quits && rng.random_bool(0.3),
         };
         let (memory_max, count) = (config.maxmemory_clients, rng.random_range(2..9));
@@ -97,20 +97,7 @@ impl<const HONEST: bool> Run<HONEST> {
             .collect();
         clients.iter().flat_map(Client::kinds).for_each(|kind| world.count(kind));
         let rng = &mut world.rng;
-        let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
-        let mut faults = Faults {
-            interrupted: often(200),
-            short: often(500),
-            spurious: often(100),
-            delayed: often(600),
-            urgent: often(100),
-            slow: often(300),
-            ..Faults::default()
-        };
-        if !calm {
-            faults.watch_fails = often(100);
-            faults.aborted = often(100);
-        }
+        let faults = limits::faults(rng, calm);
         world.faults = faults;
         let world = Rc::new(RefCell::new(world));
         let server = Server::new(SimNet(Rc::clone(&world)), config, seed, Vec::new());

@@ -132,7 +132,7 @@ impl Author<'_> {
             if self.rng.random_bool(publishes) {
                 steps.push(self.publish());
             }
-            match self.rng.random_range(0..40) {
+            match self.rng.random_range(0..44) {
                 0..18 => steps.push(self.command()),
                 18..26 => steps.push(self.oddity()),
                 26 => steps.push(step(&["RESET"], Op::Reset)),
@@ -262,7 +262,7 @@ impl Author<'_> {
 
     /// Ends the connection, one way or another.
     fn last_step(&mut self) -> Step {
-        if self.contents.stops && self.rng.random_bool(0.3) {
+        if self.contents.stops && self.rng.random_bool(0.6) {
             let now = self.rng.random_bool(0.3);
             let request = if now { words(&["SHUTDOWN", "NOW"]) } else { words(&["SHUTDOWN"]) };
             let op = Op::Shutdown(now);

@@ -1,9 +1,10 @@
-//! The limits that a run is played under.
+//! The limits and the faults that a run is played under.
 
 use rand::RngExt;
 use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand, OutputLimit};
 
 use crate::model;
+use crate::world::Faults;
 
 /// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
 pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
@@ -46,4 +47,23 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
         },
         ..Config::default()
     }
+}
+
+/// How often which faults happen; what clients could not but notice does not happen to calm ones.
+pub fn faults(rng: &mut rand::rngs::StdRng, calm: bool) -> Faults {
+    let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
+    let mut faults = Faults {
+        interrupted: often(200),
+        short: often(500),
+        spurious: often(100),
+        delayed: often(600),
+        urgent: often(100),
+        slow: often(300),
+        ..Faults::default()
+    };
+    if !calm {
+        faults.watch_fails = often(100);
+        faults.aborted = often(100);
+    }
+    faults
 }

@@ -1,0 +1,92 @@
+//! Keys that live for a short time.
+
+use super::judge::{Answer, expect, judge};
+use super::{Event, State, When};
+use crate::frames::Frame;
+use crate::model::{OK, Op, bulk};
+
+/// A key that lives for a short time.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Brief {
+    value: String,
+    since: usize,
+    /// It expires between these, Unix milliseconds.
+    least_ms: u64,
+    most_ms: u64,
+}
+
+impl Brief {
+    /// Whether a command that ran then saw it; `None` if that is open.
+    pub fn lives(&self, when: &When) -> Option<bool> {
+        let latest = *when.ends_ms[self.since..=when.tick].iter().max()?;
+        if when.starts_ms[when.tick] >= self.most_ms {
+            return Some(false);
+        }
+        (latest < self.least_ms).then_some(true)
+    }
+}
+
+impl State {
+    /// Does what is about a key that lives for a short time.
+    pub(super) fn act_briefly(
+        &mut self,
+        op: &Op,
+        input: &[u8],
+        when: &When,
+        events: &mut Vec<Event>,
+    ) -> Answer {
+        let (Op::SetBrief(key, ..) | Op::GetBrief(key) | Op::TimeLeft(key)) = op else { unreachable!() };
+        let brief = self.briefs.get(key).cloned();
+        let lives = brief.as_ref().map_or(Some(false), |brief| brief.lives(when));
+        let (start_ms, end_ms) = (when.starts_ms[when.tick], when.ends_ms[when.tick]);
+        let answer = match (op, &brief) {
+            (Op::SetBrief(_, value, ms, only_new), _) => {
+                let refused = only_new.then(|| expect(input, "$-1\r\n")).filter(|_| lives != Some(false));
+                match refused {
+                    Some(answer @ (Answer::Whole(_) | Answer::Partial)) => return answer,
+                    _ if *only_new && lives == Some(true) => {
+                        return Answer::Wrong("(null: the key is still there)".to_owned());
+                    }
+                    _ => {}
+                }
+                let (least_ms, most_ms) = (when.after_ms + ms, end_ms + ms);
+                let brief = Brief { value: value.clone(), since: when.tick, least_ms, most_ms };
+                self.briefs.insert(key.clone(), brief);
+                for watched in self.watched.iter_mut().filter(|watched| watched.key == *key) {
+                    watched.touched = true;
+                }
+                return expect(input, OK);
+            }
+            (Op::GetBrief(_), Some(brief)) if lives != Some(false) => {
+                match expect(input, &bulk(&brief.value)) {
+                    Answer::Wrong(_) if lives.is_none() => expect(input, "$-1\r\n"),
+                    answer => return answer,
+                }
+            }
+            (Op::GetBrief(_), _) => expect(input, "$-1\r\n"),
+            (_, Some(brief)) if lives != Some(false) => {
+                let least = brief.least_ms.saturating_sub(end_ms) as i64;
+                let most = brief.most_ms.saturating_sub(start_ms) as i64;
+                let wanted = format!("a time left from {least} to {most}");
+                let mut gone = false;
+                let answer = judge(input, &wanted, |frame| match frame {
+                    Frame::Int(-2) => {
+                        gone = true;
+                        lives.is_none()
+                    }
+                    Frame::Int(ms) => (least..=most).contains(ms),
+                    _ => false,
+                });
+                if !gone {
+                    return answer;
+                }
+                answer
+            }
+            _ => expect(input, ":-2\r\n"),
+        };
+        if self.briefs.remove(key).is_some() {
+            events.push(Event::Expired);
+        }
+        answer
+    }
+}

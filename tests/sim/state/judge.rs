@@ -1,0 +1,53 @@
+//! How what was received compares with what must be.
+
+use crate::frames::{self, Frame};
+
+/// How what was received compares with what must be.
+pub enum Answer {
+    Whole(usize),
+    Partial,
+    /// It is not this.
+    Wrong(String),
+}
+
+/// Compares what was received with one text.
+pub fn expect(input: &[u8], text: &str) -> Answer {
+    if input.starts_with(text.as_bytes()) {
+        Answer::Whole(text.len())
+    } else if text.as_bytes().starts_with(input) {
+        Answer::Partial
+    } else {
+        Answer::Wrong(text.to_owned())
+    }
+}
+
+/// Compares what was received with a line of which only the beginning is known.
+pub fn expect_line(input: &[u8], start: &str) -> Answer {
+    match expect(input, start) {
+        Answer::Whole(_) => match input.iter().position(|byte| *byte == b'\n') {
+            Some(end) => Answer::Whole(end + 1),
+            None => Answer::Partial,
+        },
+        other => other,
+    }
+}
+
+/// Judges a whole frame.
+pub fn judge(input: &[u8], wanted: &str, judge: impl FnOnce(&Frame) -> bool) -> Answer {
+    let marks: &[u8] = if wanted.starts_with("a list") { b"*%" } else { b":$_" };
+    if !input.is_empty() && !marks.contains(&input[0]) {
+        return Answer::Wrong(wanted.to_owned());
+    }
+    match frames::parse(input) {
+        None => Answer::Partial,
+        Some((frame, len)) if judge(&frame) => Answer::Whole(len),
+        Some(_) => Answer::Wrong(wanted.to_owned()),
+    }
+}
+
+pub fn nullable(frame: &Frame) -> Option<String> {
+    match frame {
+        Frame::Text(text) => Some(text.clone()),
+        _ => None,
+    }
+}
