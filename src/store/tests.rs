@@ -284,3 +284,12 @@ fn a_write_that_was_prepared_and_never_committed_leaves_no_trace() {
     assert_eq!((store.len(), store.contains(b"new", 0)), (1_000, false));
     assert_eq!(store.get(&3_u32.to_le_bytes(), 0), Ok(Some(&[7; 40][..])));
 }
+
+#[test]
+fn a_key_that_is_alone_is_always_the_random_one() {
+    for seed in 0..200 {
+        let mut store = Store::new(seed);
+        put(&mut store, b"alone", b"v", Expiry::Never);
+        assert_eq!(store.random_key(0), Some(&b"alone"[..]), "seed {seed}");
+    }
+}

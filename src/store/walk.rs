@@ -7,6 +7,9 @@ use crate::base::fault;
 /// How often a random key is looked for among places that are empty or whose key has expired.
 const RANDOM_TRIES: usize = 1_000;
 
+/// How many keys are looked at in turn when none was met at random.
+const RANDOM_WALK_MAX: usize = 1_000;
+
 impl Store {
     /// All keys that have not expired, in no order that may be shown to a client.
     pub fn keys(&self, now_ms: u64) -> impl Iterator<Item = &[u8]> {
@@ -51,7 +54,9 @@ impl Store {
                 return self.table.pick(rolled).map(|record| self.table.key_of(record));
             }
         }
-        None
+        // So few keys that no try has met one: the first that there is.
+        let mut few = self.table.records().take(RANDOM_WALK_MAX);
+        few.find(|record| is_live(*record, now_ms)).map(|record| self.table.key_of(record))
     }
 }
 
