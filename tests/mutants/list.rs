@@ -446,4 +446,52 @@ pub const MUTANTS: &[Mutant] = &[
         "self.quit(if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms });",
         "self.quit(self.service.world.config.shutdown_timeout_ms);",
     ),
+    mutant(
+        "a hash without fields stays",
+        "src/store/hashes.rs",
+        "if Hash::of(&self.table, record).len() == fields.len() {",
+        "if Hash::of(&self.table, record).len() < fields.len() {",
+    ),
+    mutant(
+        "a hash that grows out of its packing forgets what was packed",
+        "src/store/hashes.rs",
+        "    packed.iter().try_for_each(|(field, value)| put(field, value))?;",
+        "    packed.iter().skip(1).try_for_each(|(field, value)| put(field, value))?;",
+    ),
+    mutant(
+        "a field that a request names twice counts as two new ones",
+        "src/store/hashes.rs",
+        "    fields.dedup();\n    Ok(fields.len())",
+        "    Ok(fields.len())",
+    ),
+    mutant(
+        "nobody is told that fields were set",
+        "src/store/hashes.rs",
+        "self.changes.note(What::Set, hash, key, expires_ms, expires_ms);\n        let left = match (write, body) {",
+        "let left = match (write, body) {",
+    ),
+    mutant(
+        "nobody is told that fields were removed",
+        "src/store/hashes.rs",
+        "self.changes.note(What::Set, hash, key, expires_ms, expires_ms);\n        match record.body()",
+        "match record.body()",
+    ),
+    mutant(
+        "a hash in a body is read as a string",
+        "src/store/table.rs",
+        "            Kind::Hash => Err(WrongKind),\n        }\n    }\n\n    /// The value of a record",
+        "            Kind::Hash => Ok(self.value_of(record)),\n        }\n    }\n\n    /// The value of a record",
+    ),
+    mutant(
+        "HINCRBY counts from nothing",
+        "src/service/commands/hashes.rs",
+        "        Some(value) => parse_i64(value).ok_or(Failure::text(\"ERR hash value is not an integer\"))?,",
+        "        Some(value) => parse_i64(value).unwrap_or(0),",
+    ),
+    mutant(
+        "a packed field that is replaced loses its end",
+        "src/store/packed.rs",
+        "self.bytes[start..].rotate_left(tail);",
+        "self.bytes[start..].rotate_left(tail.min(40));",
+    ),
 ];

@@ -5,6 +5,7 @@ mod board;
 mod client;
 mod dealings;
 mod frames;
+mod hashes;
 mod model;
 mod net;
 mod reasons;
@@ -53,6 +54,8 @@ const EXPECTED_EVENTS: &[&str] = &[
     "exit cut",
     "half-close by a client",
     "half-close by the server",
+    "hash at the end",
+    "hash of many fields at the end",
     "injected panic",
     "interrupted accept",
     "interrupted read",

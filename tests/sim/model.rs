@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::hashes::HashOp;
+
 /// Limits that the scripts know of and the simulated server is given.
 pub const KEY_MAX: usize = 64;
 pub const BULK_MAX: usize = 1_200;
@@ -15,8 +17,17 @@ pub const OOM: &str = "-OOM the system has no memory left for this\r\n";
 /// A reply too long for the memory there is; the limit that it also names is the default one.
 pub const OOM_REPLY: &str = "-ERR reply exceeds max-reply-bytes (1073741824) or the memory there is\r\n";
 
+pub const WRONG_KIND: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
+
+/// What a key holds.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Held {
+    Text(String),
+    Fields(BTreeMap<String, String>),
+}
+
 /// One client's keys: no two clients share any.
-pub type Keys = BTreeMap<String, String>;
+pub type Keys = BTreeMap<String, Held>;
 
 /// The key that several clients write, each time a value that nobody else writes.
 pub const SHARED: &str = "shared";
@@ -76,6 +87,8 @@ pub enum Op {
     Delete([String; 2]),
     Len(String),
     Expire(String),
+    /// What is done to the hash of a key.
+    Hash(String, HashOp),
 }
 
 impl Op {
@@ -106,6 +119,7 @@ impl Op {
             | Op::Expire(key) => (vec![key], true),
             Op::Get(key) | Op::Len(key) => (vec![key], false),
             Op::GetMany(names) => (names.iter().collect(), false),
+            Op::Hash(key, op) => (vec![key], op.writes()),
             _ => return None,
         })
     }
@@ -114,54 +128,78 @@ impl Op {
     pub fn apply(&self, keys: &mut Keys) -> String {
         match self {
             Op::Says(reply) => reply.clone(),
-            Op::Set(key, value) => {
-                keys.insert(key.clone(), value.clone());
-                OK.into()
-            }
+            Op::Set(key, value) => set(keys, key, value),
             Op::SetNew(key, value) => {
                 let new = !keys.contains_key(key);
-                keys.entry(key.clone()).or_insert_with(|| value.clone());
+                keys.entry(key.clone()).or_insert_with(|| Held::Text(value.clone()));
                 int(usize::from(new))
             }
-            Op::SetAndGet(key, value) => bulk_or_null(keys.insert(key.clone(), value.clone()).as_ref()),
+            Op::SetAndGet(key, value) => of_text(keys, key, |before| {
+                let reply = bulk_or_null(before);
+                (reply, Some(value.clone()))
+            }),
             Op::SetMany(pairs) => {
-                keys.extend(pairs.iter().cloned());
+                pairs.iter().for_each(|(key, value)| drop(set(keys, key, value)));
                 OK.into()
             }
-            Op::Get(key) => bulk_or_null(keys.get(key)),
+            Op::Get(key) => of_text(keys, key, |value| (bulk_or_null(value), value.cloned())),
             Op::GetMany(names) => {
-                let values: String = names.iter().map(|key| bulk_or_null(keys.get(key))).collect();
+                let text = |key| match keys.get(key) {
+                    Some(Held::Text(text)) => Some(text),
+                    _ => None,
+                };
+                let values: String = names.iter().map(|key| bulk_or_null(text(key))).collect();
                 format!("*{}\r\n{values}", names.len())
             }
-            Op::Take(key) => bulk_or_null(keys.remove(key).as_ref()),
-            Op::Append(key, tail) => append(keys, key, tail),
-            Op::Add(key, by) => add(keys, key, *by),
+            Op::Take(key) => of_text(keys, key, |value| (bulk_or_null(value), None)),
+            Op::Append(key, tail) => of_text(keys, key, |value| append(value, tail)),
+            Op::Add(key, by) => of_text(keys, key, |value| add(value, *by)),
             Op::Delete(names) => int(names.iter().filter(|key| keys.remove(*key).is_some()).count()),
-            Op::Len(key) => int(keys.get(key).map_or(0, String::len)),
+            Op::Len(key) => of_text(keys, key, |value| (int(value.map_or(0, String::len)), value.cloned())),
             Op::Expire(key) => int(usize::from(keys.contains_key(key))),
+            Op::Hash(key, op) => op.apply(keys, key),
             op => unreachable!("{op:?} is not about the client's own keys"),
         }
     }
 }
 
-fn append(keys: &mut Keys, key: &str, tail: &str) -> String {
-    let new = keys.get(key).cloned().unwrap_or_default() + tail;
-    if new.len() > BULK_MAX {
-        return "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n".into();
+fn set(keys: &mut Keys, key: &str, value: &str) -> String {
+    keys.insert(key.to_owned(), Held::Text(value.to_owned()));
+    OK.into()
+}
+
+/// The reply and the new value that `change` makes of the string of `key`, which may be none before and after.
+fn of_text(
+    keys: &mut Keys,
+    key: &str,
+    change: impl FnOnce(Option<&String>) -> (String, Option<String>),
+) -> String {
+    let (reply, after) = match keys.get(key) {
+        Some(Held::Fields(_)) => return WRONG_KIND.into(),
+        Some(Held::Text(text)) => change(Some(text)),
+        None => change(None),
+    };
+    match after {
+        Some(text) => drop(keys.insert(key.to_owned(), Held::Text(text))),
+        None => drop(keys.remove(key)),
     }
-    let reply = int(new.len());
-    keys.insert(key.to_owned(), new);
     reply
 }
 
-fn add(keys: &mut Keys, key: &str, by: i64) -> String {
+fn append(value: Option<&String>, tail: &str) -> (String, Option<String>) {
+    let new = value.cloned().unwrap_or_default() + tail;
+    if new.len() > BULK_MAX {
+        let text = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
+        return (text.into(), value.cloned());
+    }
+    (int(new.len()), Some(new))
+}
+
+fn add(value: Option<&String>, by: i64) -> (String, Option<String>) {
     let number = |text: &String| text.parse::<i64>().ok().filter(|number| number.to_string() == *text);
-    match keys.get(key).map_or(Some(0), number) {
-        None => "-ERR value is not an integer or out of range\r\n".into(),
-        Some(before) => {
-            keys.insert(key.to_owned(), (before + by).to_string());
-            format!(":{}\r\n", before + by)
-        }
+    match value.map_or(Some(0), number) {
+        None => ("-ERR value is not an integer or out of range\r\n".into(), value.cloned()),
+        Some(before) => (format!(":{}\r\n", before + by), Some((before + by).to_string())),
     }
 }
 
@@ -173,6 +211,6 @@ pub fn bulk(value: &str) -> String {
     format!("${}\r\n{value}\r\n", value.len())
 }
 
-fn bulk_or_null(value: Option<&String>) -> String {
+pub fn bulk_or_null(value: Option<&String>) -> String {
     value.map_or_else(|| "$-1\r\n".into(), |value| bulk(value))
 }

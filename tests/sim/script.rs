@@ -133,6 +133,7 @@ impl Author<'_> {
                 steps.push(self.publish());
             }
             match self.rng.random_range(0..44) {
+                0 if self.rng.random_bool(0.3) => self.hoard(&mut steps),
                 0..18 => steps.push(self.command()),
                 18..26 => steps.push(self.oddity()),
                 26 => steps.push(step(&["RESET"], Op::Reset)),
@@ -180,7 +181,7 @@ impl Author<'_> {
         format!("{}:{}", self.name, self.rng.random_range(0..3))
     }
 
-    fn value(&mut self) -> String {
+    pub fn value(&mut self) -> String {
         let len = if self.rng.random_bool(0.1) {
             self.rng.random_range(0..=BULK_MAX)
         } else {
@@ -191,6 +192,9 @@ impl Author<'_> {
     }
 
     pub fn command(&mut self) -> Step {
+        if self.rng.random_bool(0.2) {
+            return self.hash_command();
+        }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (request, op) = match self.rng.random_range(0..17) {
             0..=2 => (words(&["SET", &key, &value]), Op::Set(key, value)),

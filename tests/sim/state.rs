@@ -10,7 +10,8 @@ mod transaction;
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frames::Frame;
-use crate::model::{Keys, OK, OOM, OOM_REPLY, Op, RESET};
+use crate::hashes::HashOp;
+use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET};
 use brief::Brief;
 pub use judge::Answer;
 use judge::{expect, expect_line, judge, nullable};
@@ -182,6 +183,12 @@ impl State {
                 expect(input, OK)
             }
             Op::Unpause => expect(input, OK),
+            Op::Hash(key, whole @ (HashOp::All | HashOp::Scan)) => match self.keys.get(key) {
+                Some(Held::Fields(fields)) => {
+                    judge(input, "a list of all fields and values", |frame| whole.shows(fields, frame))
+                }
+                _ => expect(input, &self.do_to_own(op)),
+            },
             op if op.own_keys().is_some() || matches!(op, Op::Says(_)) => {
                 let reply = self.do_to_own(op);
                 expect(input, &reply)
@@ -241,7 +248,9 @@ impl State {
             watched.touched |= names
                 && match op {
                     Op::SetNew(..) => !had,
-                    Op::Take(_) | Op::Delete(_) | Op::Expire(_) => had,
+                    Op::Take(_) => had && !reply.starts_with('-'),
+                    Op::Delete(_) | Op::Expire(_) => had,
+                    Op::Hash(_, op) => op.has_changed(&reply),
                     _ => !reply.starts_with('-'),
                 };
         }

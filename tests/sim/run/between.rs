@@ -17,7 +17,7 @@ const FRAME_MAX: usize = 420;
 /// Nobody hears a message more often: by its channel and two patterns.
 const FRAMES_MAX: usize = 3;
 /// Commands that a pause of writes holds and that the scripts use.
-const WRITES: [&[u8]; 11] = [
+const WRITES: [&[u8]; 15] = [
     b"set",
     b"setnx",
     b"append",
@@ -29,6 +29,10 @@ const WRITES: [&[u8]; 11] = [
     b"publish",
     b"spublish",
     b"getset",
+    b"hset",
+    b"hsetnx",
+    b"hdel",
+    b"hincrby",
 ];
 
 /// How a pause stood before a tick.

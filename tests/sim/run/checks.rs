@@ -6,10 +6,12 @@ use tidegate::base::Reason;
 use tidegate::config::{Config, OutputLimit};
 use tidegate::reactor::conn::Phase;
 use tidegate::stage::Stage;
+use tidegate::store::Store;
 
 use super::Run;
 use crate::client::Client;
-use crate::model::{self, Op};
+use crate::hashes::PACKED_FIELDS_MAX;
+use crate::model::{self, Held, Op};
 use crate::reasons::{self, Evidence};
 use crate::world::{Pipe, World};
 
@@ -170,13 +172,13 @@ impl<const HONEST: bool> Run<HONEST> {
         let store = &mut self.server.service().world.store;
         let names: Vec<Vec<u8>> =
             store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
-        let stored: model::Keys = names
-            .iter()
-            .map(|key| {
-                let value = store.get(key, now_ms).expect("a string").expect("it was listed");
-                (String::from_utf8(key.clone()).unwrap(), String::from_utf8(value.to_vec()).unwrap())
-            })
-            .collect();
+        let stored: model::Keys = names.iter().map(|key| (text(key), held(store, key, now_ms))).collect();
+        for fields in
+            stored.values().filter_map(|held| if let Held::Fields(all) = held { Some(all) } else { None })
+        {
+            let many = fields.len() > PACKED_FIELDS_MAX;
+            self.count(if many { "hash of many fields at the end" } else { "hash at the end" });
+        }
         let client = &self.clients[name];
         assert!(
             client.may_have_stored(&stored, bytes_read, scarce, panics),
@@ -185,6 +187,18 @@ impl<const HONEST: bool> Run<HONEST> {
             client.state.keys,
         );
     }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("the scripts write ASCII")
+}
+
+fn held(store: &mut Store, key: &[u8], now_ms: u64) -> Held {
+    if let Ok(value) = store.get(key, now_ms) {
+        return Held::Text(text(value.expect("it was listed")));
+    }
+    let hash = store.hash(key, now_ms).expect("there are two kinds").expect("it was listed");
+    Held::Fields(hash.iter().map(|(field, value)| (text(field), text(value))).collect())
 }
 
 /// Whom a client may have asked to be closed by now.
