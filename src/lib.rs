@@ -19,7 +19,8 @@
 //! In reading order: [`server`] has the tick. [`reactor`] moves bytes and knows time. [`service`]
 //! turns requests into replies, over [`resp`] (the protocol) and [`store`] (the keyspace).
 //! [`config`] has every limit, [`stage`] the life of the server, [`fence`] the panic fence,
-//! [`stats`] the counters, [`logging`] the log's sink, [`base`] the nouns that all of them use.
+//! [`stats`] the counters, [`logging`] the log's sink, [`allocator`] how memory is given back, [`base`] the
+//! nouns that all of them use.
 //!
 //! Who may import whom: `server` all of them; `reactor` only `base`, `config` and `stats`;
 //! `service` only `resp`, `store`, `base`, `config` and `stats`; `store` and `resp` only `base`.
@@ -28,6 +29,7 @@
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
 
+pub mod allocator;
 pub mod base;
 pub mod config;
 pub mod fence;

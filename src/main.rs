@@ -7,6 +7,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use tidegate::allocator;
 use tidegate::base::Address;
 use tidegate::config::Config;
 use tidegate::config::options::OPTIONS;
@@ -22,6 +23,7 @@ const EXIT_FAILED: u8 = 1;
 const EXIT_CUT: u8 = 3;
 
 fn main() -> ExitCode {
+    allocator::fix_thresholds();
     match run() {
         Ok(Exit::Clean) => ExitCode::from(EXIT_CLEAN),
         Ok(Exit::Cut) => ExitCode::from(EXIT_CUT),

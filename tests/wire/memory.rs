@@ -37,3 +37,27 @@ fn a_large_value_is_received_into_a_buffer_of_its_size() {
     wire.ask(last, "+OK\r\n");
     wire.ask("STRLEN k\r\n", format!(":{VALUE}\r\n"));
 }
+
+/// Whatever has been freed before, memory of a large hash goes back to the system: resident memory tells.
+#[test]
+fn each_time_a_large_hash_is_removed_its_memory_goes_back_to_the_system() {
+    const FIELDS: usize = 500_000;
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let at_rest = daemon.status_bytes("VmRSS") >> 20;
+    for time in 1..=3 {
+        for first in (0..FIELDS).step_by(1_000) {
+            let mut words = vec![b"HSET".to_vec(), b"h".to_vec()];
+            for nth in first..first + 1_000 {
+                words.extend([format!("field:{nth:010}").into_bytes(), vec![b'v'; 32]]);
+            }
+            let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+            wire.ask(request(&words), ":1000\r\n");
+        }
+        let full = daemon.status_bytes("VmRSS") >> 20;
+        assert!(full > at_rest + 20, "{full} MiB are too few for {FIELDS} fields");
+        wire.ask("DEL h\r\n", ":1\r\n");
+        within("the memory to go back", || (daemon.status_bytes("VmRSS") >> 20 <= at_rest + 6).then_some(()));
+        println!("time {time}: {at_rest} MiB at rest, {full} full");
+    }
+}

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// What each room may import, itself excepted.
 const ARROWS: &[(&str, &[&str])] = &[
+    ("allocator", &[]),
     ("base", &[]),
     ("config", &[]),
     ("stage", &["base"]),
@@ -61,23 +62,23 @@ fn rooms_import_only_what_the_arrows_allow() {
 
 #[test]
 fn what_belongs_to_one_file_stays_there() {
-    for (word, home) in [
-        ("mio::", "reactor/os/"),
-        ("signal_hook", "reactor/os/"),
-        ("Instant", "reactor/os/"),
-        ("SystemTime", "reactor/os/"),
-        ("TcpStream", "reactor/os/"),
-        ("catch_unwind", "fence.rs"),
-        ("allow(unsafe_code)", "store/prefetch.rs"),
-        ("unsafe {", "store/prefetch.rs"),
-        ("unsafe fn", "nowhere"),
-        ("unsafe impl", "nowhere"),
+    for (word, homes) in [
+        ("mio::", &["reactor/os/"][..]),
+        ("signal_hook", &["reactor/os/"][..]),
+        ("Instant", &["reactor/os/"][..]),
+        ("SystemTime", &["reactor/os/"][..]),
+        ("TcpStream", &["reactor/os/"][..]),
+        ("catch_unwind", &["fence.rs"][..]),
+        ("allow(unsafe_code)", &["store/prefetch.rs", "allocator.rs"]),
+        ("unsafe {", &["store/prefetch.rs", "allocator.rs"]),
+        ("unsafe fn", &["nowhere"][..]),
+        ("unsafe impl", &["nowhere"][..]),
     ] {
         for (path, code) in files() {
             let code: String = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
             assert!(
-                path.starts_with(home) || !code.contains(word),
-                "{path} names {word}, which belongs to {home}"
+                homes.iter().any(|home| path.starts_with(home)) || !code.contains(word),
+                "{path} names {word}, which belongs to {homes:?}"
             );
         }
     }
