@@ -351,12 +351,6 @@ pub const MUTANTS: &[Mutant] = &[
         "        let _ = asks;\n",
     ),
     mutant(
-        "WATCH is not told of a sweep",
-        "src/server/mod.rs",
-        "        self.service.world.tell_effects();\n",
-        "        self.service.world.store.forget_effects();\n",
-    ),
-    mutant(
         "WATCH hears of what was before it",
         "src/service/transaction.rs",
         "touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));",
@@ -415,12 +409,6 @@ pub const MUTANTS: &[Mutant] = &[
         "src/reactor/visit.rs",
         "conn.service_bytes = u32::try_from(verdict.held).unwrap_or(u32::MAX);",
         "conn.service_bytes = conn.service_bytes.min(verdict.held as u32);",
-    ),
-    mutant(
-        "eviction looks only before the turns",
-        "src/server/turn.rs",
-        "        self.reactor.evict(world.now.at, world.config.maxmemory_clients);\n",
-        "        let _ = world;\n",
     ),
     mutant(
         "a client that is not to be evicted is evicted",

@@ -8,7 +8,7 @@ use tidegate::base::Reason;
 
 use crate::frames;
 use crate::model::{Keys, Op};
-use crate::script::{self, Contents, Role, Step};
+use crate::script::{self, Contents, Role, Step, Theme};
 use crate::state::{Answer, Event, State, When};
 use crate::world::{Pipe, World};
 
@@ -93,7 +93,12 @@ impl Client {
         let mut client = Client {
             role,
             temper: Temper {
-                send_max: if role == Role::Endless { 4096 } else { 1 << rng.random_range(0..10) },
+                send_max: match contents.theme {
+                    _ if role == Role::Endless => 4096,
+                    // Much at once.
+                    Theme::Memory => 1 << rng.random_range(8..12),
+                    _ => 1 << rng.random_range(0..10),
+                },
                 read_max: if rng.random_bool(0.3) { 0 } else { 1 << rng.random_range(0..10) },
                 half_closes: rng.random_bool(if role == Role::Listener { 0.1 } else { 0.5 }),
                 falls_silent_at: None,

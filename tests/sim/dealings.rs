@@ -2,8 +2,8 @@
 
 use rand::RngExt;
 
-use crate::model::{OK, Op, SHARED, TWINS};
-use crate::script::{Author, Step, ping, says, step, words};
+use crate::model::{BULK_MAX, OK, Op, SHARED, TWINS};
+use crate::script::{Author, Step, Theme, ping, says, step, words};
 
 /// Ids of clients that scripts close: those that most runs have.
 const KILLED_MAX: u64 = 8;
@@ -23,6 +23,82 @@ impl Author<'_> {
             16 => steps.push(step(&[&["MGET"], &TWINS[..]].concat(), Op::GetTwins)),
             _ => self.operate(steps),
         }
+    }
+
+    /// What the theme of the run is about.
+    pub fn dwell(&mut self, steps: &mut Vec<Step>) {
+        match self.contents.theme {
+            Theme::Everything => {}
+            Theme::Memory => match self.rng.random_range(0..6) {
+                0 => steps.push(self.spare()),
+                1 | 2 if !self.contents.modest => steps.push(step(&["CLIENT", "LIST"], Op::List)),
+                _ => {
+                    let (key, value) = (self.key(), "v".repeat(BULK_MAX / 2));
+                    steps.push(step(&["SET", &key, &value], Op::Set(key.clone(), value.clone())));
+                    for _ in 0..self.rng.random_range(0..4) {
+                        steps.push(step(&["GET", &key], Op::Get(key.clone())));
+                    }
+                }
+            },
+            Theme::Messages => steps.push(self.publish()),
+            Theme::Hashes => self.dwell_on_hashes(steps),
+            Theme::Time => match self.rng.random_range(0..4) {
+                0 => self.briefly(steps),
+                1 => self.transaction(steps),
+                2 => self.watch_briefly(steps),
+                _ => self.brief_transaction(steps),
+            },
+            Theme::Others => self.operate_twice(steps),
+        }
+    }
+
+    /// Within a transaction time stands still, whatever its commands ask the clock for.
+    fn brief_transaction(&mut self, steps: &mut Vec<Step>) {
+        let [one, other] = [0, 1].map(|nth| format!("brief:{}:{nth}", self.name));
+        steps.push(step(&["MULTI"], Op::Multi));
+        steps.push(self.set_brief(&one, 1, false));
+        steps.push(self.set_brief(&other, 1, false));
+        steps.push(step(&["GET", &one], Op::GetBrief(one.clone())));
+        steps.push(step(&["PTTL", &other], Op::TimeLeft(other.clone())));
+        steps.push(step(&["EXEC"], Op::Exec));
+    }
+
+    /// Watches a key that is about to expire, or has done so just now.
+    fn watch_briefly(&mut self, steps: &mut Vec<Step>) {
+        let (key, own) = (self.brief_key(), self.key());
+        let ms = self.rng.random_range(1..5);
+        steps.push(self.set_brief(&key, ms, false));
+        steps.push(step(&["WATCH", &own], Op::Watch(own.clone())));
+        for _ in 0..self.rng.random_range(0..4) {
+            steps.push(ping());
+        }
+        steps.push(step(&["WATCH", &key], Op::Watch(key.clone())));
+        steps.push(step(&["MULTI"], Op::Multi));
+        steps.push(self.command());
+        steps.push(step(&["EXEC"], Op::Exec));
+    }
+
+    /// Closes a client, or makes all of them wait, and does so again at once.
+    fn operate_twice(&mut self, steps: &mut Vec<Step>) {
+        if self.contents.kills && self.rng.random_bool(0.5) {
+            let id = self.rng.random_range(1..=KILLED_MAX);
+            for _ in 0..2 {
+                steps.push(step(&["CLIENT", "KILL", "ID", &id.to_string()], Op::Kill(id)));
+            }
+        } else if self.contents.pauses {
+            for ms in [self.rng.random_range(200..900), self.rng.random_range(1..200)] {
+                steps.push(says(words(&["CLIENT", "PAUSE", &ms.to_string(), "WRITE"]), OK));
+            }
+            steps.push(self.command());
+        } else {
+            steps.push(self.publish());
+        }
+    }
+
+    /// Asks not to be evicted, or to be evicted again.
+    fn spare(&mut self) -> Step {
+        let on = self.rng.random_bool(0.7);
+        step(&["CLIENT", "NO-EVICT", if on { "ON" } else { "OFF" }], Op::Spare(on))
     }
 
     fn transaction(&mut self, steps: &mut Vec<Step>) {
@@ -52,7 +128,6 @@ impl Author<'_> {
             });
         }
         if self.rng.random_bool(0.2) {
-            // Within a transaction time stands still.
             let key = self.brief_key();
             steps.push(self.set_brief(&key, 1, false));
             steps.push(step(&["GET", &key], Op::GetBrief(key.clone())));
@@ -155,10 +230,7 @@ impl Author<'_> {
                 steps.push(says(words(&["CLIENT", "PAUSE", &ms, mode]), OK));
             }
             5 | 6 if !self.contents.modest => steps.push(step(&["CLIENT", "LIST"], Op::List)),
-            _ => {
-                let on = self.rng.random_bool(0.7);
-                steps.push(step(&["CLIENT", "NO-EVICT", if on { "ON" } else { "OFF" }], Op::Spare(on)));
-            }
+            _ => steps.push(self.spare()),
         }
     }
 

@@ -105,12 +105,14 @@ fn add(fields: &mut BTreeMap<String, String>, field: &str, by: i64) -> String {
 
 impl Author<'_> {
     fn field(&mut self) -> String {
-        format!("f{}", self.rng.random_range(0..6))
+        let from = if self.rng.random_bool(0.3) { PACKED_FIELDS_MAX } else { 0 };
+        format!("f{}", from + self.rng.random_range(0..6))
     }
 
     /// A command about a hash, under a key that may hold a string.
     pub fn hash_command(&mut self) -> Step {
-        let (key, field, other, value) = (self.key(), self.field(), self.field(), self.value());
+        let (key, field, value) = (self.key(), self.field(), self.value());
+        let other = if self.rng.random_bool(0.2) { field.clone() } else { self.field() };
         let wholes = if self.contents.modest { 0 } else { 2 };
         match self.rng.random_range(0..10 + wholes) {
             0..=2 => {
@@ -127,6 +129,23 @@ impl Author<'_> {
             9 => on_hash(&["HLEN", &key], HashOp::Len),
             10 => on_hash(&["HGETALL", &key], HashOp::All),
             _ => on_hash(&["HSCAN", &key, "0", "COUNT", "1000"], HashOp::Scan),
+        }
+    }
+
+    /// Works on hashes, in a transaction or not.
+    pub fn dwell_on_hashes(&mut self, steps: &mut Vec<Step>) {
+        if self.rng.random_bool(0.1) {
+            return self.hoard(steps);
+        }
+        let watched = self.rng.random_bool(0.4).then(|| self.key());
+        if let Some(key) = &watched {
+            steps.push(step(&["WATCH", key], Op::Watch(key.clone())));
+            steps.push(self.hash_command());
+            steps.push(step(&["MULTI"], Op::Multi));
+        }
+        steps.push(self.hash_command());
+        if watched.is_some() {
+            steps.push(step(&["EXEC"], Op::Exec));
         }
     }
 

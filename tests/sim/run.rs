@@ -20,7 +20,7 @@ use crate::board::Board;
 use crate::client::Client;
 use crate::net::SimNet;
 use crate::reasons::{Circumstances, Evidence};
-use crate::script::{Contents, Role};
+use crate::script::{Contents, Role, Theme};
 use crate::world::{Faults, World};
 
 /// More ticks than any run needs once the faults are over.
@@ -71,7 +71,8 @@ impl<const HONEST: bool> Run<HONEST> {
         let mut world = World::new(seed);
         let rng = &mut world.rng;
         let calm = rng.random_bool(0.3);
-        let config = limits::draw(rng, calm);
+        let theme = Theme::ALL[rng.random_range(0..Theme::ALL.len())];
+        let config = limits::draw(rng, calm, theme);
         let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
         let scarce = !calm && rng.random_bool(0.25);
         let contents = Contents {
@@ -81,6 +82,7 @@ impl<const HONEST: bool> Run<HONEST> {
             kills: !calm && rng.random_bool(0.5),
             pauses: rng.random_bool(0.4),
             stops: quits && rng.random_bool(0.3),
+            theme,
         };
         let (memory_max, count) = (config.maxmemory_clients, rng.random_range(2..9));
         let clients: Vec<Client> = (0..count)

@@ -38,6 +38,27 @@ pub enum Role {
     Scanner,
 }
 
+/// What the scripts of a run dwell on, so that rare things meet each other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Theme {
+    Everything,
+    /// Buffers near `maxmemory-clients`.
+    Memory,
+    /// Subscribers near their limits.
+    Messages,
+    /// Short times to live, and transactions that last.
+    Time,
+    /// Hashes of few fields and of many.
+    Hashes,
+    /// What operators do to other clients.
+    Others,
+}
+
+impl Theme {
+    pub const ALL: [Theme; 6] =
+        [Theme::Everything, Theme::Memory, Theme::Messages, Theme::Time, Theme::Hashes, Theme::Others];
+}
+
 /// What a script may contain besides the common commands.
 #[derive(Clone, Copy, Debug)]
 pub struct Contents {
@@ -54,6 +75,8 @@ pub struct Contents {
     pub pauses: bool,
     /// Clients stop the server.
     pub stops: bool,
+    /// What it dwells on.
+    pub theme: Theme,
 }
 
 /// Limits on sizes, none of which a modest script meets, and none of which contradicts another one.
@@ -131,6 +154,9 @@ impl Author<'_> {
         for _ in 0..self.rng.random_range(0..30) {
             if self.rng.random_bool(publishes) {
                 steps.push(self.publish());
+            }
+            if self.rng.random_bool(0.4) {
+                self.dwell(&mut steps);
             }
             match self.rng.random_range(0..44) {
                 0 if self.rng.random_bool(0.3) => self.hoard(&mut steps),

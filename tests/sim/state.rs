@@ -70,6 +70,8 @@ pub struct State {
     /// The shared key as read before and after it was watched.
     seen: [Option<Option<String>>; 2],
     briefs: BTreeMap<String, Brief>,
+    /// The step whose `EXEC` is running.
+    executing: Option<usize>,
     pub spared: bool,
     pub resp3: bool,
     pub channels: BTreeSet<String>,

@@ -4,15 +4,21 @@ use rand::RngExt;
 use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand, OutputLimit};
 
 use crate::model;
+use crate::script::Theme;
 use crate::world::Faults;
 
 /// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
-pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool) -> Config {
+pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
     let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
     let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(2_000), net(2_000), net(2_000));
-    let maxmemory_clients = net(8_000) as usize;
-    let pubsub_output_limit =
+    let mut maxmemory_clients = net(8_000) as usize;
+    let mut pubsub_output_limit =
         OutputLimit { hard_bytes: net(2_000) as usize, soft_bytes: net(1_000) as usize, soft_ms: net(2_000) };
+    match theme {
+        Theme::Memory if !calm => maxmemory_clients = 1 << rng.random_range(9..14),
+        Theme::Messages if !calm => pubsub_output_limit.hard_bytes = rng.random_range(1..1_500),
+        _ => {}
+    }
     let tight_input = !calm && rng.random_bool(0.2);
     Config {
         maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },

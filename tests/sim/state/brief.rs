@@ -13,6 +13,8 @@ pub struct Brief {
     /// It expires between these, Unix milliseconds.
     least_ms: u64,
     most_ms: u64,
+    /// The step whose `EXEC` has written it.
+    executed: Option<usize>,
 }
 
 impl Brief {
@@ -37,7 +39,11 @@ impl State {
     ) -> Answer {
         let (Op::SetBrief(key, ..) | Op::GetBrief(key) | Op::TimeLeft(key)) = op else { unreachable!() };
         let brief = self.briefs.get(key).cloned();
-        let lives = brief.as_ref().map_or(Some(false), |brief| brief.lives(when));
+        let mut lives = brief.as_ref().map_or(Some(false), |brief| brief.lives(when));
+        if brief.as_ref().is_some_and(|brief| brief.executed.is_some() && brief.executed == self.executing) {
+            // Within a transaction time stands still.
+            lives = Some(true);
+        }
         let (start_ms, end_ms) = (when.starts_ms[when.tick], when.ends_ms[when.tick]);
         let answer = match (op, &brief) {
             (Op::SetBrief(_, value, ms, only_new), _) => {
@@ -50,7 +56,8 @@ impl State {
                     _ => {}
                 }
                 let (least_ms, most_ms) = (when.after_ms + ms, end_ms + ms);
-                let brief = Brief { value: value.clone(), since: when.tick, least_ms, most_ms };
+                let (value, executed) = (value.clone(), self.executing);
+                let brief = Brief { value, since: when.tick, least_ms, most_ms, executed };
                 self.briefs.insert(key.clone(), brief);
                 for watched in self.watched.iter_mut().filter(|watched| watched.key == *key) {
                     watched.touched = true;

@@ -58,21 +58,38 @@ impl State {
                 return answer;
             }
         }
+        let seen = shared.then_some(seen);
         if touch == Touch::Surely {
             return Answer::Wrong("(null: a watched key has changed)".to_owned());
         }
-        let mut len = match expect(input, &format!("*{}\r\n", queue.ops.len())) {
+        self.executing = Some(step);
+        let answer = self.elements(step, &queue.ops, seen, input, when, events);
+        self.executing = None;
+        answer
+    }
+
+    /// The replies of the commands of a transaction that runs; `seen` is the shared key before and after it was
+    /// watched, if it was.
+    fn elements(
+        &mut self,
+        step: usize,
+        ops: &[Op],
+        seen: Option<[Option<Option<String>>; 2]>,
+        input: &[u8],
+        when: &When,
+        events: &mut Vec<Event>,
+    ) -> Answer {
+        let mut len = match expect(input, &format!("*{}\r\n", ops.len())) {
             Answer::Whole(len) => len,
             other => return other,
         };
-        for op in &queue.ops {
+        for op in ops {
             let mut told = Vec::new();
             match self.element(step, op, &input[len..], when, &mut told) {
                 Answer::Whole(more) => len += more,
                 other => return other,
             }
-            if let ([_, Some(after)], [Event::Shared(before, _)]) = (&seen, &told[..])
-                && shared
+            if let (Some([_, Some(after)]), [Event::Shared(before, _)]) = (&seen, &told[..])
                 && before != after
             {
                 return Answer::Wrong(format!("(null: the shared key was no longer {after:?})"));
