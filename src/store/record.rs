@@ -8,6 +8,8 @@
 //! The expiry is there if its flag is set, so keys without one don't pay for it. Another flag tells a
 //! hash from a string.
 
+use std::ops::Range;
+
 /// Longest key and value together that lie in a block. Each length fits a byte, and a record is so
 /// much shorter than a block that little is lost at its end.
 pub const INLINE_MAX: usize = 255;
@@ -81,6 +83,14 @@ impl<'a> Record<'a> {
     pub fn value(self) -> &'a [u8] {
         let start = self.start() + usize::from(self.0[1]);
         &self.0[start..start + usize::from(self.0[2])]
+    }
+
+    /// Where the value lies, if this is a small item of this kind, with a value of `len` bytes and without an
+    /// expiry time.
+    #[inline]
+    pub fn value_range(self, kind: Kind, len: usize) -> Option<Range<usize>> {
+        let start = SMALL_HEADER + usize::from(self.0[1]);
+        (self.0[0] == flags(kind, None) && usize::from(self.0[2]) == len).then(|| start..start + len)
     }
 
     /// The bytes of the record itself.

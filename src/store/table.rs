@@ -247,6 +247,11 @@ impl Table {
     ) -> Option<Box<Fields>> {
         let body = place.and_then(|place| self.record(place).body());
         if let (Content::Small(value), None) = (&content, body) {
+            if let (Some(place), None) = (place, expires_ms)
+                && self.overwrite(place, kind, value)
+            {
+                return None;
+            }
             self.put(place, hash, Draft::small(kind, key, [value, b""], expires_ms).record());
             return None;
         }
@@ -326,6 +331,16 @@ impl Table {
                 self.len += 1;
             }
         }
+    }
+
+    /// Writes `value` over the value of the record at `place` if nothing else of the record would change. Most
+    /// values are written over others of their length; without this a `SET` costs a sixth more instructions.
+    #[inline]
+    fn overwrite(&mut self, place: Place, kind: Kind, value: &[u8]) -> bool {
+        let bytes = &mut self.blocks.get_mut(place.block).bytes[usize::from(place.offset)..];
+        let Some(range) = Record(bytes).value_range(kind, value.len()) else { return false };
+        bytes[range].copy_from_slice(value);
+        true
     }
 
     /// A record that is no longer than the one before takes its place.
