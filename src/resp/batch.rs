@@ -78,7 +78,7 @@ impl Batch {
         request
     }
 
-    /// The arguments of `request`. `input` must be what was passed to [`Batch::fill`].
+    /// The arguments of `request`. `input` must be the input that was passed to [`Batch::fill`].
     #[inline]
     pub fn args<'a>(&'a self, input: &'a [u8], request: Request) -> Args<'a> {
         let first = usize::from(request.first_span);
@@ -87,7 +87,7 @@ impl Batch {
     }
 
     /// The argument at `index` of each request; an empty one for a request with fewer arguments. `input`
-    /// must be what was passed to [`Batch::fill`].
+    /// must be the input that was passed to [`Batch::fill`].
     pub fn column<'a>(&'a self, input: &'a [u8], index: usize) -> impl Iterator<Item = &'a [u8]> {
         let requests = self.requests[..self.len].iter();
         requests.map(move |request| self.args(input, *request).get(index).unwrap_or_default())

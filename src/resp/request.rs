@@ -77,7 +77,7 @@ impl Parser {
     }
 
     /// The arguments of the request for which [`Parser::parse`] has just returned [`Step::Complete`].
-    /// `input` must be what was passed to that call.
+    /// `input` must be the input that was passed to that call.
     #[inline]
     pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
         let bytes = if self.words.is_empty() { input } else { &self.words };

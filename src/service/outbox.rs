@@ -44,7 +44,8 @@ pub struct Outbox {
 }
 
 impl Outbox {
-    /// A command is complete: its asks stand, even if it ran inside a command that panics later.
+    /// A command is complete. The server will act on its asks, even if it ran inside a command that panics
+    /// later.
     #[inline]
     pub fn complete(&mut self) {
         self.complete = self.asks.len();

@@ -40,12 +40,12 @@ pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `EXPIRE key seconds [NX | XX | GT | LT]`: lets a key expire after so many seconds.
+/// `EXPIRE key seconds [NX | XX | GT | LT]`: lets a key expire after this number of seconds.
 pub fn expire(cx: &mut Cx<'_>) -> Outcome {
     expire_in(cx, Unit::Seconds)
 }
 
-/// `PEXPIRE key milliseconds [NX | XX | GT | LT]`: lets a key expire after so many milliseconds.
+/// `PEXPIRE key milliseconds [NX | XX | GT | LT]`: lets a key expire after this number of milliseconds.
 pub fn pexpire(cx: &mut Cx<'_>) -> Outcome {
     expire_in(cx, Unit::Milliseconds)
 }

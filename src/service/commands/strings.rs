@@ -133,13 +133,13 @@ pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `SETEX key seconds value`: sets a key that expires after so many seconds.
+/// `SETEX key seconds value`: sets a key that expires after this number of seconds.
 pub fn setex(cx: &mut Cx<'_>) -> Outcome {
     let expiry = Unit::Seconds.expiry(cx, 2)?;
     store_value(cx, 3, SetOptions { expiry, ..SetOptions::default() })
 }
 
-/// `PSETEX key milliseconds value`: sets a key that expires after so many milliseconds.
+/// `PSETEX key milliseconds value`: sets a key that expires after this number of milliseconds.
 pub fn psetex(cx: &mut Cx<'_>) -> Outcome {
     let expiry = Unit::Milliseconds.expiry(cx, 2)?;
     store_value(cx, 3, SetOptions { expiry, ..SetOptions::default() })

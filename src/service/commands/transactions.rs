@@ -52,7 +52,7 @@ pub fn unwatch(cx: &mut Cx<'_>) -> Outcome {
 }
 
 /// `EXEC`: runs the queued commands. Each of them is complete by itself. If one panics, the commands before
-/// it stand, the commands after it do not run, and the connection ends.
+/// it keep their effects and replies, the commands after it do not run, and the connection ends.
 pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_none() {
         return Err(Failure::text("ERR EXEC without MULTI"));
@@ -68,8 +68,7 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
         cx.reply.null_array();
         return Ok(());
     }
-    // With this room, the client can be told for each command at least that there is no memory for its
-    // reply.
+    // With this room, each command can be answered at least with the error that memory has run out.
     cx.reply.reserve(transaction.len() * EXEC_REPLY_BYTES + REPLY_HEADROOM_BYTES)?;
     cx.reply.array(transaction.len());
     for (args, command) in transaction.iter() {
