@@ -1,17 +1,18 @@
-//! A request's arguments: where they lie in the bytes that hold them.
+//! The arguments of a request: where each one lies in the bytes that hold it.
 
 use std::ops::Index;
 
-/// Where one argument lies.
+/// Where one argument lies, as offsets into the bytes that hold it.
 #[derive(Clone, Copy, Debug)]
 pub struct Span {
-    /// Offset of its first byte.
+    /// Offset of the argument's first byte.
     pub start: u32,
-    /// Offset behind its last byte.
+    /// Offset of the first byte after the argument.
     pub end: u32,
 }
 
-/// A request's arguments, borrowed from the input. The first is the command's name.
+/// The arguments of one request, borrowed from the bytes that hold them. The first argument is the
+/// command's name.
 #[derive(Clone, Copy, Debug)]
 pub struct Args<'a> {
     bytes: &'a [u8],
@@ -19,12 +20,12 @@ pub struct Args<'a> {
 }
 
 impl<'a> Args<'a> {
-    /// Arguments at `spans` of `bytes`.
+    /// The arguments that lie at `spans` in `bytes`.
     pub(super) fn new(bytes: &'a [u8], spans: &'a [Span]) -> Args<'a> {
         Args { bytes, spans }
     }
 
-    /// How many there are, the command's name included.
+    /// Number of arguments, the command's name included.
     #[inline]
     pub fn len(&self) -> usize {
         self.spans.len()
@@ -36,19 +37,20 @@ impl<'a> Args<'a> {
         self.spans.is_empty()
     }
 
-    /// Bytes of what holds them; no argument is longer.
+    /// Length, in bytes, of the buffer that holds the arguments. It may hold more than this request, so it
+    /// is an upper bound for the length of each argument and of all of them together.
     #[inline]
     pub fn held_in(&self) -> usize {
         self.bytes.len()
     }
 
-    /// The argument at `index`, if there is one.
+    /// The argument at `index`; `None` if the request has fewer arguments.
     #[inline]
     pub fn get(&self, index: usize) -> Option<&'a [u8]> {
         self.spans.get(index).map(|span| &self.bytes[span.start as usize..span.end as usize])
     }
 
-    /// All arguments from `index` on.
+    /// The arguments from `index` on, in order.
     pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;
         let spans = self.spans.get(index..).unwrap_or_default();
@@ -59,8 +61,11 @@ impl<'a> Args<'a> {
 impl Index<usize> for Args<'_> {
     type Output = [u8];
 
+    /// The argument at `index`.
+    ///
     /// # Panics
-    /// If there is no such argument; the command's arity has been checked before it runs.
+    /// If the request has fewer arguments. The arity of a command is checked before it runs, so the
+    /// arguments that the arity demands are always there.
     #[inline]
     fn index(&self, index: usize) -> &[u8] {
         let span = self.spans[index];

@@ -1,12 +1,14 @@
-//! Inline requests: a line of words, as typed into `nc`, with Redis's quoting rules.
+//! Inline requests: a line of words, as a person types it into `nc`, with Redis's rules for quotes.
 
-/// Splits `line` into words, appending their bytes to `bytes` and each word's end to `ends`.
+/// Splits `line` into words. It appends the bytes of the words to `bytes`, and for each word the offset in
+/// `bytes` at which the word ends to `ends`.
 ///
-/// `"..."` knows `\n \r \t \b \a \xHH` and `\` before any other byte; `'...'` knows only `\'`. A
-/// closing quote must be followed by a blank or the end of the line.
+/// Inside `"..."` the escapes are `\n \r \t \b \a \xHH`; a backslash before any other byte stands for that
+/// byte. Inside `'...'` the only escape is `\'`. A blank or the end of the line must follow a closing
+/// quote.
 ///
 /// # Errors
-/// `Err(())` for unbalanced quotes.
+/// `Err(())` if a quote is not closed, or if something other than a blank follows a closing quote.
 pub fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), ()> {
     let mut rest = line;
     loop {
@@ -19,7 +21,7 @@ pub fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<
     }
 }
 
-/// Appends one word and returns what follows it.
+/// Appends one word to `bytes` and returns the rest of the line.
 fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
     loop {
         match rest {
@@ -35,7 +37,7 @@ fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
     }
 }
 
-/// What follows a closing quote must be a blank or nothing.
+/// Checks the rest of the line after a closing quote: it must begin with a blank or be empty.
 fn closed(rest: &[u8]) -> Result<&[u8], ()> {
     match rest {
         [byte, ..] if !byte.is_ascii_whitespace() => Err(()),
@@ -43,6 +45,7 @@ fn closed(rest: &[u8]) -> Result<&[u8], ()> {
     }
 }
 
+/// Appends the text of `"..."`, whose opening quote has been read. Returns the rest of the line.
 fn double_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
     loop {
         rest = match rest {
@@ -71,6 +74,7 @@ fn double_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8]
     }
 }
 
+/// Appends the text of `'...'`, whose opening quote has been read. Returns the rest of the line.
 fn single_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
     loop {
         rest = match rest {

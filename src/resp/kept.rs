@@ -1,23 +1,23 @@
-//! Requests that are kept beyond the input they came in: the queue of a transaction.
+//! Copies of requests that must outlive the input they came in: the queue of a transaction.
 
 use super::args::{Args, Span};
 use crate::base::{OutOfMemory, memory};
 
-/// Copies of requests, one behind the other.
+/// Copies of requests, stored one after the other.
 #[derive(Debug, Default)]
 pub struct Kept {
     bytes: Vec<u8>,
-    /// Of one request after the other, each counted from its request's first byte.
+    /// Where the arguments lie, request after request. Offsets count from the first byte of the request.
     spans: Vec<Span>,
-    /// Where each request ends: in the bytes, and in the spans.
+    /// For each request, where it ends in `bytes` and in `spans`.
     ends: Vec<(usize, usize)>,
 }
 
 impl Kept {
-    /// Keeps a copy of a request.
+    /// Stores a copy of a request after the others.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    /// [`OutOfMemory`] if the allocator refuses; the request is not stored then.
     pub fn push(&mut self, args: Args<'_>) -> Result<(), OutOfMemory> {
         let len: usize = args.from(0).map(<[u8]>::len).sum();
         memory::reserve(&mut self.bytes, len)?;
@@ -27,14 +27,14 @@ impl Kept {
         for arg in args.from(0) {
             let start = self.bytes.len() - first;
             self.bytes.extend_from_slice(arg);
-            // A request's offsets fit 32 bits, and these bytes are fewer than it had.
+            // The offsets of a request fit into 32 bits, and the copy is not longer than the request.
             self.spans.push(Span { start: start as u32, end: (start + arg.len()) as u32 });
         }
         self.ends.push((self.bytes.len(), self.spans.len()));
         Ok(())
     }
 
-    /// How many requests there are.
+    /// Number of requests.
     pub fn len(&self) -> usize {
         self.ends.len()
     }
@@ -44,7 +44,7 @@ impl Kept {
         self.ends.is_empty()
     }
 
-    /// The requests, in order.
+    /// The requests, in the order in which they were stored.
     pub fn iter(&self) -> impl Iterator<Item = Args<'_>> {
         let starts = std::iter::once((0, 0)).chain(self.ends.iter().copied());
         starts.zip(&self.ends).map(|((byte, span), &(byte_end, span_end))| {
@@ -52,7 +52,7 @@ impl Kept {
         })
     }
 
-    /// Bytes of memory it owns.
+    /// Bytes of memory that the copies take.
     pub fn memory(&self) -> usize {
         self.bytes.capacity()
             + self.spans.capacity() * size_of::<Span>()

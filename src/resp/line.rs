@@ -1,23 +1,24 @@
-//! The lines before arguments: a count after `*`, a length after `$`, ended by CRLF.
+//! Reads the header lines of a request: a count after `*` or a length after `$`, ended by CRLF.
 
 use super::parse_i64;
 
-/// Most bytes of a `*` or `$` line; a 64-bit number and its sign are 20.
+/// The CR must be among this many bytes after the `*` or `$`. A 64-bit number with its sign has at most 20
+/// bytes.
 const HEADER_MAX: usize = 32;
 
-/// What stands on a header line.
+/// What a header line holds.
 pub enum Line {
-    /// The number and the offset behind its CRLF.
+    /// A number, and the offset of the first byte after the line's CRLF.
     Number(i64, usize),
-    /// Something else, or a number that nobody can mean.
+    /// Something that is no 64-bit number, or a CR without its LF.
     NoNumber,
-    /// Its end has not come yet.
+    /// The input ends before the line does.
     Unfinished,
-    /// It has no end.
+    /// The line has no CR within `HEADER_MAX` bytes.
     TooLong,
 }
 
-/// The number from `start` to the next CRLF.
+/// Reads the header line whose number begins at `start`.
 pub fn line(input: &[u8], start: usize) -> Line {
     let rest = &input[start..];
     let head = &rest[..rest.len().min(HEADER_MAX)];
@@ -28,7 +29,7 @@ pub fn line(input: &[u8], start: usize) -> Line {
             (Some(number), Some(b'\n')) => Line::Number(number, start + cr + 2),
             (Some(_), Some(_)) => Line::NoNumber,
         },
-        // Sixty digits are no end either, but they are a number, and Redis calls them a bad one.
+        // A long run of digits is too long as well, but Redis reports it as an invalid number.
         None if head.len() == HEADER_MAX && head.iter().all(u8::is_ascii_digit) => Line::NoNumber,
         None if head.len() == HEADER_MAX => Line::TooLong,
         None => Line::Unfinished,

@@ -1,6 +1,11 @@
-//! The RESP protocol: requests in, replies out. Pure: bytes and numbers, no sockets, no commands.
+//! The RESP protocol: this room reads requests and writes replies. It works on bytes and numbers only; it
+//! knows neither sockets nor commands.
 //!
-//! The server and any other transport (the async twins, the fuzz targets) share this room.
+//! - [`Parser`] reads requests that may arrive in pieces. [`Batch`] reads whole requests, and faster.
+//! - [`Args`] are the arguments of one request. [`Kept`] holds copies of requests.
+//! - [`Reply`] writes replies, in the protocol version that the client has chosen.
+//!
+//! The daemon, the async twins under `benches/versus` and the fuzz targets all use this room.
 
 mod args;
 mod batch;

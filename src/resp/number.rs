@@ -1,7 +1,8 @@
-//! Integers as the protocol writes them.
+//! Reads integers as the protocol writes them.
 
-/// Reads a signed 64-bit decimal exactly as Redis does: no blanks, no plus, no leading zeros, no
-/// minus zero. `None` for anything else, overflow included.
+/// Reads a signed 64-bit decimal number, as strictly as Redis does. The result is `None` if the text is
+/// empty or `-0`, if it has blanks, a plus sign, leading zeros or any other byte that does not belong to a
+/// number, and if the number is out of range.
 #[inline]
 pub fn parse_i64(text: &[u8]) -> Option<i64> {
     let (negative, digits) = match text {
@@ -19,7 +20,7 @@ pub fn parse_i64(text: &[u8]) -> Option<i64> {
         if digit > 9 {
             return None;
         }
-        // Downwards, because the negative range is one longer.
+        // The number is built as a negative one, because `i64::MIN` has no positive counterpart.
         value = value.checked_mul(10)?.checked_sub(i64::from(digit))?;
     }
     if negative { Some(value) } else { value.checked_neg() }

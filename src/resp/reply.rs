@@ -1,58 +1,62 @@
-//! The reply encoders: one call an element, in RESP2 or RESP3 as the client chose.
+//! Writes replies: one method for each kind of element, in RESP2 or RESP3 as the client has chosen.
 
 use crate::base::{Buf, OutOfMemory, fault};
 
 /// The protocol version a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Proto {
-    /// What every connection starts with.
+    /// RESP2, with which every connection starts.
     Resp2,
-    /// After `HELLO 3`.
+    /// RESP3, which a client chooses with `HELLO 3`.
     Resp3,
 }
 
-/// Writes one command's reply behind those already waiting in an output buffer.
+/// Writes the reply of one command to an output buffer, after the replies that already wait there.
 ///
-/// A reply that would exceed its limit, or the memory there is, stops growing; whoever runs the
-/// command asks [`Reply::overflowed`] afterwards and puts an error in its place.
+/// A reply stops growing when it would exceed its limit, or when memory runs out. The code that runs
+/// commands asks [`Reply::overflowed`] afterwards, and puts an error in the place of a reply that did not
+/// fit.
 pub struct Reply<'a> {
     out: &'a mut Buf,
+    /// Length of the output before this reply, in bytes.
     start: usize,
+    /// Longest reply, in bytes.
     max: usize,
     proto: Proto,
+    /// True once a part of the reply did not fit.
     overflowed: bool,
-    /// What follows fits and does not fail.
+    /// True after [`Reply::assure`].
     sure: bool,
 }
 
 impl<'a> Reply<'a> {
-    /// A reply of at most `max` bytes.
+    /// Begins a reply of at most `max` bytes at the end of `out`.
     pub fn new(out: &'a mut Buf, proto: Proto, max: usize) -> Reply<'a> {
         let start = out.len();
         Reply { out, start, max, proto, overflowed: false, sure: false }
     }
 
-    /// Changes the version of this and the following replies.
+    /// Changes the protocol version for the rest of this reply.
     pub fn set_proto(&mut self, proto: Proto) {
         self.proto = proto;
     }
 
-    /// The version of this reply.
+    /// The protocol version of this reply.
     pub fn proto(&self) -> Proto {
         self.proto
     }
 
-    /// Bytes in the output buffer, earlier replies included.
+    /// Length of the output buffer in bytes, earlier replies included.
     pub fn pending(&self) -> usize {
         self.out.len()
     }
 
-    /// True if part of the reply did not fit.
+    /// True if a part of the reply did not fit and is missing.
     pub fn overflowed(&self) -> bool {
         self.overflowed
     }
 
-    /// Bytes of this reply so far.
+    /// Length of this reply so far, in bytes.
     pub fn len(&self) -> usize {
         self.out.len() - self.start
     }
@@ -62,7 +66,7 @@ impl<'a> Reply<'a> {
         self.len() == 0
     }
 
-    /// Makes room for `bytes` more.
+    /// Makes room for `bytes` more bytes of output.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
@@ -71,21 +75,22 @@ impl<'a> Reply<'a> {
         self.out.reserve(bytes)
     }
 
-    /// The last thing that a command does before it commits: what it replies afterwards is short, for it
-    /// there is room since before the command began, and neither fails nor panics.
+    /// A command calls this last before it commits. From here on, writing to the reply neither fails nor
+    /// panics, and no limit cuts it. So the rest of the reply must fit into room that has been made before:
+    /// the headroom of 1 KiB that every request gets, or the room that [`Reply::reserve`] has made.
     #[inline]
     pub fn assure(&mut self) {
         self.point();
         self.sure = true;
     }
 
-    /// A reply inside this one, of at most `max` bytes: that of a command inside a command.
+    /// A reply of at most `max` bytes inside this one, for a command that runs inside another command.
     pub fn inside(&mut self, proto: Proto, max: usize) -> Reply<'_> {
         Reply::new(self.out, proto, max)
     }
 
-    /// Takes back everything written through this `Reply` and writes an error instead, which no
-    /// limit cuts: half an error line would put the stream out of step.
+    /// Removes everything that was written through this `Reply` and writes an error instead. No limit cuts
+    /// the error, because a client could not tell where half an error line ends.
     pub fn replace_by_error(&mut self, text: &[u8]) {
         self.out.truncate(self.start);
         self.overflowed = false;
@@ -93,22 +98,23 @@ impl<'a> Reply<'a> {
         self.error(text);
     }
 
-    /// `+text`. The text must not contain CR or LF.
+    /// Writes the status `+text`. The text must contain neither CR nor LF.
     #[inline]
     pub fn simple(&mut self, text: &str) {
         self.point();
         self.line(b'+', text.as_bytes());
     }
 
-    /// `+OK`.
+    /// Writes the status `+OK`.
     #[inline]
     pub fn ok(&mut self) {
         self.point();
         self.push(b"+OK\r\n");
     }
 
-    /// `-text`, whose first word is the error's code. Control bytes in it become blanks, because
-    /// parts of a request may be quoted in it and a line break would put the stream out of step.
+    /// Writes the error `-text`. The first word of the text is the error's code. Each control byte in the
+    /// text becomes a blank: the text may quote parts of a request, and a line break in it would end the
+    /// error too early.
     pub fn error(&mut self, text: &[u8]) {
         self.point();
         self.push(b"-");
@@ -124,18 +130,19 @@ impl<'a> Reply<'a> {
         self.push(b"\r\n");
     }
 
-    /// `:number`.
+    /// Writes the integer `:number`.
     #[inline]
     pub fn int(&mut self, number: i64) {
         self.point();
         self.header(b':', number);
     }
 
-    /// A bulk string.
+    /// Writes a bulk string.
     #[inline]
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.point();
-        // A copy whose length is known costs no call, and nearly all values are as short as that.
+        // With one or two digits the header has a length that the compiler knows, so copying it needs no
+        // call. Nearly all values are that short.
         let digit = |number: usize| b'0' + (number % 10) as u8;
         match bytes.len() {
             len @ 0..=9 => self.push_all([&[b'$', digit(len), b'\r', b'\n'], bytes, b"\r\n"]),
@@ -149,7 +156,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// Text as RESP3's verbatim string, a bulk string in RESP2.
+    /// Writes text as a verbatim string in RESP3, and as a bulk string in RESP2.
     pub fn verbatim(&mut self, text: &str) {
         match self.proto {
             Proto::Resp2 => self.bulk(text.as_bytes()),
@@ -163,7 +170,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// The absence of a value.
+    /// Writes null: there is no value.
     #[inline]
     pub fn null(&mut self) {
         self.point();
@@ -173,7 +180,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// A bulk string, or null for `None`.
+    /// Writes a bulk string, or null for `None`.
     #[inline]
     pub fn bulk_or_null(&mut self, bytes: Option<&[u8]>) {
         match bytes {
@@ -188,21 +195,22 @@ impl<'a> Reply<'a> {
         self.header(b'*', count as i64);
     }
 
-    /// Opens a push, which is no reply: `count` elements follow; an array in RESP2.
+    /// Opens a push: bytes that the client did not ask for just now, or the answer to a subscription.
+    /// `count` elements follow. In RESP2 it is an array.
     pub fn push_header(&mut self, count: usize) {
         self.point();
         let mark = if self.proto == Proto::Resp3 { b'>' } else { b'*' };
         self.header(mark, count as i64);
     }
 
-    /// Opens a set; an array in RESP2.
+    /// Opens a set: `count` elements follow. In RESP2 it is an array.
     pub fn set(&mut self, count: usize) {
         self.point();
         let mark = if self.proto == Proto::Resp3 { b'~' } else { b'*' };
         self.header(mark, count as i64);
     }
 
-    /// Opens a map: `pairs` keys, each followed by its value; a flat array in RESP2.
+    /// Opens a map of `pairs` keys, each followed by its value. In RESP2 it is a flat array.
     pub fn map(&mut self, pairs: usize) {
         self.point();
         match self.proto {
@@ -211,7 +219,7 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// The absence of an array: what `EXEC` says of a transaction that a watched key has stopped.
+    /// Writes null in the place of an array. `EXEC` answers with it if a watched key has changed.
     pub fn null_array(&mut self) {
         self.point();
         match self.proto {
@@ -220,7 +228,8 @@ impl<'a> Reply<'a> {
         }
     }
 
-    /// A place where a test may make the command panic, unless it has begun to commit.
+    /// A fault point: a place where a test may make the command panic. There are none after the command has
+    /// called [`Reply::assure`].
     #[inline(always)]
     fn point(&self) {
         if !self.sure {
@@ -228,11 +237,13 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Writes a line: `mark`, `text`, CRLF.
     #[inline]
     fn line(&mut self, mark: u8, text: &[u8]) {
         self.push_all([&[mark], text, b"\r\n"]);
     }
 
+    /// Writes a line with a number: `mark`, `number`, CRLF.
     #[inline]
     fn header(&mut self, mark: u8, number: i64) {
         let mut digits = itoa::Buffer::new();
@@ -244,7 +255,8 @@ impl<'a> Reply<'a> {
         self.push_all([bytes]);
     }
 
-    /// One check for all parts: three pushes cost a PING 90 instructions more.
+    /// Appends all parts after a single check: with a check for each of three parts, a PING took 90
+    /// instructions more.
     #[inline]
     fn push_all<const N: usize>(&mut self, parts: [&[u8]; N]) {
         let len = self.out.len() - self.start;

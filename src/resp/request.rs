@@ -1,10 +1,14 @@
-//! The request parser: resumable at any byte, borrows its arguments. It never walks a byte twice.
-//! Requests that are plain and all there are read by [`Batch`](super::Batch) before they come here.
+//! The request parser. It can stop at any byte of a request and go on there when more bytes arrive. The
+//! arguments that it finds are borrowed from the input. [`Batch`](super::Batch) reads the plain requests
+//! before they come here.
 //!
-//! It never reserves memory because a client announced a number: what it remembers of a request
-//! grows with the arguments that have arrived. A request beyond a limit whose end can still be
-//! found is skipped and then refused, so that the connection lives; framing that cannot be followed
-//! is [`Broken`]. What a parse can come to is in `step`, the numbers of header lines in `line`.
+//! - A number that a client announces never makes the parser reserve memory. What the parser remembers of a
+//!   request grows only with the arguments that have arrived.
+//! - A request beyond a limit is skipped and then refused, as long as its end can be found. So the
+//!   connection can go on.
+//! - Framing that cannot be followed any further is [`Broken`]. Then the connection must end.
+//!
+//! `step` has the possible results of a parse; `line` reads the header lines.
 
 use super::args::{Args, Span};
 use super::inline;
@@ -12,47 +16,51 @@ use super::line::{Line, line};
 use super::step::{Broken, Limits, Refusal, Step};
 use crate::base::{OutOfMemory, memory};
 
-/// Where in a request the parser stands.
+/// Where in a request the parser has stopped.
 #[derive(Clone, Copy, Debug, Default)]
 enum At {
-    /// Before its first byte.
+    /// Before the first byte of a request, or inside its first header line.
     #[default]
     Start,
-    /// Inside an inline request's line.
+    /// Inside an inline request.
     Inline,
-    /// Before the `$` of one of the `left` remaining arguments.
+    /// Before the `$` of an argument. `left` arguments remain, this one included.
     Header { left: usize },
-    /// Inside an argument of `len` bytes; it and `left - 1` others remain.
+    /// Inside an argument. `len` bytes of it are not yet scanned; `left` arguments remain, this one
+    /// included.
     Payload { left: usize, len: usize },
 }
 
-/// A resumable parser of one connection's requests.
+/// A parser for requests that may arrive in pieces, from one connection.
 #[derive(Debug, Default)]
 pub struct Parser {
     at: At,
-    /// Offset, in the input, of the first byte not yet looked at.
+    /// Offset in the input from which the parser goes on.
     scanned: usize,
+    /// Why the current request is being skipped; `None` if it is not.
     refusal: Option<Refusal>,
+    /// Where the arguments found so far lie: in `words` for an inline request, else in the input.
     spans: Vec<Span>,
-    /// An inline request's words with their quotes undone; empty for all others.
+    /// The words of an inline request, without their quotes; empty for other requests.
     words: Vec<u8>,
 }
 
 impl Parser {
-    /// True if a request has been begun.
+    /// True if the parser has stopped inside a request. It is still false while only a part of the first
+    /// header line has arrived.
     pub fn is_mid_request(&self) -> bool {
         !matches!(self.at, At::Start)
     }
 
-    /// Bytes of memory it owns.
+    /// Bytes of memory that the parser owns.
     pub fn capacity(&self) -> usize {
         self.spans.capacity() * size_of::<Span>() + self.words.capacity()
     }
 
     /// Looks for the end of the request that starts at `input[0]`.
     ///
-    /// After [`Step::Incomplete`] the next call must pass the same bytes (less those consumed)
-    /// with more behind them; after the others it starts a new request.
+    /// After [`Step::Incomplete`] the next call must pass the same bytes again, without the consumed ones
+    /// and with more after them. After any other step the next call starts a new request.
     #[inline]
     pub fn parse(&mut self, input: &[u8], limits: &Limits) -> Step {
         loop {
@@ -68,14 +76,15 @@ impl Parser {
         }
     }
 
-    /// The arguments of the request that the last [`Step::Complete`] was about. `input` must be
-    /// what was passed to [`Parser::parse`].
+    /// The arguments of the request for which [`Parser::parse`] has just returned [`Step::Complete`].
+    /// `input` must be the input that was passed to that call.
     #[inline]
     pub fn args<'a>(&'a self, input: &'a [u8]) -> Args<'a> {
         let bytes = if self.words.is_empty() { input } else { &self.words };
         Args::new(bytes, &self.spans)
     }
 
+    /// Begins a request.
     fn start(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
         self.spans.clear();
         self.words.clear();
@@ -91,6 +100,7 @@ impl Parser {
         }
     }
 
+    /// Reads the first header line, `*` and the number of arguments.
     fn multibulk(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
         let (number, end) = match line(input, 1) {
             Line::Number(number, end) => (number, end),
@@ -101,7 +111,7 @@ impl Parser {
         if number <= 0 {
             return Some(self.complete(end));
         }
-        // Redis's own bound; a count past it cannot be meant.
+        // Redis has the same bound. A larger count is an error of framing, not a request to skip.
         if number > i64::from(i32::MAX) {
             return Some(self.broken(Broken::MultibulkLength));
         }
@@ -114,6 +124,7 @@ impl Parser {
         None
     }
 
+    /// Reads the header line of an argument, `$` and its length.
     fn header(&mut self, input: &[u8], left: usize, limits: &Limits) -> Option<Step> {
         let start = self.scanned;
         match input.get(start) {
@@ -127,7 +138,8 @@ impl Parser {
             Line::TooLong => return Some(self.broken(Broken::BulkLine)),
             Line::NoNumber => return Some(self.broken(Broken::BulkLength)),
         };
-        // An argument longer than any request may be cannot be waited out: that is no framing.
+        // We do not skip an argument that is longer than any request may be, because its end may never
+        // arrive. We treat it as wrong framing.
         let len = match usize::try_from(number) {
             Ok(len) if len <= limits.request_max.max(limits.bulk_max) => len,
             _ => return Some(self.broken(Broken::BulkLength)),
@@ -144,10 +156,12 @@ impl Parser {
         None
     }
 
+    /// Reads the bytes of an argument and the CRLF after them.
     #[inline]
     fn payload(&mut self, input: &[u8], left: usize, len: usize) -> Option<Step> {
         if self.refusal.is_some() {
-            // Nothing of it is kept, so the input may end anywhere in it.
+            // The request is being skipped: nothing of the argument is kept, and the input may end anywhere
+            // inside it.
             let here = (input.len() - self.scanned).min(len);
             self.scanned += here;
             if here < len {
@@ -180,6 +194,7 @@ impl Parser {
         Some(self.complete(self.scanned))
     }
 
+    /// Reads an inline request: one line of words.
     fn inline(&mut self, input: &[u8], limits: &Limits) -> Option<Step> {
         let Some(newline) = memchr::memchr(b'\n', &input[self.scanned..]) else {
             self.scanned = input.len();
@@ -210,7 +225,8 @@ impl Parser {
         Some(self.complete(end + 1))
     }
 
-    /// Waits for `missing` more; of a request that is being skipped, nothing is kept meanwhile.
+    /// The request needs `missing` more bytes. If it is being skipped, everything that has been scanned is
+    /// dropped now.
     fn incomplete(&mut self, missing: usize) -> Step {
         if self.refusal.is_none() {
             return Step::Incomplete { consumed: 0, missing };
@@ -241,7 +257,7 @@ mod tests {
 
     const LIMITS: Limits = Limits { bulk_max: 20, args_max: 4, inline_max: 64, request_max: 80 };
 
-    /// All that a stream means, in order: the requests' arguments, refusals, at most one break.
+    /// One thing that the parser found in a stream. Nothing can follow a `Broken`.
     #[derive(Debug, PartialEq)]
     enum Heard {
         Request(Vec<Vec<u8>>),
@@ -249,7 +265,8 @@ mod tests {
         Broken(Broken),
     }
 
-    /// Feeds `stream` in the given pieces, keeping just what the parser asks to keep.
+    /// Feeds a stream to a parser in the given pieces, and keeps only the bytes that the parser still
+    /// needs.
     fn hear<'a>(pieces: impl IntoIterator<Item = &'a [u8]>) -> Vec<Heard> {
         let (mut parser, mut held, mut heard) = (Parser::default(), Vec::new(), Vec::new());
         for piece in pieces {

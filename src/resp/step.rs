@@ -1,54 +1,58 @@
-//! What a look at the input comes to: a whole request, half of one, one beyond a limit, or none at all.
+//! The possible results of a parse: a complete request, a part of one, a request beyond a limit, or bytes
+//! that cannot be understood.
 
-/// What a request may be.
+/// How large a request may be.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Longest argument, bytes.
+    /// Longest argument, in bytes.
     pub bulk_max: usize,
-    /// Most arguments.
+    /// Most arguments of one request, the command's name included.
     pub args_max: usize,
-    /// Longest inline request, bytes. Its words are arguments like others.
+    /// Longest inline request, in bytes, without its newline. Its words are arguments, so `args_max` and
+    /// `bulk_max` limit them too.
     pub inline_max: usize,
-    /// Longest request, framing included, bytes. Must fit in 32 bits.
+    /// Longest request, in bytes, with its framing. It must fit into 32 bits, because the offsets of
+    /// arguments have 32 bits.
     pub request_max: usize,
 }
 
-/// A request that was skipped to its end.
+/// Why the parser refused a request. It has skipped the request to its end, so the connection can go on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
-    /// It announced this many arguments.
+    /// The request has this many arguments.
     TooManyArgs(usize),
-    /// There was no memory left to note where its arguments lie.
+    /// There was no memory to note where the arguments lie.
     OutOfMemory,
-    /// One of its arguments announced this many bytes.
+    /// One argument has this many bytes.
     ArgTooLong(usize),
-    /// All of it together was too long.
+    /// The request as a whole is too long.
     RequestTooLong,
 }
 
-/// Framing that cannot be followed any further. The texts are Redis's.
+/// What is wrong with the framing of a request, so that the parser cannot tell where the next request
+/// begins. The connection must end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Broken {
-    /// `*` was not followed by a usable number.
+    /// The line after `*` is no usable number.
     MultibulkLength,
-    /// `$` was not followed by a usable number.
+    /// The line after `$` is no usable number.
     BulkLength,
-    /// The line after `*` has no end.
+    /// The line after `*` does not end where it must.
     MultibulkLine,
-    /// The line after `$` has no end.
+    /// The line after `$` does not end where it must.
     BulkLine,
-    /// Something else stood where `$` had to.
+    /// An argument begins with this byte instead of `$`.
     ExpectedDollar(u8),
-    /// An argument was not followed by CRLF.
+    /// There is no CRLF after an argument.
     ExpectedCrlf,
-    /// An inline request has no end.
+    /// An inline request is longer than its limit.
     InlineLine,
-    /// Quotes of an inline request do not balance.
+    /// The quotes of an inline request do not balance.
     Quotes,
 }
 
 impl Broken {
-    /// The text of the `-ERR` line, after `Protocol error: `.
+    /// Redis's text for this mistake. In the error line for the client it follows `-ERR Protocol error: `.
     pub fn text(self) -> String {
         match self {
             Broken::MultibulkLength => "invalid multibulk length".into(),
@@ -70,28 +74,31 @@ impl Broken {
     }
 }
 
-/// What [`Parser::parse`](super::Parser::parse) found.
+/// What [`Parser::parse`](super::Parser::parse) found in the input.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Step {
-    /// The input ends inside a request (or before one). Call again with what is left of it and more.
+    /// The input ends inside a request, or before one. The caller calls again with the input that is left
+    /// and more bytes after it.
     Incomplete {
-        /// Bytes at the front that need not be kept.
+        /// Bytes at the front of the input that the caller need not keep.
         consumed: usize,
-        /// At least this many more are needed; at most what the request has announced.
+        /// At least this many more bytes must arrive. It is never 0, and never more than the request has
+        /// announced.
         missing: usize,
     },
-    /// A request is complete; [`Parser::args`](super::Parser::args) has its arguments, which may be none.
+    /// A request is complete. [`Parser::args`](super::Parser::args) returns its arguments; there may be
+    /// none.
     Complete {
-        /// Its length.
+        /// Length of the request at the front of the input, in bytes.
         consumed: usize,
     },
-    /// A request beyond a limit has been skipped.
+    /// A request exceeded a limit, and the parser has skipped it to its end.
     Refused {
-        /// What was left of it at the front.
+        /// Bytes at the front of the input that were the rest of this request.
         consumed: usize,
-        /// Which limit.
+        /// Which limit it exceeded.
         why: Refusal,
     },
-    /// Nothing after this point can be understood.
+    /// The framing is wrong: nothing that follows can be understood.
     Broken(Broken),
 }

@@ -1,8 +1,10 @@
-//! The catalog declares every command. `COMMAND`, its `DOCS`, the arity errors and the README's list
-//! all come from it. It says nothing of what a command does: that is in `dispatch`.
+//! The catalog declares every command. `COMMAND` and its subcommands, the errors about the number of
+//! arguments and the README's list come from it. It does not say which function runs a command; `dispatch`
+//! does.
 
 use super::command::{ALL_KEYS, Command, ONE_KEY, PAIRS, row};
 
+// Groups, as Redis names them.
 const CONNECTION: &str = "connection";
 const GENERIC: &str = "generic";
 const HASH: &str = "hash";
@@ -11,6 +13,7 @@ const STRING: &str = "string";
 const TRANSACTIONS: &str = "transactions";
 const PUBSUB_GROUP: &str = "pubsub";
 
+// Sets of flags, as Redis names the flags.
 const FAST: &[&str] = &["fast"];
 const NONE: &[&str] = &[];
 const READ: &[&str] = &["readonly"];
@@ -31,12 +34,14 @@ const PUBSUB_ASK: &[&str] = &["pubsub", "loading", "stale"];
 const PUBLISH: &[&str] = &["pubsub", "loading", "stale", "fast"];
 const GREETING: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
 
-// A container's subcommands have ids of their own, behind those of the commands.
+// Commands have the ids from 0 to 127. The subcommands of each container have a range of ids after that.
+// These assertions hold the ranges apart.
 const _: () = {
     assert!(COMMANDS.len() <= 128 && CLIENT.len() <= 24 && COMMAND.len() <= 8);
     assert!(CONFIG.len() <= 8 && DEBUG.len() <= 8 && PUBSUB.len() <= 8);
 };
 
+/// Gives the rows consecutive ids, from `first` on.
 const fn numbered<const N: usize>(first: u8, mut rows: [Command; N]) -> [Command; N] {
     let mut i = 0;
     while i < N {
@@ -46,7 +51,7 @@ const fn numbered<const N: usize>(first: u8, mut rows: [Command; N]) -> [Command
     rows
 }
 
-/// Every command, by name.
+/// Every command, sorted by name. The subcommands are in the rows of their containers.
 #[rustfmt::skip]
 pub const COMMANDS: &[Command] = &numbered(0, [
     row("append", 3, WRITE_OOM_FAST, STRING, "2.0.0", "Append a value to a key")

@@ -8,34 +8,37 @@ use ahash::RandomState;
 use super::glob::Pattern;
 use crate::base::ConnId;
 
-/// What a subscription costs besides its name, about, bytes.
+/// About how many bytes of memory a subscription takes besides its name.
 pub const SUBSCRIPTION_BYTES: usize = 160;
 
-/// What a client can subscribe to. Each has a space of names of its own.
+/// What a client can subscribe to. A channel, a pattern and a shard channel may have the same name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// `SUBSCRIBE`: a channel.
+    /// One channel: `SUBSCRIBE`.
     Channel,
-    /// `PSUBSCRIBE`: all channels whose names match.
+    /// All channels whose names match a pattern: `PSUBSCRIBE`.
     Pattern,
-    /// `SSUBSCRIBE`: a shard channel.
+    /// One shard channel: `SSUBSCRIBE`.
     Shard,
 }
 
 /// The names that one client has subscribed to.
 #[derive(Debug, Default)]
 pub struct Subscriptions {
+    /// The names of each kind.
     names: [BTreeSet<Arc<[u8]>>; 3],
+    /// Bytes of memory that the subscriptions take, estimated.
     bytes: usize,
 }
 
 impl Subscriptions {
-    /// How many there are of a kind.
+    /// Number of subscriptions of a kind.
     pub fn count(&self, kind: Kind) -> usize {
         self.names[kind as usize].len()
     }
 
-    /// The number that a reply about a subscription of `kind` tells.
+    /// The number of subscriptions that the reply to a subscription of `kind` shows. As in Redis, channels
+    /// and patterns are counted together.
     pub fn told(&self, kind: Kind) -> usize {
         match kind {
             Kind::Channel | Kind::Pattern => self.count(Kind::Channel) + self.count(Kind::Pattern),
@@ -43,40 +46,41 @@ impl Subscriptions {
         }
     }
 
-    /// True if there are none.
+    /// True if the client has no subscriptions.
     pub fn is_empty(&self) -> bool {
         self.names.iter().all(BTreeSet::is_empty)
     }
 
-    /// All of a kind, in order.
+    /// The names of a kind, sorted.
     pub fn of(&self, kind: Kind) -> Vec<Arc<[u8]>> {
         self.names[kind as usize].iter().cloned().collect()
     }
 
-    /// Bytes of memory that they take, about.
+    /// Bytes of memory that the subscriptions take, estimated.
     pub fn memory(&self) -> usize {
         self.bytes
     }
 }
 
-/// Clients by serial number, so in the order in which they came; the value is their slot.
+/// The slots of clients by their serial numbers: in the order in which the clients came.
 type Subscribers = BTreeMap<u64, u32>;
 
-/// All subscriptions.
+/// The subscriptions of all clients.
 #[derive(Debug, Default)]
 pub struct Channels {
     names: [HashMap<Arc<[u8]>, Subscribers, RandomState>; 3],
-    /// The patterns among them, compiled.
+    /// The compiled form of each pattern that has subscribers.
     patterns: BTreeMap<Arc<[u8]>, Pattern>,
 }
 
 impl Channels {
-    /// The patterns that match `channel`, in order.
+    /// The patterns that match `channel`, sorted.
     pub fn matching(&self, channel: &[u8]) -> impl Iterator<Item = &Arc<[u8]>> {
         self.patterns.iter().filter(|(_, pattern)| pattern.matches(channel)).map(|(name, _)| name)
     }
 
-    /// Subscribes a client to a pattern, which has been compiled.
+    /// Subscribes a client to the pattern `name`. `pattern` is its compiled form; `mine` are the client's
+    /// own subscriptions.
     pub fn subscribe_to_pattern(
         &mut self,
         id: ConnId,
@@ -91,7 +95,7 @@ impl Channels {
         self.patterns.entry(Arc::from(name)).or_insert(pattern);
     }
 
-    /// Subscribes a client to a channel.
+    /// Subscribes a client to `name`. `mine` are the client's own subscriptions.
     pub fn subscribe(&mut self, id: ConnId, mine: &mut Subscriptions, kind: Kind, name: &[u8]) {
         let all = &mut self.names[kind as usize];
         let shared =
@@ -102,14 +106,14 @@ impl Channels {
         }
     }
 
-    /// Ends a client's subscription, if it has that one.
+    /// Ends a client's subscription to `name`, if there is one.
     pub fn unsubscribe(&mut self, id: ConnId, mine: &mut Subscriptions, kind: Kind, name: &[u8]) {
         if !mine.names[kind as usize].remove(name) {
             return;
         }
         mine.bytes -= name.len() + SUBSCRIPTION_BYTES;
         if kind == Kind::Pattern {
-            // Each subscriber answers for the compiled pattern, which all share.
+            // All subscribers share the compiled pattern, but each of them is charged for its memory.
             mine.bytes -= self.patterns.get(name).map_or(0, Pattern::memory);
         }
         let all = &mut self.names[kind as usize];
@@ -133,18 +137,18 @@ impl Channels {
         }
     }
 
-    /// The clients that have subscribed to exactly this name, oldest first.
+    /// The clients that have subscribed to exactly this name, the oldest client first.
     pub fn subscribers(&self, kind: Kind, name: &[u8]) -> impl Iterator<Item = ConnId> {
         let found = self.names[kind as usize].get(name);
         found.into_iter().flatten().map(|(serial, slot)| ConnId { slot: *slot, serial: *serial })
     }
 
-    /// How many clients have subscribed to exactly this name.
+    /// Number of clients that have subscribed to exactly this name.
     pub fn count(&self, kind: Kind, name: &[u8]) -> usize {
         self.names[kind as usize].get(name).map_or(0, BTreeMap::len)
     }
 
-    /// All names of a kind that have subscribers, in no order that may be shown to a client.
+    /// The names of a kind that have subscribers. Their order is random, so no client may see it.
     pub fn names(&self, kind: Kind) -> impl ExactSizeIterator<Item = &[u8]> {
         self.names[kind as usize].keys().map(|name| &**name)
     }

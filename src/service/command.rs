@@ -1,41 +1,41 @@
-//! What is declared of a command: its name, its arguments, its flags.
+//! How a command is declared: its name, its arguments, its flags.
 
 use crate::resp::Args;
 
 /// One command or subcommand.
 #[derive(Clone, Copy)]
 pub struct Command {
-    /// Its place among the counters.
+    /// Number of the command: the index of its counters and of its function.
     pub id: u8,
-    /// Lower case; a subcommand's has its container's before it, as in `client|id`.
+    /// Name in lower case. The name of a subcommand begins with that of its container, as in `client|id`.
     pub name: &'static str,
-    /// How many arguments, the name included.
+    /// How many arguments it takes, the name included.
     pub arity: Arity,
-    /// Redis's flags, as `COMMAND INFO` shows them.
+    /// Flags as in Redis; `COMMAND INFO` shows them.
     pub flags: &'static [&'static str],
-    /// Which arguments are keys.
+    /// Which of its arguments are keys.
     pub keys: Keys,
-    /// Redis's ACL categories beyond those that follow from flags and group.
+    /// ACL categories as in Redis, without those that follow from the flags and the group.
     pub categories: &'static [&'static str],
-    /// Redis's group, as `COMMAND DOCS` shows it.
+    /// Group as in Redis; `COMMAND DOCS` shows it.
     pub group: &'static str,
-    /// One line.
+    /// What it does, in one line; `COMMAND DOCS` and the `HELP` subcommands show it.
     pub summary: &'static str,
-    /// The version of Redis that had it first.
+    /// The first version of Redis that has it.
     pub since: &'static str,
-    /// In the sizes of its arguments and of the keyspace.
+    /// How the time that it takes grows, in words; `COMMAND DOCS` shows it.
     pub complexity: &'static str,
-    /// True if `enable-debug-command` must allow it.
+    /// True if it runs only where `enable-debug-command` allows it.
     pub debug: bool,
-    /// It may take long, whatever its arguments: its time is always taken.
+    /// True if it may take long, whatever its arguments are. Every call of it is timed.
     pub heavy: bool,
-    /// It changes keys or speaks to other clients: `CLIENT PAUSE WRITE` holds it.
+    /// True if it changes keys or sends something to other clients. `CLIENT PAUSE WRITE` holds it.
     pub writes: bool,
-    /// What it may do inside a transaction.
+    /// What happens to it inside a transaction.
     pub multi: Multi,
-    /// A subscriber that speaks RESP2 may use it.
+    /// True if a subscriber that speaks RESP2 may use it.
     pub subscriber: bool,
-    /// A container's subcommands.
+    /// Subcommands of a container; empty for other commands.
     pub subcommands: &'static [Command],
 }
 
@@ -45,24 +45,24 @@ impl std::fmt::Debug for Command {
     }
 }
 
-/// What becomes of a command that comes after `MULTI`.
+/// What happens to a command that comes after `MULTI`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Multi {
-    /// It is queued until `EXEC`.
+    /// It waits in the queue until `EXEC`.
     Queued,
     /// It runs at once.
     AtOnce,
-    /// It is refused, and the transaction with it.
+    /// It is refused, and `EXEC` will refuse the whole transaction.
     Refused,
 }
 
-/// How many arguments a command takes, its name (and subcommand) included: Redis's convention of
-/// `n` for exactly and `-n` for at least.
+/// How many arguments a command takes, its name (and subcommand) included. As in Redis, `n` means exactly
+/// `n` arguments, and `-n` means `n` or more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Arity(pub i8);
 
 impl Arity {
-    /// True if `count` arguments are right.
+    /// True if a request may have `count` arguments.
     #[inline]
     pub fn allows(self, count: usize) -> bool {
         let least = usize::from(self.0.unsigned_abs());
@@ -70,15 +70,14 @@ impl Arity {
     }
 }
 
-/// Which arguments are keys: the first and last position and the step between; a negative last
-/// counts from the end.
+/// Which arguments of a command are keys. Positions count from 0, which is the command's name.
 #[derive(Clone, Copy, Debug)]
 pub struct Keys {
-    /// Position of the first key; 0 if there is none.
+    /// Position of the first key; 0 if the command has no keys.
     pub first: u8,
-    /// Position of the last key.
+    /// Position of the last key. A negative one counts from the end: -1 is the last argument.
     pub last: i8,
-    /// Distance between keys.
+    /// Distance from one key to the next, in arguments.
     pub step: u8,
 }
 
@@ -95,11 +94,16 @@ impl Keys {
     }
 }
 
+/// The command has no keys.
 pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
+/// The first argument after the name is the only key.
 pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
+/// All arguments after the name are keys.
 pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
+/// The arguments after the name are pairs of a key and a value.
 pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
 
+/// True if `wanted` is one of `flags`.
 const fn has(flags: &[&str], wanted: &[u8]) -> bool {
     let mut at = 0;
     while at < flags.len() {
@@ -111,7 +115,8 @@ const fn has(flags: &[&str], wanted: &[u8]) -> bool {
     false
 }
 
-/// Compares at compile time, where `==` cannot.
+/// True if both are equal. Constants need this function, because the compiler cannot evaluate `==` on
+/// slices.
 pub(super) const fn same(one: &[u8], other: &[u8]) -> bool {
     if one.len() != other.len() {
         return false;
@@ -126,7 +131,8 @@ pub(super) const fn same(one: &[u8], other: &[u8]) -> bool {
     true
 }
 
-/// What most rows share: no keys, no subcommands, constant time.
+/// A row of the catalog, with what most commands have in common: no keys, no subcommands, constant time.
+/// The methods below change the rest.
 pub(super) const fn row(
     name: &'static str,
     arity: i8,
@@ -156,47 +162,55 @@ pub(super) const fn row(
 }
 
 impl Command {
+    /// Says which arguments are keys.
     pub(super) const fn keys(mut self, keys: Keys) -> Command {
         self.keys = keys;
         self
     }
 
+    /// Adds ACL categories that do not follow from the flags and the group.
     pub(super) const fn acl(mut self, categories: &'static [&'static str]) -> Command {
         self.categories = categories;
         self
     }
 
+    /// Says how its time grows.
     pub(super) const fn complexity(mut self, complexity: &'static str) -> Command {
         self.complexity = complexity;
         self
     }
 
+    /// It runs only where `enable-debug-command` allows it.
     pub(super) const fn debug(mut self) -> Command {
         self.debug = true;
         self
     }
 
+    /// It may take long, so every call is timed.
     pub(super) const fn heavy(mut self) -> Command {
         self.heavy = true;
         self
     }
 
-    /// It is run at once, also inside a transaction.
+    /// It runs at once, even inside a transaction.
     pub(super) const fn at_once(mut self) -> Command {
         self.multi = Multi::AtOnce;
         self
     }
 
+    /// It sends something to other clients, so `CLIENT PAUSE WRITE` holds it, although it changes no keys.
     pub(super) const fn speaks(mut self) -> Command {
         self.writes = true;
         self
     }
 
+    /// A subscriber that speaks RESP2 may use it.
     pub(super) const fn for_subscribers(mut self) -> Command {
         self.subscriber = true;
         self
     }
 
+    /// It has these subcommands.
     pub(super) const fn container(mut self, subcommands: &'static [Command]) -> Command {
         self.subcommands = subcommands;
         self

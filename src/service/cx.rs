@@ -1,7 +1,7 @@
-//! What a command gets to see, and how it fails.
+//! What a command sees, and how it fails.
 //!
-//! The rule every command keeps: check and reserve first, then commit and reply. What checks and
-//! reserves may fail or panic and has changed nothing; what commits can do neither.
+//! Every command keeps one rule: first it checks and reserves, then it commits and replies. While it checks
+//! and reserves, it has changed nothing, so it may fail or panic. While it commits, it can do neither.
 
 use std::borrow::Cow;
 
@@ -15,37 +15,38 @@ use crate::store::{Prepared, WARMED_MAX, WriteError, WrongKind};
 
 /// One command while it runs.
 pub struct Cx<'a> {
-    /// What it acts on.
+    /// What the command acts on.
     pub world: &'a mut World,
     /// The request; the first argument is the command's name.
     pub args: Args<'a>,
-    /// Where the reply goes.
+    /// Where the command writes its reply.
     pub reply: Reply<'a>,
-    /// Who asks.
+    /// The client that sent the command.
     pub me: ConnId,
-    /// All connections, to be looked at.
+    /// How much the buffers of each connection hold, for `CLIENT LIST`.
     pub wires: &'a dyn Wires,
-    /// The entry of the catalog that is being run.
+    /// The command's row in the catalog.
     pub command: &'static Command,
-    /// What runs each command of the catalog.
+    /// The function of each command of the catalog; `EXEC` calls them.
     pub runs: &'static Runs,
-    /// It runs inside a transaction, where time stands still.
+    /// True if the command runs inside a transaction. There `now` does not change from command to command.
     pub inside: bool,
-    /// Set to end the connection once its replies are delivered.
+    /// A command sets this to end the connection once its replies are delivered.
     pub close: Option<Reason>,
 }
 
-/// What a command does.
+/// The function that runs a command.
 pub type Run = fn(&mut Cx<'_>) -> Outcome;
 
-/// What each command does, by [`Command::id`].
+/// The function of each command, by [`Command::id`].
 pub type Runs = [Run; COMMANDS_MAX];
 
-/// An error reply; its first word is the code that clients branch on.
+/// An error reply: the text without the `-` before it and the CRLF after it. Clients tell errors apart by
+/// the first word.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Failure(pub Cow<'static, [u8]>);
 
-/// What a command returns.
+/// What a command returns. If it succeeds, it has written its reply.
 pub type Outcome = Result<(), Failure>;
 
 impl Failure {
@@ -54,25 +55,25 @@ impl Failure {
         Failure(Cow::Borrowed(text.as_bytes()))
     }
 
-    /// An error that tells a number, a name or a reason.
+    /// An error whose text contains a number, a name or a reason.
     pub fn telling(text: String) -> Failure {
         Failure(Cow::Owned(text.into_bytes()))
     }
 
-    /// An error that quotes bytes of a request between two texts of ours: as they came, but cut as
-    /// [`quotable`] says.
+    /// An error that quotes bytes of a request between two texts of ours. It quotes the bytes as they came,
+    /// but only as many as [`quotable`] allows.
     pub fn quoting(before: &str, bytes: &[u8], after: &str) -> Failure {
         let quoted = quotable(bytes, QUOTED_MAX);
         Failure(Cow::Owned([before.as_bytes(), quoted, after.as_bytes()].concat()))
     }
 }
 
-/// What an error text quotes of a request at most, bytes.
+/// Most bytes of a request that an error quotes in one piece.
 pub const QUOTED_MAX: usize = 128;
 
-/// The words do not make sense together.
+/// The error for options that a command does not have, or that do not go together.
 pub const SYNTAX: Failure = Failure::text("ERR syntax error");
-/// Not a 64-bit decimal.
+/// The error for an argument that is no signed 64-bit decimal number.
 pub const NOT_INTEGER: Failure = Failure::text("ERR value is not an integer or out of range");
 
 impl From<OutOfMemory> for Failure {
@@ -98,10 +99,10 @@ impl From<WriteError> for Failure {
 }
 
 impl<'a> Cx<'a> {
-    /// The argument at `index`, for as long as the request lives.
+    /// The argument at `index`, borrowed from the request.
     ///
     /// # Panics
-    /// If there is none; the arity in the table says which there are.
+    /// If the request has fewer arguments. The arity in the catalog says how many there are at least.
     pub fn arg(&self, index: usize) -> &'a [u8] {
         self.args.get(index).expect("the table's arity covers it")
     }
@@ -109,21 +110,21 @@ impl<'a> Cx<'a> {
     /// The argument at `index` as an integer.
     ///
     /// # Errors
-    /// Redis's text for anything that is none.
+    /// [`NOT_INTEGER`] if it is none.
     pub fn int(&self, index: usize) -> Result<i64, Failure> {
         parse_i64(self.arg(index)).ok_or(NOT_INTEGER)
     }
 
-    /// The session of who asks.
+    /// The session of the client that sent the command.
     ///
     /// # Panics
-    /// If there is none, which the turn has made sure of.
+    /// If there is none. A turn runs commands only for a client with a session.
     pub fn session(&mut self) -> &mut Session {
         self.world.sessions.get_mut(self.me.slot).expect("a turn has a session")
     }
 
-    /// The time as of this command, not as of the start of the tick: a time to live counts from here.
-    /// Unix milliseconds.
+    /// The time of this command in Unix milliseconds: not the time at which the tick began, so that a time
+    /// to live is not too short. All commands of a transaction get the same time.
     pub fn exact_unix_ms(&mut self) -> u64 {
         if !self.inside {
             self.world.refresh();
@@ -131,24 +132,25 @@ impl<'a> Cx<'a> {
         self.world.now.unix_ms
     }
 
-    /// What is said instead of a reply that did not fit.
+    /// The error in the place of a reply that did not fit.
     pub fn reply_too_long(&self) -> Failure {
         let max = self.world.config.max_reply_bytes;
         Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory there is"))
     }
 
-    /// Makes sure that all that was replied so far did fit, before what depends on it is committed.
+    /// Checks that the reply so far has fitted. A command calls this before it commits a change that must
+    /// not happen without this reply.
     ///
     /// # Errors
-    /// If it did not.
+    /// [`Cx::reply_too_long`] if a part of the reply is missing.
     pub fn whole_reply(&self) -> Outcome {
         if self.reply.overflowed() { Err(self.reply_too_long()) } else { Ok(()) }
     }
 
-    /// The string of `key`, counted as a hit or a miss.
+    /// The string of `key`, if there is one. Counts a hit or a miss.
     ///
     /// # Errors
-    /// If the key holds something else.
+    /// [`WrongKind`] if the key holds something else.
     pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
         let found = self.world.store.get(key, self.world.now.unix_ms);
         match found {
@@ -158,8 +160,9 @@ impl<'a> Cx<'a> {
         found
     }
 
-    /// To be called before each of a command's keys is looked up, which are `step` arguments apart:
-    /// lets their waits for memory overlap. At a million keys an `MGET` then takes a third.
+    /// Fetches the next keys of a command into the processor's cache, so that the waits for memory overlap.
+    /// A command whose keys are `step` arguments apart calls this before it looks up each key; `nth` is the
+    /// number of the key, from 0. With a million keys, an `MGET` then takes a third of the time.
     #[inline]
     pub fn read_ahead(&self, nth: usize, step: usize) {
         if nth.is_multiple_of(WARMED_MAX) && self.args.len() > 1 + step {
@@ -167,10 +170,10 @@ impl<'a> Cx<'a> {
         }
     }
 
-    /// Replies with the string of `key` or null.
+    /// Replies with the string of `key`, or null if there is none. Counts a hit or a miss.
     ///
     /// # Errors
-    /// If the key holds something else.
+    /// [`WrongKind`] if the key holds something else; nothing has been written then.
     #[inline]
     pub fn reply_value(&mut self, key: &[u8]) -> Result<(), WrongKind> {
         match self.world.store.get(key, self.world.now.unix_ms) {
@@ -190,22 +193,22 @@ impl<'a> Cx<'a> {
         Ok(())
     }
 
-    /// Gets everything ready to write `value` under `key`.
+    /// Reserves what it takes to write `value` under `key`.
     ///
     /// # Errors
-    /// If memory runs out; nothing has changed.
+    /// If memory runs out, or if too many keys have similar hashes; nothing has changed then.
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
         Ok(self.world.store.prepare(key, value)?)
     }
 }
 
-/// True if `word` is `name` in any case.
+/// True if `word` is `name`, in upper or lower case.
 pub fn is(word: &[u8], name: &str) -> bool {
     word.eq_ignore_ascii_case(name.as_bytes())
 }
 
-/// Bytes of a request as far as an error text quotes them: up to the first NUL, where C's strings
-/// end and so Redis's quotations, and at most `max` of them.
+/// The part of `bytes` that an error may quote: at most `max` bytes, and only the bytes before the first
+/// NUL. Redis stops there too, because C ends a string at a NUL.
 pub fn quotable(bytes: &[u8], max: usize) -> &[u8] {
     let bytes = &bytes[..bytes.len().min(max)];
     &bytes[..memchr::memchr(0, bytes).unwrap_or(bytes.len())]

@@ -1,5 +1,5 @@
-//! What each command of the catalog does. The compiler refuses a command of the catalog that does
-//! nothing, and a name that is not in it.
+//! Says which function runs each command of the catalog. The program does not compile if a command of the
+//! catalog has no function here, or if a name here is not in the catalog.
 
 use super::catalog::COMMANDS;
 use super::command::{Command, same};
@@ -10,7 +10,7 @@ use super::commands::{
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
 
-/// What runs each command, by [`Command::id`].
+/// The function of each command, by [`Command::id`].
 pub static RUNS: Runs = {
     let mut runs: Runs = [introspect::no_subcommand; COMMANDS_MAX];
     let (mut at, mut found) = (0, 0);
@@ -24,10 +24,11 @@ pub static RUNS: Runs = {
         }
         at += 1;
     }
-    assert!(found == NAMED.len(), "a name here is not in the catalog, or stands here twice");
+    assert!(found == NAMED.len(), "a name in NAMED is not in the catalog, or is there twice");
     runs
 };
 
+/// Enters the function of `command`. Returns 1, so that the caller can count the names that it has found.
 const fn assign(runs: &mut Runs, command: &Command) -> usize {
     let mut at = 0;
     while at < NAMED.len() {
@@ -37,9 +38,10 @@ const fn assign(runs: &mut Runs, command: &Command) -> usize {
         }
         at += 1;
     }
-    panic!("a command of the catalog does nothing")
+    panic!("a command of the catalog has no function in NAMED")
 }
 
+/// The name and the function of each command, sorted by name.
 #[rustfmt::skip]
 const NAMED: &[(&str, Run)] = &[
     ("append", strings::append),

@@ -1,4 +1,5 @@
-//! What is said of requests that were not run, in Redis's words where Redis has some.
+//! The errors for requests that the server does not run. Where Redis has the same error, its text is the
+//! same.
 
 use super::command::Command;
 use super::cx::{Failure, QUOTED_MAX, quotable};
@@ -6,7 +7,7 @@ use crate::base::OutOfMemory;
 use crate::config::Config;
 use crate::resp::{Args, Broken, Refusal};
 
-/// A request that is beyond a limit and was skipped.
+/// The error for a request that exceeded a limit and was skipped.
 pub fn refusal(why: Refusal, config: &Config) -> Failure {
     Failure::telling(match why {
         Refusal::OutOfMemory => return OutOfMemory.into(),
@@ -22,24 +23,25 @@ pub fn refusal(why: Refusal, config: &Config) -> Failure {
     })
 }
 
-/// Framing that cannot be followed any further.
+/// The error for framing that cannot be followed any further.
 pub fn protocol_error(what: Broken) -> Failure {
     Failure::telling(format!("ERR Protocol error: {}", what.text()))
 }
 
-/// A subcommand that its container does not have.
+/// The error for a subcommand that its container does not have.
 pub fn unknown_subcommand(command: &Command, word: &[u8]) -> Failure {
     let after = format!("'. Try {} HELP.", command.name.to_ascii_uppercase());
     Failure::quoting("ERR unknown subcommand '", word, &after)
 }
 
-/// A subcommand with a word too many, where its arity alone would allow it.
+/// The error for a subcommand with too many arguments, where the arity alone would allow them.
 pub fn wrong_arguments(container: &str, word: &[u8]) -> Failure {
     let after = format!("'. Try {container} HELP.");
     Failure::quoting("ERR unknown subcommand or wrong number of arguments for '", word, &after)
 }
 
-/// A command that is not in the catalog.
+/// The error for a command that is not in the catalog. It quotes up to [`QUOTED_MAX`] bytes of the name,
+/// and about as many of the arguments.
 pub fn unknown_command(args: Args<'_>) -> Failure {
     let mut quoted = Vec::new();
     for arg in args.from(1) {

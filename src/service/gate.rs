@@ -1,5 +1,6 @@
-//! What becomes of a request before it runs: most run at once; inside a transaction they are queued; a
-//! subscriber may say little; while commands are held, some wait.
+//! Decides what happens to a request. Most requests run at once. Inside a transaction they are queued. A
+//! subscriber that speaks RESP2 may use only a few commands. While `CLIENT PAUSE` holds commands, some of
+//! them wait.
 
 use super::command::{Command, Multi};
 use super::cx::Failure;
@@ -7,19 +8,19 @@ use super::world::World;
 use crate::base::ConnId;
 use crate::resp::{Args, Proto};
 
-/// What becomes of a request.
+/// What happens to a request.
 pub enum Gate {
-    /// It runs.
+    /// It runs now.
     Run,
-    /// It waits.
+    /// It waits until the pause ends.
     Park,
-    /// It does not run, and this is its answer.
+    /// It does not run now. This is the answer: a status or an error.
     Answer(Result<&'static str, Failure>),
 }
 
 impl World {
-    /// What becomes of a request of a client that is in a transaction, watches keys or has
-    /// subscriptions, or of any client while commands are held.
+    /// Decides what happens to a request. The turn asks only about clients that are in a transaction, watch
+    /// keys or have subscriptions, and about all clients while commands are held.
     #[cold]
     pub fn gate(&mut self, id: ConnId, command: &'static Command, args: Args<'_>) -> Gate {
         let Some(session) = self.sessions.get_mut(id.slot) else { return Gate::Run };
@@ -44,13 +45,14 @@ impl World {
         Gate::Run
     }
 
+    /// Queues a request of a client that is in a transaction.
     fn queue(&mut self, id: ConnId, command: &'static Command, args: Args<'_>) -> Gate {
         let max = self.config.client_query_buffer_limit;
         let Some(session) = self.sessions.get_mut(id.slot) else { return Gate::Run };
         let touched = session.extras().watching.touched;
         let Some(transaction) = session.transaction_mut() else { return Gate::Run };
         if transaction.aborted || touched {
-            // It will not run in any case, so there is nothing to keep.
+            // `EXEC` will not run the transaction in any case, so we need not keep the request.
             return Gate::Answer(Ok("QUEUED"));
         }
         if transaction.memory() + args.held_in() > max {
@@ -63,6 +65,7 @@ impl World {
         }
     }
 
+    /// Refuses a request, and with it the client's transaction, if there is one.
     fn refuse(&mut self, id: ConnId, command: &'static Command, failure: Failure) -> Gate {
         self.stats.per_command[command.id].rejected += 1;
         if let Some(session) = self.sessions.get_mut(id.slot)
@@ -73,8 +76,9 @@ impl World {
         Gate::Answer(Err(failure))
     }
 
-    /// What is said instead of `failure`: an `EXEC` that cannot be understood ends transaction and watches,
-    /// and says so.
+    /// The error to send for `failure`, which [`check`](super::run::check) has found. An `EXEC` that fails
+    /// the check ends the transaction and the watches, so its error must say that. For other commands it is
+    /// `failure` itself.
     pub fn instead_of(&mut self, id: ConnId, command: &'static Command, failure: Failure) -> Failure {
         if command.name != "exec" {
             return failure;

@@ -1,24 +1,26 @@
 //! Redis's glob patterns, over bytes: `*`, `?`, `[abc]`, `[^abc]`, `[a-z]`, `\x`.
 //!
-//! A pattern is compiled into an automaton that is in many states at once, one bit each: bit `n` says
-//! that the text so far matches the first `n` elements. A byte of the text moves all bits by a few
-//! operations on whole words. So the price of a match is known before, whatever pattern and text
-//! are: the bytes of the text times the words of the pattern, of 64 elements each; about a
-//! nanosecond for each such step, some 20 for a short key.
+//! A pattern is compiled into an automaton that can be in many states at once. Each state is a bit: bit `n`
+//! says that the text so far matches the first `n` elements of the pattern. Each byte of the text moves all
+//! bits with a few operations on whole words of 64 bits.
+//!
+//! So the cost of a match is known in advance for every pattern and text: it is the number of bytes in the
+//! text, multiplied by the number of words that the pattern needs. Each such step takes about a nanosecond;
+//! a match with a short key takes some 20 ns.
 
 use super::cx::Failure;
 use crate::base::memory;
 use crate::config::PATTERN_BYTES_MAX;
 
-/// Words that the states of the longest pattern take: one state for each element, and the first.
+/// Words for the states of the longest pattern: one state for each element, and the initial state.
 const WORDS_MAX: usize = PATTERN_BYTES_MAX / 64 + 1;
-/// Values of a byte.
+/// Number of values that a byte can have.
 const BYTES: usize = 256;
 
-/// Whether upper and lower case are the same.
+/// Whether upper and lower case letters are different.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Case {
-    /// They differ.
+    /// They are different.
     Kept,
     /// They are the same.
     Ignored,
@@ -27,22 +29,22 @@ pub enum Case {
 /// A compiled pattern.
 #[derive(Debug)]
 pub struct Pattern {
-    /// For each byte that may come, the states that it moves to the next; `words` each.
+    /// For each value of a byte, a row of `words` words: the states that this byte moves on by one.
     moves: Vec<u64>,
-    /// The states that any byte leaves as they are, because a star follows.
+    /// The states that every byte leaves as they are, because a star follows.
     stays: [u64; WORDS_MAX],
-    /// Words of the states.
+    /// Words that the states of this pattern need.
     words: usize,
-    /// The state of a text that matches.
+    /// The last state. A text that reaches it at its end matches.
     end: usize,
     case: Case,
 }
 
 impl Pattern {
-    /// Compiles `word`.
+    /// Compiles the pattern `word`.
     ///
     /// # Errors
-    /// If it is longer than [`PATTERN_BYTES_MAX`], or there is no memory for it.
+    /// If it is longer than [`PATTERN_BYTES_MAX`] bytes, or if memory runs out.
     pub fn new(word: &[u8], case: Case) -> Result<Pattern, Failure> {
         if word.len() > PATTERN_BYTES_MAX {
             let text = format!("ERR pattern of {} bytes exceeds {PATTERN_BYTES_MAX}", word.len());
@@ -58,7 +60,8 @@ impl Pattern {
     }
 
     fn compile(&mut self, mut rest: &[u8]) {
-        // What every byte moves: these may be many, and are told to all 256 at once.
+        // The states that every byte moves. There may be many of them, so they are written into the 256
+        // rows only once, at the end.
         let mut any = [0; WORDS_MAX];
         while let Some((&first, after)) = rest.split_first() {
             rest = match (first, after) {
@@ -81,7 +84,7 @@ impl Pattern {
         }
     }
 
-    /// Adds an element that is one byte; returns what follows it, which is `rest`.
+    /// Adds an element that matches one byte. Returns `rest`, the pattern after that element.
     fn add_byte<'a>(&mut self, byte: u8, rest: &'a [u8]) -> &'a [u8] {
         let mut class = Class::default();
         class.insert(byte, self.case);
@@ -89,8 +92,8 @@ impl Pattern {
         rest
     }
 
-    /// Adds the class that `rest` is inside of; returns what follows it. A class without an end goes on
-    /// to the end of the pattern, as in Redis.
+    /// Adds a class, whose `[` has been read. Returns the pattern after that class. As in Redis, a class
+    /// without `]` extends to the end of the pattern.
     fn add_class<'a>(&mut self, mut rest: &'a [u8]) -> &'a [u8] {
         let negated = rest.first() == Some(&b'^');
         if negated {
@@ -123,6 +126,7 @@ impl Pattern {
         rest
     }
 
+    /// Adds an element that matches the bytes of `class`.
     fn add(&mut self, class: &Class) {
         let (word, bit) = (self.end / 64, 1 << (self.end % 64));
         for (quarter, bits) in class.0.into_iter().enumerate() {
@@ -136,18 +140,18 @@ impl Pattern {
         self.end += 1;
     }
 
-    /// Bytes of memory that it takes.
+    /// Bytes of memory that the compiled pattern takes.
     pub fn memory(&self) -> usize {
         size_of::<Pattern>() + self.moves.capacity() * size_of::<u64>()
     }
 
-    /// What [`Pattern::matches`] costs for a text of `len` bytes, at most, in steps of about a
+    /// Most steps that [`Pattern::matches`] takes for a text of `len` bytes. A step takes about a
     /// nanosecond.
     pub fn steps(&self, len: usize) -> usize {
         (len + 1).saturating_mul(self.words)
     }
 
-    /// True if all of `text` matches.
+    /// True if the whole of `text` matches.
     pub fn matches(&self, text: &[u8]) -> bool {
         if self.words == 1 { self.matches_by_word(text) } else { self.matches_by_words(text) }
     }
@@ -156,7 +160,8 @@ impl Pattern {
         let (stays, end) = (self.stays[0], 1 << self.end);
         let mut states = 1;
         for &byte in text {
-            // Behind the last star anything may come; without a state there is nothing to come.
+            // If no state is left, no text can match any more. If the last state is reached and a star ends
+            // the pattern, every text matches.
             if states == 0 || states & stays & end != 0 {
                 break;
             }
@@ -190,7 +195,7 @@ impl Pattern {
     }
 }
 
-/// A set of bytes.
+/// A set of bytes, one bit for each.
 #[derive(Clone, Copy, Default)]
 struct Class([u64; 4]);
 
@@ -256,10 +261,10 @@ mod tests {
         {
             assert_eq!(matches(pattern, text.as_bytes(), Case::Ignored), expected, "{pattern} ~ {text}");
         }
-        assert!(matches("?\\[*", b"\xff[\0\n", Case::Kept), "bytes, not text");
+        assert!(matches("?\\[*", b"\xff[\0\n", Case::Kept), "a pattern matches any bytes, not only text");
     }
 
-    /// The same, by trying everything: the elements of a pattern of `a`, `b`, `?` and stars.
+    /// A slow matcher to compare with, which tries every possibility. It knows only bytes, `?` and `*`.
     fn tried(pattern: &[u8], text: &[u8]) -> bool {
         match (pattern, text) {
             ([], []) => true,
@@ -278,7 +283,7 @@ mod tests {
             from[(dice >> 16) as usize % from.len()]
         };
         let (mut hits, mut runs) = (0, 0);
-        // Before, behind and across the ends of words.
+        // The padding moves the pattern to places before, after and across the ends of words.
         for padding in [0, 50, 60, 63, 64, 65, 120, 128, 1_000] {
             for _ in 0..2_000 {
                 let head = vec![b'x'; padding];

@@ -1,9 +1,9 @@
-//! The last words of a connection: what a client reads when the server ends it.
+//! The last line that a client reads when the server ends its connection.
 
 use crate::base::Reason;
 
-/// The line that a client of RESP reads when its connection ends for `reason`; empty if it has been told
-/// already, or is not told at all.
+/// The last line that the server sends to a client whose connection ends for `reason`. It is empty if the
+/// client knows the reason already, and if the server closes the connection without a word.
 pub fn goodbye(reason: Reason) -> &'static [u8] {
     match reason {
         Reason::AtCapacity => b"-ERR max number of clients reached\r\n",

@@ -1,16 +1,17 @@
-//! Floating point numbers as Redis keeps them in strings: C's `long double` of x86, of 80 bits, read by
-//! `strtold` and written with up to 17 digits behind the point.
+//! Floating point numbers as Redis keeps them in strings. Redis uses the 80-bit `long double` of C on x86:
+//! it reads a number with `strtold`, and writes it with up to 17 digits after the point. This file does the
+//! same.
 
 use rustc_apfloat::ieee::X87DoubleExtended;
 use rustc_apfloat::{Float, Round};
 
-/// Longest text that is read, bytes, as in Redis.
+/// A text of this many bytes or more is no number, as in Redis.
 const TEXT_BYTES_MAX: usize = 5 * 1024;
-/// Digits behind the point.
+/// Most digits after the point.
 const DECIMALS: u32 = 17;
-/// Bits of a number's mantissa, all of them explicit.
+/// Bits of the mantissa. The format stores all of them, even the leading 1.
 const MANTISSA_BITS: u32 = 64;
-/// What the biased exponent is of a number whose mantissa is to be taken as an integer.
+/// The biased exponent of a number that equals its mantissa taken as an integer.
 const INTEGER_EXPONENT: i32 = 16_383 + MANTISSA_BITS as i32 - 1;
 
 /// A number, finite or infinite.
@@ -18,7 +19,7 @@ const INTEGER_EXPONENT: i32 = 16_383 + MANTISSA_BITS as i32 - 1;
 pub struct LongDouble(X87DoubleExtended);
 
 impl LongDouble {
-    /// Reads a number. `None` if it is none, or too large, or not a number.
+    /// Reads a number or an infinity. `None` if the text is neither, and if the number is too large.
     pub fn parse(text: &[u8]) -> Option<LongDouble> {
         let text = std::str::from_utf8(text).ok().filter(|text| text.len() < TEXT_BYTES_MAX)?;
         let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
@@ -40,13 +41,14 @@ impl LongDouble {
         self.0.is_finite()
     }
 
-    /// The sum, if it is a finite number.
+    /// The sum; `None` if it is not a finite number.
     pub fn plus(self, other: LongDouble) -> Option<LongDouble> {
         let sum = (self.0 + other.0).value;
         sum.is_finite().then_some(LongDouble(sum))
     }
 
-    /// The number in decimal, rounded to 17 digits behind the point, without superfluous zeros.
+    /// The number in decimal, rounded to 17 digits after the point, without zeros at the end. It must be
+    /// finite.
     pub fn text(self) -> String {
         let bits = self.0.to_bits();
         let mantissa = u128::from(bits as u64);
@@ -58,7 +60,7 @@ impl LongDouble {
         let shift = exponent.unsigned_abs();
         let whole = if shift < MANTISSA_BITS { mantissa >> shift } else { 0 };
         let rest = mantissa - if shift < MANTISSA_BITS { whole << shift } else { 0 };
-        // 64 bits by 10^17 fit into 128.
+        // A number of 64 bits multiplied by 10^17 fits into 128 bits.
         let scaled = rest * 10_u128.pow(DECIMALS);
         let fraction = rounded_shift(scaled, shift);
         let digits = whole * 10_u128.pow(DECIMALS) + fraction;
@@ -69,7 +71,7 @@ impl LongDouble {
     }
 }
 
-/// True for digits, perhaps with a point among them, perhaps with an exponent behind.
+/// True for decimal digits with at most one point, and perhaps an exponent after them.
 fn is_decimal(text: &[u8]) -> bool {
     let end = text.iter().position(|byte| matches!(byte, b'e' | b'E'));
     let (number, exponent) = text.split_at(end.unwrap_or(text.len()));
@@ -84,7 +86,8 @@ fn is_decimal(text: &[u8]) -> bool {
     digits > 0 && points <= 1 && digits + points == number.len() && exponent_is_right
 }
 
-/// `number` divided by 2^`shift`, to the nearest integer, to the even one of two.
+/// `number` divided by 2^`shift`, rounded to the nearest integer. If two are equally near, it is the even
+/// one.
 fn rounded_shift(number: u128, shift: u32) -> u128 {
     if shift >= u128::BITS {
         return 0;
@@ -94,7 +97,7 @@ fn rounded_shift(number: u128, shift: u32) -> u128 {
     quotient + u128::from(rest > half || rest == half && quotient % 2 == 1)
 }
 
-/// `number` multiplied by 2^`times`, in decimal.
+/// `number` multiplied by 2^`times`, as decimal digits.
 fn doubled(number: u128, times: u32) -> String {
     const LIMB: u64 = 1_000_000_000;
     let mut limbs = Vec::new();

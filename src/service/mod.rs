@@ -1,15 +1,20 @@
-//! Turns request bytes into reply bytes. Knows no sockets; the server lends it a connection's input
-//! and output for one turn at a time, and any other transport could do the same.
+//! The service turns request bytes into reply bytes. It knows no sockets: for one turn at a time, the
+//! server lends it the input and the output of one connection. Any other transport can do the same.
 //!
-//! - [`turn`]: one connection's turn: parse, look up, run, within a budget
-//! - [`catalog`]: declares every command, each as [`command`] says; [`names`] finds them in it; `dispatch`
-//!   says what each does
-//! - [`run`]: checks and runs one command; [`cx`]: what the command sees, and how it fails
-//! - [`world`]: what commands act on; [`session`]: what is remembered of a client between turns;
-//!   [`outbox`]: what a command asks of the server about other connections
-//! - `commands`: what they do, group by group; [`goodbye`]: the last words of a connection
+//! - [`turn`]: one connection's turn. The service parses, looks up and runs requests, within a budget.
+//! - [`catalog`]: declares every command, in the form that [`command`] defines. [`names`] finds a command
+//!   by its name, and `dispatch` says which function runs it.
+//! - `gate`: decides whether a request runs, waits or is queued. [`run`]: checks and runs one command.
+//!   [`cx`]: what a command sees, and how it fails.
+//! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
+//!   [`transaction`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
+//! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
+//!   (floating point numbers as Redis writes them).
+//! - `errors`: the answers to requests that do not run. [`goodbye`]: the last line that a client reads.
 //!
-//! Imports go one way: `catalog <- cx <- run <- commands <- dispatch <- turn`.
+//! Of the files that declare and run commands, each imports only those to its left:
+//! `command <- catalog <- cx <- run <- commands <- dispatch`.
+//! So the catalog does not know which functions run its commands.
 
 pub mod catalog;
 pub mod channels;
@@ -42,21 +47,23 @@ use dispatch::RUNS;
 use session::Session;
 use world::World;
 
-/// The world that commands act on, and what it takes to serve requests.
+/// Serves requests: the world that commands act on, and what parses and runs them.
 pub struct Service {
     /// What commands act on.
     pub world: World,
     runs: &'static Runs,
-    /// For requests that are all there, which is nearly all; with a turn while there is one.
+    /// Reads plain requests, which nearly all requests are. A turn takes it out and puts it back.
     batch: Option<Box<Batch>>,
-    /// For others that begin and end within one turn.
+    /// Reads other requests. A turn takes it out and puts it back, unless it ends inside a request: then
+    /// the session keeps the parser.
     parser: Option<Box<Parser>>,
+    /// When the service last logged that a client speaks HTTP.
     cross_protocol_logged: Option<Moment>,
 }
 
 impl Service {
-    /// A service with an empty keyspace whose hash is seeded with `seed`. `listeners` are the
-    /// addresses it is reached at, for `CLIENT LIST`.
+    /// A service with an empty keyspace. `seed` seeds the hash of the keyspace. `listeners` are the
+    /// addresses that the server listens on; `CLIENT LIST` shows them.
     pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Address>) -> Service {
         Service {
             world: World::new(seed, config, clock, listeners),
@@ -67,13 +74,14 @@ impl Service {
         }
     }
 
-    /// A client has come, from `peer`, by listener number `listener`.
+    /// Begins the session of a new client, which came from `peer` by listener number `listener`.
     pub fn open(&mut self, id: ConnId, peer: Peer, listener: u8) {
         self.world.sessions.open(id, peer, listener, self.world.now.at);
     }
 
-    /// Warms what the clients whose inputs these are will look up, as far as each asks for one thing:
-    /// a pipeline is looked at in its own turn.
+    /// Warms the keys that these inputs of several clients will look up: fetches them into the processor's
+    /// cache. It skips an input of more than one request, because a turn warms the keys of its own
+    /// pipeline.
     pub fn warm_for<'a>(&self, inputs: impl ExactSizeIterator<Item = &'a [u8]>) {
         if inputs.len() < 2 || !self.world.store.is_beyond_cache() {
             return;
@@ -84,12 +92,13 @@ impl Service {
         }
     }
 
-    /// A client's connection is ending: it is a client no more.
+    /// A client's connection is ending. Ends the client's transaction, its watches, its subscriptions and
+    /// its wait for the end of a pause. The session stays until [`Service::close`].
     pub fn leave(&mut self, slot: u32) {
         self.world.leave(slot);
     }
 
-    /// A client is gone; what was remembered of it is returned.
+    /// A client's connection has been freed. Removes the session and returns it.
     pub fn close(&mut self, slot: u32) -> Option<Session> {
         self.world.sessions.close(slot)
     }

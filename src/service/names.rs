@@ -1,29 +1,35 @@
-//! Finds a command by its name. What every request begins with.
+//! Finds a command by its name. Every request needs that, so it must be fast.
 //!
-//! A name of up to sixteen bytes is two integers. They choose a place of a table that the compiler
-//! has filled, and there stands the command or, rarely, one that had to make way for another.
+//! A name of up to sixteen bytes is packed into two integers. They choose a place in a hash table that the
+//! compiler has filled. The command stands in that place or, if another command has taken it, in one of the
+//! next places.
 
 use super::catalog::COMMANDS;
 use super::command::Command;
 
-/// Four times as many as there are commands, so that nearly all stand where they belong.
+/// Number of places. There are at least four for each command, so that nearly every command stands in the
+/// place that its name chooses.
 const PLACES: usize = 512;
-/// What is in a place that nobody has.
+/// An empty place.
 const NOBODY: Entry = Entry { name: Packed { head: 0, tail: 0, len: 0 }, command: 0 };
 
-/// A name in lower case.
+/// A name in lower case, packed into integers.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Packed {
-    /// The first eight bytes, or the first half of fewer.
+    /// The first 8, 4, 2 or 1 bytes: as many as the name has.
     head: u64,
-    /// The last ones; what lies in the middle is in both.
+    /// The same number of bytes from the end. It overlaps `head` if the name is short; it is 0 for a name
+    /// of one byte.
     tail: u64,
+    /// Bytes of the name; 0 in an empty place.
     len: usize,
 }
 
+/// A place of the table.
 #[derive(Clone, Copy)]
 struct Entry {
     name: Packed,
+    /// Index of the command in [`COMMANDS`].
     command: u8,
 }
 
@@ -45,7 +51,7 @@ static TABLE: [Entry; PLACES] = {
     table
 };
 
-/// Finds a command by name, in any case.
+/// Finds a command by its name, in upper or lower case.
 #[inline]
 pub fn find(name: &[u8]) -> Option<&'static Command> {
     let name = Packed::new(name)?;
@@ -62,12 +68,12 @@ pub fn find(name: &[u8]) -> Option<&'static Command> {
     }
 }
 
-/// Finds a container's subcommand by its own name, in any case.
+/// Finds a subcommand of `container` by its own name, in upper or lower case.
 pub fn find_sub(container: &Command, word: &[u8]) -> Option<&'static Command> {
     container.subcommands.iter().find(|sub| short_name(sub).as_bytes().eq_ignore_ascii_case(word))
 }
 
-/// Finds `get` or `client|id`.
+/// Finds a command or subcommand by its full name: `get` or `client|id`.
 pub fn find_full(name: &[u8]) -> Option<&'static Command> {
     match name.iter().position(|&byte| byte == b'|') {
         Some(bar) => find_sub(find(&name[..bar])?, &name[bar + 1..]),
@@ -75,13 +81,13 @@ pub fn find_full(name: &[u8]) -> Option<&'static Command> {
     }
 }
 
-/// A subcommand's name without its container's.
+/// The name of a subcommand without that of its container. Other commands keep their whole name.
 pub fn short_name(command: &Command) -> &'static str {
     command.name.split_once('|').map_or(command.name, |(_, name)| name)
 }
 
 impl Packed {
-    /// `None` if it is empty or too long for a command.
+    /// Packs a name. `None` if it is empty or longer than 16 bytes: no command has such a name.
     #[inline]
     const fn new(name: &[u8]) -> Option<Packed> {
         let (head, tail) = match name.len() {
@@ -94,10 +100,12 @@ impl Packed {
         Some(Packed { head: lower_case(head), tail: lower_case(tail), len: name.len() })
     }
 
+    /// The place in the table that the name chooses.
     #[inline]
     const fn place(self) -> usize {
-        // The highest bits of the product depend on all. Any odd number with bits all over would do; with
-        // this one, found by trying, each of the present commands stands where it belongs.
+        // The highest bits of the product depend on all bits of the name. Any odd factor would do whose
+        // bits are spread over the whole word. We found this one by trying: with it, each of the present
+        // commands stands in the place that its name chooses.
         let mixed = (self.head ^ self.tail.rotate_left(32)).wrapping_mul(0x2be8_93f4_56b3_0575);
         (mixed >> (u64::BITS - PLACES.ilog2())) as usize
     }
@@ -122,8 +130,8 @@ const fn eight(name: &[u8], at: usize) -> u64 {
     four(name, at) | four(name, at + 4) << 32
 }
 
-/// The eight bytes of `word` in lower case, if they are letters. What is none may become another,
-/// but never a letter, and command names have only letters.
+/// The eight bytes of `word`, with letters in lower case. Other bytes may change too, but they never become
+/// letters. So they match no command: the names of commands have only letters.
 const fn lower_case(word: u64) -> u64 {
     word | 0x2020_2020_2020_2020
 }

@@ -1,66 +1,70 @@
-//! What commands ask of the server. A command never touches another connection: it leaves a note
-//! here, and when the turn's borrows have ended the server acts on it.
+//! What commands ask the server to do. A command never touches another connection. Instead it leaves an ask
+//! here, and the server acts on it when the turn's borrows have ended.
 
 use std::sync::Arc;
 
 use crate::base::{Buf, ConnId};
 
-/// One thing asked for.
+/// One thing that a command asks the server to do.
 #[derive(Clone, Debug)]
 pub enum Ask {
-    /// Close that client (`CLIENT KILL`).
+    /// Close this client's connection (`CLIENT KILL`).
     Kill(ConnId),
-    /// Send that client something that it did not ask for just now (`PUBLISH`): one frame, in two parts.
+    /// Send this client something that it did not ask for just now (`PUBLISH`). The bytes to send are
+    /// in two parts.
     Push {
-        /// Whom.
+        /// The client.
         to: ConnId,
-        /// The frame up to the message, shared by all who have subscribed to the same name.
+        /// The bytes before the message. Clients that speak the same protocol version and have subscribed
+        /// to the same name share them.
         head: Arc<Buf>,
-        /// The message, shared by all.
+        /// The message. All receivers share it.
         message: Arc<Buf>,
     },
-    /// Go on with that client's next command, which has waited.
+    /// Serve this client again: its next command has waited (`CLIENT PAUSE`).
     Wake(ConnId),
-    /// Stop serving (`SHUTDOWN`): drain first, or now.
+    /// Stop the server (`SHUTDOWN`). It drains first.
     Quit {
-        /// True to stop now.
+        /// True if the drain must not wait for clients to leave.
         now: bool,
     },
 }
 
-/// The notes of one turn, in order.
+/// The asks on which the server has not acted yet, in order.
 #[derive(Debug, Default)]
 pub struct Outbox {
-    /// Bounded by `asks_per_turn`, by what one command may ask, and inside a transaction by
+    /// The asks. A turn ends when there are `asks_per_turn` of them or more. One command may exceed that,
+    /// but the messages of a transaction are limited by
     /// [`PUSHES_PENDING_MAX`](crate::config::PUSHES_PENDING_MAX).
     pub asks: Vec<Ask>,
-    /// Some of them push something to the client whose command it was.
+    /// True if a command has pushed something to the client that sent it.
     pub to_caller: bool,
-    /// So many of them are of commands that are complete, those of a transaction included.
+    /// How many of the asks come from complete commands. The commands of a transaction count one by one.
     complete: usize,
 }
 
 impl Outbox {
-    /// A command is complete: what it has asked for stands, whatever becomes of the one it runs inside of.
+    /// A command is complete. The server will act on its asks, even if it ran inside a command that panics
+    /// later.
     #[inline]
     pub fn complete(&mut self) {
         self.complete = self.asks.len();
     }
 
-    /// A command has panicked: forgets what it had asked for, but not what the complete ones have, of which
-    /// the turn knows the first `least`.
+    /// A command has panicked. Forgets its asks, but keeps those of complete commands. The turn knows that
+    /// at least the first `least` asks come from complete commands.
     pub fn forget_half_done(&mut self, least: usize) {
         self.asks.truncate(self.complete.max(least));
         self.to_caller = false;
     }
 
-    /// Takes all notes out.
+    /// Takes all asks out.
     pub fn take(&mut self) -> Vec<Ask> {
         self.complete = 0;
         std::mem::take(&mut self.asks)
     }
 
-    /// Takes out what is to be pushed to `id`, from the note number `from` on.
+    /// Takes out the pushes to `id` among the asks from number `from` on. Returns the two parts of each.
     pub fn take_pushes_to(&mut self, id: ConnId, from: usize) -> Vec<[Arc<Buf>; 2]> {
         self.to_caller = false;
         let mut taken = Vec::new();

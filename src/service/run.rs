@@ -1,5 +1,5 @@
-//! One command: checked, run, counted. What a client sent, what a transaction kept and whatever else
-//! comes to run a command takes this way.
+//! Checks, runs and counts one command. Every command goes through here: those that clients send, and those
+//! that a transaction has queued.
 
 use super::command::Command;
 use super::cx::{Cx, Failure, Outcome, Runs};
@@ -12,31 +12,31 @@ use crate::resp::{Args, Reply};
 /// One command that is to be run.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
-    /// Who asks.
+    /// The client that sent the command.
     pub me: ConnId,
     /// The request; the first argument is the command's name.
     pub args: Args<'a>,
-    /// Its entry in the catalog.
+    /// The command's row in the catalog.
     pub command: &'static Command,
-    /// All connections, to be looked at.
+    /// How much the buffers of each connection hold, for `CLIENT LIST`.
     pub wires: &'a dyn Wires,
-    /// It runs inside a transaction.
+    /// True if it runs inside a transaction.
     pub inside: bool,
 }
 
 impl World {
-    /// Runs a command that [`check`] has nothing against; its reply, or an error in its place, goes to
-    /// `reply`. Returns why the connection is to end, if it is.
+    /// Runs a command that has passed [`check`]. Writes its reply to `reply`, or an error if the command
+    /// fails. Returns a reason if the connection must end.
     ///
-    /// Inlined, because a call of its own took 15 of the 500 instructions of a `PING`.
+    /// It is inlined, because the call took 15 of the 500 instructions of a `PING`.
     #[inline(always)]
     pub fn run(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
         let Call { me, args, command, wires, inside } = call;
         let asks = self.outbox.asks.len();
         let counted = &mut self.stats.per_command[command.id];
         counted.calls += 1;
-        // A clock is not read for each command: what may take long is timed each time, of the others the
-        // first few and then one in so many.
+        // Reading the clock for every command costs too much. A command that may take long is always timed.
+        // Of the others, the first `TIMED_CALLS` are timed, and then one in `TIMED_EVERY`.
         let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
         let sampled = counted.calls <= TIMED_CALLS || counted.calls.is_multiple_of(TIMED_EVERY);
         let timing = (long || sampled).then(|| self.begin_timing(long));
@@ -65,7 +65,8 @@ impl World {
 
     #[cold]
     fn end_timing(&mut self, timing: &Timing, command: &'static Command, inside: bool) {
-        // What ran may have been slow: from here on it is as late as it is.
+        // The command may have been slow, and the next ones must not see a time that is too early. Inside a
+        // transaction, however, time stands still.
         let now = self.read_clock();
         if !inside {
             self.now = now;
@@ -84,12 +85,14 @@ impl World {
 
 /// A command whose time is being taken.
 struct Timing {
-    /// All of its like are timed, not a sample of them.
+    /// True if every call of this kind is timed; false if this call is a sample.
     exact: bool,
+    /// When the command began.
     began: Moment,
 }
 
-/// Puts an error in the place of a reply that failed or did not fit; true if it did.
+/// Writes an error in the place of the reply if the command failed or the reply did not fit. Returns true
+/// if it did that.
 fn conclude(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
     let failure = match outcome {
         Ok(()) if !cx.reply.overflowed() => return false,
@@ -100,17 +103,19 @@ fn conclude(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
     true
 }
 
-/// True if [`check`] has to look closer: nearly always it has not.
+/// True if [`check`] must look at the request. It is false for nearly all requests, and their check is
+/// skipped.
 #[inline]
 pub fn may_be_wrong(command: &Command, args: Args<'_>, config: &Config) -> bool {
-    // A request that is no longer than a key may be needs no look at its keys.
+    // If all bytes together are not too long for a key, then no key is too long.
     !command.arity.allows(args.len()) || args.held_in() > config.max_key_bytes || command.debug
 }
 
-/// What can be said against a request before it runs.
+/// Checks a request before it runs: the number of its arguments, the length of its keys, and whether the
+/// client may use `DEBUG`.
 ///
 /// # Errors
-/// The text of the reply.
+/// The error with which the request must be answered.
 pub fn check(
     command: &'static Command,
     args: Args<'_>,
@@ -141,6 +146,7 @@ pub fn check(
     Ok(())
 }
 
+/// True if `enable-debug-command` allows this client to use `DEBUG`.
 fn debug_allowed(config: &Config, session: Option<&Session>) -> bool {
     match config.enable_debug_command {
         DebugCommand::No => false,

@@ -1,5 +1,5 @@
-//! What the service remembers of a client between turns. Ten thousand idle clients each cost one of
-//! these, so its size is a promise.
+//! What the service remembers of a client between turns. Every idle client has a session, and there may be
+//! ten thousand of them. So a session must stay small, and a test holds its size.
 
 use std::sync::Arc;
 
@@ -10,39 +10,39 @@ use crate::base::{Address, ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;
 use crate::resp::{Parser, Proto};
 
-/// What `CLIENT REPLY` has asked for.
+/// Which commands of a client get a reply, as it has chosen with `CLIENT REPLY`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReplyMode {
-    /// Every command is answered.
+    /// Every command gets a reply.
     On,
-    /// None is.
+    /// No command gets a reply.
     Off,
-    /// The next one is not.
+    /// The next command gets no reply; the ones after it do.
     SkipNext,
-    /// The one that runs now is not.
+    /// The command that runs now gets no reply; the ones after it do.
     Skipping,
 }
 
-/// What a client calls itself and its library. Most clients of a pool say the same, so equal labels
-/// are shared.
+/// The names that a client gives itself and its library. The clients of a connection pool usually give the
+/// same ones, so sessions share equal labels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Labels {
-    /// `CLIENT SETNAME`.
+    /// The client's name, from `CLIENT SETNAME`; empty if it has none.
     pub name: Box<[u8]>,
-    /// `CLIENT SETINFO LIB-NAME`.
+    /// The library's name, from `CLIENT SETINFO LIB-NAME`; empty if it has none.
     pub lib_name: Box<[u8]>,
-    /// `CLIENT SETINFO LIB-VER`.
+    /// The library's version, from `CLIENT SETINFO LIB-VER`; empty if it has none.
     pub lib_ver: Box<[u8]>,
 }
 
-/// What few clients have, so that the others need not pay for it.
+/// State that only few clients have. It lies in memory of its own, so that the others do not pay for it.
 #[derive(Debug, Default)]
 pub struct Extras {
-    /// What has been queued since `MULTI`.
+    /// The transaction that the client has begun with `MULTI`.
     pub transaction: Option<Transaction>,
-    /// The keys it watches.
+    /// The keys that the client watches.
     pub watching: Watching,
-    /// The channels and patterns it listens to.
+    /// The channels and patterns to which the client has subscribed.
     pub subscriptions: Subscriptions,
 }
 
@@ -51,53 +51,54 @@ impl Extras {
         self.transaction.is_none() && self.watching.is_empty() && self.subscriptions.is_empty()
     }
 
+    /// Bytes of memory that the extras take.
     fn memory(&self) -> usize {
         let queued = self.transaction.as_ref().map_or(0, Transaction::memory);
         size_of::<Extras>() + queued + self.watching.memory() + self.subscriptions.memory()
     }
 }
 
-/// One client.
+/// What the service remembers of one client.
 #[derive(Debug)]
 pub struct Session {
-    /// Its `CLIENT ID`.
+    /// The client's id, as `CLIENT ID` shows it.
     pub serial: u64,
-    /// When it came.
+    /// When the client connected.
     pub opened: Moment,
-    /// When it last sent a command.
+    /// When the client last had a turn.
     pub last: Moment,
-    /// Commands it has completed.
+    /// Number of its requests that have run. Those inside a transaction are not counted.
     pub commands: u64,
-    /// The command it last sent.
+    /// The command that ran last, or that runs now.
     pub command: Option<&'static Command>,
-    /// A request that has begun and not ended.
+    /// The parser of a request of which only a part has arrived.
     pub partial: Option<Box<Parser>>,
     labels: Arc<Labels>,
-    /// Where it comes from.
+    /// The address from which the client connected.
     pub peer: Peer,
-    /// By which listener.
+    /// Number of the listener that accepted it.
     pub listener: u8,
-    /// The protocol version it speaks.
+    /// The protocol version that it speaks.
     pub proto: Proto,
-    /// Which of its commands are answered.
+    /// Which of its commands get a reply.
     pub reply: ReplyMode,
-    /// `CLIENT NO-EVICT`.
+    /// True after `CLIENT NO-EVICT ON`: the client is not evicted when client memory runs out.
     pub no_evict: bool,
-    /// `CLIENT NO-TOUCH`.
+    /// True after `CLIENT NO-TOUCH ON`. It has no effect yet, because keys have no access time.
     pub no_touch: bool,
-    /// What few clients have.
+    /// `None` for nearly all clients.
     extras: Option<Box<Extras>>,
-    /// Its connection is ending: it is a client no more, and nobody is to see it.
+    /// True once the connection is ending. `CLIENT LIST` and `CLIENT KILL` no longer see the client.
     pub leaving: bool,
 }
 
 impl Session {
-    /// What the client calls itself.
+    /// The names that the client has given itself and its library.
     pub fn labels(&self) -> &Labels {
         &self.labels
     }
 
-    /// Bytes of memory that it holds besides itself.
+    /// Bytes of memory that the session holds outside of its own struct. Shared labels are not included.
     pub fn held_bytes(&self) -> usize {
         let parser = self.partial.as_ref().map_or(0, |parser| parser.capacity());
         parser + self.extras.as_ref().map_or(0, |extras| extras.memory())
@@ -109,60 +110,62 @@ impl Session {
         self.extras.is_some()
     }
 
-    /// What few clients have, made if need be.
+    /// The extras of this client. Creates empty ones if there are none.
     pub fn extras(&mut self) -> &mut Extras {
         self.extras.get_or_insert_default()
     }
 
-    /// What few clients have, all of it taken away.
+    /// Takes the extras away and returns them.
     pub fn take_extras(&mut self) -> Extras {
         self.extras.take().map_or_else(Extras::default, |extras| *extras)
     }
 
-    /// Gives the memory back if there is nothing left in it.
+    /// Frees the extras if they are empty.
     pub fn drop_empty_extras(&mut self) {
         if self.extras.as_ref().is_some_and(|extras| extras.is_empty()) {
             self.extras = None;
         }
     }
 
-    /// What it listens to, if it has ever subscribed.
+    /// The client's subscriptions; `None` if it has no extras.
     pub fn subscriptions(&self) -> Option<&Subscriptions> {
         Some(&self.extras.as_ref()?.subscriptions)
     }
 
-    /// True if others send it messages.
+    /// True if the client has subscriptions, so that others may send it messages.
     #[inline]
     pub fn is_subscriber(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| !extras.subscriptions.is_empty())
     }
 
-    /// True if a key that it watches has changed.
+    /// True if a key that the client watches has changed.
     pub fn is_touched(&self) -> bool {
         self.extras.as_ref().is_some_and(|extras| extras.watching.touched)
     }
 
-    /// The transaction that has been begun.
+    /// The transaction that the client has begun, if any.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.extras.as_ref()?.transaction.as_ref()
     }
 
-    /// The transaction that has been begun, to add to it.
+    /// The same, to change it.
     pub fn transaction_mut(&mut self) -> Option<&mut Transaction> {
         self.extras.as_mut()?.transaction.as_mut()
     }
 }
 
-/// All sessions, by their connection's slot.
+/// All sessions, by the slot of their connection.
 #[derive(Debug)]
 pub struct Sessions {
     by_slot: Vec<Option<Session>>,
+    /// The addresses that the server listens on, by the number of the listener.
     listeners: Vec<Address>,
+    /// Labels that several sessions may share. The first are the empty labels of a new client.
     shared: Vec<Arc<Labels>>,
 }
 
 impl Sessions {
-    /// No sessions, at a server that listens on these addresses.
+    /// An empty collection, for a server that listens on these addresses.
     pub fn new(listeners: Vec<Address>) -> Sessions {
         Sessions { by_slot: Vec::new(), listeners, shared: vec![Arc::default()] }
     }
@@ -196,7 +199,7 @@ impl Sessions {
         });
     }
 
-    /// Ends a session.
+    /// Removes the session in a slot and returns it.
     pub fn close(&mut self, slot: u32) -> Option<Session> {
         self.by_slot.get_mut(slot as usize)?.take()
     }
@@ -212,7 +215,8 @@ impl Sessions {
         self.by_slot.get_mut(slot as usize)?.as_mut()
     }
 
-    /// All clients with their ids, oldest first.
+    /// All clients with their ids, the oldest client first. It leaves out clients whose connection is
+    /// ending.
     pub fn by_age(&self) -> Vec<(ConnId, &Session)> {
         let mut all: Vec<(ConnId, &Session)> = self
             .by_slot
@@ -227,12 +231,14 @@ impl Sessions {
         all
     }
 
-    /// The address a session was accepted on. For a wildcard address, that address.
+    /// The address of the listener that accepted a client. If the server listens on a wildcard address, it
+    /// is the wildcard address.
     pub fn local(&self, session: &Session) -> Option<&Address> {
         self.listeners.get(usize::from(session.listener))
     }
 
-    /// Where a client comes from, as `CLIENT LIST` shows it: by a Unix domain socket, that socket.
+    /// The address of a client, as `CLIENT LIST` shows it. For a client of a Unix domain socket it is the
+    /// address of that socket.
     pub fn remote(&self, session: &Session) -> Address {
         match self.local(session) {
             Some(unix @ Address::Unix(_)) => unix.clone(),
@@ -240,7 +246,7 @@ impl Sessions {
         }
     }
 
-    /// Gives a client these labels, shared with whoever has the same.
+    /// Gives a client these labels, and lets it share them with clients that have the same.
     pub fn relabel(&mut self, slot: u32, labels: Labels) {
         let labels = self.share(labels);
         if let Some(session) = self.get_mut(slot) {
@@ -248,11 +254,13 @@ impl Sessions {
         }
     }
 
+    /// Returns labels equal to these: shared ones if there are any.
     fn share(&mut self, labels: Labels) -> Arc<Labels> {
         if let Some(same) = self.shared.iter().find(|shared| ***shared == labels) {
             return Arc::clone(same);
         }
-        // What nobody uses any more goes, but for the first: the empty one every newcomer needs.
+        // Labels that no session uses any more are removed. The first ones stay, because every new client
+        // needs these empty labels.
         let mut first = true;
         self.shared.retain(|shared| std::mem::take(&mut first) || Arc::strong_count(shared) > 1);
         let labels = Arc::new(labels);

@@ -1,4 +1,4 @@
-//! Transactions: what a client has queued since `MULTI`, and which keys clients watch.
+//! Transactions: the requests that a client has queued since `MULTI`, and the keys that clients watch.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -8,14 +8,15 @@ use crate::base::{ConnId, OutOfMemory, memory};
 use crate::resp::{Args, Kept};
 use crate::store::{Store, What};
 
-/// What a client has queued since `MULTI`.
+/// The requests that a client has queued since `MULTI`.
 #[derive(Debug, Default)]
 pub struct Transaction {
     requests: Kept,
     commands: Vec<&'static Command>,
-    /// A command was refused when it was to be queued, so `EXEC` will be refused as well.
+    /// True if a request was refused since `MULTI`. `EXEC` will then refuse the transaction.
     pub aborted: bool,
-    /// One of the commands changes keys.
+    /// True if one of the commands changes keys or sends something to other clients. `CLIENT PAUSE WRITE`
+    /// then holds the `EXEC`.
     pub writes: bool,
 }
 
@@ -23,7 +24,7 @@ impl Transaction {
     /// Queues a request.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; it is not queued then.
+    /// [`OutOfMemory`] if the allocator refuses; the request is not queued then.
     pub fn push(&mut self, args: Args<'_>, command: &'static Command) -> Result<(), OutOfMemory> {
         memory::reserve(&mut self.commands, 1)?;
         self.requests.push(args)?;
@@ -32,7 +33,7 @@ impl Transaction {
         Ok(())
     }
 
-    /// How many requests are queued.
+    /// Number of queued requests.
     pub fn len(&self) -> usize {
         self.commands.len()
     }
@@ -42,26 +43,27 @@ impl Transaction {
         self.commands.is_empty()
     }
 
-    /// The requests, in order, with what they ask for.
+    /// The queued requests in order, each with its command.
     pub fn iter(&self) -> impl Iterator<Item = (Args<'_>, &'static Command)> {
         self.requests.iter().zip(self.commands.iter().copied())
     }
 
-    /// Bytes of memory it owns.
+    /// Bytes of memory that the queue takes.
     pub fn memory(&self) -> usize {
         self.requests.memory() + self.commands.capacity() * size_of::<&Command>()
     }
 }
 
-/// What a watched key costs besides its bytes, about.
+/// About how many bytes of memory a watched key takes besides the key itself.
 pub const WATCH_BYTES: usize = 128;
 
 /// The keys that one client watches, and whether one of them has changed.
 #[derive(Debug, Default)]
 pub struct Watching {
     keys: Vec<Watched>,
+    /// Bytes of memory that the watches take, estimated.
     bytes: usize,
-    /// A watched key has changed: the next `EXEC` does nothing.
+    /// True if a watched key has changed. The next `EXEC` will then run nothing.
     pub touched: bool,
 }
 
@@ -71,13 +73,14 @@ impl Watching {
         self.keys.is_empty()
     }
 
-    /// True if a key has changed, or was there and no longer is: it may have expired without anybody
-    /// having asked for it since.
+    /// True if a watched key has changed, or if it existed and `is_there` says that it does not exist now.
+    /// It may have expired: the store notes that only when something looks the key up or the sweep removes
+    /// it.
     pub fn has_changed(&self, mut is_there: impl FnMut(&[u8]) -> bool) -> bool {
         self.touched || self.keys.iter().any(|watched| watched.existed && !is_there(&watched.key))
     }
 
-    /// Bytes of memory it takes, about.
+    /// Bytes of memory that the watches take, estimated.
     pub fn memory(&self) -> usize {
         self.bytes
     }
@@ -87,7 +90,7 @@ impl Watching {
 #[derive(Debug)]
 struct Watched {
     key: Arc<[u8]>,
-    /// It was there when the client began to watch it.
+    /// True if the key existed when the client began to watch it.
     existed: bool,
 }
 
@@ -95,18 +98,19 @@ struct Watched {
 #[derive(Clone, Copy, Debug)]
 struct Watcher {
     id: ConnId,
-    /// The key was there when the client began to watch it.
+    /// True if the key existed when the client began to watch it.
     existed: bool,
 }
 
-/// All watched keys.
+/// The watched keys of all clients, and who watches each of them.
 #[derive(Debug, Default)]
 pub struct Watches {
     by_key: BTreeMap<Arc<[u8]>, Vec<Watcher>>,
 }
 
 impl Watches {
-    /// Lets a client watch `key`, which `existed` just now.
+    /// Lets a client watch `key`. `watching` are the client's own watches; `existed` says whether the key
+    /// exists now.
     pub fn watch(
         &mut self,
         id: ConnId,
@@ -128,7 +132,7 @@ impl Watches {
         store.listen(true);
     }
 
-    /// A client watches nothing any more.
+    /// Ends all watches of a client, which are those in `watching`.
     pub fn unwatch(&mut self, id: ConnId, watching: Watching, store: &mut Store) {
         for Watched { key, .. } in watching.keys {
             if let Some(watchers) = self.by_key.get_mut(&key) {
@@ -141,8 +145,9 @@ impl Watches {
         store.listen(!self.by_key.is_empty());
     }
 
-    /// The clients that watch a key of which the store has told an effect. Such a key is watched by
-    /// nobody any more: its watchers know all that they want to know.
+    /// Reads the effects that the store has noted, makes the store forget them, and returns the clients
+    /// that watch a changed key. A key that was set or removed leaves the list, because its watchers need
+    /// to hear of one change only.
     pub fn take_touched(&mut self, store: &mut Store) -> Vec<ConnId> {
         let mut touched = Vec::new();
         if store.effects_lost() {
@@ -152,11 +157,13 @@ impl Watches {
         for (key, what) in store.effects() {
             match what {
                 What::Flushed => {
-                    // A key that was not there when it was watched is not there now, or was told of.
+                    // A flush changes only keys that exist. If a watched key was missing at first and was
+                    // created later, its watchers heard of that.
                     let existing = self.by_key.values().flatten().filter(|watcher| watcher.existed);
                     touched.extend(existing.map(|watcher| watcher.id));
                 }
-                // One that had expired before it was watched is only cleared away.
+                // A key that had expired before it was watched did not exist for its watcher, and does not
+                // exist now.
                 What::Expired => {
                     let watchers = self.by_key.get(key).into_iter().flatten();
                     touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));

@@ -1,4 +1,4 @@
-//! One connection's turn: parse, look up, run, until the input or the budget ends.
+//! One connection's turn: it parses, looks up and runs requests until the input or the budget ends.
 //!
 //! After each completed command the turn moves its [`Progress`] marks. If a command panics, the
 //! marks say what was complete, and the server keeps exactly that.
@@ -19,69 +19,69 @@ use crate::base::{Buf, ConnId, OutOfMemory, Reason, Wires};
 use crate::config::{CROSS_PROTOCOL_LOG_S, Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Batch, Limits, Parser, Reply, Step};
 
-/// What the server lends for one turn.
+/// What the server lends to the service for one turn.
 pub struct Turn<'a> {
-    /// Whose turn it is.
+    /// The client whose turn it is.
     pub me: ConnId,
-    /// The connection's unserved input.
+    /// The client's input that has not been served yet.
     pub input: &'a [u8],
-    /// The connection's undelivered output.
+    /// The client's output that has not been delivered yet; replies are appended to it.
     pub output: &'a mut Buf,
-    /// All connections, to be looked at.
+    /// How much the buffers of each connection hold, for `CLIENT LIST`.
     pub wires: &'a dyn Wires,
 }
 
-/// How far a turn has come. Valid at any moment, also after a panic.
+/// How far a turn has come. These marks are valid at any moment, even after a panic.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Progress {
-    /// Input bytes that are done with.
+    /// Bytes at the front of the input that are no longer needed.
     pub consumed: usize,
-    /// Length of the output after the last completed command.
+    /// Length of the output after the last completed command, in bytes.
     pub output: usize,
-    /// Length of the outbox after the last completed command.
+    /// Number of asks in the outbox after the last completed command.
     pub asks: usize,
-    /// Commands completed.
+    /// Number of completed commands.
     pub commands: u32,
-    /// The command now running.
+    /// The command that runs now; `None` between commands.
     pub running: Option<&'static Command>,
 }
 
 /// Why a turn ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Ended {
-    /// No complete request is left.
+    /// The input holds no complete request any more.
     Hungry {
-        /// True if one has been begun.
+        /// True if the input ends inside a request.
         begun: bool,
-        /// How many bytes the request still lacks, as far as it has said.
+        /// At least this many more bytes must arrive before that request is complete.
         missing: usize,
     },
-    /// The budget of commands is spent.
+    /// The budget is spent: `commands_per_turn` or `asks_per_turn`.
     Budget,
-    /// The client has too many replies to take first.
+    /// Too many replies wait for the client. It must take some of them first.
     Paused,
-    /// The next request waits for something to happen.
+    /// The next request must wait until `CLIENT PAUSE` no longer holds it.
     Parked,
-    /// The connection ends, once its replies are delivered.
+    /// The connection ends for this reason once its replies are delivered.
     Close(Reason),
 }
 
-/// What became of one request.
+/// What happened to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Served {
-    /// It has been answered.
+    /// It is done, and the turn goes on.
     Whole,
-    /// It waits, and so does all that is behind it.
+    /// It waits, and so do all requests after it.
     Parked,
-    /// It has been answered, and the connection ends.
+    /// It is done, and the connection ends for this reason.
     Close(Reason),
 }
 
 impl Service {
-    /// Serves the requests in `turn.input`.
+    /// Serves the requests in `turn.input`, and moves the marks in `progress` as it does so.
     ///
     /// # Panics
-    /// If a command does; `progress` then says what was complete.
+    /// If a command panics; `progress` then says what was complete.
     pub fn turn(&mut self, mut turn: Turn<'_>, progress: &mut Progress) -> Ended {
         let now = self.world.now.at;
         let Some(session) = self.world.sessions.get_mut(turn.me.slot) else {
@@ -122,7 +122,7 @@ impl Service {
                 return ended;
             }
             if self.world.settings_changed != settings {
-                // What was read ahead was read under limits that no longer hold.
+                // The requests that were read ahead were checked against limits that no longer hold.
                 settings = self.world.settings_changed;
                 batch.clear();
             }
@@ -163,7 +163,7 @@ impl Service {
         }
     }
 
-    /// Why the turn ends before its next request, if it does.
+    /// Why the turn must end before the next request, if it must.
     #[inline]
     fn spent(&self, turn: &Turn<'_>, progress: &Progress) -> Option<Ended> {
         if progress.consumed == turn.input.len() {
@@ -176,7 +176,7 @@ impl Service {
         (turn.output.len() >= bounds.output_pause_bytes).then_some(Ended::Paused)
     }
 
-    /// Serves a request that is not plain, once it is all there.
+    /// Serves the next request if it is not plain. The turn ends if the request is incomplete or broken.
     fn parse(
         &mut self,
         turn: &mut Turn<'_>,
@@ -191,7 +191,7 @@ impl Service {
         match step {
             Step::Incomplete { consumed, missing } => {
                 progress.consumed += consumed;
-                // A header that is not complete either leaves the parser where it was.
+                // While the first header line is incomplete, the parser has not begun the request yet.
                 let begun = parser.is_mid_request() || rest.len() > consumed;
                 Err(Ended::Hungry { begun, missing })
             }
@@ -213,17 +213,17 @@ impl Service {
         }
     }
 
-    /// Reads the next requests of a pipeline and warms what they are going to look up, so that the
-    /// waits for memory overlap: at a million keys a GET of a pipeline takes a third.
+    /// Reads the next requests of a pipeline and fetches their keys into the cache, so that the waits for
+    /// memory overlap. With a million keys, a GET in a pipeline then takes a third of the time.
     #[inline]
     fn look_ahead(&mut self, batch: &mut Batch, input: &[u8], start: usize) {
         if batch.fill(input, start, &limits(&self.world.config)) > 1 {
-            // Nearly all commands that have a key have it here, and a wrong guess does no harm.
+            // Nearly all commands with a key have it as argument 1, and a wrong guess does no harm.
             self.world.store.warm(batch.column(input, 1));
         }
     }
 
-    /// Looks one request up, checks and runs it.
+    /// Looks up the command of a request, checks the request and runs it.
     #[inline]
     fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Served {
         let Some(name) = args.get(0) else { return Served::Whole };
@@ -280,8 +280,7 @@ impl Service {
         self.refuse(turn, failure)
     }
 
-    /// A request of a client that not everything is allowed to, or that may have to wait; `None` if it
-    /// is to be run now.
+    /// Asks [`World::gate`] about a request. `None` if it runs now; otherwise it was parked or answered here.
     #[cold]
     fn gate(&mut self, turn: &mut Turn<'_>, args: Args<'_>, command: &'static Command) -> Option<Served> {
         match self.world.gate(turn.me, command, args) {
@@ -297,7 +296,7 @@ impl Service {
         }
     }
 
-    /// What a client publishes to itself comes right behind the reply.
+    /// Sends what a client has published to itself right after the reply, not at the end of the turn.
     #[cold]
     fn push_to_caller(&mut self, turn: &mut Turn<'_>, asks: usize) {
         for [head, message] in self.world.outbox.take_pushes_to(turn.me, asks) {
@@ -307,13 +306,13 @@ impl Service {
         }
     }
 
-    /// Takes a reply back that the client did not want.
+    /// Takes back a reply that the client does not want (`CLIENT REPLY`).
     #[cold]
     fn silence(&mut self, turn: &mut Turn<'_>, reply_start: usize, command: &Command) {
         let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
-        // What (un)subscribes is answered by pushes, which are never kept back.
+        // Commands that subscribe or unsubscribe answer with pushes, which always reach the client.
         let pushes = command.group == "pubsub" && command.subscriber;
-        // It may have been the command that turns replies on again.
+        // If the command was the one that switched replies on again, its reply stays.
         if session.reply != ReplyMode::On && !pushes {
             turn.output.truncate(reply_start);
         }
@@ -322,7 +321,7 @@ impl Service {
         }
     }
 
-    /// Answers with an error without having run anything. A transaction ends with it.
+    /// Answers a request with an error instead of running it. That also aborts an open transaction.
     #[cold]
     fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
         if let Some(session) = self.world.sessions.get_mut(turn.me.slot)
@@ -334,7 +333,7 @@ impl Service {
         Served::Whole
     }
 
-    /// Answers without having run anything: with a status or an error.
+    /// Answers a request with a status or an error instead of running it.
     fn answer(&mut self, turn: &mut Turn<'_>, answer: Result<&'static str, Failure>) {
         self.world.stats.errors += u64::from(answer.is_err());
         let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
@@ -360,7 +359,7 @@ impl Service {
         self.refuse(turn, unknown_command(args))
     }
 
-    /// A browser that was tricked into talking to us is worth a line, but not one for each try.
+    /// Logs that a web page may have made a browser talk to us. Many tries in a row give one line.
     fn note_cross_protocol(&mut self, turn: &Turn<'_>) {
         let now = self.world.now.at;
         if self.cross_protocol_logged.is_some_and(|at| now.since(at).as_secs() < CROSS_PROTOCOL_LOG_S) {
@@ -369,7 +368,8 @@ impl Service {
         self.cross_protocol_logged = Some(now);
         if let Some(session) = self.world.sessions.get(turn.me.slot) {
             log::warn!(
-                "possible cross-protocol attack: {} from {} speaks HTTP; closed (logged once a minute)",
+                "closed client {} from {}: it speaks HTTP, which may be a cross-protocol attack (logged at most \
+                 once a minute)",
                 turn.me,
                 session.peer
             );
@@ -377,7 +377,7 @@ impl Service {
     }
 }
 
-/// Room for the reply that a request is sure to get, be it an error.
+/// Makes room for a short reply, so that each request gets at least an error.
 #[inline]
 fn reserve_headroom(turn: &mut Turn<'_>) -> Result<(), Ended> {
     let reserved = turn.output.reserve(REPLY_HEADROOM_BYTES);
@@ -393,7 +393,7 @@ fn limits(config: &Config) -> Limits {
     }
 }
 
-/// Words that begin an HTTP request and are no commands: what runs after them was not meant for us.
+/// True for words that begin a line of HTTP. The lines after them are no commands and must not run.
 fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }

@@ -1,7 +1,7 @@
 //! What commands act on: the keyspace, the clients' sessions, the settings, the counters, the time.
 //!
-//! A command sees all of it and nothing of the connection it came by; a command inside a command, such as
-//! those of a transaction, sees the very same.
+//! A command can use all of this, but it cannot touch a connection, not even its own. A command that runs
+//! inside another one, as those of a transaction do, sees the same world.
 
 use super::channels::Channels;
 use super::outbox::{Ask, Outbox};
@@ -13,19 +13,19 @@ use crate::config::Config;
 use crate::stats::Stats;
 use crate::store::Store;
 
-/// Everything that outlives a command.
+/// Everything that outlives a command. All commands share it.
 pub struct World {
     /// The keyspace.
     pub store: Store,
-    /// What is remembered of each client.
+    /// What the service remembers of each client.
     pub sessions: Sessions,
-    /// What commands asked of the server and it has not yet done.
+    /// What commands have asked the server to do, and it has not done yet.
     pub outbox: Outbox,
-    /// Which clients listen to which channels.
+    /// Which clients have subscribed to which channels and patterns.
     pub channels: Channels,
-    /// Whether commands are held, and whose.
+    /// Whether `CLIENT PAUSE` holds commands, and which clients wait.
     pub pause: Pause,
-    /// The keys that clients watch.
+    /// The keys that clients watch with `WATCH`.
     watches: Watches,
     /// The settings.
     pub config: Config,
@@ -33,16 +33,18 @@ pub struct World {
     pub stats: Stats,
     /// When the server started.
     pub started: Now,
-    /// Both clocks, as of the start of the tick or as of the last time that somebody looked since.
+    /// Both clocks, as they were last read: when the tick began, or later, for example because a command
+    /// needed the exact time.
     pub now: Now,
-    /// Counts changes of the settings: limits that were read before are to be read again.
+    /// How many times `CONFIG SET` has changed the settings. If this number changes during a turn, the turn
+    /// reads the limits again.
     pub settings_changed: u64,
     clock: Clock,
 }
 
 impl World {
-    /// A world with an empty keyspace whose hash is seeded with `seed`. `listeners` are the addresses it
-    /// is reached at, for `CLIENT LIST`.
+    /// A world with an empty keyspace. `seed` seeds the hash of the keyspace. `listeners` are the addresses
+    /// that the server listens on; `CLIENT LIST` shows them.
     pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Address>) -> World {
         let now = clock.now();
         World {
@@ -61,21 +63,21 @@ impl World {
         }
     }
 
-    /// Lets a client watch `key` until its next `EXEC`, `DISCARD` or `UNWATCH`.
+    /// Lets a client watch `key` until its next `EXEC`, `DISCARD`, `UNWATCH` or `RESET`.
     pub fn watch(&mut self, id: ConnId, key: &[u8]) {
         let existed = self.store.contains(key, self.now.unix_ms);
         let Some(session) = self.sessions.get_mut(id.slot) else { return };
         self.watches.watch(id, &mut session.extras().watching, key, existed, &mut self.store);
     }
 
-    /// True if a key that the client watches has changed, or expired by now.
+    /// True if a key that the client watches has changed or has expired.
     pub fn has_watched_change(&mut self, id: ConnId) -> bool {
         let World { sessions, store, now, .. } = self;
         let Some(session) = sessions.get_mut(id.slot) else { return false };
         session.extras().watching.has_changed(|key| store.contains(key, now.unix_ms))
     }
 
-    /// A client watches nothing any more.
+    /// Ends all watches of a client.
     pub fn unwatch(&mut self, id: ConnId) {
         let Some(session) = self.sessions.get_mut(id.slot).filter(|session| session.has_extras()) else {
             return;
@@ -85,7 +87,7 @@ impl World {
         self.watches.unwatch(id, watching, &mut self.store);
     }
 
-    /// Ends a client's transaction; its keys are no longer watched. Returns what it had queued.
+    /// Ends a client's transaction and its watches. Returns the transaction, if there was one.
     pub fn end_transaction(&mut self, id: ConnId) -> Option<Transaction> {
         let session = self.sessions.get_mut(id.slot).filter(|session| session.has_extras());
         let transaction = session.and_then(|session| session.extras().transaction.take());
@@ -93,7 +95,8 @@ impl World {
         transaction
     }
 
-    /// A client is one no more: nothing of it stays but its session, for the log.
+    /// A client's connection is ending. Forgets everything about the client but its session, which the log
+    /// still needs.
     pub fn leave(&mut self, slot: u32) {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.leaving = true;
@@ -114,25 +117,27 @@ impl World {
         }
     }
 
-    /// When time alone next gives this room something to do, keys apart.
+    /// The next moment at which this room has work to do even if no client sends anything: the end of a
+    /// pause. Keys that expire are not included; the server asks the store about them.
     pub fn next_deadline(&self) -> Option<Moment> {
         self.pause.until()
     }
 
-    /// Ends the pause of commands if its time has come.
+    /// Ends the pause of commands if its time is over.
     pub fn sweep_pause(&mut self) {
         if self.pause.until().is_some_and(|until| until <= self.now.at) {
             self.end_pause();
         }
     }
 
-    /// Ends the pause of commands: those that have waited go on.
+    /// Ends the pause of commands, and asks the server to wake the clients that have waited.
     pub fn end_pause(&mut self) {
         let parked = self.pause.end();
         self.outbox.asks.extend(parked.into_iter().map(Ask::Wake));
     }
 
-    /// Tells those who listen what has happened to keys. After each command, and after a sweep.
+    /// Passes on the effects that the store has noted: a client that watches a changed key learns of it.
+    /// This must run after each command and after each sweep.
     #[inline]
     pub fn tell_effects(&mut self) {
         if self.store.has_effects() {
@@ -149,12 +154,12 @@ impl World {
         }
     }
 
-    /// Looks at the clock: from here on it is as late as it is.
+    /// Reads the clock into `now`.
     pub fn refresh(&mut self) {
         self.now = self.clock.now();
     }
 
-    /// What the clock says, whatever `now` goes on to say.
+    /// Reads the clock and leaves `now` as it is.
     pub fn read_clock(&self) -> Now {
         self.clock.now()
     }

@@ -9,13 +9,14 @@ use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::outbox::Ask;
 
-/// `DBSIZE`
+/// `DBSIZE`: the number of keys. It includes keys that have expired but have not been removed yet.
 pub fn dbsize(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.int(cx.world.store.len() as i64);
     Ok(())
 }
 
-/// `TIME`. The tick's stamp of the wall clock, so the same for all commands of a tick.
+/// `TIME`: the Unix time in seconds, and the microseconds within the second. It is the wall clock as it was
+/// last read: when the tick began, or later.
 pub fn time(cx: &mut Cx<'_>) -> Outcome {
     let us = cx.world.now.unix_us;
     cx.reply.array(2);
@@ -24,7 +25,8 @@ pub fn time(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `FLUSHALL [ASYNC | SYNC]` and `FLUSHDB [ASYNC | SYNC]`
+/// `FLUSHALL [ASYNC | SYNC]` and `FLUSHDB [ASYNC | SYNC]`: removes all keys. The store frees their memory
+/// piece by piece afterwards.
 pub fn flush(cx: &mut Cx<'_>) -> Outcome {
     match cx.args.get(1) {
         None => {}
@@ -37,7 +39,7 @@ pub fn flush(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `INFO [section ...]`
+/// `INFO [section ...]`: facts about the server.
 pub fn info(cx: &mut Cx<'_>) -> Outcome {
     let sections: Vec<&[u8]> = cx.args.from(1).collect();
     let text = render(&sections, cx.world);
@@ -45,9 +47,10 @@ pub fn info(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`. Nothing is saved, so only `NOW` matters.
+/// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: stops the server. There is nothing to save, so only
+/// `NOW` makes a difference.
 ///
-/// As in Redis there is no reply: the connection closes.
+/// As in Redis there is no reply; the connection ends.
 pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
     let (mut now, mut abort, mut save, mut nosave) = (false, false, false, false);
     for word in cx.args.from(1) {
@@ -64,7 +67,7 @@ pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
         return Err(SYNTAX);
     }
     if abort {
-        // A drain has already closed the listener; it cannot be taken back.
+        // A drain cannot be aborted, because the listeners are closed when it begins.
         return Err(Failure::text("ERR No shutdown in progress."));
     }
     cx.world.outbox.asks.push(Ask::Quit { now });
@@ -72,7 +75,7 @@ pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `DEBUG SLEEP seconds`. Stops the whole server, which is what it is for.
+/// `DEBUG SLEEP seconds`: blocks the whole server for that time; that is its purpose.
 pub fn debug_sleep(cx: &mut Cx<'_>) -> Outcome {
     let seconds = std::str::from_utf8(cx.arg(2)).ok().and_then(|text| text.parse::<f64>().ok());
     let seconds = seconds.filter(|s| (0.0..=DEBUG_SLEEP_MAX_S).contains(s));
@@ -84,15 +87,15 @@ pub fn debug_sleep(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `DEBUG PANIC [n]`: panics here, or arms a panic at the nth step from here, which may lie inside
-/// whatever command comes next.
+/// `DEBUG PANIC [n]`: panics at once. With `n`, the `n`th fault point after it panics instead; that may be
+/// in a later command.
 pub fn debug_panic(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len() > 3 {
         return Err(SYNTAX);
     }
     let Some(word) = cx.args.get(2) else { panic!("DEBUG PANIC") };
     let nth = parse_i64(word).and_then(|n| u32::try_from(n).ok()).ok_or(SYNTAX)?;
-    // A fuse from before must not go off in here.
+    // A panic that was armed earlier must not happen while this command replies.
     fault::arm(0);
     cx.reply.ok();
     fault::arm(nth);

@@ -1,4 +1,4 @@
-//! `CLIENT`: what a client says of itself, and how it wants to be treated.
+//! `CLIENT`: what a client says about itself, and how it wants to be treated.
 
 use super::connection::checked_label;
 use crate::resp::parse_i64;
@@ -7,13 +7,13 @@ use crate::service::errors::wrong_arguments;
 use crate::service::pause::Held;
 use crate::service::session::{Labels, ReplyMode};
 
-/// `CLIENT ID`
+/// `CLIENT ID`: the caller's id.
 pub fn id(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.int(cx.me.serial as i64);
     Ok(())
 }
 
-/// `CLIENT GETNAME`
+/// `CLIENT GETNAME`: the caller's name, or null.
 pub fn getname(cx: &mut Cx<'_>) -> Outcome {
     let name = match cx.world.sessions.get(cx.me.slot) {
         Some(session) if !session.labels().name.is_empty() => Some(&*session.labels().name),
@@ -23,7 +23,7 @@ pub fn getname(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT SETNAME name`
+/// `CLIENT SETNAME name`: names the caller. An empty name removes it.
 pub fn setname(cx: &mut Cx<'_>) -> Outcome {
     let name = checked_label(cx.arg(2), "Client names")?;
     let labels = Labels { name: name.into(), ..cx.session().labels().clone() };
@@ -32,7 +32,7 @@ pub fn setname(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`
+/// `CLIENT SETINFO LIB-NAME name | LIB-VER version`: says which library the caller uses.
 pub fn setinfo(cx: &mut Cx<'_>) -> Outcome {
     let (what, value) = (cx.arg(2), cx.arg(3));
     let mut labels = cx.session().labels().clone();
@@ -48,7 +48,7 @@ pub fn setinfo(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT NO-EVICT ON | OFF`
+/// `CLIENT NO-EVICT ON | OFF`: says whether the caller is spared when client memory runs out.
 pub fn no_evict(cx: &mut Cx<'_>) -> Outcome {
     let on = on_or_off(cx.arg(2))?;
     cx.reply.ok();
@@ -56,7 +56,7 @@ pub fn no_evict(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT NO-TOUCH ON | OFF`. Keys have no access time yet, so it only shows in `CLIENT LIST`.
+/// `CLIENT NO-TOUCH ON | OFF`: keys have no access time yet, so this has no effect. `CLIENT LIST` shows it.
 pub fn no_touch(cx: &mut Cx<'_>) -> Outcome {
     let on = on_or_off(cx.arg(2))?;
     cx.reply.ok();
@@ -72,7 +72,7 @@ fn on_or_off(word: &[u8]) -> Result<bool, Failure> {
     }
 }
 
-/// `CLIENT REPLY ON | OFF | SKIP`
+/// `CLIENT REPLY ON | OFF | SKIP`: says which commands of the caller get a reply.
 pub fn reply(cx: &mut Cx<'_>) -> Outcome {
     let word = cx.arg(2);
     let mode = match word {
@@ -83,7 +83,7 @@ pub fn reply(cx: &mut Cx<'_>) -> Outcome {
     };
     match mode {
         ReplyMode::On => cx.reply.ok(),
-        // Off already silences the next one.
+        // With `OFF` the next command gets no reply in any case, and `SKIP` must not end `OFF`.
         ReplyMode::SkipNext if cx.session().reply == ReplyMode::Off => return Ok(()),
         ReplyMode::Off | ReplyMode::SkipNext | ReplyMode::Skipping => {}
     }
@@ -91,7 +91,7 @@ pub fn reply(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT PAUSE milliseconds [WRITE | ALL]`
+/// `CLIENT PAUSE milliseconds [WRITE | ALL]`: holds the commands of all clients for that time.
 pub fn pause(cx: &mut Cx<'_>) -> Outcome {
     let held = match cx.args.get(3) {
         None => Held::All,
@@ -113,7 +113,7 @@ pub fn pause(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT UNPAUSE`
+/// `CLIENT UNPAUSE`: ends the pause, and serves the commands that have waited.
 pub fn unpause(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     cx.world.end_pause();

@@ -1,4 +1,4 @@
-//! `CLIENT INFO`, `LIST` and `KILL`: clients seen from outside.
+//! `CLIENT INFO`, `CLIENT LIST` and `CLIENT KILL`: the commands that look at clients from outside.
 
 use std::fmt::Write as _;
 
@@ -10,7 +10,7 @@ use crate::service::outbox::Ask;
 use crate::service::session::{Session, Sessions};
 use crate::service::transaction::Transaction;
 
-/// `CLIENT INFO`
+/// `CLIENT INFO`: the caller's own line of `CLIENT LIST`.
 pub fn info(cx: &mut Cx<'_>) -> Outcome {
     let mut text = String::new();
     if let Some(session) = cx.world.sessions.get(cx.me.slot) {
@@ -20,7 +20,7 @@ pub fn info(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT LIST [TYPE type] [ID id ...]`
+/// `CLIENT LIST [TYPE type | ID id ...]`: one line for each client, the oldest client first.
 pub fn list(cx: &mut Cx<'_>) -> Outcome {
     let wanted = match (cx.args.len(), cx.args.get(2)) {
         (2, _) => Wanted::All,
@@ -38,12 +38,17 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// Which clients a command is about.
 enum Wanted {
+    /// Every client.
     All,
+    /// No client. The types `MASTER`, `REPLICA` and `SLAVE` select none, because there is no replication.
     Nobody,
+    /// Clients without subscriptions.
     Normal,
+    /// Clients with subscriptions.
     Subscribers,
-    /// In order.
+    /// Clients with these ids, which are sorted.
     Ids(Vec<i64>),
 }
 
@@ -58,6 +63,7 @@ impl Wanted {
         }
     }
 
+    /// The ids after the word `ID`.
     fn ids(cx: &Cx<'_>) -> Result<Wanted, Failure> {
         let parse = |id| parse_i64(id).ok_or(Failure::text("ERR Invalid client ID"));
         let mut ids = cx.args.from(3).map(parse).collect::<Result<Vec<i64>, Failure>>()?;
@@ -65,6 +71,7 @@ impl Wanted {
         Ok(Wanted::Ids(ids))
     }
 
+    /// The clients of a type, as Redis names it.
     fn of_type(word: &[u8]) -> Result<Wanted, Failure> {
         match word {
             _ if is(word, "NORMAL") => Ok(Wanted::Normal),
@@ -75,11 +82,12 @@ impl Wanted {
     }
 }
 
+/// Appends the line of one client. Its format is Redis's.
 fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
     let (labels, now) = (session.labels(), cx.world.now);
     let mut wire = cx.wires.wire(id.slot);
     if id == cx.me {
-        // Its buffers are lent to this very turn.
+        // The caller's buffers are lent to this turn, so `wires` does not see them.
         (wire.input, wire.output) = (cx.args.held_in(), cx.reply.pending());
     }
     let Wire { input, output, memory } = wire;
@@ -112,7 +120,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
     );
 }
 
-/// Redis's letters, in its order.
+/// The flags of a client: Redis's letters in Redis's order, or `N` if it has none.
 fn flags(session: &Session) -> String {
     let letters = [
         ('P', session.is_subscriber()),
@@ -126,7 +134,8 @@ fn flags(session: &Session) -> String {
     if set.is_empty() { "N".to_owned() } else { set }
 }
 
-/// `CLIENT KILL address` or `CLIENT KILL filter value [filter value ...]`
+/// `CLIENT KILL address` or `CLIENT KILL filter value [filter value ...]`: ends the connections of the
+/// clients that the address or all the filters select.
 pub fn kill(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len() == 3 {
         let address = cx.arg(2);
@@ -156,16 +165,24 @@ pub fn kill(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// The filters of a `CLIENT KILL`. It kills the clients that pass all of them.
 struct Filter<'a> {
+    /// `ID`: the client with this id.
     id: Option<i64>,
+    /// `ADDR`: the client from this address.
     address: Option<&'a [u8]>,
+    /// `LADDR`: clients that connected to this address.
     local: Option<&'a [u8]>,
+    /// `MAXAGE`: clients that have been connected for at least this many seconds.
     max_age_s: Option<i64>,
+    /// `SKIPME`: true to leave out the caller.
     skip_me: bool,
+    /// `TYPE`: clients of this type.
     wanted: Wanted,
 }
 
 impl<'a> Filter<'a> {
+    /// Reads the filters from the request.
     fn of(cx: &Cx<'a>) -> Result<Filter<'a>, Failure> {
         let mut filter = Filter {
             id: None,
@@ -210,11 +227,14 @@ impl<'a> Filter<'a> {
     }
 }
 
+/// The clients that `doomed` selects, the oldest client first.
 fn kill_where(cx: &Cx<'_>, doomed: impl Fn(ConnId, &Session, &Sessions) -> bool) -> Vec<ConnId> {
     let all = cx.world.sessions.by_age().into_iter();
     all.filter(|(id, session)| doomed(*id, session, &cx.world.sessions)).map(|(id, _)| id).collect()
 }
 
+/// Asks the server to end the connections of these clients. They are marked as leaving at once, so that no
+/// client is killed twice. The caller's own connection ends after its reply.
 fn condemn(cx: &mut Cx<'_>, killed: Vec<ConnId>) {
     for id in killed {
         if id == cx.me {

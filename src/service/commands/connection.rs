@@ -7,14 +7,16 @@ use crate::resp::{Proto, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::session::{Labels, ReplyMode};
 
+/// The error for every user except `default`.
 const WRONG_PASSWORD: Failure =
     Failure::text("WRONGPASS invalid username-password pair or user is disabled.");
 
-/// `PING [message]`
+/// `PING [message]`: replies `PONG`, or the message.
 pub fn ping(cx: &mut Cx<'_>) -> Outcome {
     let session = cx.session();
     if session.is_subscriber() && session.proto == Proto::Resp2 && cx.args.len() <= 2 {
-        // Such a client tells what it asked for from what others publish by the first word.
+        // A subscriber that speaks RESP2 gets replies and messages as arrays, and tells them apart by the
+        // first word.
         cx.reply.array(2);
         cx.reply.bulk(b"pong");
         cx.reply.bulk(cx.args.get(1).unwrap_or_default());
@@ -28,20 +30,21 @@ pub fn ping(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `ECHO message`
+/// `ECHO message`: replies with the message.
 pub fn echo(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.bulk(cx.arg(1));
     Ok(())
 }
 
-/// `QUIT`
+/// `QUIT`: ends the connection.
 pub fn quit(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();
     cx.close = Some(Reason::Quit);
     Ok(())
 }
 
-/// `RESET`
+/// `RESET`: ends the caller's transaction, watches and subscriptions, and gives it the settings of a new
+/// connection. The names of its library stay.
 pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.simple("RESET");
     cx.world.forget_dealings(cx.me);
@@ -57,7 +60,7 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `SELECT index`. There is one database.
+/// `SELECT index`: there is only the database 0.
 pub fn select(cx: &mut Cx<'_>) -> Outcome {
     let index = cx.int(1)?;
     if i32::try_from(index).is_err() {
@@ -71,7 +74,8 @@ pub fn select(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `AUTH [username] password`. No password can be set, so the default user needs none.
+/// `AUTH [username] password`: no password can be set, so the user `default` may give any. As in Redis, a
+/// password without a user is then an error.
 pub fn auth(cx: &mut Cx<'_>) -> Outcome {
     match cx.args.len() {
         2 => Err(Failure::text(
@@ -87,12 +91,13 @@ pub fn auth(cx: &mut Cx<'_>) -> Outcome {
     }
 }
 
-/// The default user takes any password, as in a Redis that has none configured.
+/// Accepts the user `default` with any password, as a Redis does in which no password is configured.
 fn authenticate(user: &[u8]) -> Outcome {
     if user == b"default" { Ok(()) } else { Err(WRONG_PASSWORD) }
 }
 
-/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`
+/// `HELLO [protover [AUTH username password] [SETNAME clientname]]`: chooses the protocol version, and
+/// replies with facts about the server and the connection.
 pub fn hello(cx: &mut Cx<'_>) -> Outcome {
     let proto = match cx.args.get(1) {
         None => cx.session().proto,
@@ -129,6 +134,7 @@ pub fn hello(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// Writes the reply of `HELLO`, in the version that the client has chosen.
 fn greet(cx: &mut Cx<'_>, proto: Proto) {
     let reply = &mut cx.reply;
     reply.set_proto(proto);
@@ -149,10 +155,11 @@ fn greet(cx: &mut Cx<'_>, proto: Proto) {
     reply.array(0);
 }
 
-/// A name fit for a line of `CLIENT LIST`.
+/// Checks a name that will be part of a line of `CLIENT LIST`: it may be empty, but it must not be too
+/// long, and it must have only printable ASCII characters and no spaces.
 ///
 /// # Errors
-/// Redis's text, which begins with `what`.
+/// A text that calls the name `what`. Where Redis has the same error, it is Redis's text.
 pub fn checked_label<'a>(label: &'a [u8], what: &str) -> Result<&'a [u8], Failure> {
     if label.len() > LABEL_BYTES_MAX {
         let text = format!("ERR {what} cannot be longer than {LABEL_BYTES_MAX} bytes.");

@@ -1,4 +1,4 @@
-//! The hash commands. How a hash is kept is the store's business.
+//! The commands about hashes. The store decides how it keeps a hash in memory.
 
 use super::scan::{Filter, cursor};
 use crate::config::{RANDOM_PICKS_MAX, SCAN_STEPS_MAX};
@@ -8,21 +8,21 @@ use crate::service::long_double::LongDouble;
 use crate::service::world::World;
 use crate::store::{Hash, Pair, WrongKind};
 
-/// `HSET key field value [field value ...]`
+/// `HSET key field value [field value ...]`: sets fields. The reply is the number of new fields.
 pub fn hset(cx: &mut Cx<'_>) -> Outcome {
     let added = set(cx)?;
     cx.reply.int(added as i64);
     Ok(())
 }
 
-/// `HMSET key field value [field value ...]`
+/// `HMSET key field value [field value ...]`: sets fields. The reply is `OK`.
 pub fn hmset(cx: &mut Cx<'_>) -> Outcome {
     set(cx)?;
     cx.reply.ok();
     Ok(())
 }
 
-/// Sets all fields; the reply is still owed. Returns how many are new.
+/// Sets all fields of the request. Returns how many of them are new; the caller writes the reply.
 fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     if !cx.args.len().is_multiple_of(2) {
         let text = format!("ERR wrong number of arguments for '{}' command", cx.command.name);
@@ -37,7 +37,8 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     Ok(added)
 }
 
-/// A field is hashed, compared and matched whole within a turn, as a key is.
+/// Checks the length of a field. It is limited like a key, because a command hashes, compares and matches
+/// the whole field within one turn.
 fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
     let max = cx.world.config.max_key_bytes;
     if field.len() <= max {
@@ -46,7 +47,8 @@ fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
     Err(Failure::telling(format!("ERR field of {} bytes exceeds max-key-bytes ({max})", field.len())))
 }
 
-/// `HSETNX key field value`
+/// `HSETNX key field value`: sets a field only if it does not exist. The reply is 1 if the field was set,
+/// else 0.
 pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
     let (key, field, value) = (cx.arg(1), cx.arg(2), cx.arg(3));
     let now_ms = cx.world.now.unix_ms;
@@ -59,7 +61,7 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// Sets one field; the reply is still owed.
+/// Sets one field. The caller writes the reply.
 fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8]) -> Outcome {
     check_field(cx, field)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
@@ -69,7 +71,7 @@ fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8]) -> Outcome {
     Ok(())
 }
 
-/// The hash of `key`, counted as a hit or a miss.
+/// The hash of `key`, if there is one. Counts a hit or a miss.
 fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Hash<'w>>, WrongKind> {
     let found = world.store.hash(key, world.now.unix_ms);
     match found {
@@ -79,7 +81,7 @@ fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Hash<'w>>, Wron
     found
 }
 
-/// `HGET key field`
+/// `HGET key field`: the value of a field, or null.
 pub fn hget(cx: &mut Cx<'_>) -> Outcome {
     let (key, field) = (cx.arg(1), cx.arg(2));
     let value = lookup(cx.world, key)?.and_then(|hash| hash.get(field));
@@ -87,7 +89,7 @@ pub fn hget(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HMGET key field [field ...]`
+/// `HMGET key field [field ...]`: the values of the fields, with null for a missing field.
 pub fn hmget(cx: &mut Cx<'_>) -> Outcome {
     let (key, fields) = (cx.arg(1), cx.args.from(2));
     let hash = lookup(cx.world, key)?;
@@ -101,7 +103,8 @@ pub fn hmget(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HDEL key field [field ...]`
+/// `HDEL key field [field ...]`: removes fields, and the key with its last field. The reply is the number
+/// of fields that existed.
 pub fn hdel(cx: &mut Cx<'_>) -> Outcome {
     let removal = cx.world.store.prepare_hash_remove(cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
     cx.reply.assure();
@@ -111,7 +114,7 @@ pub fn hdel(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HEXISTS key field`
+/// `HEXISTS key field`: 1 if the hash has the field, else 0.
 pub fn hexists(cx: &mut Cx<'_>) -> Outcome {
     let (key, field) = (cx.arg(1), cx.arg(2));
     let exists = lookup(cx.world, key)?.is_some_and(|hash| hash.contains(field));
@@ -119,7 +122,7 @@ pub fn hexists(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HLEN key`
+/// `HLEN key`: the number of fields.
 pub fn hlen(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let len = lookup(cx.world, key)?.map_or(0, Hash::len);
@@ -127,7 +130,7 @@ pub fn hlen(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HSTRLEN key field`
+/// `HSTRLEN key field`: the length in bytes of the value of a field; 0 if there is none.
 pub fn hstrlen(cx: &mut Cx<'_>) -> Outcome {
     let (key, field) = (cx.arg(1), cx.arg(2));
     let value = lookup(cx.world, key)?.and_then(|hash| hash.get(field));
@@ -135,16 +138,17 @@ pub fn hstrlen(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HKEYS key`
+/// `HKEYS key`: all fields.
 pub fn hkeys(cx: &mut Cx<'_>) -> Outcome {
     list(cx, |(field, _)| field)
 }
 
-/// `HVALS key`
+/// `HVALS key`: all values.
 pub fn hvals(cx: &mut Cx<'_>) -> Outcome {
     list(cx, |(_, value)| value)
 }
 
+/// Replies with one part of each pair of a hash: the field or the value.
 fn list(cx: &mut Cx<'_>, part: for<'p> fn(Pair<'p>) -> &'p [u8]) -> Outcome {
     let key = cx.arg(1);
     let hash = lookup(cx.world, key)?;
@@ -158,7 +162,7 @@ fn list(cx: &mut Cx<'_>, part: for<'p> fn(Pair<'p>) -> &'p [u8]) -> Outcome {
     Ok(())
 }
 
-/// `HGETALL key`
+/// `HGETALL key`: all fields and their values.
 pub fn hgetall(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let hash = lookup(cx.world, key)?;
@@ -173,7 +177,7 @@ pub fn hgetall(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HINCRBY key field increment`
+/// `HINCRBY key field increment`: adds to the integer in a field. A missing field counts as 0.
 pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
     let (key, field, by) = (cx.arg(1), cx.arg(2), cx.int(3)?);
     let found = cx.world.store.hash(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
@@ -187,7 +191,8 @@ pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HINCRBYFLOAT key field increment`
+/// `HINCRBYFLOAT key field increment`: adds to the floating point number in a field. A missing field counts
+/// as 0.
 pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     let (key, field) = (cx.arg(1), cx.arg(2));
     let by = LongDouble::parse(cx.arg(3)).ok_or(Failure::text("ERR value is not a valid float"))?;
@@ -204,7 +209,8 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `HRANDFIELD key [count [WITHVALUES]]`
+/// `HRANDFIELD key [count [WITHVALUES]]`: a random field, or several. With a negative count, a field may be
+/// picked more than once.
 pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     if cx.args.len() == 2 {
@@ -238,7 +244,7 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
         reply_pairs(&mut cx.reply, chosen.len(), chosen.into_iter(), with_values);
         return Ok(());
     }
-    // With repetitions.
+    // A negative count: a field may be picked more than once.
     if wanted > RANDOM_PICKS_MAX {
         return Err(Failure::telling(format!(
             "ERR value is out of range, no more than {RANDOM_PICKS_MAX} picks"
@@ -249,7 +255,8 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `count` fields, with their values if these are wanted: in RESP3 each pair is an array of its own.
+/// Replies with `count` fields, and with their values if `with_values` is true. In RESP3 a field and its
+/// value are then an array of their own.
 fn reply_pairs<'p>(
     reply: &mut Reply<'_>,
     count: usize,
@@ -272,12 +279,13 @@ fn reply_pairs<'p>(
     }
 }
 
-/// `HSCAN key cursor [MATCH pattern] [COUNT count]`
+/// `HSCAN key cursor [MATCH pattern] [COUNT count]`: the next fields and values of a scan of a hash. Like
+/// [`scan`](super::scan::scan), a call ends early if the fields or the pattern are long.
 pub fn hscan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     if cx.world.store.hash(key, now_ms)?.is_none() {
-        // As Redis does, before it looks at the options.
+        // Redis too looks up the key before it looks at the options.
         cx.reply.array(2);
         cx.reply.bulk(b"0");
         cx.reply.array(0);

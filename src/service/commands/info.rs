@@ -1,7 +1,8 @@
 //! What `INFO` says, section by section.
 //!
-//! Field names are Redis's where Redis has the fact. `redis_version` is what clients check before
-//! they use a command; `tidegate_version` beside it is ours.
+//! Where Redis reports the same fact, the field has Redis's name. Many clients look at `redis_version`
+//! before they use a command, so it names the version of Redis that the commands follow. The version of
+//! this daemon is in `tidegate_version`.
 
 use std::fmt::Write as _;
 
@@ -9,13 +10,13 @@ use crate::base::Reason;
 use crate::service::catalog;
 use crate::service::world::World;
 
-/// The version of Redis whose commands and texts these are.
+/// The version of Redis that the commands and their texts follow.
 pub const REDIS_VERSION: &str = "7.2.0";
 
+/// The name of a section, and the function that writes its fields.
 type Section = (&'static str, fn(&mut String, &World));
 
-/// The sections in Redis's order; the ones after `keyspace` only when asked for by name, `all` or
-/// `everything`.
+/// All sections: Redis's in Redis's order, then our own, then the one that does not appear by default.
 const SECTIONS: [Section; 12] = [
     ("Server", server),
     ("Clients", clients),
@@ -30,9 +31,11 @@ const SECTIONS: [Section; 12] = [
     ("Closes", closes),
     ("Commandstats", commandstats),
 ];
+/// Number of sections that appear by default: the first ones of the list. The others appear only if a
+/// client asks for them by name or for `all` or `everything`.
 const DEFAULT_SECTIONS: usize = 11;
 
-/// The text of the given sections, or of the default ones if none is given.
+/// The text of the sections with these names, or of the default sections if there are no names.
 pub fn render(wanted: &[&[u8]], world: &World) -> String {
     let asked = |name: &str| wanted.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
     let everything = asked("all") || asked("everything");
@@ -50,6 +53,7 @@ pub fn render(wanted: &[&[u8]], world: &World) -> String {
     text
 }
 
+/// Appends a line `name:value`.
 fn field(text: &mut String, name: &str, value: impl std::fmt::Display) {
     let _ = write!(text, "{name}:{value}\r\n");
 }
@@ -90,7 +94,8 @@ fn memory(text: &mut String, world: &World) {
     field(text, "maxmemory_clients", world.config.maxmemory_clients);
 }
 
-/// Linux tells; elsewhere nobody does without unsafe code, and the field says 0.
+/// Bytes of memory that the process has resident. Only Linux tells this without unsafe code. Elsewhere the
+/// result is `None`, and the field shows 0.
 fn resident_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;

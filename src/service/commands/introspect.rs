@@ -1,4 +1,4 @@
-//! `COMMAND` and the `HELP` of every container: what the table says about itself.
+//! `COMMAND`, and the `HELP` of every container: what the catalog says about the commands.
 
 use crate::resp::Reply;
 use crate::service::catalog::{COMMANDS, everything};
@@ -7,12 +7,13 @@ use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
 use crate::service::names::{find_full, short_name};
 
-/// Stands in the table for a container without a subcommand, which the arity refuses before.
+/// The function of a container that needs a subcommand. It never runs, because a request without a
+/// subcommand fails the check of the arity.
 pub fn no_subcommand(cx: &mut Cx<'_>) -> Outcome {
     Err(Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
 }
 
-/// `COMMAND`
+/// `COMMAND`: the entries of all commands.
 pub fn all(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.array(COMMANDS.len());
     for command in COMMANDS {
@@ -21,13 +22,14 @@ pub fn all(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `COMMAND COUNT`
+/// `COMMAND COUNT`: the number of commands, without subcommands.
 pub fn count(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.int(COMMANDS.len() as i64);
     Ok(())
 }
 
-/// `COMMAND INFO [name ...]`
+/// `COMMAND INFO [name ...]`: the entries of these commands, with null for an unknown name; of all commands
+/// if there is no name.
 pub fn info(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len() == 2 {
         return all(cx);
@@ -45,7 +47,8 @@ pub fn info(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`
+/// `COMMAND LIST [FILTERBY MODULE name | ACLCAT category | PATTERN pattern]`: the names of commands and
+/// subcommands. There are no modules, so none belongs to one.
 pub fn list(cx: &mut Cx<'_>) -> Outcome {
     let names: Vec<&str> = match cx.args.len() {
         2 => everything().map(|command| command.name).collect(),
@@ -74,7 +77,7 @@ pub fn list(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `COMMAND DOCS [name ...]`
+/// `COMMAND DOCS [name ...]`: the documentation of these commands, or of all. It leaves out unknown names.
 pub fn docs(cx: &mut Cx<'_>) -> Outcome {
     let found: Vec<&Command> = match cx.args.len() {
         2 => COMMANDS.iter().collect(),
@@ -90,6 +93,7 @@ pub fn docs(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// Writes the documentation of a command and its subcommands: the name, and a map.
 fn document(reply: &mut Reply<'_>, command: &Command) {
     reply.bulk(command.name.as_bytes());
     reply.map(if command.subcommands.is_empty() { 4 } else { 5 });
@@ -111,7 +115,7 @@ fn document(reply: &mut Reply<'_>, command: &Command) {
     }
 }
 
-/// The ten fields of a command in `COMMAND INFO`.
+/// Writes the entry of a command in `COMMAND INFO`, which has ten fields.
 fn entry(reply: &mut Reply<'_>, command: &Command) {
     reply.array(10);
     reply.bulk(command.name.as_bytes());
@@ -128,7 +132,7 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
     for category in categories {
         reply.simple(&format!("@{category}"));
     }
-    // No tips; the key positions above say all that a key specification would.
+    // There are no tips and no key specifications: the key positions above say all that is needed.
     reply.set(0);
     reply.set(0);
     reply.array(command.subcommands.len());
@@ -137,7 +141,7 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
     }
 }
 
-/// Redis derives its ACL categories from flags and group in just this way.
+/// The ACL categories of a command. Redis derives them from the flags and the group in the same way.
 fn categories(command: &Command) -> Vec<&'static str> {
     let has = |flag| command.flags.contains(&flag);
     let is_container = !command.subcommands.is_empty();
@@ -166,7 +170,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
     all
 }
 
-/// `CLIENT HELP` and its like.
+/// `CLIENT HELP`, and the `HELP` of the other containers: the subcommands, each with its summary.
 pub fn help(cx: &mut Cx<'_>) -> Outcome {
     let container = cx.command.name.split_once('|').map_or("", |(name, _)| name);
     let subcommands =

@@ -1,10 +1,11 @@
-//! The commands about keys, whatever they hold.
+//! The commands about keys of any kind.
 
 use super::strings::{Unit, invalid_expire};
 use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::store::Kind;
 
-/// `DEL key [key ...]` and `UNLINK key [key ...]`
+/// `DEL key [key ...]` and `UNLINK key [key ...]`: removes the keys. The reply is the number of keys that
+/// existed.
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     let mut removed = 0;
@@ -16,7 +17,7 @@ pub fn del(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `EXISTS key [key ...]`
+/// `EXISTS key [key ...]`: how many of the keys exist. A key that is named twice counts twice.
 pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     let mut count = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
@@ -32,32 +33,38 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `TYPE key`
+/// `TYPE key`: the kind of value that a key holds, or `none`.
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
     let kind = cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms);
     cx.reply.simple(kind.map_or("none", Kind::name));
     Ok(())
 }
 
-/// `EXPIRE key seconds [NX | XX | GT | LT]`
+/// `EXPIRE key seconds [NX | XX | GT | LT]`: lets a key expire after this number of seconds.
 pub fn expire(cx: &mut Cx<'_>) -> Outcome {
     expire_in(cx, Unit::Seconds)
 }
 
-/// `PEXPIRE key milliseconds [NX | XX | GT | LT]`
+/// `PEXPIRE key milliseconds [NX | XX | GT | LT]`: lets a key expire after this number of milliseconds.
 pub fn pexpire(cx: &mut Cx<'_>) -> Outcome {
     expire_in(cx, Unit::Milliseconds)
 }
 
+/// When a command may change the expiry of a key.
 #[derive(Default)]
 struct Conditions {
+    /// `NX`: only if the key has no time of expiry.
     only_without: bool,
+    /// `XX`: only if the key has a time of expiry.
     only_with: bool,
+    /// `GT`: only if the new time is later.
     only_later: bool,
+    /// `LT`: only if the new time is earlier.
     only_sooner: bool,
 }
 
 impl Conditions {
+    /// Reads the conditions from the request.
     fn of(cx: &Cx<'_>) -> Result<Conditions, Failure> {
         let mut when = Conditions::default();
         for word in cx.args.from(3) {
@@ -80,7 +87,8 @@ impl Conditions {
         Ok(when)
     }
 
-    /// No expiry counts as one infinitely far away.
+    /// True if the expiry may change from `before` to `after`, both in Unix milliseconds. A key without
+    /// expiry counts as one that expires infinitely late.
     fn hold(&self, before: Option<u64>, after: i64) -> bool {
         let before = before.map(|ms| ms as i64);
         !(self.only_without && before.is_some()
@@ -90,9 +98,11 @@ impl Conditions {
     }
 }
 
+/// Lets a key expire. The reply is 1, or 0 if there is no key or a condition forbids it.
 fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     let key = cx.arg(1);
-    // In Redis's order: of two mistakes it tells the one in the options.
+    // Redis checks the options first. If the number is wrong as well, it reports the mistake in the
+    // options.
     let when = Conditions::of(cx)?;
     let number = cx.int(2)?;
     let at = unit.unix_ms(number, cx.exact_unix_ms()).ok_or_else(|| invalid_expire(cx))?;
@@ -108,7 +118,7 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     cx.reply.assure();
     match u64::try_from(at) {
         Ok(ms) if ms > cx.world.now.unix_ms => cx.world.store.expire(key, Some(ms)),
-        // A time that is already over removes the key at once.
+        // A time that has already passed removes the key at once.
         _ => {
             cx.world.store.remove(key, cx.world.now.unix_ms);
         }
@@ -117,7 +127,7 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     Ok(())
 }
 
-/// `PERSIST key`
+/// `PERSIST key`: removes the time of expiry of a key. The reply is 1 if it had one, else 0.
 pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let had_expiry = cx.world.store.expiry(key, cx.world.now.unix_ms).flatten().is_some();
@@ -129,17 +139,18 @@ pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `TTL key`
+/// `TTL key`: in how many seconds a key expires; -1 if it never does, -2 if there is no key.
 pub fn ttl(cx: &mut Cx<'_>) -> Outcome {
-    // To the nearest second, as Redis rounds it.
+    // Redis rounds to the nearest second.
     remaining(cx, |ms| (ms + 500) / 1_000)
 }
 
-/// `PTTL key`
+/// `PTTL key`: in how many milliseconds a key expires; -1 if it never does, -2 if there is no key.
 pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
     remaining(cx, |ms| ms)
 }
 
+/// Replies with the time that a key has left; `scale` turns milliseconds into the unit of the reply.
 fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
     let answer = match cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms) {
         None => -2,

@@ -1,5 +1,5 @@
-//! The commands, group by group. Each file knows what a command sees (`cx`) and nothing of how it came
-//! to be run.
+//! The commands, group by group. A command works on what it sees (`cx`). It need not know whether a turn or
+//! a transaction runs it.
 
 pub mod admin;
 pub mod client;

@@ -1,4 +1,4 @@
-//! Publish and subscribe.
+//! The commands about publish and subscribe.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -12,37 +12,38 @@ use crate::service::errors::wrong_arguments;
 use crate::service::glob::{Case, Pattern};
 use crate::service::outbox::Ask;
 
-/// `SUBSCRIBE channel [channel ...]`
+/// `SUBSCRIBE channel [channel ...]`: subscribes the caller to channels.
 pub fn subscribe(cx: &mut Cx<'_>) -> Outcome {
     begin(cx, Kind::Channel, "subscribe")
 }
 
-/// `PSUBSCRIBE pattern [pattern ...]`
+/// `PSUBSCRIBE pattern [pattern ...]`: subscribes the caller to all channels that match a pattern.
 pub fn psubscribe(cx: &mut Cx<'_>) -> Outcome {
     begin(cx, Kind::Pattern, "psubscribe")
 }
 
-/// `SSUBSCRIBE channel [channel ...]`
+/// `SSUBSCRIBE channel [channel ...]`: subscribes the caller to shard channels.
 pub fn ssubscribe(cx: &mut Cx<'_>) -> Outcome {
     begin(cx, Kind::Shard, "ssubscribe")
 }
 
-/// `UNSUBSCRIBE [channel ...]`
+/// `UNSUBSCRIBE [channel ...]`: ends these subscriptions to channels, or all of them.
 pub fn unsubscribe(cx: &mut Cx<'_>) -> Outcome {
     end(cx, Kind::Channel, "unsubscribe")
 }
 
-/// `PUNSUBSCRIBE [pattern ...]`
+/// `PUNSUBSCRIBE [pattern ...]`: ends these subscriptions to patterns, or all of them.
 pub fn punsubscribe(cx: &mut Cx<'_>) -> Outcome {
     end(cx, Kind::Pattern, "punsubscribe")
 }
 
-/// `SUNSUBSCRIBE [channel ...]`
+/// `SUNSUBSCRIBE [channel ...]`: ends these subscriptions to shard channels, or all of them.
 pub fn sunsubscribe(cx: &mut Cx<'_>) -> Outcome {
     end(cx, Kind::Shard, "sunsubscribe")
 }
 
-/// One reply a name, all of them or none.
+/// Subscribes the caller to all names of the request or to none. It writes one reply for each name; `word`
+/// is the first word of these replies.
 fn begin(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
     let names = cx.args.from(1);
     names.clone().try_for_each(|name| check_length(cx, name))?;
@@ -70,6 +71,8 @@ fn begin(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
     Ok(())
 }
 
+/// Ends the caller's subscriptions to the names of the request, or to all names of this kind. It writes one
+/// reply for each name; `word` is the first word of these replies.
 fn end(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
     let unnamed = cx.args.len() == 1;
     let all = match cx.session().subscriptions() {
@@ -98,6 +101,7 @@ fn end(cx: &mut Cx<'_>, kind: Kind, word: &str) -> Outcome {
     Ok(())
 }
 
+/// Writes the reply about one name.
 fn tell(cx: &mut Cx<'_>, word: &str, name: Option<&[u8]>, count: usize) {
     cx.reply.push_header(3);
     cx.reply.bulk(word.as_bytes());
@@ -105,7 +109,8 @@ fn tell(cx: &mut Cx<'_>, word: &str, name: Option<&[u8]>, count: usize) {
     cx.reply.int(count as i64);
 }
 
-/// A name is compared and matched whole within a turn, as a key is.
+/// Checks the length of a name. It is limited like a key, because a command compares and matches the whole
+/// name within one turn.
 fn check_length(cx: &Cx<'_>, name: &[u8]) -> Outcome {
     let max = cx.world.config.max_key_bytes;
     if name.len() <= max {
@@ -114,7 +119,8 @@ fn check_length(cx: &Cx<'_>, name: &[u8]) -> Outcome {
     Err(Failure::telling(format!("ERR channel of {} bytes exceeds max-key-bytes ({max})", name.len())))
 }
 
-/// Several replies are to go out together, so all must fit.
+/// Makes room for the replies about all names, which take up to `bytes` bytes. All of them must fit,
+/// because the command commits all names or none.
 fn reserve_replies(cx: &mut Cx<'_>, bytes: usize) -> Outcome {
     if bytes > cx.world.config.max_reply_bytes {
         return Err(cx.reply_too_long());
@@ -122,7 +128,8 @@ fn reserve_replies(cx: &mut Cx<'_>, bytes: usize) -> Outcome {
     Ok(cx.reply.reserve(bytes)?)
 }
 
-/// `PUBLISH channel message`
+/// `PUBLISH channel message`: sends a message to the clients that have subscribed to the channel or to a
+/// pattern that matches it. The reply is the number of messages.
 pub fn publish(cx: &mut Cx<'_>) -> Outcome {
     let channel = cx.arg(1);
     check_length(cx, channel)?;
@@ -135,7 +142,8 @@ pub fn publish(cx: &mut Cx<'_>) -> Outcome {
     post.send(cx)
 }
 
-/// `SPUBLISH channel message`
+/// `SPUBLISH channel message`: sends a message to the clients that have subscribed to the shard channel.
+/// The reply is the number of messages.
 pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
     let channel = cx.arg(1);
     check_length(cx, channel)?;
@@ -144,12 +152,14 @@ pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
     post.send(cx)
 }
 
-/// What a `PUBLISH` sends, before anything of it is sent.
+/// The messages of one `PUBLISH`. It collects all of them before it sends the first, because it must
+/// send all or none.
 struct Post<'a> {
     message: &'a [u8],
-    /// The message as it goes over the wire, once anybody is to hear it.
+    /// The message as a bulk string, once there is a receiver.
     framed: Option<Arc<Buf>>,
     asks: Vec<Ask>,
+    /// True if the caller is one of the receivers.
     to_myself: bool,
 }
 
@@ -158,7 +168,8 @@ impl<'a> Post<'a> {
         Post { message, framed: None, asks: Vec::new(), to_myself: false }
     }
 
-    /// Adds the message for each subscriber of the name that is the second part of `head`.
+    /// Adds a message for each subscriber of a name. `head` are the words before the message; the second of
+    /// them is the name.
     fn add(&mut self, cx: &mut Cx<'_>, kind: Kind, head: &[&[u8]]) -> Result<(), OutOfMemory> {
         let name = head[1];
         memory::reserve(&mut self.asks, cx.world.channels.count(kind, name))?;
@@ -186,6 +197,7 @@ impl<'a> Post<'a> {
         Ok(())
     }
 
+    /// Puts the messages into the outbox, and replies with their number.
     fn send(mut self, cx: &mut Cx<'_>) -> Outcome {
         let outbox = &mut cx.world.outbox;
         if outbox.asks.len() + self.asks.len() > PUSHES_PENDING_MAX {
@@ -200,7 +212,8 @@ impl<'a> Post<'a> {
     }
 }
 
-/// `parts` as they go over the wire, behind the beginning of a push of `count` elements if there is one.
+/// Encodes `parts` as bulk strings. If there is a `count`, the header of a push of `count` elements comes
+/// before them.
 fn bulks(proto: Proto, count: Option<usize>, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
     const FRAMING_BYTES: usize = 32;
     let mut bytes = Buf::default();
@@ -215,16 +228,17 @@ fn bulks(proto: Proto, count: Option<usize>, parts: &[&[u8]]) -> Result<Buf, Out
     Ok(bytes)
 }
 
-/// `PUBSUB CHANNELS [pattern]`
+/// `PUBSUB CHANNELS [pattern]`: the channels that have subscribers.
 pub fn channels(cx: &mut Cx<'_>) -> Outcome {
     list(cx, Kind::Channel)
 }
 
-/// `PUBSUB SHARDCHANNELS [pattern]`
+/// `PUBSUB SHARDCHANNELS [pattern]`: the shard channels that have subscribers.
 pub fn shardchannels(cx: &mut Cx<'_>) -> Outcome {
     list(cx, Kind::Shard)
 }
 
+/// Replies with the names of a kind that have subscribers and match the pattern, sorted.
 fn list(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
     let wanted = match cx.args.get(2) {
         Some(word) if cx.args.len() == 3 => Some(Pattern::new(word, Case::Kept)?),
@@ -242,18 +256,19 @@ fn list(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `PUBSUB NUMSUB [channel ...]`
+/// `PUBSUB NUMSUB [channel ...]`: how many subscribers each of these channels has.
 pub fn numsub(cx: &mut Cx<'_>) -> Outcome {
     count(cx, Kind::Channel)
 }
 
-/// `PUBSUB SHARDNUMSUB [channel ...]`
+/// `PUBSUB SHARDNUMSUB [channel ...]`: how many subscribers each of these shard channels has.
 pub fn shardnumsub(cx: &mut Cx<'_>) -> Outcome {
     count(cx, Kind::Shard)
 }
 
+/// Replies with each name of the request and the number of its subscribers.
 fn count(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
-    // No map, in RESP3 either: so Redis has it.
+    // As in Redis, this is a flat array in RESP3 too, and no map.
     cx.reply.array(2 * (cx.args.len() - 2));
     for name in cx.args.from(2) {
         cx.reply.bulk(name);
@@ -262,7 +277,7 @@ fn count(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// `PUBSUB NUMPAT`
+/// `PUBSUB NUMPAT`: how many patterns have subscribers.
 pub fn numpat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.int(cx.world.channels.names(Kind::Pattern).len() as i64);
     Ok(())

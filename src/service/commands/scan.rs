@@ -1,4 +1,4 @@
-//! The commands that walk the keyspace instead of naming keys.
+//! The commands that go through the keyspace: their requests do not name keys.
 
 use crate::base::memory;
 use crate::config::{SCAN_COUNT_MAX, SCAN_STEPS_MAX, SCAN_STEPS_PER_KEY};
@@ -7,11 +7,12 @@ use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
 use crate::store::Kind;
 
-/// What Redis takes for `COUNT` if nobody says.
+/// The `COUNT` of a request that has none, as in Redis.
 const COUNT_DEFAULT: usize = 10;
 
-/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`. Ends early if the keys are long or the
-/// pattern is: others are served before the next call.
+/// `SCAN cursor [MATCH pattern] [COUNT count] [TYPE type]`: the next keys of a scan, and the cursor for the
+/// next call. A call ends early if the keys or the pattern are long, so that the server can serve other
+/// clients before the next call.
 pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(1)).ok_or(Failure::text("ERR invalid cursor"))?;
     let filter = Filter::of(cx, 2, true)?;
@@ -29,20 +30,20 @@ pub fn scan(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// What a scan is to return.
+/// Which names a scan returns: keys, or the fields of a hash.
 pub(super) struct Filter {
-    /// `None` if every name matches.
+    /// `MATCH`: names that match this pattern; `None` for all names.
     pattern: Option<Pattern>,
-    /// About how many names a step looks at.
+    /// `COUNT`: about how many names one call looks at.
     pub(super) count: usize,
-    /// Keys of this kind only.
+    /// `TYPE`: keys of this kind; `None` for all keys.
     kind: Option<Kind>,
-    /// False if a type is asked for that no key has.
+    /// False if the request names a type that no key can have: then the scan returns nothing.
     any: bool,
 }
 
 impl Filter {
-    /// The options from the argument at `at` on; `typed` says whether `TYPE` is among them.
+    /// Reads the options from the argument at `at` on. `typed` says whether `TYPE` is allowed.
     pub(super) fn of(cx: &Cx<'_>, mut at: usize, typed: bool) -> Result<Filter, Failure> {
         let mut filter = Filter { pattern: None, count: COUNT_DEFAULT, kind: None, any: true };
         while at < cx.args.len() {
@@ -68,24 +69,26 @@ impl Filter {
         Ok(filter)
     }
 
-    /// True if a name is to be returned.
+    /// True if the scan returns this name.
     pub(super) fn accepts(&self, key: &[u8]) -> bool {
         self.any && self.pattern.as_ref().is_none_or(|pattern| pattern.matches(key))
     }
 
-    /// What it costs to look at `key`, match it and copy it.
+    /// The cost of looking at `key`, matching it and copying it, in steps of about a nanosecond.
     pub(super) fn steps(&self, key: &[u8]) -> usize {
         let matching = self.pattern.as_ref().map_or(0, |pattern| pattern.steps(key.len()));
-        // Eight bytes at once, at least, where all there is to do is to move them.
+        // Copying moves at least eight bytes in a step.
         SCAN_STEPS_PER_KEY + key.len() / 8 + matching
     }
 }
 
+/// The kind of value that `TYPE` names.
 fn kind_named(word: &[u8]) -> Option<Kind> {
     [Kind::String, Kind::Hash].into_iter().find(|kind| is(word, kind.name()))
 }
 
-/// A cursor as C's `strtoul` reads it, which is what Redis 7.0 does; clients have sent both signs.
+/// Reads a cursor as C's `strtoul` does, because Redis 7.0 uses that: the number may have a sign, and
+/// clients have sent both signs.
 pub(super) fn cursor(word: &[u8]) -> Option<u64> {
     if word.is_empty() {
         return Some(0);
@@ -102,7 +105,8 @@ pub(super) fn cursor(word: &[u8]) -> Option<u64> {
     Some(if negative { number.wrapping_neg() } else { number })
 }
 
-/// `KEYS pattern`. Sorted, because the order of a seeded hash is nobody's business.
+/// `KEYS pattern`: all keys that match. They are sorted, because their order in the table depends on the
+/// seed of the hash, and no client may see that.
 pub fn keys(cx: &mut Cx<'_>) -> Outcome {
     let pattern = Pattern::new(cx.arg(1), Case::Kept)?;
     let mut found: Vec<&[u8]> =
@@ -112,6 +116,7 @@ pub fn keys(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// Replies with these keys.
 fn reply_keys(reply: &mut Reply<'_>, keys: &[&[u8]]) {
     reply.array(keys.len());
     for key in keys {
@@ -122,7 +127,7 @@ fn reply_keys(reply: &mut Reply<'_>, keys: &[&[u8]]) {
     }
 }
 
-/// `RANDOMKEY`
+/// `RANDOMKEY`: a random key, or null.
 pub fn random_key(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.bulk_or_null(cx.world.store.random_key(cx.world.now.unix_ms));
     Ok(())

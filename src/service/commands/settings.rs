@@ -1,4 +1,4 @@
-//! `CONFIG` and its subcommands.
+//! The subcommands of `CONFIG`.
 
 use crate::config::options::{CONSTANTS, OPTIONS, find};
 use crate::config::{CONFIG_GET_PIECES_MAX, Config};
@@ -6,7 +6,7 @@ use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
 use crate::service::glob::{Case, Pattern};
 use crate::stats::Stats;
 
-/// `CONFIG GET pattern [pattern ...]`
+/// `CONFIG GET pattern [pattern ...]`: the names and values of the settings that match a pattern.
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
     let pieces: usize = cx.args.from(2).map(|word| word.len() / 64 + 1).sum();
     if pieces > CONFIG_GET_PIECES_MAX {
@@ -14,7 +14,8 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
     }
     let compiled = cx.args.from(2).map(|word| Pattern::new(word, Case::Ignored));
     let patterns = compiled.collect::<Result<Vec<Pattern>, Failure>>()?;
-    // A name asked for in full comes back as it was written, since clients look it up by that.
+    // If a client asks for a name in full, the reply has the name as the client wrote it, because the
+    // client looks up the value by that.
     let wanted = |name: &'static str| {
         let full = cx.args.from(2).find(|word| word.eq_ignore_ascii_case(name.as_bytes()));
         let by_pattern = || patterns.iter().any(|pattern| pattern.matches(name.as_bytes()));
@@ -33,7 +34,7 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CONFIG SET parameter value [parameter value ...]`: all of it or nothing.
+/// `CONFIG SET parameter value [parameter value ...]`: changes all of these settings or none.
 pub fn set(cx: &mut Cx<'_>) -> Outcome {
     let words: Vec<&[u8]> = cx.args.from(2).collect();
     if !words.len().is_multiple_of(2) {
@@ -56,13 +57,13 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// Applies one setting; `earlier` are the names and values that came before it.
+/// Applies one setting to `config`. `earlier` are the names and values before it in the request.
 fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> Outcome {
     let text = std::str::from_utf8(value);
     if let Some((known, fixed)) =
         CONSTANTS.iter().find(|(known, _)| known.as_bytes().eq_ignore_ascii_case(name))
     {
-        // What it is anyway may be asked for: many a start-up script does.
+        // A client may set a constant to the value that it has. Many start-up scripts do that.
         return if text == Ok(fixed) { Ok(()) } else { Err(failed(known, "can't set immutable config")) };
     }
     let Some(opt) = find(name) else {
@@ -75,8 +76,9 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> O
     if !opt.live {
         return Err(failed(opt.name, "can't set immutable config"));
     }
-    // Looked for only here: an option can come so far just once, so all these walks together cost no
-    // more than the length of the request times the number of options.
+    // This search comes last, because here it runs at most once for each option, and once more for the
+    // duplicate that ends the command. So all searches together cost at most the length of the request
+    // times the number of options.
     if earlier.chunks_exact(2).any(|pair| pair[0].eq_ignore_ascii_case(name)) {
         return Err(failed(name, "duplicate parameter"));
     }
@@ -84,15 +86,16 @@ fn apply(config: &mut Config, name: &[u8], value: &[u8], earlier: &[&[u8]]) -> O
     (opt.set)(config, text).map_err(|why| failed(opt.name, &why))
 }
 
+/// The error for a setting that cannot be applied.
 fn failed(name: impl AsRef<[u8]>, why: &str) -> Failure {
     let before = "ERR CONFIG SET failed (possibly related to argument '";
     Failure::quoting(before, name.as_ref(), &format!("') - {why}"))
 }
 
-/// `CONFIG RESETSTAT`
+/// `CONFIG RESETSTAT`: sets the counters to 0.
 pub fn resetstat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();
-    // What describes the present is no statistic.
+    // `present` says how things stand now, so the reset keeps it.
     let now = cx.world.stats.present;
     cx.world.stats = Stats { present: now, ..Stats::default() };
     Ok(())

@@ -1,15 +1,16 @@
-//! The string commands.
+//! The commands about strings.
 
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::store::Expiry;
 
-/// `GET key`
+/// `GET key`: the string of a key, or null.
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
     Ok(cx.reply_value(cx.arg(1))?)
 }
 
-/// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`
+/// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`: sets a key,
+/// unless `NX` or `XX` forbids it. With `GET` it replies with the old string.
 pub fn set(cx: &mut Cx<'_>) -> Outcome {
     let (mut options, mut when) = (SetOptions::default(), When::default());
     let mut at = 3;
@@ -34,10 +35,15 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     store_value(cx, 2, options)
 }
 
+/// How a command sets a key.
 struct SetOptions {
+    /// `NX`: set the key only if it does not exist.
     only_new: bool,
+    /// `XX`: set the key only if it exists.
     only_existing: bool,
+    /// `GET`: reply with the old string.
     get: bool,
+    /// When the new value expires.
     expiry: Expiry,
 }
 
@@ -47,20 +53,23 @@ impl Default for SetOptions {
     }
 }
 
-/// The option about time among a command's options: one of the units with a number, or a word of
-/// the command's own. Redis lets the same one be repeated, and the last number counts.
+/// What the options of a command say about the time of expiry: a unit with a number, or a word that only
+/// this command has (`KEEPTTL`, `PERSIST`). As in Redis, a client may repeat the same option; then the last
+/// number counts.
 #[derive(Clone, Copy, Default)]
 enum When {
+    /// Nothing.
     #[default]
     Unsaid,
     /// The command's own word.
     Word,
-    /// A unit, and where its number is.
+    /// A time in this unit. Its number is the argument at `index`.
     At { unit: Unit, index: usize },
 }
 
 impl When {
-    /// Takes the option at `at`; returns the position of its last word.
+    /// Reads the option at position `at`; `own` is the command's own word. Returns the position of the
+    /// option's last word.
     fn option(&mut self, cx: &Cx<'_>, at: usize, own: &str) -> Result<usize, Failure> {
         let word = cx.arg(at);
         match (*self, Unit::named(word)) {
@@ -81,10 +90,11 @@ impl When {
     }
 }
 
+/// Sets a key as the options say. The value is the argument at `value_at`.
 fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(value_at));
-    // A plain SET need not know: what it replaces may have expired as well, and is then not counted
-    // as expired.
+    // A plain `SET` does not need to know whether the key exists. If it overwrites a value that has
+    // expired, that value does not count as an expired key.
     let depends = options.only_new || options.only_existing || options.expiry == Expiry::Keep;
     let exists = depends && cx.world.store.contains(key, cx.world.now.unix_ms);
     let refused = options.only_new && exists || options.only_existing && !exists;
@@ -93,7 +103,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     }
     let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
-        // The old value is copied before the new one takes its place.
+        // The old value must be in the reply before the new one overwrites it.
         cx.reply_value(key)?;
         cx.whole_reply()?;
     }
@@ -109,7 +119,7 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     Ok(())
 }
 
-/// `SETNX key value`
+/// `SETNX key value`: sets a key only if it does not exist. The reply is 1 if the key was set, else 0.
 pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(2));
     if cx.world.store.contains(key, cx.world.now.unix_ms) {
@@ -123,24 +133,24 @@ pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `SETEX key seconds value`
+/// `SETEX key seconds value`: sets a key that expires after this number of seconds.
 pub fn setex(cx: &mut Cx<'_>) -> Outcome {
     let expiry = Unit::Seconds.expiry(cx, 2)?;
     store_value(cx, 3, SetOptions { expiry, ..SetOptions::default() })
 }
 
-/// `PSETEX key milliseconds value`
+/// `PSETEX key milliseconds value`: sets a key that expires after this number of milliseconds.
 pub fn psetex(cx: &mut Cx<'_>) -> Outcome {
     let expiry = Unit::Milliseconds.expiry(cx, 2)?;
     store_value(cx, 3, SetOptions { expiry, ..SetOptions::default() })
 }
 
-/// `GETSET key value`
+/// `GETSET key value`: sets a key, and replies with the old string or null.
 pub fn getset(cx: &mut Cx<'_>) -> Outcome {
     store_value(cx, 2, SetOptions { get: true, ..SetOptions::default() })
 }
 
-/// `GETDEL key`
+/// `GETDEL key`: replies with the string of a key, and removes the key.
 pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     cx.reply_value(key)?;
@@ -150,7 +160,8 @@ pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `GETEX key [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | PERSIST]`
+/// `GETEX key [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | PERSIST]`: replies with the string of a
+/// key, and changes when the key expires.
 pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let mut when = When::default();
@@ -158,7 +169,7 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     while at < cx.args.len() {
         at = when.option(cx, at, "PERSIST")? + 1;
     }
-    // Redis looks the key up before it judges the time.
+    // Redis looks up the key before it checks the time. So a wrong time is no error if there is no key.
     let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
     let expires_ms = match when {
         When::At { unit, index } if exists => match unit.expiry(cx, index)? {
@@ -179,12 +190,12 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MGET key [key ...]`
+/// `MGET key [key ...]`: the strings of the keys, with null for a key that has none.
 pub fn mget(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.array(cx.args.len() - 1);
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        // What is no string is nothing to MGET.
+        // As in Redis, a value that is no string is null for `MGET`, and no error.
         if cx.reply_value(key).is_err() {
             cx.reply.null();
         }
@@ -195,7 +206,7 @@ pub fn mget(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `MSET key value [key value ...]`
+/// `MSET key value [key value ...]`: sets all of the keys or none.
 pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len().is_multiple_of(2) {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
@@ -211,10 +222,11 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `APPEND key value`
+/// `APPEND key value`: appends to the string of a key. The reply is the new length in bytes.
 pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let (key, tail) = (cx.arg(1), cx.arg(2));
-    // A value of a length that could not have been sent could not be read back either.
+    // The limit on the values that clients send must hold for values that grow here too: a client with the
+    // same limit could not read a longer one.
     let len = cx.world.store.get(key, cx.world.now.unix_ms)?.map_or(0, <[u8]>::len) + tail.len();
     if len > cx.world.config.proto_max_bulk_len {
         return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
@@ -226,35 +238,36 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `STRLEN key`
+/// `STRLEN key`: the length in bytes of the string of a key; 0 if there is none.
 pub fn strlen(cx: &mut Cx<'_>) -> Outcome {
     let len = cx.lookup(cx.arg(1))?.map_or(0, <[u8]>::len);
     cx.reply.int(len as i64);
     Ok(())
 }
 
-/// `INCR key`
+/// `INCR key`: adds 1 to the integer in a key.
 pub fn incr(cx: &mut Cx<'_>) -> Outcome {
     add(cx, 1)
 }
 
-/// `DECR key`
+/// `DECR key`: subtracts 1 from the integer in a key.
 pub fn decr(cx: &mut Cx<'_>) -> Outcome {
     add(cx, -1)
 }
 
-/// `INCRBY key increment`
+/// `INCRBY key increment`: adds to the integer in a key.
 pub fn incrby(cx: &mut Cx<'_>) -> Outcome {
     let by = cx.int(2)?;
     add(cx, by)
 }
 
-/// `DECRBY key decrement`
+/// `DECRBY key decrement`: subtracts from the integer in a key.
 pub fn decrby(cx: &mut Cx<'_>) -> Outcome {
     let by = cx.int(2)?.checked_neg().ok_or(Failure::text("ERR decrement would overflow"))?;
     add(cx, by)
 }
 
+/// Adds `by` to the integer in a key and replies with the sum. A missing key counts as 0.
 fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let key = cx.arg(1);
     let before = match cx.world.store.get(key, cx.world.now.unix_ms)? {
@@ -270,7 +283,7 @@ fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     Ok(())
 }
 
-/// The units in which a time of expiry is given.
+/// The units in which a client gives a time of expiry.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Unit {
     /// `EX`: seconds from now.
@@ -284,6 +297,7 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// The unit of an option, if it is one of the four.
     fn named(word: &[u8]) -> Option<Unit> {
         let units = [
             ("EX", Unit::Seconds),
@@ -294,7 +308,8 @@ impl Unit {
         units.into_iter().find(|(name, _)| is(word, name)).map(|(_, unit)| unit)
     }
 
-    /// The expiry that the argument at `index` means; it must lie ahead of the epoch.
+    /// The expiry that the argument at `index` gives in this unit. The number must be positive, and the
+    /// time must not overflow.
     fn expiry(self, cx: &mut Cx<'_>, index: usize) -> Result<Expiry, Failure> {
         let number = cx.int(index)?;
         match self.unix_ms(number, cx.exact_unix_ms()) {
@@ -303,7 +318,7 @@ impl Unit {
         }
     }
 
-    /// `number` of this unit as Unix milliseconds; `None` on overflow.
+    /// The Unix time in milliseconds that `number` means in this unit; `None` on overflow.
     pub fn unix_ms(self, number: i64, now_ms: u64) -> Option<i64> {
         let (scale, base) = match self {
             Unit::Seconds => (1_000, now_ms as i64),
@@ -315,7 +330,7 @@ impl Unit {
     }
 }
 
-/// The time does not fit, in Redis's words.
+/// Redis's error for a time of expiry that is not allowed.
 pub fn invalid_expire(cx: &Cx<'_>) -> Failure {
     Failure::telling(format!("ERR invalid expire time in '{}' command", cx.command.name))
 }

@@ -1,5 +1,5 @@
-//! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`. What comes between `MULTI` and `EXEC` is queued by the
-//! turn.
+//! `MULTI`, `EXEC`, `DISCARD`, `WATCH`, `UNWATCH`. The requests between `MULTI` and `EXEC` do not come
+//! here: `gate` queues them.
 
 use crate::base::memory;
 use crate::config::{EXEC_REPLY_BYTES, REPLY_HEADROOM_BYTES};
@@ -7,7 +7,7 @@ use crate::service::cx::{Cx, Failure, Outcome};
 use crate::service::run::{Call, check};
 use crate::service::transaction::{Transaction, WATCH_BYTES};
 
-/// `MULTI`
+/// `MULTI`: begins a transaction.
 pub fn multi(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_some() {
         return Err(Failure::text("ERR MULTI calls can not be nested"));
@@ -18,7 +18,7 @@ pub fn multi(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `DISCARD`
+/// `DISCARD`: ends the transaction without running it, and ends all watches.
 pub fn discard(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_none() {
         return Err(Failure::text("ERR DISCARD without MULTI"));
@@ -29,7 +29,7 @@ pub fn discard(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `WATCH key [key ...]`
+/// `WATCH key [key ...]`: if one of the keys changes before the next `EXEC`, that `EXEC` runs nothing.
 pub fn watch(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_some() {
         return Err(Failure::text("ERR WATCH inside MULTI is not allowed"));
@@ -43,7 +43,7 @@ pub fn watch(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `UNWATCH`
+/// `UNWATCH`: ends all watches of the client.
 pub fn unwatch(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     cx.world.unwatch(cx.me);
@@ -51,13 +51,13 @@ pub fn unwatch(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `EXEC`. Each command of the transaction is complete by itself: should one panic, those before it stand,
-/// those behind it do not run, and the client ends.
+/// `EXEC`: runs the queued commands. Each of them is complete by itself. If one panics, the commands before
+/// it keep their effects and replies, the commands after it do not run, and the connection ends.
 pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_none() {
         return Err(Failure::text("ERR EXEC without MULTI"));
     }
-    // From here on time stands still.
+    // All commands of the transaction, and the check of the watched keys, use this time.
     cx.exact_unix_ms();
     let touched = cx.world.has_watched_change(cx.me);
     let Some(transaction) = cx.world.end_transaction(cx.me) else { return Ok(()) };
@@ -68,7 +68,7 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
         cx.reply.null_array();
         return Ok(());
     }
-    // So that each command can at least be told that there is no memory for its reply.
+    // With this room, each command can be answered at least with the error that memory has run out.
     cx.reply.reserve(transaction.len() * EXEC_REPLY_BYTES + REPLY_HEADROOM_BYTES)?;
     cx.reply.array(transaction.len());
     for (args, command) in transaction.iter() {
