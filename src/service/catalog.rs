@@ -107,9 +107,9 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("hmset", -4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the values of the given fields of a hash")
         .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
     row("hrandfield", -2, READ, HASH, "6.2.0", "Get random fields of a hash").heavy()
-        .keys(ONE_KEY).complexity("O(N) where N is the number of fields returned, or of those there are if a third or more are wanted"),
+        .keys(ONE_KEY).complexity("O(N) where N is the number of fields returned; if that is a third of the hash or more, the number of its fields"),
     row("hscan", -3, READ, HASH, "2.8.0", "Iterate over the fields of a hash").heavy()
-        .keys(ONE_KEY).complexity("O(1) for every call, which ends after some 100 microseconds of matching; O(N) for a complete iteration"),
+        .keys(ONE_KEY).complexity("O(1) for every call, because a call ends after about 100 microseconds of matching; O(N) for a complete iteration"),
     row("hset", -4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the values of the given fields of a hash")
         .keys(ONE_KEY).complexity("O(N) where N is the number of fields named"),
     row("hsetnx", 4, WRITE_OOM_FAST, HASH, "2.0.0", "Set the value of a field of a hash, only if the field does not exist").keys(ONE_KEY),
@@ -122,7 +122,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("info", -1, ALWAYS, SERVER, "1.0.0", "Get information and statistics about the server").heavy()
         .acl(&["dangerous"]).complexity("O(N) where N is the number of commands"),
     row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order").heavy()
-        .acl(&["dangerous"]).complexity("O(N) over the keyspace, up to 1 ms for a key of 64 KiB, and O(M log M) over the matches; the server does nothing else meanwhile"),
+        .acl(&["dangerous"]).complexity("O(N) over the keyspace, up to 1 ms for a key of 64 KiB, and O(M log M) over the matches; no other client is served in that time"),
     row("mget", -2, READ_FAST, STRING, "1.0.0", "Get the values of all the given keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("mset", -3, WRITE_OOM, STRING, "1.0.1", "Set multiple keys to multiple values")
@@ -145,7 +145,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("randomkey", 1, READ, GENERIC, "1.0.0", "Return a random key").heavy(),
     row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection").at_once().for_subscribers(),
     row("scan", -2, READ, GENERIC, "2.8.0", "Iterate over the keys").heavy()
-        .complexity("O(1) for every call, which ends after some 100 microseconds of matching; O(N) for a complete iteration"),
+        .complexity("O(1) for every call, because a call ends after about 100 microseconds of matching; O(N) for a complete iteration"),
     row("select", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Change the selected database for the current connection"),
     row("set", -3, WRITE_OOM, STRING, "1.0.0", "Set the string value of a key").keys(ONE_KEY),
     row("setex", 4, WRITE_OOM, STRING, "2.0.0", "Set the value and expiration of a key").keys(ONE_KEY),
@@ -169,9 +169,9 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("unsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Stop listening to the given channels, or to all").for_subscribers()
         .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
-    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Watch no key any more")
+    row("unwatch", 1, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Stop watching all keys")
         .complexity("O(N) where N is the number of watched keys"),
-    row("watch", -2, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Let the next EXEC do nothing if one of the keys changes before").keys(ALL_KEYS).at_once()
+    row("watch", -2, TRANSACT_FAST, TRANSACTIONS, "2.2.0", "Stop the next EXEC if one of the given keys changes before it").keys(ALL_KEYS).at_once()
         .complexity("O(N log M) where N is the number of keys named and M the number of watched keys"),
 ]);
 
@@ -187,11 +187,11 @@ const CLIENT: &[Command] = &numbered(128, [
         .complexity("O(N log N) where N is the number of clients"),
     row("client|no-evict", 3, ADMIN, CONNECTION, "7.0.0", "Spare the current connection when client memory runs out"),
     row("client|no-touch", 3, SESSION, CONNECTION, "7.2.0", "Control whether commands update the access time of keys"),
-    row("client|pause", -3, ADMIN, CONNECTION, "3.0.0", "Hold the commands of all clients for so many milliseconds"),
+    row("client|pause", -3, ADMIN, CONNECTION, "3.0.0", "Hold the commands of all clients for the given time in milliseconds"),
     row("client|reply", 3, SESSION, CONNECTION, "3.2.0", "Instruct the server whether to reply to commands"),
     row("client|setinfo", 4, SESSION, CONNECTION, "7.2.0", "Set information about the client's library"),
     row("client|setname", 3, SESSION, CONNECTION, "2.6.9", "Set the current connection name"),
-    row("client|unpause", 2, ADMIN, CONNECTION, "6.2.0", "Let the commands go on that CLIENT PAUSE holds")
+    row("client|unpause", 2, ADMIN, CONNECTION, "6.2.0", "End the pause and run the commands that it held")
         .complexity("O(N) where N is the number of clients that wait"),
 ]);
 
@@ -222,18 +222,18 @@ const DEBUG: &[Command] = &numbered(168, [
     row("debug|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of DEBUG").debug(),
     row("debug|panic", -2, ADMIN, SERVER, "2.8.12", "Panic inside the command; with a number, at its nth step")
         .debug(),
-    row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for so many seconds").heavy().debug(),
+    row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for the given time in seconds").heavy().debug(),
 ]);
 
 #[rustfmt::skip]
 const PUBSUB: &[Command] = &numbered(176, [
-    row("pubsub|channels", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Get the channels that somebody listens to").heavy()
+    row("pubsub|channels", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Get the channels that have subscribers").heavy()
         .complexity("O(N) where N is the number of channels"),
     row("pubsub|help", 2, ALWAYS, PUBSUB_GROUP, "6.2.0", "Show the subcommands of PUBSUB"),
-    row("pubsub|numpat", 2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the patterns that somebody has subscribed to"),
+    row("pubsub|numpat", 2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the patterns that have subscribers"),
     row("pubsub|numsub", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the clients that listen to each of the given channels")
         .complexity("O(N) where N is the number of channels given"),
-    row("pubsub|shardchannels", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Get the shard channels that somebody listens to").heavy()
+    row("pubsub|shardchannels", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Get the shard channels that have subscribers").heavy()
         .complexity("O(N) where N is the number of shard channels"),
     row("pubsub|shardnumsub", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Count the clients that listen to each of the given shard channels")
         .complexity("O(N) where N is the number of shard channels given"),

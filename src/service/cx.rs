@@ -78,7 +78,7 @@ pub const NOT_INTEGER: Failure = Failure::text("ERR value is not an integer or o
 
 impl From<OutOfMemory> for Failure {
     fn from(_: OutOfMemory) -> Failure {
-        Failure::text("OOM the system has no memory left for this")
+        Failure::text("OOM the system has no memory left for this command")
     }
 }
 
@@ -93,7 +93,7 @@ impl From<WriteError> for Failure {
         match error {
             WriteError::OutOfMemory => OutOfMemory.into(),
             WriteError::WrongKind => WrongKind.into(),
-            WriteError::Crowded => Failure::text("ERR the hashes of too many keys begin as this key's does"),
+            WriteError::Crowded => Failure::text("ERR too many keys share the first bits of this key's hash"),
         }
     }
 }
@@ -135,7 +135,7 @@ impl<'a> Cx<'a> {
     /// The error in the place of a reply that did not fit.
     pub fn reply_too_long(&self) -> Failure {
         let max = self.world.config.max_reply_bytes;
-        Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory there is"))
+        Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory that is left"))
     }
 
     /// Checks that the reply so far has fitted. A command calls this before it commits a change that must

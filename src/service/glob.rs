@@ -47,7 +47,8 @@ impl Pattern {
     /// If it is longer than [`PATTERN_BYTES_MAX`] bytes, or if memory runs out.
     pub fn new(word: &[u8], case: Case) -> Result<Pattern, Failure> {
         if word.len() > PATTERN_BYTES_MAX {
-            let text = format!("ERR pattern of {} bytes exceeds {PATTERN_BYTES_MAX}", word.len());
+            let text =
+                format!("ERR pattern of {} bytes exceeds the limit of {PATTERN_BYTES_MAX}", word.len());
             return Err(Failure::telling(text));
         }
         let words = word.len() / 64 + 1;
@@ -313,6 +314,6 @@ mod tests {
             assert!(pattern.matches(&b"a".repeat(PATTERN_BYTES_MAX)) || pattern.end < PATTERN_BYTES_MAX);
         }
         let failure = Pattern::new(&[b'*'; PATTERN_BYTES_MAX + 1], Case::Kept).unwrap_err();
-        assert_eq!(&failure.0[..], b"ERR pattern of 1025 bytes exceeds 1024");
+        assert_eq!(&failure.0[..], b"ERR pattern of 1025 bytes exceeds the limit of 1024");
     }
 }

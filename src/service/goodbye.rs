@@ -8,8 +8,8 @@ pub fn goodbye(reason: Reason) -> &'static [u8] {
     match reason {
         Reason::AtCapacity => b"-ERR max number of clients reached\r\n",
         Reason::RequestTimeout => b"-ERR request not completed within request-timeout\r\n",
-        Reason::QueryBufferLimit => b"-ERR client-query-buffer-limit reached\r\n",
-        Reason::Evicted => b"-ERR evicted: clients together exceed maxmemory-clients\r\n",
+        Reason::QueryBufferLimit => b"-ERR client-query-buffer-limit reached, closing the connection\r\n",
+        Reason::Evicted => b"-ERR evicted: all clients together hold more than maxmemory-clients\r\n",
         Reason::Panicked => b"-ERR internal error\r\n",
         Reason::PeerClosed
         | Reason::Quit

@@ -115,11 +115,6 @@ impl Session {
         self.extras.get_or_insert_default()
     }
 
-    /// Takes the extras away and returns them.
-    pub fn take_extras(&mut self) -> Extras {
-        self.extras.take().map_or_else(Extras::default, |extras| *extras)
-    }
-
     /// Frees the extras if they are empty.
     pub fn drop_empty_extras(&mut self) {
         if self.extras.as_ref().is_some_and(|extras| extras.is_empty()) {

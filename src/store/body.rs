@@ -4,6 +4,7 @@
 
 use super::packed;
 use super::prefetch::prefetch;
+use super::record::Draft;
 use super::segment::Segment;
 use super::table::Table;
 use crate::base::{OutOfMemory, memory};
@@ -215,5 +216,22 @@ impl Table {
         *body_bytes -= body.memory();
         let counted = Counted { body, body_bytes };
         change(counted.body)
+    }
+
+    /// Takes a body out that no record names any more. The last body gets its number.
+    pub(super) fn drop_body(&mut self, number: u32) -> Body {
+        let last = self.bodies.len() as u32 - 1;
+        if number != last {
+            let hash = self.bodies.get(last).hash();
+            let place = self
+                .find_record(hash, |record| record.body() == Some(last))
+                .expect("every body has a record");
+            let record = self.record(place);
+            let renumbered = Draft::large(record.kind(), number, record.expires_ms());
+            self.rewrite(place, hash, renumbered.record());
+        }
+        let body = self.bodies.swap_remove(number);
+        self.body_bytes -= body.memory();
+        body
     }
 }

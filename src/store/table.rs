@@ -344,7 +344,7 @@ impl Table {
     }
 
     /// A record that is no longer than the one before takes its place.
-    fn rewrite(&mut self, place: Place, hash: u64, record: Record<'_>) {
+    pub(super) fn rewrite(&mut self, place: Place, hash: u64, record: Record<'_>) {
         let before = self.record(place).bytes().len();
         let bytes = record.bytes();
         let segment = self.segments.get_mut(place.segment);
@@ -383,22 +383,5 @@ impl Table {
         let block = self.segments.get(number).block_of(spot);
         self.blocks.get_mut(block).bytes[spot.offset()..][..bytes.len()].copy_from_slice(bytes);
         Some(spot)
-    }
-
-    /// Takes a body out that no record names any more. The last body gets its number.
-    fn drop_body(&mut self, number: u32) -> Body {
-        let last = self.bodies.len() as u32 - 1;
-        if number != last {
-            let hash = self.bodies.get(last).hash();
-            let place = self
-                .find_record(hash, |record| record.body() == Some(last))
-                .expect("every body has a record");
-            let record = self.record(place);
-            let renumbered = Draft::large(record.kind(), number, record.expires_ms());
-            self.rewrite(place, hash, renumbered.record());
-        }
-        let body = self.bodies.swap_remove(number);
-        self.body_bytes -= body.memory();
-        body
     }
 }

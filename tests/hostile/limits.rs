@@ -95,7 +95,7 @@ pub fn rows() -> Vec<Row> {
         row(
             "a reply too long",
             [&set[..], reply.as_bytes()].concat(),
-            "+OK\r\n+OK\r\n-ERR reply exceeds max-reply-bytes (1024) or the memory there is\r\n+OK\r\n",
+            "+OK\r\n+OK\r\n-ERR reply exceeds max-reply-bytes (1024) or the memory that is left\r\n+OK\r\n",
             Lives,
         ),
     ]

@@ -114,7 +114,7 @@ fn names() -> Vec<Row> {
         row(
             "a pattern of 2 KB",
             format!("KEYS {}\r\n", "*".repeat(2_000)),
-            "-ERR pattern of 2000 bytes exceeds 1024\r\n",
+            "-ERR pattern of 2000 bytes exceeds the limit of 1024\r\n",
             Lives,
         ),
         row("a pattern that is not closed", "KEYS [\r\nKEYS \\\r\nKEYS [a-\r\n", "*0\r\n".repeat(3), Lives),
@@ -317,7 +317,7 @@ fn settings() -> Vec<Row> {
         row(
             "CONFIG GET of 300,000 patterns at once",
             config_get(300_000),
-            "-ERR too many patterns, or too long ones, for one CONFIG GET\r\n",
+            "-ERR too many or too long patterns for one CONFIG GET\r\n",
             Lives,
         ),
     ]

@@ -72,7 +72,7 @@ pub const SITUATIONS: &[Situation] = &[
 
 /// Address space of a daemon that is to run out of it.
 const SCARCE: &str = "-v 150000";
-const OOM: &str = "-OOM the system has no memory left for this\r\n";
+const OOM: &str = "-OOM the system has no memory left for this command\r\n";
 
 fn announced(start: &str) -> Seen {
     let daemon = Watched::start(&["--request-timeout", "0"]);
@@ -127,7 +127,7 @@ fn query_buffer() -> Seen {
     let mut hog = daemon.connect();
     hog.send("*2\r\n$4\r\nECHO\r\n$1000000\r\n");
     hog.send(vec![b'x'; 200_000]);
-    hog.expect("-ERR client-query-buffer-limit reached\r\n");
+    hog.expect("-ERR client-query-buffer-limit reached, closing the connection\r\n");
     hog.expect_end();
     drop(hog);
     within("the close to be counted", || {
@@ -143,7 +143,7 @@ fn eviction() -> Seen {
     let mut hog = daemon.connect();
     hog.send("*2\r\n$4\r\nECHO\r\n$4000000\r\n");
     let _ = hog.stream.write_all(&vec![b'x'; 3_500_000]);
-    hog.expect("-ERR evicted: clients together exceed maxmemory-clients\r\n");
+    hog.expect("-ERR evicted: all clients together hold more than maxmemory-clients\r\n");
     hog.expect_end();
     small.ask("lo\r\n", "$5\r\nhello\r\n");
     drop((small, hog));

@@ -92,7 +92,7 @@ pub fn rows() -> Vec<Row> {
             ),
             format!(
                 "+OK\r\n+OK\r\n+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$950\r\n{value}\r\n\
-                 -ERR reply exceeds max-reply-bytes (1024) or the memory there is\r\n$-1\r\n+OK\r\n"
+                 -ERR reply exceeds max-reply-bytes (1024) or the memory that is left\r\n$-1\r\n+OK\r\n"
             ),
             Lives,
         ),

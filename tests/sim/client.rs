@@ -20,8 +20,8 @@ pub const GOODBYES: [&str; 5] = [
     INTERNAL,
     NO_ROOM,
     "-ERR request not completed within request-timeout\r\n",
-    "-ERR client-query-buffer-limit reached\r\n",
-    "-ERR evicted: clients together exceed maxmemory-clients\r\n",
+    "-ERR client-query-buffer-limit reached, closing the connection\r\n",
+    "-ERR evicted: all clients together hold more than maxmemory-clients\r\n",
 ];
 
 /// How a client behaves.

@@ -13,9 +13,9 @@ pub const ARGS_MAX: usize = 16;
 
 pub const OK: &str = "+OK\r\n";
 pub const RESET: &str = "+RESET\r\n";
-pub const OOM: &str = "-OOM the system has no memory left for this\r\n";
-/// A reply too long for the memory there is; the limit that it also names is the default one.
-pub const OOM_REPLY: &str = "-ERR reply exceeds max-reply-bytes (1073741824) or the memory there is\r\n";
+pub const OOM: &str = "-OOM the system has no memory left for this command\r\n";
+/// A reply too long for the memory that is left; the limit that it also names is the default one.
+pub const OOM_REPLY: &str = "-ERR reply exceeds max-reply-bytes (1073741824) or the memory that is left\r\n";
 
 pub const WRONG_KIND: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value\r\n";
 

@@ -411,7 +411,10 @@ fn labels_and_patterns_have_a_limit() {
     wire.ask("CLIENT SETINFO LIB-FOO x\r\n", "-ERR Unrecognized option 'LIB-FOO'\r\n");
     wire.ask("CLIENT NO-TOUCH FOO\r\n", "-ERR syntax error\r\n");
     wire.ask("CLIENT NO-TOUCH ON\r\n", "+OK\r\n");
-    wire.ask(format!("KEYS {}\r\n", "*".repeat(1025)), "-ERR pattern of 1025 bytes exceeds 1024\r\n");
+    wire.ask(
+        format!("KEYS {}\r\n", "*".repeat(1025)),
+        "-ERR pattern of 1025 bytes exceeds the limit of 1024\r\n",
+    );
 }
 
 #[test]

@@ -280,7 +280,7 @@ fn all_clients_together_are_held_to_maxmemory_clients() {
     let mut hog = daemon.connect();
     hog.send("*2\r\n$4\r\nECHO\r\n$4000000\r\n");
     let _ = hog.stream.write_all(&vec![b'x'; 3_500_000]);
-    hog.expect("-ERR evicted: clients together exceed maxmemory-clients\r\n");
+    hog.expect("-ERR evicted: all clients together hold more than maxmemory-clients\r\n");
     let mut small = daemon.connect();
     small.send("*2\r\n$4\r\nECHO\r\n$5\r\nhel");
     let mut hogs: Vec<Wire> = (0..3).map(|_| daemon.connect()).collect();

@@ -223,7 +223,7 @@ fn what_would_take_too_long_is_refused() {
     let daemon = Daemon::start(&["--max-key-bytes", "1000"]);
     let mut wire = daemon.connect();
     wire.ask("HSET h f v\r\n", ":1\r\n");
-    wire.ask("HRANDFIELD h -5000000000\r\n", "-ERR value is out of range, no more than 131072 picks\r\n");
+    wire.ask("HRANDFIELD h -5000000000\r\n", "-ERR value is out of range, at most 131072 picks\r\n");
     let field = "f".repeat(1_001);
     let refused = "-ERR field of 1001 bytes exceeds max-key-bytes (1000)\r\n";
     for command in

@@ -1,7 +1,7 @@
 //! The commands about hashes. The store decides how it keeps a hash in memory.
 
 use super::scan::{Filter, cursor};
-use crate::config::{RANDOM_PICKS_MAX, SCAN_STEPS_MAX};
+use crate::config::{RANDOM_PICKS_MAX, REPLY_HEADROOM_BYTES, SCAN_STEPS_MAX};
 use crate::resp::{Proto, Reply, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::long_double::LongDouble;
@@ -203,7 +203,8 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     let before = LongDouble::parse(found.unwrap_or(b"0"));
     let before = before.ok_or(Failure::text("ERR hash value is not a float"))?;
     let after = before.plus(by).ok_or(Failure::text("ERR increment would produce NaN or Infinity"))?.text();
-    cx.reply.reserve(after.len())?;
+    // A number may have thousands of digits, and its frame comes on top of it.
+    cx.reply.reserve(after.len() + REPLY_HEADROOM_BYTES)?;
     write_one(cx, field, after.as_bytes())?;
     cx.reply.bulk(after.as_bytes());
     Ok(())
@@ -246,9 +247,7 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
     }
     // A negative count: a field may be picked more than once.
     if wanted > RANDOM_PICKS_MAX {
-        return Err(Failure::telling(format!(
-            "ERR value is out of range, no more than {RANDOM_PICKS_MAX} picks"
-        )));
+        return Err(Failure::telling(format!("ERR value is out of range, at most {RANDOM_PICKS_MAX} picks")));
     }
     let picks = (0..wanted).map_while(|_| hash.pick(&mut dice));
     reply_pairs(&mut cx.reply, wanted, picks, with_values);

@@ -201,7 +201,7 @@ impl<'a> Post<'a> {
     fn send(mut self, cx: &mut Cx<'_>) -> Outcome {
         let outbox = &mut cx.world.outbox;
         if outbox.asks.len() + self.asks.len() > PUSHES_PENDING_MAX {
-            return Err(Failure::text("ERR too many messages of one transaction wait to be delivered"));
+            return Err(Failure::text("ERR this transaction publishes too many messages"));
         }
         memory::reserve(&mut outbox.asks, self.asks.len())?;
         cx.reply.assure();

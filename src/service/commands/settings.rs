@@ -10,7 +10,7 @@ use crate::stats::Stats;
 pub fn get(cx: &mut Cx<'_>) -> Outcome {
     let pieces: usize = cx.args.from(2).map(|word| word.len() / 64 + 1).sum();
     if pieces > CONFIG_GET_PIECES_MAX {
-        return Err(Failure::text("ERR too many patterns, or too long ones, for one CONFIG GET"));
+        return Err(Failure::text("ERR too many or too long patterns for one CONFIG GET"));
     }
     let compiled = cx.args.from(2).map(|word| Pattern::new(word, Case::Ignored));
     let patterns = compiled.collect::<Result<Vec<Pattern>, Failure>>()?;
