@@ -12,6 +12,7 @@ mod reasons;
 mod run;
 mod script;
 mod state;
+mod story;
 mod world;
 
 use std::collections::BTreeMap;
@@ -106,7 +107,7 @@ fn every_seed_keeps_every_promise() {
             // Not through println!, which the test runner keeps to itself.
             let _ = writeln!(std::io::stderr(), "{seed} seeds in {:.0?}", started.elapsed());
         }
-        let outcome = std::panic::catch_unwind(|| run::run(seed));
+        let outcome = std::panic::catch_unwind(|| run::run(seed, None));
         match outcome {
             Ok(report) => report
                 .injected
@@ -127,6 +128,6 @@ fn every_seed_keeps_every_promise() {
 #[test]
 fn one_seed_is_one_run() {
     for seed in 0..50 {
-        assert_eq!(run::run(seed), run::run(seed), "seed {seed}");
+        assert_eq!(run::run(seed, None), run::run(seed, None), "seed {seed}");
     }
 }

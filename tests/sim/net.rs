@@ -10,6 +10,7 @@ use rand::seq::SliceRandom;
 use tidegate::base::{Clock, Moment, Now, Peer};
 use tidegate::reactor::net::{Edge, Net, Patience};
 
+use crate::story::quoted;
 use crate::world::{Pending, World};
 
 thread_local! {
@@ -54,6 +55,8 @@ impl<const HONEST: bool> Read for SimSocket<HONEST> {
         pipe.read_total += count;
         pipe.reads.push((pipe.read_total, tick, unix_ms));
         (pipe.moved_ns, pipe.moved_tick_ns) = (now_ns, tick_ns);
+        let pipe = self.pipe;
+        world.story.tell(|| format!("  turns   reads {count} bytes from connection {pipe}"));
         Ok(count)
     }
 }
@@ -81,6 +84,8 @@ impl<const HONEST: bool> Write for SimSocket<HONEST> {
         pipe.to_client.extend(&buf[..count]);
         pipe.written_total += count;
         (pipe.moved_ns, pipe.moved_tick_ns) = (now_ns, tick_ns);
+        let pipe = self.pipe;
+        world.story.tell(|| format!("  flush   writes to connection {pipe}: {}", quoted(&buf[..count])));
         Ok(count)
     }
 
@@ -204,6 +209,8 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         let pipe = &mut world.pipes[socket.pipe];
         (pipe.moved_ns, pipe.moved_tick_ns) = (now_ns, tick_ns);
         pipe.slot = Some(slot);
+        world.story.tell(|| format!("  admit   lets connection {} in, slot {slot}", socket.pipe));
+        let pipe = &mut world.pipes[socket.pipe];
         let ends = pipe.client_fin || pipe.reset;
         pipe.pending = Pending {
             readable: pipe.readable(),
@@ -226,6 +233,9 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         let pipe = &mut world.pipes[socket.pipe];
         pipe.server_fin = true;
         pipe.read_at_fin = Some(pipe.read_total);
+        world
+            .story
+            .tell(|| format!("  flush   has paid connection {} and shuts its write side", socket.pipe));
         Ok(())
     }
 
@@ -235,6 +245,8 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
         let pipe = &mut world.pipes[socket.pipe];
         pipe.closed = true;
         pipe.slot = None;
+        world.story.tell(|| format!("  reap    frees connection {}", socket.pipe));
+        let pipe = &mut world.pipes[socket.pipe];
         if !pipe.to_server.is_empty() && !pipe.reset {
             pipe.server_reset = true;
             let kept = world.rng.random_range(0..=pipe.to_client.len());
@@ -244,6 +256,7 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
 
     fn stop_listening(&mut self) {
         let mut world = self.0.borrow_mut();
+        world.story.tell(|| "  hear    stops listening".to_owned());
         world.listening = false;
         let waiting: Vec<usize> = world.backlogs.iter_mut().flat_map(|waiting| waiting.drain(..)).collect();
         for pipe in waiting {

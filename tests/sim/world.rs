@@ -8,6 +8,8 @@ use rand::{RngExt, SeedableRng};
 use tidegate::base::{Moment, Now};
 use tidegate::reactor::net::{Edge, Patience};
 
+use crate::story::{Story, quoted};
+
 /// How likely each fault is, in thousandths; drawn per seed.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Faults {
@@ -109,6 +111,8 @@ pub struct World {
     pub tick_ends_ms: Vec<u64>,
     /// How often each fault was injected.
     pub injected: BTreeMap<&'static str, u64>,
+    /// What happens, for those who want to hear it.
+    pub story: Story,
 }
 
 impl World {
@@ -131,7 +135,14 @@ impl World {
             tick_starts_ms: Vec::new(),
             tick_ends_ms: Vec::new(),
             injected: BTreeMap::new(),
+            story: Story::default(),
         }
+    }
+
+    /// A tick begins in the story.
+    pub fn open_tick(&mut self) {
+        let (tick, ms) = (self.tick_starts_ms.len(), self.now_ns / 1_000_000);
+        self.story.open(tick, ms);
     }
 
     /// What takes long while the server runs a tick.
@@ -155,6 +166,7 @@ impl World {
         let hit = thousandths > 0 && self.rng.random_range(0..1000) < thousandths;
         if hit {
             self.count(what);
+            self.story.tell(|| format!("  world   {what}"));
         }
         hit
     }
@@ -205,13 +217,15 @@ impl World {
             never_served: false,
         });
         self.backlogs[listener].push_back(self.pipes.len() - 1);
+        let pipe = self.pipes.len() - 1;
+        self.story.tell(|| format!("  world   connection {pipe} waits at listener {listener}"));
         Some(self.pipes.len() - 1)
     }
 
     /// A client sends; returns how much the kernel took.
-    pub fn send(&mut self, pipe: usize, bytes: &[u8]) -> usize {
+    pub fn send(&mut self, number: usize, bytes: &[u8]) -> usize {
         let urgent = self.roll(|faults| faults.urgent, "urgent data");
-        let pipe = &mut self.pipes[pipe];
+        let pipe = &mut self.pipes[number];
         if pipe.closed || pipe.reset {
             return bytes.len();
         }
@@ -226,33 +240,41 @@ impl World {
             pipe.pending.readable = true;
             pipe.pending.hides_more = true;
         }
+        if count > 0 {
+            self.story.tell(|| format!("  world   connection {number} sends {}", quoted(&bytes[..count])));
+        }
         count
     }
 
     /// A client takes up to `max` bytes of what the server has written.
-    pub fn take(&mut self, pipe: usize, max: usize) -> Vec<u8> {
-        let pipe = &mut self.pipes[pipe];
+    pub fn take(&mut self, number: usize, max: usize) -> Vec<u8> {
+        let pipe = &mut self.pipes[number];
         let count = max.min(pipe.to_client.len());
         let taken: Vec<u8> = pipe.to_client.drain(..count).collect();
         if count > 0 && pipe.write_refused {
             pipe.write_refused = false;
             pipe.pending.writable = true;
         }
+        if count > 0 {
+            self.story.tell(|| format!("  world   connection {number} takes {}", quoted(&taken)));
+        }
         taken
     }
 
-    pub fn half_close(&mut self, pipe: usize) {
-        let pipe = &mut self.pipes[pipe];
+    pub fn half_close(&mut self, number: usize) {
+        let pipe = &mut self.pipes[number];
         if !pipe.client_fin {
             pipe.client_fin = true;
             pipe.pending.readable = true;
             pipe.pending.hides_more = true;
             pipe.pending.peer_closed = true;
+            self.story.tell(|| format!("  world   connection {number} closes its side"));
         }
     }
 
     pub fn reset(&mut self, pipe: usize) {
         self.count("reset by client");
+        self.story.tell(|| format!("  world   connection {pipe} is reset by its client"));
         let pipe = &mut self.pipes[pipe];
         pipe.reset = true;
         pipe.to_server.clear();

@@ -21,6 +21,7 @@ use crate::client::Client;
 use crate::net::SimNet;
 use crate::reasons::{Circumstances, Evidence};
 use crate::script::{Contents, Role, Theme};
+use crate::story::Listener;
 use crate::world::{Faults, World};
 
 /// More ticks than any run needs once the faults are over.
@@ -34,11 +35,16 @@ pub struct Report {
     received: Vec<Vec<u8>>,
 }
 
-pub fn run(seed: u64) -> Report {
+/// Plays the run of `seed`. If somebody listens, the run tells its story tick by tick: what the world did, which
+/// phase reacted, what left.
+///
+/// # Panics
+/// If the server breaks a promise.
+pub fn run(seed: u64, listener: Option<Listener>) -> Report {
     fault::arm(0);
     memory::allow(usize::MAX);
     let honest = !seed.is_multiple_of(3);
-    if honest { Run::<true>::new(seed).play() } else { Run::<false>::new(seed).play() }
+    if honest { Run::<true>::new(seed).play(listener) } else { Run::<false>::new(seed).play(listener) }
 }
 
 struct Run<const HONEST: bool> {
@@ -122,8 +128,32 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    fn play(mut self) -> Report {
+    /// How the story begins: with the limits and the clients.
+    fn introduction(&self) -> Vec<String> {
+        let config = self.server.config();
+        let mut lines = vec![format!(
+            "{}; maxclients {}, timeout {} ms, request-timeout {} ms, write-timeout {} ms",
+            if self.calm { "a calm run" } else { "a run with trouble" },
+            config.maxclients,
+            config.timeout_ms,
+            config.request_timeout_ms,
+            config.write_timeout_ms
+        )];
+        lines.extend(self.clients.iter().enumerate().map(|(name, client)| {
+            let kinds: String = client.kinds().map(|kind| format!(", a {kind}")).collect();
+            format!("client {name}: {:?}, {} requests{kinds}", client.role, client.steps.len())
+        }));
+        lines
+    }
+
+    fn play(mut self, listener: Option<Listener>) -> Report {
+        let introduction = self.introduction();
+        self.world.borrow_mut().story.begin(listener, introduction);
         self.make_trouble();
+        self.world
+            .borrow_mut()
+            .story
+            .tell(|| "the faults are over; everybody must get what is owed".to_owned());
         self.make_peace();
         self.settle_down();
         self.reckon();
@@ -275,10 +305,12 @@ impl<const HONEST: bool> Run<HONEST> {
         let draining = matches!(self.server.stage(), Stage::Draining { .. });
         let paused = self.note_pause();
         let published = self.published();
+        self.world.borrow_mut().open_tick();
         self.exit = self.server.tick().expect("clients' trouble never becomes process trouble");
         if armed && !fault::armed() {
             self.count("injected panic");
         }
+        self.tell_of_tick();
         self.note_tick();
         self.check_reasons(&before, self.published() - published);
         self.note_untaken();
@@ -302,6 +334,25 @@ impl<const HONEST: bool> Run<HONEST> {
         assert!(self.server.stage() != Stage::Serving || config.maxclients > 0);
         let cap = config.maxclients as usize;
         assert!(self.server.reactor().serving() <= cap, "more clients than maxclients");
+    }
+
+    /// The end of a tick in the story: which connections were condemned, and what the server is doing.
+    fn tell_of_tick(&self) {
+        let (closes, stage) = (self.server.stats().closes, self.server.stage());
+        let mut world = self.world.borrow_mut();
+        for (nth, name) in Reason::NAMES.iter().enumerate() {
+            if closes[nth] > self.closes[nth] {
+                world
+                    .story
+                    .tell(|| format!("  reap    counts {} closed: {name}", closes[nth] - self.closes[nth]));
+            }
+        }
+        if stage != Stage::Serving {
+            world.story.tell(|| format!("  settle  {stage:?}"));
+        }
+        if let Some(exit) = self.exit {
+            world.story.tell(|| format!("  settle  the server ends: {exit:?}"));
+        }
     }
 
     /// Notes what the judgement of this tick and of replies needs to know of it.
