@@ -1,5 +1,5 @@
-//! The catalog declares every command. `COMMAND`, its `DOCS`, the arity errors and the README's list
-//! all come from it. It says nothing of what a command does: that is in `dispatch`.
+//! The catalog declares every command. `COMMAND`, its `DOCS`, the arity errors and the list of
+//! docs/commands.md all come from it. It says nothing of what a command does: that is in `dispatch`.
 
 use super::command::{ALL_KEYS, Command, ONE_KEY, PAIRS, row};
 
