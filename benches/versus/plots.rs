@@ -47,7 +47,7 @@ struct Bar<'a> {
     colour: RGBColor,
 }
 
-/// The picture for the README: CPU a request in the scenarios that say most.
+/// The picture for README.md and docs/benchmarks.md: CPU a request in the scenarios that say most.
 pub fn overview(report: &Report<'_>) -> String {
     let shown: Vec<_> = report.plan.scenarios.iter().filter(|one| OVERVIEW.contains(&one.name)).collect();
     let rows = shown.len().div_ceil(2).max(1);

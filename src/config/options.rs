@@ -1,6 +1,6 @@
 //! The options a user may set: name, default, help, and how each is read and shown.
 //!
-//! The command line, `CONFIG GET`, `CONFIG SET` and the README's table all come from [`OPTIONS`].
+//! The command line, `CONFIG GET`, `CONFIG SET` and the table of docs/operate.md all come from [`OPTIONS`].
 //! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
 
 use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
@@ -12,7 +12,7 @@ pub struct Opt {
     pub name: &'static str,
     /// What kind of value it takes, for `--help`.
     pub value: &'static str,
-    /// One line for `--help` and the README.
+    /// One line for `--help` and docs/operate.md.
     pub help: &'static str,
     /// True if `CONFIG SET` can change it while clients are served.
     pub live: bool,

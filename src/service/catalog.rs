@@ -1,5 +1,5 @@
 //! The catalog declares every command. `COMMAND` and its subcommands, the errors about the number of
-//! arguments and the README's list come from it. It does not say which function runs a command; `dispatch`
+//! arguments and the lists of docs/commands.md come from it. It does not say which function runs a command; `dispatch`
 //! does.
 
 use super::command::{ALL_KEYS, Command, ONE_KEY, PAIRS, row};

@@ -1,4 +1,4 @@
-//! The real binary, real sockets, real clients: every promise of the README by name. What hostile
+//! The real binary, real sockets, real clients: every promise of README.md and docs/ by name. What hostile
 //! clients do is the list of `tests/hostile`.
 
 mod adversity;
@@ -14,10 +14,10 @@ mod limits;
 mod logging;
 mod memory;
 mod origin;
+mod pages;
 mod panics;
 mod pauses;
 mod pubsub;
-mod readme;
 mod sources;
 mod talks;
 mod time;
