@@ -61,7 +61,7 @@ fn every_mistake_is_caught_by_the_simulator() {
 /// Makes the mistake in a copy of the sources and says how the simulator caught it.
 fn judge(mutant: &Mutant, tree: &Path) -> Option<String> {
     let _ = fs::remove_dir_all(tree);
-    for part in ["src", "tests", "benches", "Cargo.toml", "Cargo.lock"] {
+    for part in ["src", "tests", "benches", "examples", "Cargo.toml", "Cargo.lock"] {
         copy(&root().join(part), &tree.join(part));
     }
     let file = tree.join(mutant.file);

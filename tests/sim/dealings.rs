@@ -48,6 +48,7 @@ impl Author<'_> {
                 2 => self.watch_briefly(steps),
                 _ => self.brief_transaction(steps),
             },
+            Theme::Others if self.rng.random_bool(0.5) => self.contend(steps),
             Theme::Others => self.operate_twice(steps),
         }
     }

@@ -50,7 +50,7 @@ pub enum Theme {
     Time,
     /// Hashes of few fields and of many.
     Hashes,
-    /// What operators do to other clients.
+    /// What clients do to each other: kills, pauses, a key that all of them write.
     Others,
 }
 
