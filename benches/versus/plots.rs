@@ -8,9 +8,13 @@ use super::figures::{Metric, Summary};
 use super::report::{Report, number};
 use super::run::FLOOR;
 
-/// Colours in the order of the contenders, one each; the daemon's comes first and is the only strong one.
+/// The daemon, wherever it is drawn.
+const STRONG: RGBColor = RGBColor(11, 110, 153);
+/// The bars of all others.
+const GREY: RGBColor = RGBColor(200, 204, 210);
+/// Colours of curves, in the order of the contenders, since curves cross each other.
 const PALETTE: &[RGBColor] = &[
-    RGBColor(11, 110, 153),
+    STRONG,
     RGBColor(239, 159, 118),
     RGBColor(229, 200, 144),
     RGBColor(166, 209, 137),
@@ -25,6 +29,7 @@ const PALETTE: &[RGBColor] = &[
 ];
 const INK: RGBColor = RGBColor(40, 44, 52);
 const GROUND: RGBColor = RGBColor(120, 124, 132);
+const DAEMON: &str = "tidegate";
 /// Height of a bar with its gap.
 const STEP: i32 = 22;
 /// Room for names on the left and figures on the right.
@@ -44,7 +49,12 @@ type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 struct Bar<'a> {
     name: &'a str,
     found: Summary,
-    colour: RGBColor,
+}
+
+impl Bar<'_> {
+    fn is_daemon(&self) -> bool {
+        self.name == DAEMON
+    }
 }
 
 /// The picture for README.md and docs/benchmarks.md: CPU a request in the scenarios that say most.
@@ -79,7 +89,7 @@ fn bars_of<'a>(report: &Report<'a>, scenario: &str, metric: Metric) -> Vec<Bar<'
         .chain(names)
         .filter_map(|name| {
             let found = report.results.summary(scenario, name, metric)?;
-            Some(Bar { name, found, colour: colour(report, name) })
+            Some(Bar { name, found })
         })
         .collect()
 }
@@ -106,14 +116,16 @@ fn draw_bars(area: &Area<'_>, title: &str, bars: &[Bar<'_>]) -> Drawn {
     for (index, bar) in bars.iter().enumerate() {
         let top = HEAD + STEP * index as i32;
         let middle = top + STEP / 2 - 2;
-        let shape = Rectangle::new([(LEFT, top), (x(bar.found.median), top + STEP - 5)], bar.colour.filled());
+        let colour = if bar.is_daemon() { STRONG } else { GREY };
+        let shape = Rectangle::new([(LEFT, top), (x(bar.found.median), top + STEP - 5)], colour.filled());
         area.draw(&shape)?;
         if bar.found.min < bar.found.max {
             let spread = [(x(bar.found.min), middle), (x(bar.found.max), middle)];
             area.draw(&PathElement::new(spread, INK.stroke_width(1)))?;
         }
-        area.draw(&Text::new(bar.name.to_owned(), (LEFT - 6, middle), text(13, HPos::Right)))?;
-        area.draw(&Text::new(number(bar.found.median), (right + 8, middle), text(13, HPos::Left)))?;
+        let style = |at| if bar.is_daemon() { text(13, at).color(&STRONG) } else { text(13, at) };
+        area.draw(&Text::new(bar.name.to_owned(), (LEFT - 6, middle), style(HPos::Right)))?;
+        area.draw(&Text::new(number(bar.found.median), (right + 8, middle), style(HPos::Left)))?;
     }
     if let Some(floor) = bars.iter().find(|bar| bar.name == FLOOR) {
         let x = x(floor.found.median);
@@ -157,7 +169,7 @@ pub fn curves(report: &Report<'_>, scenario: &str) -> String {
             .y_label_formatter(&|value| number(*value))
             .draw()?;
         for (name, points) in curves {
-            let style = colour(report, name).stroke_width(if name == "tidegate" { 3 } else { 2 });
+            let style = colour(report, name).stroke_width(if name == DAEMON { 3 } else { 2 });
             chart
                 .draw_series(LineSeries::new(points, style))?
                 .label(name)
