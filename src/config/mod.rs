@@ -70,6 +70,10 @@ pub const SCAN_STEPS_MAX: usize = 100_000;
 /// Steps that any key of a `SCAN` takes, however short.
 pub const SCAN_STEPS_PER_KEY: usize = 50;
 
+/// Cells of the table that `LCS` fills, at most: the product of the lengths of both strings. They take 16 MiB
+/// and a few milliseconds, in which no other client is served.
+pub const LCS_CELLS_MAX: usize = 1 << 22;
+
 /// Memory of a parser that is kept for the next request, bytes: 8,000 arguments. One that had more
 /// to remember is made anew.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;

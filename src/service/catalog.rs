@@ -2,9 +2,10 @@
 //! arguments and the lists of docs/commands.md come from it. It does not say which function runs a command; `dispatch`
 //! does.
 
-use super::command::{ALL_KEYS, Command, ONE_KEY, PAIRS, row};
+use super::command::{ALL_KEYS, Command, Keys, ONE_KEY, PAIRS, TWO_KEYS, row};
 
 // Groups, as Redis names them.
+const BITMAP: &str = "bitmap";
 const CONNECTION: &str = "connection";
 const GENERIC: &str = "generic";
 const HASH: &str = "hash";
@@ -57,12 +58,24 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("append", 3, WRITE_OOM_FAST, STRING, "2.0.0", "Append a value to a key")
         .keys(ONE_KEY).complexity("O(N) where N is the length of the resulting value"),
     row("auth", -2, GREETING, CONNECTION, "1.0.0", "Authenticate to the server"),
+    row("bitcount", -2, READ, BITMAP, "2.6.0", "Count the bits of a string that are 1").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of bytes looked at"),
+    row("bitfield", -2, WRITE_OOM, BITMAP, "3.2.0", "Get, set and increment integers of any width in a string")
+        .keys(ONE_KEY).complexity("O(1) for each operation"),
+    row("bitfield_ro", -2, READ_FAST, BITMAP, "6.0.0", "Get integers of any width from a string")
+        .keys(ONE_KEY).complexity("O(1) for each operation"),
+    row("bitop", -4, WRITE_OOM, BITMAP, "2.6.0", "Combine strings bit by bit and store the result").heavy()
+        .keys(Keys { first: 2, last: -1, step: 1 }).complexity("O(N) where N is the length of all strings"),
+    row("bitpos", -3, READ, BITMAP, "2.8.7", "Find the first bit of a string that is 1, or 0").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the number of bytes looked at"),
     row("client", -2, NONE, CONNECTION, "2.4.0", "A container for client connection commands")
         .container(CLIENT),
     row("command", -1, ALWAYS, SERVER, "2.8.13", "Get details about all commands").heavy()
         .complexity("O(N) where N is the number of commands").container(COMMAND),
     row("config", -2, NONE, SERVER, "2.0.0", "A container for server configuration commands")
         .container(CONFIG),
+    row("copy", -3, WRITE_OOM, GENERIC, "6.2.0", "Copy what a key holds to another key").heavy()
+        .keys(TWO_KEYS).complexity("O(N) where N is the size of the value"),
     row("dbsize", 1, READ_FAST, SERVER, "1.0.0", "Return the number of keys").acl(&["keyspace"]),
     row("debug", -2, ADMIN, SERVER, "1.0.0", "A container for debugging commands")
         .debug().container(DEBUG),
@@ -71,6 +84,7 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .keys(ONE_KEY),
     row("del", -2, WRITE, GENERIC, "1.0.0", "Delete keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
+    row("delifeq", 3, WRITE_FAST, STRING, "9.0.0", "Delete a key if its string equals the given value").keys(ONE_KEY),
     row("discard", 1, TRANSACT_FAST, TRANSACTIONS, "2.0.0", "Discard the commands queued since MULTI").at_once()
         .complexity("O(N) where N is the number of queued commands"),
     row("echo", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Echo the given string"),
@@ -79,14 +93,19 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("exists", -2, READ_FAST, GENERIC, "1.0.0", "Count how many of the given keys exist")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("expire", -3, WRITE_FAST, GENERIC, "1.0.0", "Set a key's time to live in seconds").keys(ONE_KEY),
+    row("expireat", -3, WRITE_FAST, GENERIC, "1.2.0", "Set the Unix time in seconds at which a key expires").keys(ONE_KEY),
+    row("expiretime", 2, READ_FAST, GENERIC, "7.0.0", "Get the Unix time in seconds at which a key expires").keys(ONE_KEY),
     row("flushall", -1, WRITE, SERVER, "1.0.0", "Remove all keys").heavy()
         .acl(&["keyspace", "dangerous"]).complexity("O(1); the memory is freed a little at a time"),
     row("flushdb", -1, WRITE, SERVER, "1.0.0", "Remove all keys of the current database").heavy()
         .acl(&["keyspace", "dangerous"]).complexity("O(1); the memory is freed a little at a time"),
     row("get", 2, READ_FAST, STRING, "1.0.0", "Get the value of a key").keys(ONE_KEY),
+    row("getbit", 3, READ_FAST, BITMAP, "2.2.0", "Get a bit of a string").keys(ONE_KEY),
     row("getdel", 2, WRITE_FAST, STRING, "6.2.0", "Get the value of a key and delete the key").keys(ONE_KEY),
     row("getex", -2, WRITE_FAST, STRING, "6.2.0", "Get the value of a key and optionally set its expiration")
         .keys(ONE_KEY),
+    row("getrange", 4, READ, STRING, "2.4.0", "Get a part of a string")
+        .keys(ONE_KEY).complexity("O(N) where N is the length of the part"),
     row("getset", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Set the string value of a key and return its old value")
         .keys(ONE_KEY),
     row("hdel", -3, WRITE_FAST, HASH, "2.0.0", "Delete fields of a hash, and the hash with its last field")
@@ -119,17 +138,25 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("incr", 2, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by one").keys(ONE_KEY),
     row("incrby", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Increment the integer value of a key by the given amount")
         .keys(ONE_KEY),
+    row("incrbyfloat", 3, WRITE_OOM_FAST, STRING, "2.6.0", "Increment the floating point value of a key by the given amount")
+        .keys(ONE_KEY),
     row("info", -1, ALWAYS, SERVER, "1.0.0", "Get information and statistics about the server").heavy()
         .acl(&["dangerous"]).complexity("O(N) where N is the number of commands"),
     row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order").heavy()
         .acl(&["dangerous"]).complexity("O(N) over the keyspace, up to 1 ms for a key of 64 KiB, and O(M log M) over the matches; no other client is served in that time"),
+    row("lcs", -3, READ, STRING, "7.0.0", "Find the longest common subsequence of two strings").heavy()
+        .keys(TWO_KEYS).complexity("O(N*M) where N and M are the lengths of the strings; the product is limited"),
     row("mget", -2, READ_FAST, STRING, "1.0.0", "Get the values of all the given keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("mset", -3, WRITE_OOM, STRING, "1.0.1", "Set multiple keys to multiple values")
         .keys(PAIRS).complexity("O(N) where N is the number of keys named"),
+    row("msetnx", -3, WRITE_OOM, STRING, "1.0.1", "Set multiple keys to multiple values, only if none of the keys exists")
+        .keys(PAIRS).complexity("O(N) where N is the number of keys named"),
     row("multi", 1, TRANSACT_FAST, TRANSACTIONS, "1.2.0", "Begin a transaction").at_once(),
     row("persist", 2, WRITE_FAST, GENERIC, "2.2.0", "Remove the expiration from a key").keys(ONE_KEY),
     row("pexpire", -3, WRITE_FAST, GENERIC, "2.6.0", "Set a key's time to live in milliseconds").keys(ONE_KEY),
+    row("pexpireat", -3, WRITE_FAST, GENERIC, "2.6.0", "Set the Unix time in milliseconds at which a key expires").keys(ONE_KEY),
+    row("pexpiretime", 2, READ_FAST, GENERIC, "7.0.0", "Get the Unix time in milliseconds at which a key expires").keys(ONE_KEY),
     row("ping", -1, FAST, CONNECTION, "1.0.0", "Ping the server").for_subscribers(),
     row("psetex", 4, WRITE_OOM, STRING, "2.6.0", "Set the value and expiration in milliseconds of a key")
         .keys(ONE_KEY),
@@ -143,14 +170,21 @@ pub const COMMANDS: &[Command] = &numbered(0, [
         .complexity("O(N log M) where N is the number of patterns given and M the number of subscriptions"),
     row("quit", -1, GREETING, CONNECTION, "1.0.0", "Close the connection").at_once().for_subscribers(),
     row("randomkey", 1, READ, GENERIC, "1.0.0", "Return a random key").heavy(),
+    row("rename", 3, WRITE, GENERIC, "1.0.0", "Rename a key, and overwrite the new one").heavy()
+        .keys(TWO_KEYS).complexity("O(1) for small values and large hashes; O(N) where N is the length of a long string"),
+    row("renamenx", 3, WRITE_FAST, GENERIC, "1.0.0", "Rename a key, only if the new one does not exist").heavy()
+        .keys(TWO_KEYS).complexity("O(1) for small values and large hashes; O(N) where N is the length of a long string"),
     row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection").at_once().for_subscribers(),
     row("scan", -2, READ, GENERIC, "2.8.0", "Iterate over the keys").heavy()
         .complexity("O(1) for every call, because a call ends after about 100 microseconds of matching; O(N) for a complete iteration"),
     row("select", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Change the selected database for the current connection"),
     row("set", -3, WRITE_OOM, STRING, "1.0.0", "Set the string value of a key").keys(ONE_KEY),
+    row("setbit", 4, WRITE_OOM, BITMAP, "2.2.0", "Set a bit of a string").keys(ONE_KEY),
     row("setex", 4, WRITE_OOM, STRING, "2.0.0", "Set the value and expiration of a key").keys(ONE_KEY),
     row("setnx", 3, WRITE_OOM_FAST, STRING, "1.0.0", "Set the value of a key, only if the key does not exist")
         .keys(ONE_KEY),
+    row("setrange", 4, WRITE_OOM, STRING, "2.2.0", "Overwrite a part of a string")
+        .keys(ONE_KEY).complexity("O(N) where N is the length of the part, and of the zeros before it"),
     row("shutdown", -1, SHUTDOWN, SERVER, "1.0.0", "Drain the open clients and stop the server").heavy(),
     row("spublish", 3, PUBLISH, PUBSUB_GROUP, "7.0.0", "Post a message to a shard channel").keys(ONE_KEY).speaks()
         .complexity("O(N) where N is the number of clients that listen to the shard channel"),
@@ -159,10 +193,14 @@ pub const COMMANDS: &[Command] = &numbered(0, [
     row("strlen", 2, READ_FAST, STRING, "2.2.0", "Get the length of the value stored in a key").keys(ONE_KEY),
     row("subscribe", -2, PUBSUB_FLAGS, PUBSUB_GROUP, "2.0.0", "Listen to the given channels").for_subscribers()
         .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
+    row("substr", 4, READ, STRING, "1.0.0", "Get a part of a string")
+        .keys(ONE_KEY).complexity("O(N) where N is the length of the part"),
     row("sunsubscribe", -1, PUBSUB_FLAGS, PUBSUB_GROUP, "7.0.0", "Stop listening to the given shard channels, or to all").keys(ALL_KEYS)
         .for_subscribers()
         .complexity("O(N log M) where N is the number of channels given and M the number of subscriptions"),
     row("time", 1, ALWAYS_FAST, SERVER, "2.6.0", "Return the current server time"),
+    row("touch", -2, READ_FAST, GENERIC, "3.2.1", "Count how many of the given keys exist, as keys in use")
+        .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("ttl", 2, READ_FAST, GENERIC, "1.0.0", "Get the time to live for a key in seconds").keys(ONE_KEY),
     row("type", 2, READ_FAST, GENERIC, "1.0.0", "Determine the type stored at key").keys(ONE_KEY),
     row("unlink", -2, WRITE_FAST, GENERIC, "4.0.0", "Delete keys")

@@ -99,6 +99,7 @@ pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
 /// The first argument after the name is the only key.
 pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
 /// All arguments after the name are keys.
+pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1 };
 pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
 /// The arguments after the name are pairs of a key and a value.
 pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };

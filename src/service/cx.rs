@@ -147,19 +147,6 @@ impl<'a> Cx<'a> {
         if self.reply.overflowed() { Err(self.reply_too_long()) } else { Ok(()) }
     }
 
-    /// The string of `key`, if there is one. Counts a hit or a miss.
-    ///
-    /// # Errors
-    /// [`WrongKind`] if the key holds something else.
-    pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
-        let found = self.world.store.get(key, self.world.now.unix_ms);
-        match found {
-            Ok(None) => self.world.stats.keyspace_misses += 1,
-            Ok(Some(_)) | Err(WrongKind) => self.world.stats.keyspace_hits += 1,
-        }
-        found
-    }
-
     /// Fetches the next keys of a command into the processor's cache, so that the waits for memory overlap.
     /// A command whose keys are `step` arguments apart calls this before it looks up each key; `nth` is the
     /// number of the key, from 0. With a million keys, an `MGET` then takes a third of the time.

@@ -11,7 +11,7 @@ use super::command::Command;
 /// place that its name chooses.
 const PLACES: usize = 512;
 /// An empty place.
-const NOBODY: Entry = Entry { name: Packed { head: 0, tail: 0, len: 0 }, command: 0 };
+const NOBODY: Entry = Entry { name: Packed { head: 0, tail: 0, len: 0 }, command: 0, has_underscore: false };
 
 /// A name in lower case, packed into integers.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -31,6 +31,8 @@ struct Entry {
     name: Packed,
     /// Index of the command in [`COMMANDS`].
     command: u8,
+    /// The name has an underscore, which packing makes the same as the byte 0x7f.
+    has_underscore: bool,
 }
 
 static TABLE: [Entry; PLACES] = {
@@ -45,7 +47,8 @@ static TABLE: [Entry; PLACES] = {
         while table[place].name.len > 0 {
             place = (place + 1) % PLACES;
         }
-        table[place] = Entry { name, command: index as u8 };
+        let has_underscore = has(COMMANDS[index].name.as_bytes(), b'_');
+        table[place] = Entry { name, command: index as u8, has_underscore };
         index += 1;
     }
     table
@@ -53,12 +56,12 @@ static TABLE: [Entry; PLACES] = {
 
 /// Finds a command by its name, in upper or lower case.
 #[inline]
-pub fn find(name: &[u8]) -> Option<&'static Command> {
-    let name = Packed::new(name)?;
+pub fn find(bytes: &[u8]) -> Option<&'static Command> {
+    let name = Packed::new(bytes)?;
     let mut place = name.place();
     loop {
         let entry = &TABLE[place];
-        if entry.name == name {
+        if entry.name == name && !(entry.has_underscore && has_delete(bytes)) {
             return Some(&COMMANDS[usize::from(entry.command)]);
         }
         if entry.name.len == 0 {
@@ -106,15 +109,28 @@ impl Packed {
         // The highest bits of the product depend on all bits of the name. Any odd factor would do whose
         // bits are spread over the whole word. We found this one by trying: with it, each of the present
         // commands stands in the place that its name chooses.
-        let mixed = (self.head ^ self.tail.rotate_left(32)).wrapping_mul(0x2be8_93f4_56b3_0575);
+        let mixed = (self.head ^ self.tail.rotate_left(32)).wrapping_mul(0x3a7e_7e96_c6e9_5219);
         (mixed >> (u64::BITS - PLACES.ilog2())) as usize
+    }
+}
+
+/// Names with an underscore are few, so hardly any request comes here.
+#[cold]
+fn has_delete(name: &[u8]) -> bool {
+    name.contains(&0x7f)
+}
+
+const fn has(name: &[u8], byte: u8) -> bool {
+    match name {
+        [] => false,
+        [first, rest @ ..] => *first == byte || has(rest, byte),
     }
 }
 
 const fn is_lower_case(name: &[u8]) -> bool {
     match name {
         [] => true,
-        [first, rest @ ..] => first.is_ascii_lowercase() && is_lower_case(rest),
+        [first, rest @ ..] => (first.is_ascii_lowercase() || *first == b'_') && is_lower_case(rest),
     }
 }
 

@@ -11,7 +11,7 @@ use super::transaction::{Transaction, Watches};
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::Config;
 use crate::stats::Stats;
-use crate::store::Store;
+use crate::store::{Store, WrongKind};
 
 /// Everything that outlives a command. All commands share it.
 pub struct World {
@@ -61,6 +61,19 @@ impl World {
             settings_changed: 0,
             clock,
         }
+    }
+
+    /// The string of `key`, counted as a hit or a miss.
+    ///
+    /// # Errors
+    /// If the key holds something else.
+    pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
+        let found = self.store.get(key, self.now.unix_ms);
+        match found {
+            Ok(None) => self.stats.keyspace_misses += 1,
+            Ok(Some(_)) | Err(WrongKind) => self.stats.keyspace_hits += 1,
+        }
+        found
     }
 
     /// Lets a client watch `key` until its next `EXEC`, `DISCARD`, `UNWATCH` or `RESET`.

@@ -28,6 +28,15 @@ enum Contents {
     Fields(Box<Fields>),
 }
 
+/// What a body needs to belong to another key.
+#[derive(Debug)]
+pub struct Rekey {
+    hash: u64,
+    key_len: u32,
+    /// A copy of the key for a hash with a table; empty otherwise.
+    copy: Vec<u8>,
+}
+
 /// A hash of many fields, in a table of its own.
 #[derive(Debug)]
 pub struct Fields {
@@ -165,6 +174,31 @@ impl Body {
         }
     }
 
+    /// Makes sure that the body can be given to `key`, whose hash is `hash`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn prepare_rekey(&mut self, hash: u64, key: &[u8]) -> Result<Rekey, OutOfMemory> {
+        let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
+        let mut copy = Vec::new();
+        match &mut self.contents {
+            Contents::Bytes(bytes) => memory::reserve_exact(bytes, key.len())?,
+            Contents::Fields(_) => memory::reserve_exact(&mut copy, key.len())?,
+        }
+        copy.extend_from_slice(if self.fields().is_some() { key } else { b"" });
+        Ok(Rekey { hash, key_len, copy })
+    }
+
+    /// Gives the body to `key`, for which [`Body::prepare_rekey`] has made room. A string or a packed hash moves
+    /// behind the new key.
+    pub fn rekey(&mut self, rekey: Rekey, key: &[u8]) {
+        match &mut self.contents {
+            Contents::Bytes(bytes) => drop(bytes.splice(..self.key_len as usize, key.iter().copied())),
+            Contents::Fields(fields) => fields.key = rekey.copy,
+        }
+        (self.hash, self.key_len) = (rekey.hash, rekey.key_len);
+    }
+
     /// Makes room for `count` more bytes of value. Building a value piece by piece costs its
     /// length, not the square of it.
     ///
@@ -177,6 +211,22 @@ impl Body {
         }
         let doubled = count.max(bytes.len());
         memory::reserve_exact(bytes, doubled).or_else(|_| memory::reserve_exact(bytes, count))
+    }
+
+    /// The value of a string, to be changed in its place.
+    pub fn value_mut(&mut self) -> &mut [u8] {
+        match &mut self.contents {
+            Contents::Bytes(bytes) => &mut bytes[self.key_len as usize..],
+            Contents::Fields(_) => &mut [],
+        }
+    }
+
+    /// Puts zeros behind the value until it has `len` bytes, for which [`Body::try_reserve`] has made room.
+    pub fn fill_up(&mut self, len: usize) {
+        if let Contents::Bytes(bytes) = &mut self.contents {
+            let len = (self.key_len as usize).saturating_add(len);
+            bytes.resize(len.max(bytes.len()), 0);
+        }
     }
 
     /// Adds to the value.

@@ -266,10 +266,10 @@ fn packed_write<'a>(
 }
 
 /// A new table with the fields of `packed`, and then all of `pairs`.
-fn spread<'a>(
+pub(super) fn spread<'a>(
     keyspace: &Table,
     packed: Packed<'_>,
-    mut pairs: impl WritePairs<'a>,
+    mut pairs: impl Iterator<Item = Pair<'a>>,
 ) -> Result<Table, WriteError> {
     let mut table = Table::new(keyspace.hasher.clone(), Size::Small);
     let mut put = |field, value| -> Result<(), WriteError> {

@@ -17,7 +17,7 @@
 //! - `chunked`: a vector that hardly ever moves
 //! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
 //! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
-//! - `prepared`: what is about to be written; `discard`: what is left to be freed piece by piece
+//! - `edit`: changes a string in its place; `moves`: gives what a key holds to another key; `prepared`: what is about to be written; `discard`: what is left to be freed piece by piece
 //!
 //! No operation takes longer than splitting one segment of a few hundred items, whatever the number
 //! of keys; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
@@ -32,10 +32,12 @@ mod crowd;
 mod cursor;
 mod directory;
 mod discard;
+mod edit;
 mod expiries;
 mod hash;
 mod hashes;
 mod journal;
+mod moves;
 mod packed;
 mod prefetch;
 mod prepared;
@@ -56,10 +58,12 @@ use changes::Changes;
 use chunked::Size;
 use cursor::Cursors;
 use discard::Discards;
+pub use edit::Edit;
 use expiries::ENTRY_BYTES;
 pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::What;
+pub use moves::{Copied, Rename};
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
 use record::RECORD_MAX;

@@ -131,9 +131,14 @@ impl<'a> Prepared<'a> {
     /// Bytes of its record, at most.
     pub(super) fn record_bytes(&self) -> usize {
         match self.content {
-            Content::Small(value) => RECORD_MAX - INLINE_MAX + self.key.len() + value.len(),
+            Content::Small(value) => Prepared::small_record_bytes(self.key, value),
             Content::Body(_) | Content::Over(_) | Content::Tail(_) => RECORD_MAX,
         }
+    }
+
+    /// Bytes of the record of a small item, at most.
+    pub(super) fn small_record_bytes(key: &[u8], value: &[u8]) -> usize {
+        RECORD_MAX - INLINE_MAX + key.len() + value.len()
     }
 
     /// How many bodies it may add: one or none.

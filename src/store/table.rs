@@ -300,13 +300,18 @@ impl Table {
 
     /// Removes the item at `place`. Returns what was there if it takes long to free.
     pub fn remove(&mut self, place: Place) -> Option<Box<Fields>> {
+        self.take_out(place)?.into_fields()
+    }
+
+    /// Removes the item at `place` and returns its body, if it has one.
+    pub fn take_out(&mut self, place: Place) -> Option<Body> {
         let record = self.record(place);
         let (body, len) = (record.body(), record.bytes().len());
         self.segments.get_mut(place.segment).remove(place.cell, len);
         self.len -= 1;
-        let left = body.and_then(|number| self.drop_body(number).into_fields());
+        let body = body.map(|number| self.drop_body(number));
         self.shrink(place.segment);
-        left
+        body
     }
 
     /// Removes from the packed hash at `place` the fields that `keep` does not say. Needs no memory.

@@ -10,6 +10,7 @@ mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hashes;
+mod keys;
 mod limits;
 mod logging;
 mod memory;
@@ -19,6 +20,7 @@ mod panics;
 mod pauses;
 mod pubsub;
 mod sources;
+mod strings;
 mod talks;
 mod time;
 mod transactions;

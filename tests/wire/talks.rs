@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
-use crate::{hashes, pauses, pubsub, transactions};
+use crate::{hashes, keys, pauses, pubsub, strings, transactions};
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
 /// requests that arrive together. [`END`] is the end of the stream.
@@ -133,7 +133,13 @@ fn hold(talk: &Talk, connect: &dyn Fn() -> Wire) -> Result<(), String> {
 }
 
 fn all() -> impl Iterator<Item = &'static Talk> {
-    transactions::TALKS.iter().chain(pubsub::TALKS).chain(pauses::TALKS).chain(hashes::TALKS)
+    transactions::TALKS
+        .iter()
+        .chain(pubsub::TALKS)
+        .chain(pauses::TALKS)
+        .chain(hashes::TALKS)
+        .chain(strings::TALKS)
+        .chain(keys::TALKS)
 }
 
 #[test]

@@ -159,6 +159,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "generic" => all.push("keyspace"),
         "string" => all.push("string"),
         "hash" => all.push("hash"),
+        "bitmap" => all.push("bitmap"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),

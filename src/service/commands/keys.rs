@@ -1,7 +1,7 @@
 //! The commands about keys of any kind.
 
 use super::strings::{Unit, invalid_expire};
-use crate::service::cx::{Cx, Failure, Outcome, is};
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::store::Kind;
 
 /// `DEL key [key ...]` and `UNLINK key [key ...]`: removes the keys. The reply is the number of keys that
@@ -17,7 +17,70 @@ pub fn del(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `EXISTS key [key ...]`: how many of the keys exist. A key that is named twice counts twice.
+/// `RENAME key newkey`: gives what a key holds, and its time of expiry, to another key. What that held is gone.
+pub fn rename(cx: &mut Cx<'_>) -> Outcome {
+    give(cx)?;
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `RENAMENX key newkey`: as `RENAME`, unless the other key exists. The reply is 1 or 0.
+pub fn renamenx(cx: &mut Cx<'_>) -> Outcome {
+    let now_ms = cx.world.now.unix_ms;
+    if cx.world.store.contains(cx.arg(1), now_ms) && cx.world.store.contains(cx.arg(2), now_ms) {
+        cx.reply.int(0);
+        return Ok(());
+    }
+    give(cx)?;
+    cx.reply.int(1);
+    Ok(())
+}
+
+/// Renames a key; the reply is still owed.
+fn give(cx: &mut Cx<'_>) -> Outcome {
+    let (from, to, now_ms) = (cx.arg(1), cx.arg(2), cx.world.now.unix_ms);
+    let rename = cx.world.store.prepare_rename(from, to, now_ms)?;
+    let rename = rename.ok_or(Failure::text("ERR no such key"))?;
+    cx.reply.assure();
+    if from != to {
+        cx.world.store.commit_rename(rename);
+    }
+    Ok(())
+}
+
+/// `COPY source destination [DB 0] [REPLACE]`: gives a copy of what a key holds, and of its time of expiry, to
+/// another key. The reply is 1, or 0 if there is nothing to copy or, without `REPLACE`, if the other key exists.
+pub fn copy(cx: &mut Cx<'_>) -> Outcome {
+    let (mut replace, mut at) = (false, 3);
+    while at < cx.args.len() {
+        match cx.arg(at) {
+            word if is(word, "REPLACE") => replace = true,
+            word if is(word, "DB") && at + 1 < cx.args.len() => {
+                at += 1;
+                if cx.int(at)? != 0 {
+                    return Err(Failure::text("ERR DB index is out of range"));
+                }
+            }
+            _ => return Err(SYNTAX),
+        }
+        at += 1;
+    }
+    let (from, to, now_ms) = (cx.arg(1), cx.arg(2), cx.world.now.unix_ms);
+    if from == to {
+        return Err(Failure::text("ERR source and destination objects are the same"));
+    }
+    let free = replace || !cx.world.store.contains(to, now_ms);
+    let copied = cx.world.store.contains(from, now_ms) && free;
+    let copied = if copied { cx.world.store.prepare_copy(from, to, now_ms)? } else { None };
+    cx.reply.assure();
+    cx.reply.int(i64::from(copied.is_some()));
+    if let Some(copied) = copied {
+        cx.world.store.commit_copy(copied);
+    }
+    Ok(())
+}
+
+/// `EXISTS key [key ...]` and `TOUCH key [key ...]`: how many of the keys exist. A key that is named twice counts twice.
 pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     let mut count = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
@@ -48,6 +111,16 @@ pub fn expire(cx: &mut Cx<'_>) -> Outcome {
 /// `PEXPIRE key milliseconds [NX | XX | GT | LT]`: lets a key expire after this number of milliseconds.
 pub fn pexpire(cx: &mut Cx<'_>) -> Outcome {
     expire_in(cx, Unit::Milliseconds)
+}
+
+/// `EXPIREAT key unix-seconds [NX | XX | GT | LT]`: lets a key expire at this Unix time.
+pub fn expireat(cx: &mut Cx<'_>) -> Outcome {
+    expire_in(cx, Unit::UnixSeconds)
+}
+
+/// `PEXPIREAT key unix-milliseconds [NX | XX | GT | LT]`: lets a key expire at this Unix time.
+pub fn pexpireat(cx: &mut Cx<'_>) -> Outcome {
+    expire_in(cx, Unit::UnixMilliseconds)
 }
 
 /// When a command may change the expiry of a key.
@@ -139,23 +212,35 @@ pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// `EXPIRETIME key`: at which Unix time in seconds a key expires; -1 if it never does, -2 if there is no key.
+pub fn expiretime(cx: &mut Cx<'_>) -> Outcome {
+    about_expiry(cx, |at_ms, _| (at_ms + 500) / 1_000)
+}
+
+/// `PEXPIRETIME key`: at which Unix time in milliseconds a key expires; -1 if it never does, -2 if there is no
+/// key.
+pub fn pexpiretime(cx: &mut Cx<'_>) -> Outcome {
+    about_expiry(cx, |at_ms, _| at_ms)
+}
+
 /// `TTL key`: in how many seconds a key expires; -1 if it never does, -2 if there is no key.
 pub fn ttl(cx: &mut Cx<'_>) -> Outcome {
     // Redis rounds to the nearest second.
-    remaining(cx, |ms| (ms + 500) / 1_000)
+    about_expiry(cx, |at_ms, now_ms| (at_ms.saturating_sub(now_ms) + 500) / 1_000)
 }
 
 /// `PTTL key`: in how many milliseconds a key expires; -1 if it never does, -2 if there is no key.
 pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
-    remaining(cx, |ms| ms)
+    about_expiry(cx, u64::saturating_sub)
 }
 
-/// Replies with the time that a key has left; `scale` turns milliseconds into the unit of the reply.
-fn remaining(cx: &mut Cx<'_>, scale: fn(u64) -> u64) -> Outcome {
+/// Replies with what `tell` says of the time at which a key expires and of the present, both in Unix
+/// milliseconds.
+fn about_expiry(cx: &mut Cx<'_>, tell: fn(u64, u64) -> u64) -> Outcome {
     let answer = match cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms) {
         None => -2,
         Some(None) => -1,
-        Some(Some(at)) => scale(at.saturating_sub(cx.world.now.unix_ms)) as i64,
+        Some(Some(at)) => tell(at, cx.world.now.unix_ms) as i64,
     };
     cx.reply.int(answer);
     Ok(())

@@ -2,14 +2,18 @@
 //! a transaction runs it.
 
 pub mod admin;
+pub mod bitfield;
+pub mod bits;
 pub mod client;
 pub mod clients;
 pub mod connection;
+pub mod counters;
 pub mod hashes;
 pub mod info;
 pub mod introspect;
 pub mod keys;
 pub mod pubsub;
+pub mod ranges;
 pub mod scan;
 pub mod settings;
 pub mod strings;

@@ -1,7 +1,7 @@
 //! The commands about strings.
 
-use crate::resp::parse_i64;
-use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use super::ranges::check_len;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::store::Expiry;
 
 /// `GET key`: the string of a key, or null.
@@ -9,19 +9,16 @@ pub fn get(cx: &mut Cx<'_>) -> Outcome {
     Ok(cx.reply_value(cx.arg(1))?)
 }
 
-/// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`: sets a key,
-/// unless `NX` or `XX` forbids it. With `GET` it replies with the old string.
+/// `SET key value [NX | XX | IFEQ value | IFNE value] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms |
+/// KEEPTTL]`: sets a key, if the condition holds. With `GET` it replies with the old string.
 pub fn set(cx: &mut Cx<'_>) -> Outcome {
     let (mut options, mut when) = (SetOptions::default(), When::default());
     let mut at = 3;
     while at < cx.args.len() {
-        let word = cx.arg(at);
-        if is(word, "NX") && !options.only_existing {
-            options.only_new = true;
-        } else if is(word, "XX") && !options.only_new {
-            options.only_existing = true;
-        } else if is(word, "GET") {
+        if is(cx.arg(at), "GET") {
             options.get = true;
+        } else if let Some(last) = options.condition.option(cx, at) {
+            at = last;
         } else {
             at = when.option(cx, at, "KEEPTTL")?;
         }
@@ -35,12 +32,58 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     store_value(cx, 2, options)
 }
 
+/// On which condition a command sets a key.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Condition {
+    /// On none.
+    #[default]
+    Always,
+    /// `NX`: the key does not exist.
+    New,
+    /// `XX`: the key exists.
+    Existing,
+    /// `IFEQ`: the key's string equals the argument at this index.
+    Equal(usize),
+    /// `IFNE`: the key does not exist, or its string differs from the argument at this index.
+    Unequal(usize),
+}
+
+impl Condition {
+    /// Reads the option at position `at`, if it is a condition and does not contradict one that was read
+    /// before. Returns the position of the option's last word.
+    fn option(&mut self, cx: &Cx<'_>, at: usize) -> Option<usize> {
+        let (condition, last) = match cx.arg(at) {
+            word if is(word, "NX") => (Condition::New, at),
+            word if is(word, "XX") => (Condition::Existing, at),
+            word if is(word, "IFEQ") => (Condition::Equal(at + 1), at + 1),
+            word if is(word, "IFNE") => (Condition::Unequal(at + 1), at + 1),
+            _ => return None,
+        };
+        if last >= cx.args.len() || *self != Condition::Always && *self != condition {
+            return None;
+        }
+        *self = condition;
+        Some(last)
+    }
+
+    /// True if it holds for `key`.
+    fn holds(self, cx: &mut Cx<'_>, key: &[u8]) -> Result<bool, Failure> {
+        let now_ms = cx.world.now.unix_ms;
+        let store = &mut cx.world.store;
+        Ok(match self {
+            Condition::Always => true,
+            Condition::New => !store.contains(key, now_ms),
+            Condition::Existing => store.contains(key, now_ms),
+            Condition::Equal(index) => store.get(key, now_ms)? == cx.args.get(index),
+            Condition::Unequal(index) => store.get(key, now_ms)? != cx.args.get(index),
+        })
+    }
+}
+
 /// How a command sets a key.
 struct SetOptions {
-    /// `NX`: set the key only if it does not exist.
-    only_new: bool,
-    /// `XX`: set the key only if it exists.
-    only_existing: bool,
+    /// On which condition.
+    condition: Condition,
     /// `GET`: reply with the old string.
     get: bool,
     /// When the new value expires.
@@ -49,7 +92,7 @@ struct SetOptions {
 
 impl Default for SetOptions {
     fn default() -> SetOptions {
-        SetOptions { only_new: false, only_existing: false, get: false, expiry: Expiry::Never }
+        SetOptions { condition: Condition::Always, get: false, expiry: Expiry::Never }
     }
 }
 
@@ -95,9 +138,10 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     let (key, value) = (cx.arg(1), cx.arg(value_at));
     // A plain `SET` does not need to know whether the key exists. If it overwrites a value that has
     // expired, that value does not count as an expired key.
-    let depends = options.only_new || options.only_existing || options.expiry == Expiry::Keep;
-    let exists = depends && cx.world.store.contains(key, cx.world.now.unix_ms);
-    let refused = options.only_new && exists || options.only_existing && !exists;
+    if options.expiry == Expiry::Keep {
+        cx.world.store.contains(key, cx.world.now.unix_ms);
+    }
+    let refused = !options.condition.holds(cx, key)?;
     if matches!(options.expiry, Expiry::At(_)) {
         cx.world.store.prepare_expiry(key)?;
     }
@@ -211,6 +255,30 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
     if cx.args.len().is_multiple_of(2) {
         return Err(Failure::text("ERR wrong number of arguments for 'mset' command"));
     }
+    set_pairs(cx)?;
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `MSETNX key value [key value ...]`: sets all keys, or none if one of them exists. The reply is 1 or 0.
+pub fn msetnx(cx: &mut Cx<'_>) -> Outcome {
+    if cx.args.len().is_multiple_of(2) {
+        return Err(Failure::text("ERR wrong number of arguments for 'msetnx' command"));
+    }
+    for (nth, key) in cx.args.from(1).step_by(2).enumerate() {
+        cx.read_ahead(nth, 2);
+        if cx.world.store.contains(key, cx.world.now.unix_ms) {
+            cx.reply.int(0);
+            return Ok(());
+        }
+    }
+    set_pairs(cx)?;
+    cx.reply.int(1);
+    Ok(())
+}
+
+/// Sets the keys of `MSET` and its like; the reply is still owed.
+fn set_pairs(cx: &mut Cx<'_>) -> Outcome {
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
     let entries = cx.world.store.prepare_all(pairs)?;
     cx.reply.assure();
@@ -218,7 +286,16 @@ pub fn mset(cx: &mut Cx<'_>) -> Outcome {
         cx.read_ahead(nth, 2);
         cx.world.store.commit(entry, Expiry::Never);
     }
-    cx.reply.ok();
+    Ok(())
+}
+
+/// `DELIFEQ key value`: removes a key if its string equals `value`. The reply is 1 or 0.
+pub fn delifeq(cx: &mut Cx<'_>) -> Outcome {
+    let (key, value, now_ms) = (cx.arg(1), cx.arg(2), cx.world.now.unix_ms);
+    let equal = cx.world.store.get(key, now_ms)? == Some(value);
+    cx.reply.assure();
+    let removed = equal && cx.world.store.remove(key, now_ms);
+    cx.reply.int(i64::from(removed));
     Ok(())
 }
 
@@ -228,9 +305,7 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
     // The limit on the values that clients send must hold for values that grow here too: a client with the
     // same limit could not read a longer one.
     let len = cx.world.store.get(key, cx.world.now.unix_ms)?.map_or(0, <[u8]>::len) + tail.len();
-    if len > cx.world.config.proto_max_bulk_len {
-        return Err(Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)"));
-    }
+    check_len(cx, len)?;
     let entry = cx.world.store.prepare_append(key, tail)?;
     cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Keep);
@@ -240,46 +315,8 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
 
 /// `STRLEN key`: the length in bytes of the string of a key; 0 if there is none.
 pub fn strlen(cx: &mut Cx<'_>) -> Outcome {
-    let len = cx.lookup(cx.arg(1))?.map_or(0, <[u8]>::len);
+    let len = cx.world.lookup(cx.arg(1))?.map_or(0, <[u8]>::len);
     cx.reply.int(len as i64);
-    Ok(())
-}
-
-/// `INCR key`: adds 1 to the integer in a key.
-pub fn incr(cx: &mut Cx<'_>) -> Outcome {
-    add(cx, 1)
-}
-
-/// `DECR key`: subtracts 1 from the integer in a key.
-pub fn decr(cx: &mut Cx<'_>) -> Outcome {
-    add(cx, -1)
-}
-
-/// `INCRBY key increment`: adds to the integer in a key.
-pub fn incrby(cx: &mut Cx<'_>) -> Outcome {
-    let by = cx.int(2)?;
-    add(cx, by)
-}
-
-/// `DECRBY key decrement`: subtracts from the integer in a key.
-pub fn decrby(cx: &mut Cx<'_>) -> Outcome {
-    let by = cx.int(2)?.checked_neg().ok_or(Failure::text("ERR decrement would overflow"))?;
-    add(cx, by)
-}
-
-/// Adds `by` to the integer in a key and replies with the sum. A missing key counts as 0.
-fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
-    let key = cx.arg(1);
-    let before = match cx.world.store.get(key, cx.world.now.unix_ms)? {
-        Some(value) => parse_i64(value).ok_or(NOT_INTEGER)?,
-        None => 0,
-    };
-    let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
-    let mut digits = itoa::Buffer::new();
-    let entry = cx.prepare(key, digits.format(after).as_bytes())?;
-    cx.reply.assure();
-    cx.world.store.commit(entry, Expiry::Keep);
-    cx.reply.int(after);
     Ok(())
 }
 

@@ -415,3 +415,28 @@ fn a_hash_is_a_map_whatever_is_done_to_it() {
     }
     assert_eq!(seen, [true; 3], "a form was never met");
 }
+
+#[test]
+fn a_hash_of_any_form_is_renamed_and_copied() {
+    for (count, len) in [(2, 10), (100, 10), (1_000, 10), (3, 20_000)] {
+        for key_len in [1, 250, 300] {
+            let mut store = Store::new(1);
+            let (from, to) = (b"from".repeat(key_len), b"to".repeat(key_len));
+            set(&mut store, &from, &numbered(0..count, len));
+            set(&mut store, &to, &numbered(0..1_000, 1));
+            let fields = read(&mut store, &from);
+            let rename = store.prepare_rename(&from, &to, 0).unwrap().expect("it is there");
+            store.commit_rename(rename);
+            assert_eq!((store.len(), read(&mut store, &to)), (1, fields.clone()));
+            let copied = store.prepare_copy(&to, &from, 0).unwrap().expect("it is there");
+            store.commit_copy(copied);
+            set(&mut store, &to, &numbered(0..1, 3));
+            assert_eq!((store.len(), read(&mut store, &from)), (2, fields), "the copy changes with it");
+            store.audit();
+            while store.has_leftovers() {
+                store.reclaim(1);
+            }
+            store.audit();
+        }
+    }
+}

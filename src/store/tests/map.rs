@@ -85,7 +85,46 @@ impl Trial {
         }
     }
 
+    /// Changes a string in its place, or gives it or a copy of it to another key.
+    fn rework(&mut self, key: &[u8]) {
+        let (other, now_ms) = (self.key(), self.now_ms);
+        let lives = self.store.contains(key, now_ms);
+        if !lives {
+            self.model.remove(key);
+        }
+        match self.rng.random_range(0..4) {
+            0 | 1 => {
+                let (at, len) = (self.rng.random_range(0..=self.len_max), self.rng.random_range(1..9));
+                let edit = self.store.prepare_edit(key, at + len, now_ms).unwrap();
+                self.store.commit_edit(edit, |bytes| bytes[at..at + len].fill(7));
+                let value = &mut self.model.entry(key.to_vec()).or_default().0;
+                value.resize(value.len().max(at + len), 0);
+                value[at..at + len].fill(7);
+            }
+            2 => {
+                let rename = self.store.prepare_rename(key, &other, now_ms).unwrap();
+                assert_eq!(rename.is_some(), lives);
+                if let Some(rename) = rename.filter(|_| key != other) {
+                    self.store.commit_rename(rename);
+                    let moved = self.model.remove(key).expect("it lives");
+                    self.model.insert(other, moved);
+                }
+            }
+            _ => {
+                let copied = self.store.prepare_copy(key, &other, now_ms).unwrap();
+                assert_eq!(copied.is_some(), lives);
+                if let Some(copied) = copied.filter(|_| key != other) {
+                    self.store.commit_copy(copied);
+                    self.model.insert(other, self.model[key].clone());
+                }
+            }
+        }
+    }
+
     fn write(&mut self, key: &[u8]) {
+        if self.rng.random_bool(0.2) {
+            return self.rework(key);
+        }
         let value = self.value();
         if self.rng.random_bool(0.2) {
             if !self.store.contains(key, self.now_ms) {

@@ -1,0 +1,114 @@
+//! Changes a string in its place: a few bytes of it, or bytes behind its end. The cost is that of the change
+//! and of the zeros in front of it, not the length of the string.
+
+use super::body::Body;
+use super::journal::What;
+use super::prepared::{Prepared, WriteError, fits_block};
+use super::record::{Kind, RECORD_MAX};
+use super::table::{Content, Demand, Table};
+use super::{Store, memory};
+use crate::base::fault;
+
+/// A string that can be changed by [`Store::commit_edit`].
+#[derive(Debug)]
+pub struct Edit<'a> {
+    key: &'a [u8],
+    hash: u64,
+    /// Bytes of the string after the change.
+    len: usize,
+    form: Form,
+}
+
+#[derive(Debug)]
+enum Form {
+    /// A copy that fits a block with its key.
+    Small(Vec<u8>),
+    /// A copy in a body of its own.
+    Body(Body),
+    /// The body that the key has.
+    There,
+}
+
+impl Store {
+    /// Makes sure that the string of `key` can be changed in its place, and that it can be `len_min` bytes
+    /// long. A shorter string, or none, is filled up with zeros. The key's time of expiry stays.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_edit<'a>(
+        &mut self,
+        key: &'a [u8],
+        len_min: usize,
+        now_ms: u64,
+    ) -> Result<Edit<'a>, WriteError> {
+        fault::point();
+        let place = self.find(key, now_ms);
+        let hash = self.table.hash(key);
+        self.with_memory(|table| {
+            let before = match place {
+                Some(place) => table.string(place)?,
+                None => b"",
+            };
+            let len = before.len().max(len_min);
+            let form = if fits_block(key.len(), len) {
+                let mut copy = Vec::new();
+                memory::reserve_exact(&mut copy, len)?;
+                copy.extend_from_slice(before);
+                copy.resize(len, 0);
+                Form::Small(copy)
+            } else if let Some(number) = place.and_then(|place| table.record(place).body()) {
+                let more = len - before.len();
+                table.with_body(number, |body| body.try_reserve(more))?;
+                Form::There
+            } else {
+                let mut body = Body::new(hash, key, [before, b""])?;
+                body.try_reserve(len - before.len())?;
+                body.fill_up(len);
+                Form::Body(body)
+            };
+            form.reserve(table, hash, key)?;
+            Ok(Edit { key, hash, len, form })
+        })
+    }
+
+    /// Lets `change` work on the bytes of the string. Cannot fail or panic half-way, unless `change` does.
+    pub fn commit_edit(&mut self, edit: Edit<'_>, change: impl FnOnce(&mut [u8])) {
+        let Edit { key, hash, len, form } = edit;
+        let place = self.table.find(hash, key);
+        let expires_ms = place.and_then(|place| self.table.record(place).expires_ms());
+        self.changes.note(What::Set, hash, key, expires_ms, expires_ms);
+        let left = match form {
+            Form::Small(mut copy) => {
+                change(&mut copy);
+                self.table.write(place, hash, key, Kind::String, Content::Small(&copy), expires_ms)
+            }
+            Form::Body(mut body) => {
+                change(body.value_mut());
+                self.table.write(place, hash, key, Kind::String, Content::Body(body), expires_ms)
+            }
+            Form::There => {
+                let number = place.and_then(|place| self.table.record(place).body());
+                let number = number.expect("nobody removes a key between prepare and commit");
+                self.table.with_body(number, |body| {
+                    body.fill_up(len);
+                    change(body.value_mut());
+                });
+                None
+            }
+        };
+        self.discards.keep(left);
+    }
+}
+
+impl Form {
+    /// Makes sure that the record of `key` can be written.
+    fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
+        let (bytes, bodies) = match self {
+            Form::Small(copy) => (Prepared::small_record_bytes(key, copy), 0),
+            Form::Body(_) => (RECORD_MAX, 1),
+            Form::There => return Ok(()),
+        };
+        let demand = table.admit(hash, key, bytes)?;
+        Ok(table.try_reserve(Demand { bodies, ..demand })?)
+    }
+}

@@ -1,0 +1,160 @@
+//! Gives what a key holds to another key: all of it, or a copy.
+
+use super::body::{Body, Rekey};
+use super::hash::{Form, Hash};
+use super::hashes::spread;
+use super::journal::What;
+use super::packed::Packed;
+use super::prepared::{Prepared, WriteError, fits_block};
+use super::record::{INLINE_MAX, Kind, RECORD_MAX};
+use super::table::{Content, Demand, Table};
+use super::{Store, memory};
+use crate::base::fault;
+
+/// A key that can be renamed by [`Store::commit_rename`].
+#[derive(Debug)]
+pub struct Rename<'a> {
+    from: &'a [u8],
+    to: &'a [u8],
+    /// What the body of the key needs to be told, if it has one.
+    rekey: Option<Rekey>,
+    /// A small value that gets a body, because it does not fit a block with the longer key.
+    body: Option<Body>,
+}
+
+/// A copy that can be written by [`Store::commit_copy`].
+#[derive(Debug)]
+pub struct Copied<'a> {
+    to: &'a [u8],
+    hash: u64,
+    kind: Kind,
+    expires_ms: Option<u64>,
+    value: Value,
+}
+
+#[derive(Debug)]
+enum Value {
+    /// It fits a block with its key.
+    Small(Vec<u8>),
+    Body(Body),
+}
+
+impl Store {
+    /// Makes sure that what `from` holds can be given to `to`. `None` if there is no such key.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_rename<'a>(
+        &mut self,
+        from: &'a [u8],
+        to: &'a [u8],
+        now_ms: u64,
+    ) -> Result<Option<Rename<'a>>, WriteError> {
+        fault::point();
+        let Some(place) = self.find(from, now_ms) else { return Ok(None) };
+        let hash = self.table.hash(to);
+        self.with_memory(|table| {
+            let record = table.record(place);
+            let (mut rekey, mut body, mut bytes) = (None, None, RECORD_MAX);
+            if let Some(number) = record.body() {
+                rekey = Some(table.with_body(number, |body| body.prepare_rekey(hash, to))?);
+            } else if fits_block(to.len(), record.value().len()) {
+                bytes = Prepared::small_record_bytes(to, record.value());
+            } else {
+                body = Some(Body::new(hash, to, [record.value(), b""])?);
+            }
+            let demand = table.admit(hash, to, bytes)?;
+            table.try_reserve(Demand { bodies: 1, ..demand })?;
+            Ok(Some(Rename { from, to, rekey, body }))
+        })
+    }
+
+    /// Renames a key; what the new key held before is gone. Cannot fail or panic half-way.
+    pub fn commit_rename(&mut self, rename: Rename<'_>) {
+        let Rename { from, to, rekey, body } = rename;
+        let hash = self.table.hash(from);
+        let Some(place) = self.table.find(hash, from) else { return };
+        let record = self.table.record(place);
+        let (kind, expires_ms) = (record.kind(), record.expires_ms());
+        let (mut small, mut len) = ([0; INLINE_MAX], 0);
+        if record.body().is_none() {
+            len = record.value().len();
+            small[..len].copy_from_slice(record.value());
+        }
+        self.changes.note(What::Removed, hash, from, expires_ms, None);
+        let taken = self.table.take_out(place);
+        let content = match (taken.zip(rekey), body) {
+            (Some((mut body, rekey)), _) => {
+                body.rekey(rekey, to);
+                Content::Body(body)
+            }
+            (None, Some(body)) => Content::Body(body),
+            (None, None) => Content::Small(&small[..len]),
+        };
+        self.put_over(to, kind, content, expires_ms);
+    }
+
+    /// Makes a copy of what `from` holds, with its time of expiry, for `to`. `None` if there is no such key.
+    /// The cost is that of the whole value.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_copy<'a>(
+        &mut self,
+        from: &[u8],
+        to: &'a [u8],
+        now_ms: u64,
+    ) -> Result<Option<Copied<'a>>, WriteError> {
+        fault::point();
+        let Some(place) = self.find(from, now_ms) else { return Ok(None) };
+        let hash = self.table.hash(to);
+        self.with_memory(|table| {
+            let record = table.record(place);
+            let (kind, expires_ms) = (record.kind(), record.expires_ms());
+            let value = match table.fields_of(record) {
+                Some(fields) => Value::Body(Body::with_fields(hash, to, copy_of(table, fields)?)?),
+                None if fits_block(to.len(), table.value_of(record).len()) => {
+                    let mut copy = Vec::new();
+                    memory::reserve_exact(&mut copy, table.value_of(record).len())?;
+                    copy.extend_from_slice(table.value_of(record));
+                    Value::Small(copy)
+                }
+                None => Value::Body(Body::new(hash, to, [table.value_of(record), b""])?),
+            };
+            if expires_ms.is_some() {
+                memory::charge(super::ENTRY_BYTES)?;
+            }
+            let (bytes, bodies) = match &value {
+                Value::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
+                Value::Body(_) => (RECORD_MAX, 1),
+            };
+            let demand = table.admit(hash, to, bytes)?;
+            table.try_reserve(Demand { bodies, ..demand })?;
+            Ok(Some(Copied { to, hash, kind, expires_ms, value }))
+        })
+    }
+
+    /// Writes a copy; what the key held before is gone. Cannot fail or panic half-way.
+    pub fn commit_copy(&mut self, copied: Copied<'_>) {
+        let Copied { to, hash, kind, expires_ms, value } = copied;
+        debug_assert_eq!(hash, self.table.hash(to), "the copy was made for this key");
+        match value {
+            Value::Small(copy) => self.put_over(to, kind, Content::Small(&copy), expires_ms),
+            Value::Body(body) => self.put_over(to, kind, Content::Body(body), expires_ms),
+        }
+    }
+
+    fn put_over(&mut self, key: &[u8], kind: Kind, content: Content<'_>, expires_ms: Option<u64>) {
+        let hash = self.table.hash(key);
+        let place = self.table.find(hash, key);
+        let before = place.and_then(|place| self.table.record(place).expires_ms());
+        self.changes.note(What::Set, hash, key, before, expires_ms);
+        let left = self.table.write(place, hash, key, kind, content, expires_ms);
+        self.discards.keep(left);
+    }
+}
+
+/// A table with the same fields.
+fn copy_of(keyspace: &Table, fields: &Table) -> Result<Table, WriteError> {
+    spread(keyspace, Packed(b""), Hash(Form::Table(fields)).iter())
+}
