@@ -32,6 +32,16 @@ enum At {
 }
 
 /// A parser for requests that may arrive in pieces, from one connection.
+///
+/// ```
+/// use tidegate::resp::{Limits, Parser, Step};
+///
+/// let limits = Limits { bulk_max: 1_000, args_max: 10, inline_max: 100, request_max: 2_000 };
+/// let mut parser = Parser::default();
+/// // The second argument is not all there. The parser says how many bytes it still needs.
+/// assert!(matches!(parser.parse(b"*2\r\n$3\r\nGET\r\n$5\r\nhe", &limits), Step::Incomplete { .. }));
+/// assert!(parser.is_mid_request());
+/// ```
 #[derive(Debug, Default)]
 pub struct Parser {
     at: At,

@@ -48,6 +48,30 @@ use session::Session;
 use world::World;
 
 /// Serves requests: the world that commands act on, and what parses and runs them.
+///
+/// A transport lends the service the input and the output of one connection for one turn.
+///
+/// ```
+/// use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
+/// use tidegate::config::Config;
+/// use tidegate::service::Service;
+/// use tidegate::service::turn::{Ended, Progress, Turn};
+///
+/// let mut service = Service::new(42, Config::default(), Clock::default(), Vec::new());
+/// let me = ConnId { slot: 0, serial: 1 };
+/// service.open(me, Peer::from(std::net::SocketAddr::from(([127, 0, 0, 1], 4000))), 0);
+///
+/// // Two whole requests and the beginning of a third one.
+/// let input = b"SET k v\r\nGET k\r\nPI";
+/// let (mut output, mut progress) = (Buf::default(), Progress::default());
+/// let turn = Turn { me, input, output: &mut output, wires: &NoWires };
+/// let ended = service.turn(turn, &mut progress);
+///
+/// assert_eq!(output.unread(), b"+OK\r\n$1\r\nv\r\n");
+/// // The turn has consumed all bytes, and remembers the half request in the client's session.
+/// assert!(matches!(ended, Ended::Hungry { begun: true, .. }));
+/// assert_eq!((progress.commands, progress.consumed), (2, input.len()));
+/// ```
 pub struct Service {
     /// What commands act on.
     pub world: World,

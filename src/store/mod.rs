@@ -81,6 +81,19 @@ pub trait WritePairs<'a>: Iterator<Item = Pair<'a>> + Clone {}
 impl<'a, T: Iterator<Item = Pair<'a>> + Clone> WritePairs<'a> for T {}
 
 /// The keyspace.
+///
+/// A write has two steps. The first one asks for memory, and can fail; the second one cannot.
+///
+/// ```
+/// use tidegate::store::{Expiry, Store};
+///
+/// let mut store = Store::new(42);
+/// let entry = store.prepare(b"greeting", b"hello").unwrap();
+/// store.commit(entry, Expiry::At(1_000));
+/// // The caller says what time it is, Unix milliseconds: the store reads no clock.
+/// assert_eq!(store.get(b"greeting", 999), Ok(Some(&b"hello"[..])));
+/// assert_eq!(store.get(b"greeting", 1_000), Ok(None));
+/// ```
 #[derive(Debug)]
 pub struct Store {
     table: Table,
