@@ -1,7 +1,7 @@
 //! What the reactor keeps about all connections together: who is owed a turn or a flush, which
 //! deadlines run, how much memory they hold.
 //!
-//! [`Ledger::balance`] is the end of everything that touches a connection: it takes back the buffers that
+//! `Ledger::balance` is the end of everything that touches a connection: it takes back the buffers that
 //! are not needed, accounts for the rest and queues the work that the connection's state calls for.
 //! Every path through the reactor ends in it, so nothing can be forgotten.
 

@@ -68,9 +68,9 @@ use world::World;
 /// let ended = service.turn(turn, &mut progress);
 ///
 /// assert_eq!(output.unread(), b"+OK\r\n$1\r\nv\r\n");
-/// // The turn has consumed all bytes, and remembers the half request in the client's session.
 /// assert!(matches!(ended, Ended::Hungry { begun: true, .. }));
-/// assert_eq!((progress.commands, progress.consumed), (2, input.len()));
+/// // The transport drops what the turn has consumed. It offers the half request again when more has come.
+/// assert_eq!((progress.commands, progress.consumed), (2, input.len() - b"PI".len()));
 /// ```
 pub struct Service {
     /// What commands act on.
