@@ -87,6 +87,18 @@ pub enum Op {
     Delete([String; 2]),
     Len(String),
     Expire(String),
+    Rename(String, String),
+    /// With `REPLACE` if it says so.
+    Copy(String, String, bool),
+    /// Bytes that are written from an offset on.
+    SetRange(String, usize, String),
+    /// All of a string, by `GETRANGE`.
+    GetRange(String),
+    SetManyNew(Vec<(String, String)>),
+    /// `SET` with `IFEQ`: the new value, and what the old one must be.
+    SetIf(String, String, String),
+    /// `DELIFEQ`
+    DeleteIf(String, String),
     /// What is done to the hash of a key.
     Hash(String, HashOp),
 }
@@ -108,7 +120,10 @@ impl Op {
     /// The client's own keys that it names, and whether it writes; `None` if it is about something else.
     pub fn own_keys(&self) -> Option<(Vec<&String>, bool)> {
         Some(match self {
-            Op::SetMany(pairs) => (pairs.iter().map(|(key, _)| key).collect(), true),
+            Op::SetMany(pairs) | Op::SetManyNew(pairs) => (pairs.iter().map(|(key, _)| key).collect(), true),
+            // The key that a copy is taken from is only read.
+            Op::Copy(_, to, _) => (vec![to], true),
+            Op::Rename(from, to) => (vec![from, to], true),
             Op::Delete(names) => (names.iter().collect(), true),
             Op::Set(key, _)
             | Op::SetNew(key, _)
@@ -116,8 +131,11 @@ impl Op {
             | Op::Append(key, _)
             | Op::Add(key, _)
             | Op::Take(key)
+            | Op::SetRange(key, ..)
+            | Op::SetIf(key, ..)
+            | Op::DeleteIf(key, _)
             | Op::Expire(key) => (vec![key], true),
-            Op::Get(key) | Op::Len(key) => (vec![key], false),
+            Op::Get(key) | Op::Len(key) | Op::GetRange(key) => (vec![key], false),
             Op::GetMany(names) => (names.iter().collect(), false),
             Op::Hash(key, op) => (vec![key], op.writes()),
             _ => return None,
@@ -158,6 +176,41 @@ impl Op {
             Op::Len(key) => of_text(keys, key, |value| (int(value.map_or(0, String::len)), value.cloned())),
             Op::Expire(key) => int(usize::from(keys.contains_key(key))),
             Op::Hash(key, op) => op.apply(keys, key),
+            Op::Rename(from, to) => match keys.remove(from) {
+                Some(held) => {
+                    keys.insert(to.clone(), held);
+                    OK.into()
+                }
+                None => "-ERR no such key\r\n".into(),
+            },
+            Op::Copy(from, to, replace) => match keys.get(from).cloned() {
+                _ if from == to => "-ERR source and destination objects are the same\r\n".into(),
+                Some(held) if *replace || !keys.contains_key(to) => {
+                    keys.insert(to.clone(), held);
+                    int(1)
+                }
+                _ => int(0),
+            },
+            Op::SetRange(key, at, part) => of_text(keys, key, |value| set_range(value, *at, part)),
+            Op::GetRange(key) => {
+                of_text(keys, key, |value| (bulk(value.map_or("", String::as_str)), value.cloned()))
+            }
+            Op::SetManyNew(pairs) => {
+                let free = pairs.iter().all(|(key, _)| !keys.contains_key(key));
+                if free {
+                    pairs.iter().for_each(|(key, value)| drop(set(keys, key, value)));
+                }
+                int(usize::from(free))
+            }
+            Op::SetIf(key, value, wanted) => of_text(keys, key, |before| {
+                let equal = before == Some(wanted);
+                let after = if equal { Some(value.clone()) } else { before.cloned() };
+                (if equal { OK.into() } else { bulk_or_null(None) }, after)
+            }),
+            Op::DeleteIf(key, wanted) => of_text(keys, key, |before| {
+                let equal = before == Some(wanted);
+                (int(usize::from(equal)), before.cloned().filter(|_| !equal))
+            }),
             op => unreachable!("{op:?} is not about the client's own keys"),
         }
     }
@@ -192,6 +245,19 @@ fn append(value: Option<&String>, tail: &str) -> (String, Option<String>) {
         let text = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
         return (text.into(), value.cloned());
     }
+    (int(new.len()), Some(new))
+}
+
+fn set_range(value: Option<&String>, at: usize, part: &str) -> (String, Option<String>) {
+    let mut new = value.cloned().unwrap_or_default();
+    if part.is_empty() {
+        return (int(new.len()), value.cloned());
+    }
+    let end = at + part.len();
+    while new.len() < end {
+        new.push('\0');
+    }
+    new.replace_range(at..end, part);
     (int(new.len()), Some(new))
 }
 

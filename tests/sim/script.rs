@@ -218,8 +218,10 @@ impl Author<'_> {
     }
 
     pub fn command(&mut self) -> Step {
-        if self.rng.random_bool(0.2) {
-            return self.hash_command();
+        match self.rng.random_range(0..10) {
+            0 | 1 => return self.hash_command(),
+            2 => return self.rework(),
+            _ => {}
         }
         let (key, other, value) = (self.key(), self.key(), self.value());
         let (request, op) = match self.rng.random_range(0..17) {
@@ -245,6 +247,31 @@ impl Author<'_> {
             _ => (words(&["EXPIRE", &key, "1000000000"]), Op::Expire(key)),
         };
         Step { request, op, muted: false, ends_for: None }
+    }
+
+    /// Changes a string in its place or on a condition, or gives what a key holds to another key.
+    fn rework(&mut self) -> Step {
+        let (key, other, value) = (self.key(), self.key(), self.value());
+        match self.rng.random_range(0..8) {
+            0 | 1 => step(&["RENAME", &key, &other], Op::Rename(key.clone(), other.clone())),
+            2 => step(&["COPY", &key, &other], Op::Copy(key.clone(), other.clone(), false)),
+            3 => step(&["COPY", &key, &other, "REPLACE"], Op::Copy(key.clone(), other.clone(), true)),
+            4 => {
+                // Short enough for every limit of a modest script.
+                let (at, part) = (self.rng.random_range(0..300_usize), "part");
+                let op = Op::SetRange(key.clone(), at, part.to_owned());
+                step(&["SETRANGE", &key, &at.to_string(), part], op)
+            }
+            5 => step(&["GETRANGE", &key, "0", "-1"], Op::GetRange(key.clone())),
+            6 => {
+                let pairs = vec![(key.clone(), value.clone()), (other.clone(), "7".to_owned())];
+                step(&["MSETNX", &key, &value, &other, "7"], Op::SetManyNew(pairs))
+            }
+            _ if self.rng.random_bool(0.5) => {
+                step(&["SET", &key, &value, "IFEQ", "7"], Op::SetIf(key.clone(), value.clone(), "7".into()))
+            }
+            _ => step(&["DELIFEQ", &key, "7"], Op::DeleteIf(key.clone(), "7".into())),
+        }
     }
 
     /// What is wrong, too long, empty, or about the server itself.

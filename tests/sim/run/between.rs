@@ -17,7 +17,7 @@ const FRAME_MAX: usize = 420;
 /// Nobody hears a message more often: by its channel and two patterns.
 const FRAMES_MAX: usize = 3;
 /// Commands that a pause of writes holds and that the scripts use.
-const WRITES: [&[u8]; 15] = [
+const WRITES: [&[u8]; 20] = [
     b"set",
     b"setnx",
     b"append",
@@ -33,6 +33,11 @@ const WRITES: [&[u8]; 15] = [
     b"hsetnx",
     b"hdel",
     b"hincrby",
+    b"rename",
+    b"copy",
+    b"setrange",
+    b"msetnx",
+    b"delifeq",
 ];
 
 /// How a pause stood before a tick.

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frames::Frame;
 use crate::hashes::HashOp;
-use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET};
+use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, int};
 use brief::Brief;
 pub use judge::Answer;
 use judge::{expect, expect_line, judge, nullable};
@@ -251,6 +251,10 @@ impl State {
                 && match op {
                     Op::SetNew(..) => !had,
                     Op::Take(_) => had && !reply.starts_with('-'),
+                    Op::Rename(from, to) => from != to && !reply.starts_with('-'),
+                    Op::Copy(..) | Op::SetManyNew(_) | Op::DeleteIf(..) => reply == int(1),
+                    Op::SetRange(_, _, part) => !part.is_empty() && !reply.starts_with('-'),
+                    Op::SetIf(..) => reply == OK,
                     Op::Delete(_) | Op::Expire(_) => had,
                     Op::Hash(_, op) => op.has_changed(&reply),
                     _ => !reply.starts_with('-'),
