@@ -1,8 +1,8 @@
 //! The panic fence: one client's panic ends that client and nobody else.
 //!
-//! It stands around one connection's service turn and nowhere else. What it cannot hold back:
-//! running out of memory, stack overflow and a panic while unwinding end the process, as does a
-//! panic of the reactor itself, which every client shares.
+//! It stands around one connection's service turn and nowhere else. It cannot catch everything: an allocation that
+//! aborts, a stack overflow and a panic while unwinding end the process. A panic of the reactor ends the process
+//! too, because all clients share the reactor.
 
 use std::any::Any;
 use std::backtrace::Backtrace;
@@ -15,9 +15,10 @@ use std::sync::Once;
 pub struct Wreck {
     /// Source file and line.
     pub place: String,
-    /// The message, if the program wrote it; one put together at run time may quote user data.
+    /// The message, if it is a constant of the program. A message that was put together at run time may quote user
+    /// data, so it is withheld.
     pub message: &'static str,
-    /// The stack; resolving its names takes milliseconds, so only when it is shown.
+    /// The stack. Its names are resolved when it is shown, because that takes milliseconds.
     pub backtrace: Backtrace,
 }
 
@@ -28,11 +29,11 @@ thread_local! {
 
 /// Runs `turn`; if it panics, returns what is known about that instead.
 ///
-/// `turn` may leave what it borrows half-changed. Whoever calls this repairs it from the turn's
-/// progress marks.
+/// A panic may leave the values that `turn` borrows half-changed. The caller repairs them from the turn's progress
+/// marks.
 ///
 /// # Errors
-/// The wreck.
+/// The [`Wreck`], if `turn` panicked.
 pub fn run<T>(turn: impl FnOnce() -> T) -> Result<T, Wreck> {
     install_hook();
     let before = FENCED.replace(true);
@@ -47,7 +48,7 @@ pub fn run<T>(turn: impl FnOnce() -> T) -> Result<T, Wreck> {
     })
 }
 
-/// Inside the fence a panic is noted; outside it goes where it always went.
+/// Inside the fence the hook notes a panic. Outside, it calls the hook that was there before.
 fn install_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

@@ -1,8 +1,8 @@
-//! Where log lines go, and what happens when they cannot.
+//! Where log lines go, and what happens if the sink has no room.
 //!
-//! A sink that takes nothing, such as a pipe that nobody reads, must not stop the loop: each line
-//! is written only if the sink says that it has room; otherwise it is dropped and counted. What
-//! cannot be helped is a file on a disk that hangs.
+//! A sink may take nothing, such as a pipe without a reader. It must not stop the server. So a line is written only
+//! if the sink says that it has room; otherwise the line is dropped and counted. A file on a disk that hangs can
+//! still stop the server.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Stderr, Write};
@@ -26,10 +26,10 @@ pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
 
-/// Opens the log file again: it has been moved away. Until that succeeds the old one is written to.
+/// Opens the log file again after it has been moved away. Until that succeeds, lines go to the old file.
 ///
 /// # Errors
-/// Whatever opening it says.
+/// The error of opening the file.
 pub fn reopen() -> io::Result<()> {
     let Some(mut outlet) = outlet() else { return Ok(()) };
     outlet.target = Target::open(&outlet.path)?;
@@ -55,7 +55,7 @@ pub fn start(config: &Config) -> Result<(), String> {
         .set_thread_level(LevelFilter::Off)
         .set_target_level(LevelFilter::Off)
         .set_location_level(LevelFilter::Off)
-        // It traces each registration.
+        // mio logs a trace line for each registration.
         .add_filter_ignore_str("mio")
         .build();
     WriteLogger::init(LevelFilter::Trace, format, Sink::default()).map_err(|error| error.to_string())?;
@@ -73,7 +73,7 @@ impl Target {
         if path.is_empty() {
             return Ok(Target::Stderr(io::stderr()));
         }
-        // A named pipe without a reader would block the open for ever.
+        // To open a named pipe without a reader would block for ever.
         let flags = OFlag::O_NONBLOCK.bits();
         OpenOptions::new().create(true).append(true).custom_flags(flags).open(path).map(Target::File)
     }
@@ -92,7 +92,7 @@ impl Target {
         }
     }
 
-    /// A sink that poll(2) knows nothing about (a terminal, on some systems) is taken at its word.
+    /// True if the sink has room, or if poll(2) cannot tell (a terminal, on some systems).
     fn has_room(&self) -> bool {
         let mut sink = [PollFd::new(self.fd(), PollFlags::POLLOUT)];
         match poll(&mut sink, PollTimeout::ZERO) {
@@ -104,13 +104,13 @@ impl Target {
     }
 }
 
-/// Where lines go, and by what name to find it again.
+/// Where lines go, and the path to open it again.
 struct Outlet {
     target: Target,
     path: String,
 }
 
-/// Gathers each line, since the logger writes it in pieces, and passes it on whole or not at all.
+/// Gathers the pieces in which the logger writes a line. The sink gets a whole line or nothing.
 #[derive(Default)]
 struct Sink {
     line: Vec<u8>,
@@ -129,7 +129,7 @@ impl Sink {
 }
 
 impl Write for Sink {
-    /// Never fails and never blocks on a pipe: what cannot be written is counted instead.
+    /// Never fails, and never blocks on a pipe. Lines that cannot be written are counted.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = (LOG_LINE_MAX - 1).saturating_sub(self.line.len());

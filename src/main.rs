@@ -15,11 +15,11 @@ use tidegate::logging;
 use tidegate::reactor::os::{OsNet, provide_descriptors};
 use tidegate::server::{Exit, Server};
 
-/// Everything was delivered.
+/// Every client got all its replies.
 const EXIT_CLEAN: u8 = 0;
 /// It could not start, or waiting for events broke.
 const EXIT_FAILED: u8 = 1;
-/// Somebody's replies were cut off.
+/// The replies of at least one client were cut off.
 const EXIT_CUT: u8 = 3;
 
 fn main() -> ExitCode {
@@ -38,7 +38,7 @@ fn run() -> Result<Exit, String> {
     let matches = match arguments().try_get_matches() {
         Ok(matches) => matches,
         Err(asked) if !asked.use_stderr() => {
-            // --help and --version are no errors.
+            // `--help` and `--version` are no errors.
             let _ = asked.print();
             return Ok(Exit::Clean);
         }
@@ -58,7 +58,7 @@ fn run() -> Result<Exit, String> {
     });
     let shown = shown.collect::<Vec<String>>().join(" ");
     log::info!("tidegate {} listening on {shown}", env!("CARGO_PKG_VERSION"));
-    // Whoever started us may have closed stdout; that is no reason not to serve.
+    // The program that started us may have closed stdout. The server serves all the same.
     let _ = writeln!(std::io::stdout(), "listening on {shown}");
     if let Some(wanted) = lowered_from {
         log::warn!(
@@ -83,7 +83,7 @@ fn run() -> Result<Exit, String> {
     }
 }
 
-/// What clap has to say, without the usage lines that follow it.
+/// The first line of clap's error. The usage lines after it are left out.
 fn one_line(error: &clap::Error) -> String {
     let text = error.to_string();
     let first = text.lines().next().unwrap_or_default();
@@ -104,7 +104,8 @@ fn arguments() -> Command {
             .long(opt.name)
             .value_name(opt.value)
             .help(help)
-            // A negative number is told what is wrong with it. But a list ends at the next option.
+            // A negative number reaches the option, which says what is wrong with it. But the list of
+            // addresses ends at the next option.
             .allow_hyphen_values(!is_list)
             .num_args(if is_list { 1..=usize::MAX } else { 1..=1 })
             .action(ArgAction::Append)
@@ -125,7 +126,7 @@ fn configure(matches: &ArgMatches) -> Result<Config, String> {
     for opt in OPTIONS {
         if let Some(values) = matches.get_many::<String>(opt.name) {
             let words: Vec<&str> = values.map(String::as_str).collect();
-            // The last one given counts, as everywhere; only addresses add up.
+            // If an option is repeated, the last one counts, as in most programs; only addresses add up.
             let value = if opt.name == "bind" {
                 words.join(" ")
             } else {

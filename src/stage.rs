@@ -1,31 +1,33 @@
-//! Where the server is in its life. Pure transitions; whoever wants to know asks here.
+//! Where the server is in its life. The transitions are pure functions. Every room that needs to know asks here,
+//! so no other room has a flag for it.
 
 use std::time::Duration;
 
 use crate::base::Moment;
 
-/// Serving, then draining, then stopped; never back.
+/// A stage of the server's life. It goes forward only: serving, draining, closing, stopped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stage {
-    /// Open for business.
+    /// Newcomers are let in and clients are served.
     Serving,
-    /// Newcomers are refused; those who are here are served until they leave or the deadline.
+    /// Newcomers are refused. The clients that are connected are served until they leave, or until the deadline.
     Draining {
-        /// When patience ends.
+        /// When the server stops waiting for clients to leave.
         deadline: Moment,
     },
-    /// Patience has ended: what had arrived by then is still read, answered and delivered, nothing else.
+    /// The drain has reached its deadline. Requests that had arrived by then are still read and answered, and the
+    /// replies are delivered. Later requests are not read.
     Closing {
-        /// When even that ends.
+        /// When the server stops delivering replies.
         deadline: Moment,
     },
-    /// Nothing is left to do.
+    /// The server has nothing left to do.
     Stopped,
 }
 
 impl Stage {
-    /// Somebody asked the server to stop: the first time it drains for `patience_ms`, the second
-    /// time it stops now.
+    /// A signal asks the server to stop. The first time the server drains for `patience_ms`, the second time it
+    /// stops now.
     #[must_use]
     pub fn quit(self, now: Moment, patience_ms: u64) -> Stage {
         match self {
@@ -34,7 +36,7 @@ impl Stage {
         }
     }
 
-    /// A drain is to wait for nobody any more.
+    /// A drain no longer waits for clients to leave.
     #[must_use]
     pub fn hurry(self, now: Moment) -> Stage {
         match self {
@@ -43,7 +45,8 @@ impl Stage {
         }
     }
 
-    /// The end of a tick: moves on if `live` connections and the time allow it.
+    /// The end of a tick. Moves on if no connection is left (`live`) or the deadline has passed. `close_ms` is how
+    /// long [`Stage::Closing`] lasts, milliseconds.
     #[must_use]
     pub fn advance(self, now: Moment, live: usize, close_ms: u64) -> Stage {
         match self {
@@ -56,8 +59,8 @@ impl Stage {
         }
     }
 
-    /// The server itself was busy with commands for `took`: the clients' time to take their last replies
-    /// does not run meanwhile.
+    /// The server was busy with commands for `took`. Clients could not take their last replies in that time, so
+    /// the deadline moves.
     #[must_use]
     pub fn excuse(self, took: Duration) -> Stage {
         match self {
@@ -66,7 +69,7 @@ impl Stage {
         }
     }
 
-    /// When [`Stage::advance`] next has something to do without anybody leaving.
+    /// When [`Stage::advance`] has something to do, even if no client leaves.
     pub fn deadline(self) -> Option<Moment> {
         match self {
             Stage::Draining { deadline } | Stage::Closing { deadline } => Some(deadline),

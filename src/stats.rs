@@ -1,4 +1,4 @@
-//! Plain counters, one a fact. Whoever sees the fact counts it; `INFO` shows them.
+//! Plain counters, one for each fact. The room that sees a fact counts it, and `INFO` shows the counters.
 
 use std::ops::{Index, IndexMut};
 
@@ -7,9 +7,9 @@ use crate::base::Reason;
 /// What has happened since the start, or since `CONFIG RESETSTAT`.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
-    /// Ticks of the reactor, which is how often it woke or had work left over.
+    /// Ticks of the server: how often it woke up or had work left over.
     pub ticks: u64,
-    /// Connections accepted, those refused at the cap included.
+    /// Connections accepted, including those that were then refused at `maxclients`.
     pub accepted: u64,
     /// Connections refused because `maxclients` were being served.
     pub rejected: u64,
@@ -33,19 +33,20 @@ pub struct Stats {
     pub panics: u64,
     /// Look-ups of keys that existed.
     pub keyspace_hits: u64,
-    /// Look-ups of keys that did not.
+    /// Look-ups of keys that did not exist.
     pub keyspace_misses: u64,
-    /// Episodes in which the process or the system had no descriptor left.
+    /// How often the process or the system ran out of descriptors; one for each episode.
     pub descriptor_episodes: u64,
-    /// Time spent refusing because of that, in microseconds.
+    /// Time in which accepting paused for that reason, in microseconds.
     pub descriptor_refusing_us: u64,
-    /// How things stand now; no statistic, so never reset.
+    /// The present state. It is no statistic, so `CONFIG RESETSTAT` leaves it.
     pub present: Present,
     /// What has happened to each command, by its id.
     pub per_command: PerCommand,
 }
 
-/// The counters of each command, by its id: an index of a byte needs no check.
+/// The counters of each command, by its id. The index is a byte and there are 256 entries, so no index is out of
+/// range.
 #[derive(Clone, Debug)]
 pub struct PerCommand(Box<[CommandStats; COMMANDS_MAX]>);
 
@@ -71,7 +72,7 @@ impl IndexMut<u8> for PerCommand {
     }
 }
 
-/// Commands and subcommands that can be counted: as many as a byte can name.
+/// Commands and subcommands that can be counted: as many as a byte has values.
 pub const COMMANDS_MAX: usize = 256;
 
 /// What has happened to one command.
@@ -81,21 +82,20 @@ pub struct CommandStats {
     pub calls: u64,
     /// Times it was run and answered with an error.
     pub failed: u64,
-    /// Times it was asked for and not run: the number of arguments or a limit was wrong.
+    /// Times it was refused before it ran, because of the number of arguments or a limit.
     pub rejected: u64,
-    /// Times it was run and its time was taken, because it may have been long.
+    /// Times it was run and timed because it may take long.
     pub timed: u64,
-    /// What these took together, nanoseconds.
+    /// Time of these runs together, nanoseconds.
     pub timed_ns: u64,
-    /// Times it was run and its time was taken as a sample of the others.
+    /// Times it was run and timed as a sample of the other runs.
     pub sampled: u64,
-    /// What these took together, nanoseconds.
+    /// Time of these runs together, nanoseconds.
     pub sampled_ns: u64,
 }
 
 impl CommandStats {
-    /// The time that all calls have taken, microseconds. Of the calls that were not timed it is
-    /// estimated from those that were sampled.
+    /// The time of all calls, microseconds. The time of calls that were not timed is estimated from the samples.
     pub fn usec(&self) -> f64 {
         let others = self.calls.saturating_sub(self.timed) as f64;
         let each = self.sampled_ns as f64 / self.sampled.max(1) as f64;
@@ -103,7 +103,7 @@ impl CommandStats {
     }
 }
 
-/// How things stand, as of the start of the tick.
+/// The present state, as of the start of the tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Present {
     /// Clients being served.
@@ -114,8 +114,8 @@ pub struct Present {
     pub refusing: bool,
     /// True once the server has been told to stop.
     pub draining: bool,
-    /// Connections whose replies were cut off by a shutdown; the exit code depends on it.
+    /// Connections whose replies a shutdown has cut off. The exit code depends on it.
     pub cut: u64,
-    /// Log lines dropped because their sink could not take them.
+    /// Log lines dropped because the sink had no room.
     pub log_lines_dropped: u64,
 }

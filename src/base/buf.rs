@@ -17,12 +17,12 @@ pub struct Buf {
 }
 
 impl Buf {
-    /// An empty buffer over `bytes`, whose contents are of no interest.
+    /// An empty buffer over `bytes`. Their contents do not matter.
     pub fn over(bytes: Box<[u8]>) -> Buf {
         Buf { bytes, start: 0, end: 0 }
     }
 
-    /// Gives the allocation back; what was unread is lost.
+    /// Returns the allocation. Unread bytes are lost.
     pub fn into_bytes(self) -> Box<[u8]> {
         self.bytes
     }
@@ -145,7 +145,7 @@ impl Buf {
             return Ok(());
         }
         let grown = needed.max(self.bytes.len().saturating_mul(2)).max(64);
-        // What is said in one go is often followed by a few bytes more.
+        // A few more bytes often follow.
         self.resize(if grown <= ROUNDED_BYTES_MAX { grown.next_power_of_two() } else { grown })
     }
 
@@ -164,9 +164,9 @@ impl Buf {
             self.compact();
             return Ok(());
         }
-        // Three times and not twice: what doubles to just below the whole would be copied once more.
+        // Three times, not twice: a buffer that doubles to just below the whole would be copied once more.
         if missing > 0 && whole > ROUNDED_BYTES_MAX && whole <= self.bytes.len().saturating_mul(3) {
-            // By a quarter at least: many small pieces may follow, each missing only a little.
+            // By a quarter at least, because many small pieces may follow that each need little.
             return self.resize(whole.max(self.bytes.len() / 4 * 5));
         }
         self.reserve(1)

@@ -1,12 +1,12 @@
-//! A clock that can be handed on.
+//! A clock as a value.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Now;
 
-/// Reads both clocks. The world of the reactor makes it, so that the service can ask for the time
-/// without knowing where time comes from.
+/// Reads both clocks. The reactor's world makes it, so the service can ask for the time and does not depend on the
+/// operating system.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 

@@ -1,9 +1,8 @@
 //! Places where a test can make a command panic half-way.
 //!
-//! A command calls [`point`] (through the reply encoders and the store) wherever it could be
-//! interrupted by a bug. Unarmed, a point is one load of a thread-local integer and a branch that
-//! is never taken, which is why it stays in release builds: the simulator must be able to prove the
-//! panic fence of the very code that ships.
+//! The reply encoders and the store call [`point`] wherever a bug could interrupt a command. While no fuse is armed,
+//! a point costs one load of a thread-local integer and a branch that is never taken. So points stay in release
+//! builds, and the simulator proves the panic fence of the code that ships.
 
 use std::cell::Cell;
 

@@ -4,8 +4,8 @@ use std::fmt;
 
 /// Names one connection for as long as the process lives.
 ///
-/// The slot says where it is and is used again after the connection is reaped; the serial is never
-/// used again, so an id that outlives its connection matches nobody.
+/// The slot says where the connection is. Another connection takes the slot after this one is reaped. The serial is
+/// never used again, so an id that outlives its connection matches no other.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConnId {
     /// Index in the reactor's slab.

@@ -1,26 +1,25 @@
-//! Memory whose size a client decides: it is asked for here, so that there being none is an error
-//! for that client and not the end of the process.
+//! Memory whose size a client decides. It is asked for here, so if there is none, the client gets an error and the
+//! process goes on.
 //!
 //! That works where an allocation can fail at all: under a limit on address space (`ulimit -v`), or
 //! where the kernel promises no more than it has (`vm.overcommit_memory=2`). By default Linux grants
 //! nearly every allocation, and kills a process for which there is no page left once it uses them. The
 //! limit of a container always works like that. Nothing in here can prevent it.
 //!
-//! What no client sizes (queues, tables of connections) is allocated the usual way and aborts when
-//! the system has none left, as everything in Rust does unless told otherwise. So clients must not
-//! get the last of it: now and then it is tried whether there is enough left for all the rest.
+//! Queues and tables of connections, whose sizes no client decides, are allocated in Rust's usual way. Such an
+//! allocation aborts the process if it fails. So clients must not get the last of the memory: now and then this
+//! room tries whether enough is left for the rest.
 
 use std::cell::Cell;
 use std::collections::TryReserveError;
 
-/// What clients must leave, where allocations can fail: far more than what they do not size grows by
-/// in a tick. And more than the 32 MiB up to which glibc, once such a piece is freed, takes the next
-/// ones from its heap and keeps them: trying it with less cost 190 bytes more an idle connection.
+/// Bytes that clients must leave, where allocations can fail. Queues and tables grow by far less in a tick. A piece
+/// of this size is mapped by itself and unmapped at once, so the try leaves nothing behind in the heap.
 const HEADROOM_BYTES: usize = 33 << 20;
-/// Whether they do is tried when they have been granted so much since the last time. An allocation
-/// that is never touched costs a microsecond or two.
+/// After clients were granted this many bytes, the next try is due. An allocation that is never touched costs a
+/// microsecond or two.
 const UNTRIED_BYTES: usize = 1 << 20;
-/// Pieces up to this size are what it takes to serve anybody at all.
+/// Pieces up to this size may come from the headroom, because no client can be served without them, bytes.
 const SMALL_BYTES: usize = 64 << 10;
 
 /// The allocator refused, or a test's allowance is used up.
@@ -81,7 +80,7 @@ fn grow<T>(
     Err(OutOfMemory)
 }
 
-/// Counts `bytes` that are about to be allocated for a client elsewhere, in small pieces.
+/// Counts `bytes` that another room is about to allocate for a client in small pieces.
 ///
 /// # Errors
 /// [`OutOfMemory`] if clients have used up what they may.
@@ -99,8 +98,7 @@ fn use_allowance(bytes: usize) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
-/// True if there is enough left for what no client sizes, now that one was granted `bytes`, as far
-/// as the allocator can tell: see the head of the file.
+/// True if the headroom is still free after a client was granted `bytes`, as far as the allocator can tell.
 fn leaves_headroom(bytes: usize) -> bool {
     let untried = UNTRIED.get().saturating_add(bytes);
     UNTRIED.set(untried);
@@ -109,7 +107,7 @@ fn leaves_headroom(bytes: usize) -> bool {
     }
     let mut trial: Vec<u8> = Vec::new();
     let there_is = trial.try_reserve_exact(HEADROOM_BYTES).is_ok();
-    // The compiler may think that what nobody uses needs no allocation.
+    // Otherwise the compiler may leave the allocation out, because its memory is not used.
     std::hint::black_box(&mut trial);
     if there_is {
         UNTRIED.set(0);

@@ -1,15 +1,15 @@
-//! Time as the rooms see it: stamped once a tick, passed as an argument, never asked for.
+//! Time as the rooms see it. The server stamps it once a tick and passes it on as an argument.
 
 use std::time::Duration;
 
 /// A point on the monotonic clock, in nanoseconds since the process began to count.
 ///
-/// Every deadline of the reactor is one of these, so a jump of the wall clock closes nobody.
+/// Every deadline of the reactor is a `Moment`, so a jump of the wall clock closes no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Moment(u64);
 
 impl Moment {
-    /// The moment that many nanoseconds after the start.
+    /// The moment `nanos` nanoseconds after the start.
     pub const fn from_nanos(nanos: u64) -> Moment {
         Moment(nanos)
     }
@@ -26,7 +26,7 @@ impl Moment {
         Moment(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
     }
 
-    /// How long after `earlier` this is; zero if it is not.
+    /// The time from `earlier` to this moment; zero if `earlier` is later.
     pub const fn since(self, earlier: Moment) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0))
     }
@@ -39,6 +39,6 @@ pub struct Now {
     pub at: Moment,
     /// Wall clock, milliseconds since the Unix epoch: key expiry, which Redis defines on this clock.
     pub unix_ms: u64,
-    /// The same in microseconds: `TIME`.
+    /// The wall clock in microseconds, for `TIME`.
     pub unix_us: u64,
 }

@@ -1,11 +1,11 @@
-//! Who is at the other end, in less space than `SocketAddr` takes.
+//! The address of the other end of a connection, in less space than a `SocketAddr` takes.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
 /// An address and port in 18 bytes; IPv4 is held as its IPv6-mapped form and shown as IPv4.
 ///
-/// Every idle connection pays for one or two of these, hence not the 32 bytes of a `SocketAddr`.
+/// Every idle connection holds one, so it must be smaller than the 32 bytes of a `SocketAddr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Peer {
     ip: [u8; 16],
@@ -13,11 +13,10 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Who comes by a Unix domain socket, which says nothing of where it comes from. No TCP connection
-    /// comes from this address.
+    /// A client that came by a Unix domain socket. It has no address of its own, and no TCP connection has this one.
     pub const UNIX: Peer = Peer { ip: [0; 16], port: [0; 2] };
 
-    /// True if it is on this machine for certain.
+    /// True if the other end is on this machine: it came by a Unix domain socket or from a loopback address.
     pub fn is_local(&self) -> bool {
         *self == Peer::UNIX || self.ip().is_loopback()
     }

@@ -20,13 +20,13 @@ pub enum Reason {
     SlowConsumer,
     /// More unserved input than `client-query-buffer-limit`.
     QueryBufferLimit,
-    /// The one that held the most when all clients together exceeded `maxmemory-clients`.
+    /// All clients together exceeded `maxmemory-clients`, and this one held the most.
     Evicted,
     /// `CLIENT KILL`.
     Killed,
     /// Its command panicked.
     Panicked,
-    /// Came when `maxclients` were being served.
+    /// The client came when `maxclients` were being served.
     AtCapacity,
     /// The server was told to stop and everything it owed this client was delivered.
     Drained,

@@ -1,5 +1,4 @@
-//! What one client may learn of another's connection. The reactor has these facts, and `CLIENT LIST`
-//! shows them.
+//! The facts about connections that other clients may see. The reactor has them, and `CLIENT LIST` shows them.
 
 /// The buffers of a connection, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -12,13 +11,13 @@ pub struct Wire {
     pub memory: usize,
 }
 
-/// All connections, to be looked at.
+/// Shows the buffers of all connections.
 pub trait Wires {
     /// The connection in `slot`; empty buffers if there is none.
     fn wire(&self, slot: u32) -> Wire;
 }
 
-/// For a transport that shows nothing of its connections.
+/// A transport that shows nothing of its connections.
 pub struct NoWires;
 
 impl Wires for NoWires {

@@ -10,72 +10,70 @@ mod values;
 pub const LISTENERS_MAX: usize = 255;
 /// Events taken from the kernel at once.
 pub const EVENTS_MAX: usize = 1024;
-/// How often the kernel is asked for more of them before deadlines are judged: enough for some
-/// 64,000 connections that all became ready while the process was stopped, and an end to it.
+/// How often the kernel is asked for more events before deadlines are judged. It is enough for about 64,000
+/// connections that became ready while the process was stopped, and it bounds the loop.
 pub const POLLS_PER_WAIT_MAX: u32 = 64;
-/// Longest single wait, seconds: some kqueues take longer ones for an error, and waking early does
-/// no harm.
+/// Longest single wait, seconds. Some kqueues refuse longer ones, and to wake up early does no harm.
 pub const WAIT_MAX_S: u64 = 1_000_000;
 /// Descriptors for everything but connections and listeners: the standard ones, the poll, the signals,
 /// the log and its successor, a look at /proc, and a few that may have been open before the start.
 pub const DESCRIPTORS_RESERVED: u64 = 14;
 /// Interrupted calls in a row before a turn is given up; the connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;
-/// Late input of a connection that is ending is read and dropped in pieces of this size. On the
-/// stack: to let somebody go must not need memory.
+/// Late input of a connection that is ending is read and dropped in pieces of this size, bytes. They lie on the
+/// stack, because to let a client go must not need memory.
 pub const SCRAP_BYTES: usize = 4096;
 /// How often a drain says how many clients are left, milliseconds.
 pub const DRAIN_PROGRESS_MS: u64 = 1_000;
-/// Panics told in a minute, each with its backtrace; the others are only counted.
+/// Panics logged in a minute, each with its backtrace. The others are only counted.
 pub const BACKTRACES_PER_MINUTE: u32 = 10;
 /// A warning about HTTP on our port comes at most this often, seconds.
 pub const CROSS_PROTOCOL_LOG_S: u64 = 60;
 /// Longest log line, bytes. A pipe with any room takes this much at once (Linux's PIPE_BUF).
 pub const LOG_LINE_MAX: usize = 4096;
-/// Room that is made for a reply before its command runs. Nothing that fits into it, as each status,
-/// number and error text does, can fail for want of memory after the command has had its effect.
+/// Bytes reserved for a reply before its command runs. Every status, number and error text fits into them, so such
+/// a reply cannot fail for lack of memory after the command has taken effect.
 pub const REPLY_HEADROOM_BYTES: usize = 1024;
-/// Of commands that are not known to take long, the first so many calls are timed.
+/// Of a command that is not known to take long, this many calls are timed at first.
 pub const TIMED_CALLS: u64 = 64;
-/// After them, one in so many.
+/// After them, one call in this many is timed.
 pub const TIMED_EVERY: u64 = 1024;
 /// A request with more arguments than this may take long, so it is timed.
 pub const LONG_REQUEST_ARGS: usize = 64;
 /// A request with more bytes than this may take long, so it is timed.
 pub const LONG_REQUEST_BYTES: usize = 16 << 10;
-/// Messages that commands may have published before the server delivers them. Only a transaction can come
-/// near it.
+/// Messages that may wait until the server delivers them. Only a transaction can come near it.
 pub const PUSHES_PENDING_MAX: usize = 1 << 20;
-/// Fields that one `HRANDFIELD` picks with repetitions, at most: some 70 ms' worth.
+/// Most fields that one `HRANDFIELD` picks with repetitions. They take about 70 ms.
 pub const RANDOM_PICKS_MAX: usize = 1 << 17;
-/// Room that `EXEC` makes for the reply of each command before it runs the first of them: enough to say
-/// that there is no memory for more.
+/// Bytes that `EXEC` reserves for the reply of each command before it runs the first one. An error about missing
+/// memory fits into them.
 pub const EXEC_REPLY_BYTES: usize = 256;
 /// Longest `DEBUG SLEEP`, seconds.
 pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
 /// Longest name a client may give itself or its library. Every client pays for its own.
 pub const LABEL_BYTES_MAX: usize = 256;
-/// Distinct sets of such names that are shared among clients; past it a client keeps its own.
+/// Distinct sets of such names that clients share. If there are more, a client keeps its own.
 pub const SHARED_LABELS_MAX: usize = 64;
 /// Longest glob pattern. To match one of that length takes a millisecond for a key of 64 KiB, within
 /// one turn.
 pub const PATTERN_BYTES_MAX: usize = 1024;
-/// Patterns of one `CONFIG GET`, in begun pieces of 64 bytes: some 100 microseconds' worth.
+/// Most patterns of one `CONFIG GET`; a long pattern counts once for each 64 bytes it begins. They take about 100
+/// microseconds.
 pub const CONFIG_GET_PIECES_MAX: usize = 64;
-/// What a larger `COUNT` of `SCAN` is taken for: about 100 microseconds' worth of keys. More
-/// calls reach the end just as well, and others are served between them.
+/// A larger `COUNT` of `SCAN` counts as this many keys, which take about 100 microseconds. More calls reach the end
+/// as well, and other clients are served between them.
 pub const SCAN_COUNT_MAX: usize = 1_000;
-/// A call of `SCAN` ends behind the key with which it has spent so many steps, of about a nanosecond.
+/// A call of `SCAN` ends after the key with which it has spent this many steps. A step takes about a nanosecond.
 pub const SCAN_STEPS_MAX: usize = 100_000;
-/// Steps that any key of a `SCAN` takes, however short.
+/// Steps that a key of a `SCAN` takes at least.
 pub const SCAN_STEPS_PER_KEY: usize = 50;
 
 /// Cells of the table that `LCS` fills, at most: the product of the lengths of both strings. They take 16 MiB
 /// and a few milliseconds, in which no other client is served.
 pub const LCS_CELLS_MAX: usize = 1 << 22;
 
-/// Memory of a parser that is kept for the next request, bytes: 8,000 arguments. One that had more
-/// to remember is made anew.
+/// A parser with at most this much memory, bytes, is kept for the next request. It is room for 8,000 arguments.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;
 
 /// What happens to a newcomer when `maxclients` are being served.
@@ -83,29 +81,29 @@ pub const PARSER_KEPT_MAX: usize = 64 << 10;
 pub enum AtMaxclients {
     /// Accept it, say `-ERR max number of clients reached`, close. What Redis does.
     Reject,
-    /// Leave it in the kernel's backlog until somebody leaves.
+    /// Leave it in the kernel's backlog until a client leaves.
     Wait,
 }
 
 /// Who may use the `DEBUG` command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum DebugCommand {
-    /// Nobody.
+    /// No client.
     No,
-    /// Everybody.
+    /// Every client.
     Yes,
-    /// Clients from a loopback address.
+    /// Clients from a loopback address or a Unix domain socket.
     Local,
 }
 
 /// How much output a client may leave untaken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimit {
-    /// More than this, bytes, ends it at once; 0 = no limit.
+    /// A client with more than this is ended at once, bytes; 0 = no limit.
     pub hard_bytes: usize,
-    /// More than this, bytes, ends it if it lasts; 0 = no limit.
+    /// A client with more than this for `soft_ms` is ended, bytes; 0 = no limit.
     pub soft_bytes: usize,
-    /// So long may it last, milliseconds; 0 = for ever.
+    /// How long a client may exceed `soft_bytes`, milliseconds; 0 = for ever.
     pub soft_ms: u64,
 }
 
@@ -118,7 +116,7 @@ pub struct Config {
     pub port: u16,
     /// Path of a Unix domain socket to listen on as well; empty = none.
     pub unixsocket: String,
-    /// Permissions of its file; 0 = as the umask has it.
+    /// Permissions of that socket's file; 0 = the umask decides.
     pub unixsocketperm: u32,
     /// Length of the kernel's queue of connections not yet accepted.
     pub tcp_backlog: u32,
@@ -129,7 +127,7 @@ pub struct Config {
     pub maxclients: u32,
     /// What `maxclients` can be raised to under the process's descriptor limit.
     pub maxclients_ceiling: u32,
-    /// What happens to the next one.
+    /// What happens to a newcomer when `maxclients` are being served.
     pub at_maxclients: AtMaxclients,
 
     /// A client silent in both directions for this long is closed; 0 = never.
@@ -140,11 +138,11 @@ pub struct Config {
     pub write_timeout_ms: u64,
     /// How long a drain waits for clients to leave by themselves.
     pub shutdown_timeout_ms: u64,
-    /// How long, after that, the replies to what has arrived by then may take to leave.
+    /// How long, after that, clients may take to read their last replies.
     pub shutdown_flush_timeout_ms: u64,
 
-    /// Longest key. Every command hashes and compares its keys whole and inside one turn; at 64 KiB
-    /// that stays in the tens of microseconds, and no key in ordinary use comes near it.
+    /// Longest key, bytes. A command hashes and compares whole keys within one turn. At 64 KiB that takes tens of
+    /// microseconds, and ordinary keys are much shorter.
     pub max_key_bytes: usize,
     /// Longest single argument of a request, a value included.
     pub proto_max_bulk_len: usize,
@@ -170,43 +168,44 @@ pub struct Config {
     /// Who may use `DEBUG`.
     pub enable_debug_command: DebugCommand,
 
-    /// The bounds that are nobody's business but the reactor's.
+    /// Bounds that no option changes.
     pub bounds: Bounds,
 }
 
-/// Budgets of a tick and sizes of queues: what keeps one client from making the others wait.
+/// Budgets of a tick and sizes of queues. They keep one client from making the others wait.
 ///
-/// These are no options, because no operator has a reason to change them; the simulator does.
+/// They are no options, because operators have no reason to change them. The simulator changes them.
 #[derive(Clone, Debug)]
 pub struct Bounds {
     /// Bytes read from one connection in a turn.
     pub read_bytes_per_turn: usize,
     /// Commands run for one connection in a turn.
     pub commands_per_turn: u32,
-    /// What the commands of a turn may have asked of others before the turn ends: pushes, above all. A
+    /// A turn ends after its commands have asked for this many things about other connections, mostly pushes. A
     /// single command may exceed it.
     pub asks_per_turn: usize,
-    /// Connections that receive before the first of them is served. Each holds what it has
-    /// received for as long, and past 64 nothing more is gained.
+    /// Connections that receive before the first of them is served. Each holds its input for that long. More than 64
+    /// gain nothing.
     pub turns_together: usize,
-    /// A connection that is owed so much is flushed at the end of its turn: what is left for the end of
-    /// the tick is out of the cache by then.
+    /// A connection that is owed this many bytes is flushed at the end of its turn. At the end of the tick its output
+    /// would no longer be in the cache.
     pub flush_early_bytes: usize,
-    /// Bytes written to one connection in a flush, of which a tick has two at most.
+    /// Bytes written to one connection in a flush. A connection has two flushes in a tick at most.
     pub bytes_per_flush: usize,
-    /// Connections accepted from one listener in a tick. Ten, as Redis has it
-    /// (`max-new-connections-per-cycle`): a connect flood must not stall those in service.
+    /// Connections accepted from one listener in a tick. Ten, as in Redis (`max-new-connections-per-cycle`): a flood of
+    /// connections must not stall the clients that are served.
     pub accepts_per_tick: u32,
-    /// A client that owes us the reading of this many bytes is not served until it takes some.
+    /// A client with this many bytes of untaken replies is not served until it takes some.
     pub output_pause_bytes: usize,
     /// Size of a lent buffer. One read fills it with some 800 small requests, or with a pipeline of
     /// 16 that carry 1 KiB each; at half the size a SET of these cost 1.64 us instead of 1.19.
     pub lent_bytes: usize,
     /// Bytes of lent buffers kept for the next borrower.
     pub pool_spare_bytes_max: usize,
-    /// Connections refused at the cap that are still being told so; past it a refusal is brief.
+    /// Connections that are refused at `maxclients` and still read why. If there are more, a refusal is brief: one
+    /// read, one write, and a close.
     pub refusals_max: usize,
-    /// How long a closed connection's late input is discarded so that no reset eats its last reply.
+    /// How long late input of a closed connection is discarded, so that no reset eats its last reply.
     pub linger_ms: u64,
     /// Pause before accepting again when descriptors ran out; a close ends it early.
     pub accept_retry_ms: u64,
@@ -214,7 +213,7 @@ pub struct Bounds {
     pub expire_interval_ms: u64,
     /// Expired keys removed in a tick.
     pub expiries_per_tick: usize,
-    /// Steps of some 100 microseconds in which a tick frees what `FLUSHALL` has discarded.
+    /// Steps of about 100 microseconds in which a tick frees discarded keyspaces and large hashes.
     pub reclaims_per_tick: usize,
 }
 
@@ -276,8 +275,8 @@ impl Default for Bounds {
 }
 
 impl Config {
-    /// Checks the relations between the options: no limit is above one that everything within it has
-    /// to pass as well, or a user would raise it and wonder.
+    /// Checks the relations between the options: a limit on a part must not exceed the limit on the whole, or an
+    /// operator would raise it without effect.
     ///
     /// # Errors
     /// A text that names two options which contradict each other, and their values.
@@ -301,14 +300,14 @@ impl Config {
     /// option reaches them.
     pub fn assert_bounds(&self) {
         let b = &self.bounds;
-        // A budget of nothing would be leftover work for ever.
+        // With a budget of 0, work would be left over for ever.
         assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0 && b.asks_per_turn > 0);
         assert!(b.turns_together > 0 && b.flush_early_bytes > 0);
         assert!(b.bytes_per_flush > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
         // A turn must be able to start from an empty output buffer.
         assert!(b.output_pause_bytes > 0);
-        // The pool exists so that small requests never allocate.
+        // A lent buffer must hold a small request.
         assert!(b.lent_bytes >= 64);
         // Without pauses these retries would be busy loops.
         assert!(b.accept_retry_ms > 0 && b.expire_interval_ms > 0);

@@ -1,4 +1,4 @@
-//! The options a user may set: name, default, help, and how each is read and shown.
+//! The options that a user may set: name, default, help, and how each is read and shown.
 //!
 //! The command line, `CONFIG GET`, `CONFIG SET` and the table of docs/operate.md all come from [`OPTIONS`].
 //! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
@@ -18,7 +18,7 @@ pub struct Opt {
     pub live: bool,
     /// The present value, as `CONFIG GET` shows it.
     pub get: fn(&Config) -> String,
-    /// Reads a value, or says in Redis's words why it cannot.
+    /// Reads a value into the settings. The error says in Redis's words what is wrong with it.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
@@ -27,8 +27,8 @@ pub fn find(name: &[u8]) -> Option<&'static Opt> {
     OPTIONS.iter().find(|opt| opt.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Settings that do not exist here but that clients and benchmarks ask for, with the values that
-/// describe what this server does.
+/// Settings that are no options here but that clients and benchmarks ask for, with the values that describe this
+/// server.
 pub const CONSTANTS: &[(&str, &str)] = &[
     ("appendonly", "no"),
     ("databases", "1"),
@@ -44,7 +44,7 @@ const BYTES: &str = "bytes";
 /// Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
 
-// What a limit must leave, so that an operator can always connect and change it back by CONFIG SET.
+// The least values of limits. With them an operator can always connect and change a limit back by CONFIG SET.
 
 /// Seven options at once.
 const ARGS_MIN: usize = 16;
@@ -54,9 +54,9 @@ const ARGUMENT_MIN: usize = 64;
 const LINE_MIN: usize = 64;
 /// Seven options.
 const REQUEST_MIN: usize = 1 << 10;
-/// What each status, each error and `CONFIG GET` of an option take.
+/// Every status, every error and `CONFIG GET` of one option fit into it.
 const REPLY_MIN: usize = REPLY_HEADROOM_BYTES;
-/// From one round trip to the next.
+/// The time of a round trip, generously.
 const PATIENCE_MIN_MS: u64 = 100;
 
 macro_rules! bytes {
@@ -246,7 +246,7 @@ pub const OPTIONS: &[Opt] = &[
             |c| c.maxmemory_clients.to_string(),
             |c, text| {
                 let bytes = parse_bytes(text, 0, usize::MAX)?;
-                // What a client holds while it asks and is answered.
+                // The memory that a client needs while it asks and is answered.
                 let least = 2 * c.bounds.lent_bytes;
                 if bytes != 0 && bytes < least {
                     return Err(format!("argument must be 0 or at least {least}"));
@@ -295,8 +295,8 @@ pub const OPTIONS: &[Opt] = &[
     ),
 ];
 
-/// Redis's classes of clients whose limits cannot be changed here: a client's own replies wait until it
-/// takes them, and there are no replicas.
+/// Redis's classes of clients whose limits cannot be changed here. A client's own replies wait until it takes them,
+/// and there are no replicas.
 const FIXED_OUTPUT_LIMITS: [(&str, &str); 2] = [("normal", "0 0 0"), ("slave", "268435456 67108864 60")];
 
 fn show_output_limits(config: &Config) -> String {
@@ -346,7 +346,7 @@ const AT_MAXCLIENTS: [(&str, AtMaxclients); 2] =
 const DEBUG_COMMAND: [(&str, DebugCommand); 3] =
     [("no", DebugCommand::No), ("yes", DebugCommand::Yes), ("local", DebugCommand::Local)];
 
-/// Redis's four names. Clients' comings and goings are told at `verbose`, as there, and at `debug`.
+/// Redis's four names. As in Redis, `verbose` and `debug` also log clients that come and go.
 const LOGLEVELS: [(&str, log::LevelFilter); 4] = [
     ("debug", log::LevelFilter::Trace),
     ("verbose", log::LevelFilter::Debug),
@@ -380,7 +380,7 @@ mod tests {
         }
     }
 
-    /// The least value that each size may have, tried out, is enough to set it anew.
+    /// With the least value of each size, the size can still be set anew.
     #[test]
     fn no_limit_can_be_so_small_that_config_set_does_not_get_through() {
         let names = OPTIONS.iter().filter(|opt| opt.live && opt.value == BYTES).map(|opt| opt.name);

@@ -3,7 +3,7 @@
 /// A whole number from `min` to `max`.
 ///
 /// # Errors
-/// Redis's text for what is none.
+/// Redis's text for a word that is no such number.
 pub fn parse_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
     let number: i128 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
     between(number, min, max)
@@ -19,7 +19,7 @@ fn between(number: i128, min: u64, max: u64) -> Result<u64, String> {
 /// Redis's memory units: `k` is a thousand, `kb` 1,024, and so on; a plain number is bytes.
 ///
 /// # Errors
-/// Redis's text for what is no such size, or not from `min` to `max`.
+/// Redis's text for a word that is no size, or a size below `min` or above `max`.
 pub fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit: i128 = match text[digits..].to_ascii_lowercase().as_str() {
@@ -40,11 +40,11 @@ pub fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> 
 /// The longest time-out: Redis's 2^31-1 seconds.
 const TIMEOUT_MAX_S: u64 = i32::MAX as u64;
 
-/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too. Zero has a
-/// meaning of its own, so `min_ms` holds for what is more.
+/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too. Zero has a meaning of its own,
+/// so `min_ms` holds for other values only.
 ///
 /// # Errors
-/// Redis's text for what is no duration, or too long or short a one.
+/// Redis's text for a word that is no duration, or a duration that is too long or too short.
 pub fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
     if let Ok(seconds) = text.parse::<i128>() {
         return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);
@@ -52,14 +52,14 @@ pub fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
     let duration = humantime::parse_duration(text)
         .map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
     let ms = between(duration.as_millis() as i128, 0, TIMEOUT_MAX_S * 1_000)?;
-    // A nanosecond is not never.
+    // A duration below a millisecond must not become 0, which means never.
     if !duration.is_zero() && ms < min_ms {
         return Err(format!("argument must be 0 or at least {}", show_ms(min_ms)));
     }
     Ok(ms)
 }
 
-/// Whole seconds as a plain number, others with their unit.
+/// Shows whole seconds as a plain number, and other durations with a unit.
 pub fn show_ms(ms: u64) -> String {
     if ms.is_multiple_of(1_000) { (ms / 1_000).to_string() } else { format!("{ms}ms") }
 }
