@@ -1,9 +1,8 @@
 //! Who may come in: accept, the cap, and what happens when descriptors run out.
 //!
-//! Admission is the last phase of a tick but one: a client that leaves and comes back within one
-//! wake finds its slot free. For the same reason a newcomer at the cap is not refused in the tick
-//! that accepted it but in the next, after whatever the kernel knew of before it came has been
-//! heard: `maxclients` counts exactly what it says.
+//! Admission comes after `reap`, so a client that leaves and comes back within one wake finds its place free. For the
+//! same reason the tick that accepts a newcomer at the cap does not refuse it. The next tick does, after all edges
+//! are heard that the kernel had before the newcomer came. So `maxclients` counts exactly.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -17,7 +16,7 @@ use crate::stats::Stats;
 /// A connection that has been let in.
 #[derive(Clone, Copy, Debug)]
 pub struct Newcomer {
-    /// Its name.
+    /// Its id.
     pub id: ConnId,
     /// Where it comes from.
     pub peer: Peer,
@@ -27,9 +26,10 @@ pub struct Newcomer {
 
 /// The state of admission.
 pub struct Admission<S> {
-    /// For each listener: an accept may find somebody.
+    /// For each listener: an accept may find a connection.
     can_accept: Vec<bool>,
-    /// Accepted at the cap; the next tick decides. At most a tick's budget for each listener.
+    /// Connections that were accepted at the cap. The next tick decides about them. There are at most as many as a
+    /// tick accepts from each listener.
     lobby: Vec<(S, Peer, u8)>,
     /// Descriptors have run out: since when, and when to try again.
     exhausted: Option<Exhausted>,
@@ -38,13 +38,13 @@ pub struct Admission<S> {
 #[derive(Clone, Copy)]
 struct Exhausted {
     since: Moment,
-    /// Up to when it has been counted.
+    /// The time up to which the pause has been counted.
     counted: Moment,
     retry_at: Moment,
 }
 
 impl<S> Admission<S> {
-    /// For that many listeners, each of which may already have somebody waiting.
+    /// Admission from `listeners` listeners. A connection may already wait at each of them.
     pub fn new(listeners: usize) -> Admission<S> {
         Admission { can_accept: vec![true; listeners], lobby: Vec::new(), exhausted: None }
     }
@@ -54,7 +54,7 @@ impl<S> Admission<S> {
         self.exhausted.map(|exhausted| exhausted.retry_at)
     }
 
-    /// Somebody's descriptor is free again: no need to wait for the retry.
+    /// A descriptor is free again, so the retry need not wait.
     pub fn descriptor_freed(&mut self, now: Moment) {
         if let Some(exhausted) = &mut self.exhausted {
             exhausted.retry_at = now;
@@ -64,18 +64,18 @@ impl<S> Admission<S> {
 
 /// What to do about an error of accept(2).
 enum AcceptError {
-    /// Nobody waits.
+    /// No connection waits.
     Nobody,
-    /// That one is gone already, or the call was interrupted: the next one, please.
+    /// The connection is gone already, or the call was interrupted. Try the next one.
     Next,
-    /// No descriptor or memory for it, or something worse: pause.
+    /// There is no descriptor or memory for it, or the listener fails. Pause.
     Pause,
 }
 
 fn judge(kind: ErrorKind) -> AcceptError {
     match kind {
         ErrorKind::WouldBlock => AcceptError::Nobody,
-        // What accept(2) reports of the connection, not of us.
+        // Errors of the connection, not of this process.
         ErrorKind::Interrupted
         | ErrorKind::ConnectionAborted
         | ErrorKind::ConnectionReset
@@ -89,7 +89,7 @@ fn judge(kind: ErrorKind) -> AcceptError {
 }
 
 impl<N: Net> Reactor<N> {
-    /// Somebody waits at that listener.
+    /// A connection waits at that listener.
     pub fn hear_listener(&mut self, listener: usize) {
         if let Some(can_accept) = self.admission.can_accept.get_mut(listener) {
             *can_accept = true;
@@ -105,7 +105,7 @@ impl<N: Net> Reactor<N> {
                 && self.may_accept(config)
     }
 
-    /// True if newcomers are to be accepted at all, be it to refuse them.
+    /// True if newcomers are to be accepted, to serve them or to refuse them.
     pub fn may_accept(&self, config: &Config) -> bool {
         self.has_room(config) || config.at_maxclients == AtMaxclients::Reject
     }
@@ -119,7 +119,7 @@ impl<N: Net> Reactor<N> {
         self.ledger.serving < config.maxclients as usize
     }
 
-    /// Accepts up to the budget of a tick at each listener; appends to `newcomers` who was let in.
+    /// Accepts up to the budget of a tick at each listener. Appends the connections that were let in to `newcomers`.
     pub fn admit(&mut self, now: Moment, config: &Config, stats: &mut Stats, newcomers: &mut Vec<Newcomer>) {
         for (socket, peer, listener) in std::mem::take(&mut self.admission.lobby) {
             if self.has_room(config) {
@@ -172,8 +172,8 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Out of descriptors: one line an episode, and a retry by time, since the kernel owes no edge
-    /// for a connection that it has reported already.
+    /// Descriptors have run out. One line is logged for each episode. The retry is by time, because the kernel owes no
+    /// edge for a connection that it has reported already.
     fn pause(&mut self, error: &std::io::Error, now: Moment, stats: &mut Stats) {
         let since = match self.admission.exhausted {
             Some(exhausted) => {
@@ -228,12 +228,13 @@ impl<N: Net> Reactor<N> {
         Some(ConnId { slot, serial })
     }
 
-    /// Says that there is no room and closes so that the client can read it: what it has sent
-    /// already is discarded, since closing a socket with unread input would reset it.
+    /// Tells a client that there is no room, and closes so that the client can read it. Its input is discarded first,
+    /// because to close a socket with unread input would reset the connection.
     fn refuse(&mut self, mut socket: N::Socket, now: Moment, stats: &mut Stats) {
         stats.rejected += 1;
         if self.ledger.refusals >= self.bounds.refusals_max {
-            // A flood: one read, one write, and no slot. Its errors are its own.
+            // There are too many refusals under way, so this one is brief: one read, one write, no slot. Its errors do
+            // not matter.
             let mut scrap = [0; SCRAP_BYTES];
             let _ = socket.read(&mut scrap);
             let _ = socket.write_all(self.ledger.last_words(Reason::AtCapacity));
@@ -250,8 +251,8 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// The last admission before a drain: whoever the kernel has let in so far is let in, as far as
-    /// there is room; then newcomers are refused by the kernel.
+    /// The last admission before a drain. Connections that the kernel has accepted so far are let in while there is
+    /// room. From then on the kernel refuses newcomers.
     pub fn stop_admitting(
         &mut self,
         now: Moment,
@@ -260,7 +261,7 @@ impl<N: Net> Reactor<N> {
         newcomers: &mut Vec<Newcomer>,
     ) {
         let mut rounds = config.tcp_backlog / self.bounds.accepts_per_tick + 1;
-        // Whatever the edges said: this is the last look, and it costs one call a listener.
+        // This is the last look, so it ignores what the edges said. It costs one call for each listener.
         self.admission.can_accept.fill(true);
         while rounds > 0 && self.admission.can_accept.contains(&true) {
             let before = stats.accepted;

@@ -41,7 +41,7 @@ impl<N: Net> Reactor<N> {
             let lingering = matches!(conn.phase, Phase::Lingering(_));
             assert_eq!(ledger.linger.contains(slot), lingering, "slot {slot}: linger list");
             assert_eq!(ledger.idle.contains(slot), conn.may_idle_out(), "slot {slot}: idle list");
-            // A flush that is still to come brings this list up to date.
+            // The flush that this connection is owed will bring the list up to date.
             let stalled = ledger.stalled.contains(slot);
             assert!(conn.dirty || stalled != conn.output.is_empty(), "slot {slot}: stalled list");
         }

@@ -1,9 +1,9 @@
-//! One connection: its socket, its buffers, and what is remembered of its readiness. Facts of the
-//! transport only: what a client has asked for is the service's business.
+//! One connection: its socket, its buffers and its remembered readiness. It holds facts of the transport only; facts
+//! about requests are in the service's session.
 
 use crate::base::{Buf, Reason};
 
-/// What [`Conn::read_left`] is while a connection may send as much as it likes.
+/// The value of [`Conn::read_left`] while reading has no limit.
 pub const UNBOUNDED: u32 = u32::MAX;
 
 /// Where a connection is in its life. "Closed" is no phase: it is an empty slot.
@@ -11,12 +11,12 @@ pub const UNBOUNDED: u32 = u32::MAX;
 pub enum Phase {
     /// Being served.
     Open,
-    /// Nothing more is served; what it is owed is being written.
+    /// Nothing more is served. The connection's output is being written.
     Finishing(Reason),
-    /// All is written and the write side shut; late input is discarded, because closing a socket
-    /// with unread input resets the connection and may eat the last reply on its way.
+    /// All output is written and the write side is shut. Late input is discarded, because to close a socket with
+    /// unread input resets the connection, and the reset may eat the last reply on its way.
     Lingering(Reason),
-    /// To be freed when this tick reaps. It holds no buffers any more.
+    /// This tick's `reap` will free it. It no longer holds buffers.
     Doomed(Reason),
 }
 
@@ -27,7 +27,7 @@ pub struct Conn<S> {
     pub socket: S,
     /// Its `CLIENT ID`.
     pub serial: u64,
-    /// Received and not yet served.
+    /// Bytes received and not yet served.
     pub input: Buf,
     /// Replies not yet delivered.
     pub output: Buf,
@@ -39,26 +39,27 @@ pub struct Conn<S> {
     pub held: usize,
     /// Bytes of memory that the service holds for it.
     pub service_bytes: u32,
-    /// Bytes that its half request lacks, as far as it has said.
+    /// Bytes that its half request still lacks, as far as the client has said.
     pub missing: u32,
     /// Bytes that may still be read from it, [`UNBOUNDED`] until the last read of a drain.
     pub read_left: u32,
-    /// Where it is in its life.
+    /// The phase of its life.
     pub phase: Phase,
-    /// Set when nothing more will be received: why. Once the requests in hand are answered, the
-    /// connection finishes for this reason.
+    /// Why nothing more will be received, if so. When the requests that are here are answered, the connection finishes
+    /// for this reason.
     pub ending: Option<Reason>,
     /// A read may find something. Set by edges, cleared by `WouldBlock`.
     pub can_read: bool,
     /// A write may find room. Set by edges, cleared by `WouldBlock`.
     pub can_write: bool,
-    /// The short-read rule is off: an edge said that something hides behind the bytes.
+    /// An edge said that an end, an error or urgent data may hide behind the bytes. So a short read does not mean that
+    /// the socket is empty.
     pub hides_more: bool,
-    /// An edge said that the peer has closed its side, behind whatever is still unread.
+    /// An edge said that the peer has closed its side. Unread bytes may come before that end.
     pub peer_closed: bool,
-    /// `input` may hold complete requests: a turn ended before it was through with them.
+    /// `input` may hold complete requests, because a turn ended before it had served all of them.
     pub unserved: bool,
-    /// No turn is owed although input waits: its next request waits for something to happen.
+    /// The next request waits for something to happen. No turn is owed, although there is input.
     pub parked: bool,
     /// In a queue of turns.
     pub queued: bool,
@@ -66,16 +67,16 @@ pub struct Conn<S> {
     pub dirty: bool,
     /// Counts towards `maxclients`.
     pub counted: bool,
-    /// What its client is, as far as the transport treats it differently.
+    /// How the transport treats its client.
     pub class: Class,
 }
 
 /// How the transport treats a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Class {
-    /// Others send it bytes (a subscriber): silence is its nature, so it has no idle timeout.
+    /// Other clients send it bytes (it is a subscriber). It may be silent for ever, so it has no idle timeout.
     pub fed: bool,
-    /// Not to be evicted for memory.
+    /// It is not evicted for memory.
     pub spared: bool,
 }
 
@@ -108,7 +109,7 @@ impl<S> Conn<S> {
         }
     }
 
-    /// It has so many replies to take that it is not served meanwhile.
+    /// It has so many untaken replies that it is not served until it takes some.
     #[inline]
     pub fn paused(&self, output_pause_bytes: usize) -> bool {
         self.output.len() >= output_pause_bytes
@@ -135,7 +136,7 @@ impl<S> Conn<S> {
         }
     }
 
-    /// It is closed when it is silent for too long.
+    /// The idle timeout applies to it.
     #[inline]
     pub fn may_idle_out(&self) -> bool {
         match self.phase {

@@ -1,6 +1,6 @@
-//! How connections end: anybody may condemn one, with a reason; only [`Reactor::reap`] frees slots.
+//! How connections end. The reactor may condemn one at any time, with a reason; only [`Reactor::reap`] frees slots.
 //!
-//! Two ways to condemn: to finish one delivers what it is owed first, to doom it does not.
+//! There are two ways to condemn a connection. To finish one delivers its output first; to doom one does not.
 
 use super::Reactor;
 use super::conn::Phase;
@@ -8,18 +8,18 @@ use super::net::Net;
 use crate::base::{ConnId, Moment, Reason};
 use crate::config::Config;
 
-/// What is left of a connection that was reaped.
+/// The facts about a connection that was reaped.
 #[derive(Debug)]
 pub struct Gone {
-    /// Where it was.
+    /// The slot that it had.
     pub slot: u32,
     /// Its `CLIENT ID`.
     pub serial: u64,
     /// Why it ended.
     pub reason: Reason,
-    /// Replies it was owed and did not get, in bytes.
+    /// Bytes of replies that were not delivered.
     pub undelivered: usize,
-    /// Requests it had sent and that were not answered, in bytes; half requests do not count.
+    /// Bytes of complete requests that were not answered.
     pub unserved: usize,
     /// Bytes received in its life.
     pub bytes_in: u64,
@@ -28,8 +28,8 @@ pub struct Gone {
 }
 
 impl<N: Net> Reactor<N> {
-    /// Ends a connection because somebody said so. An operator kills what hangs: the server does not
-    /// wait until it takes its replies.
+    /// Ends a connection because a client asked for it (`CLIENT KILL`). Operators kill clients that hang, so the server
+    /// does not wait until the client takes its replies.
     pub fn kill(&mut self, id: ConnId, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
@@ -54,7 +54,7 @@ impl<N: Net> Reactor<N> {
     /// Condemns every connection whose deadline has passed, from the oldest end of each list.
     pub fn sweep(&mut self, now: Moment, config: &Config) {
         while let Some(slot) = self.ledger.idle.expired(now, config.timeout_ms) {
-            // One more period to take what it is owed; after that it is only a slow consumer.
+            // It has one more period to take its output. After that it ends as a slow consumer.
             self.ledger.idle.touch(slot, now);
             if self.slots.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Open) {
                 self.finish(slot, Reason::Idle, now);
@@ -81,8 +81,8 @@ impl<N: Net> Reactor<N> {
         self.evict(now, config.maxmemory_clients);
     }
 
-    /// A lingering connection has had its time. One more look, whatever the edges said: input that
-    /// is left unread at the close resets the connection, and a reply may still be on its way.
+    /// The time of a lingering connection is over. The server reads once more, whatever the edges said: unread input
+    /// would reset the connection at the close, and a reply may still be on its way.
     fn last_discard(&mut self, slot: u32) {
         self.ledger.linger.remove(slot);
         if let Some(conn) = self.slots.get_mut(slot as usize) {
@@ -94,15 +94,15 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// There is no time to linger any more: connections that have been paid are let go.
+    /// Lets go of all connections that linger, because the server has no time left for them.
     pub fn release_lingering(&mut self) {
         while let Some((slot, _)) = self.ledger.linger.oldest() {
             self.last_discard(slot);
         }
     }
 
-    /// While all clients together hold more than `held_max` bytes (0 = no limit), ends the one that
-    /// holds the most. A look at everybody has its price, and each costs somebody the connection.
+    /// While all clients together hold more than `held_max` bytes (0 = no limit), ends the one that holds the most.
+    /// Each search looks at all connections, but each also ends one.
     #[inline]
     pub fn evict(&mut self, now: Moment, held_max: usize) {
         if held_max > 0 {
@@ -124,20 +124,20 @@ impl<N: Net> Reactor<N> {
         true
     }
 
-    /// The last look at every open connection: what the kernel holds for it now is still read and
-    /// served, in ordinary turns; what comes later is not.
+    /// The last look at every open connection. Bytes that the kernel holds now are still read and served, in ordinary
+    /// turns. Bytes that come later are not.
     pub fn last_read(&mut self) {
         let Reactor { net, slots, ledger, .. } = self;
         for (slot, conn) in slots.iter_mut().filter(|(_, conn)| conn.phase == Phase::Open) {
             let waiting = net.waiting(&conn.socket);
             conn.read_left = u32::try_from(waiting).unwrap_or(u32::MAX - 1);
-            // Whatever the edges said.
+            // Whatever the edges have said so far.
             conn.can_read = true;
             ledger.balance(slot as u32, conn);
         }
     }
 
-    /// Nothing is waited for any more: condemns every connection.
+    /// Condemns every connection at once.
     pub fn doom_all(&mut self) {
         let Reactor { slots, ledger, .. } = self;
         for (slot, conn) in slots.iter_mut() {
@@ -151,7 +151,7 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Takes the condemned out of the queues of work, before [`Reactor::reap`] frees them.
+    /// Takes condemned connections out of the queues of work. To be called before [`Reactor::reap`].
     pub fn begin_reap(&mut self) {
         if self.ledger.doomed.is_empty() {
             return;
@@ -162,7 +162,7 @@ impl<N: Net> Reactor<N> {
         self.ledger.dirty.retain(stays);
     }
 
-    /// Frees one condemned connection; `None` when all are. Call [`Reactor::begin_reap`] first.
+    /// Frees one condemned connection. `None` if there is none left. Call [`Reactor::begin_reap`] first.
     pub fn reap(&mut self, now: Moment) -> Option<Gone> {
         let doomed = self.ledger.doomed.pop()?;
         let (ledger, slot) = (&mut self.ledger, doomed.slot);

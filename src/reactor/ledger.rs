@@ -1,9 +1,9 @@
-//! What the reactor keeps about all connections together: who is owed a turn or a flush, which
-//! deadlines run, how much memory they hold.
+//! The accounts of all connections together: which of them are owed a turn or a flush, which deadlines run, and how
+//! much memory they hold.
 //!
-//! `Ledger::balance` is the end of everything that touches a connection: it takes back the buffers that
-//! are not needed, accounts for the rest and queues the work that the connection's state calls for.
-//! Every path through the reactor ends in it, so nothing can be forgotten.
+//! `Ledger::balance` ends nearly every change of a connection. It takes back buffers that are not needed, accounts for
+//! the rest and queues the work that the connection's state calls for. So no path can forget one of these. A doomed
+//! connection needs no balance, and an edge or a read only changes what `hear` and the following visit look at.
 
 use super::conn::{Class, Conn, Phase};
 use super::pool::Pool;
@@ -11,15 +11,15 @@ use super::recency::Recency;
 use crate::base::{Moment, Reason};
 use crate::config::{Bounds, OutputLimit};
 
-/// The last words of a connection that ends for a reason, in the protocol of its listener; empty if
-/// nothing is said.
+/// Returns the last line for a connection that ends for a reason, in the protocol of its listener; empty if there is
+/// none.
 pub type Goodbye = fn(Reason) -> &'static [u8];
 
-/// A connection that was condemned and lost its buffers.
+/// A connection that will be freed by the next `reap` and has lost its buffers.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doomed {
     pub slot: u32,
-    /// Bytes of replies that it was owed.
+    /// Bytes of replies that were not delivered.
     pub undelivered: usize,
     /// Bytes of complete requests that were not answered.
     pub unserved: usize,
@@ -27,27 +27,27 @@ pub(super) struct Doomed {
 
 pub(super) struct Ledger {
     pub pool: Pool,
-    /// By last byte in either direction: `timeout`.
+    /// By the last byte in either direction: `timeout`.
     pub idle: Recency,
     /// By the first byte of a half request: `request-timeout`.
     pub request: Recency,
     /// By the last byte taken while replies were pending: `write-timeout`.
     pub stalled: Recency,
-    /// By the moment when more was pushed than the soft limit allows to leave untaken for long.
+    /// By the moment when the output of a subscriber grew beyond the soft limit.
     pub crowded: Recency,
-    /// That limit, bytes, as of the last push.
+    /// The soft limit as of the last push, bytes.
     crowded_bytes: usize,
     /// By the start of lingering.
     pub linger: Recency,
-    /// Owed a turn since before this tick.
+    /// Connections that have been owed a turn since an earlier tick.
     pub resume: Vec<u32>,
-    /// Owed a turn since this tick's edges. Served before `resume`, so that one client's endless
-    /// pipeline cannot make a newcomer wait.
+    /// Connections that are owed a turn since this tick's edges. They are served before `resume`, so one client's
+    /// endless pipeline cannot make others wait.
     pub fresh: Vec<u32>,
-    /// Owed a flush.
+    /// Connections that are owed a flush.
     pub dirty: Vec<u32>,
     pub doomed: Vec<Doomed>,
-    /// No longer open since the service was last told so.
+    /// Connections that have ceased to be open and that the service has not been told of.
     pub departed: Vec<u32>,
     /// Connections that count towards `maxclients`.
     pub serving: usize,
@@ -55,9 +55,9 @@ pub(super) struct Ledger {
     pub refusals: usize,
     /// Bytes of memory held for all connections.
     pub held: usize,
-    /// The part of them that is held for connections that are not to be evicted.
+    /// The part of `held` that belongs to connections that are not evicted.
     pub spared: usize,
-    /// From so many bytes of output on, a client is not served until it takes some.
+    /// A client with this many bytes of output is not served until it takes some.
     pub output_pause_bytes: usize,
     goodbye: Goodbye,
 }
@@ -86,7 +86,7 @@ impl Ledger {
         }
     }
 
-    /// Brings every account up to date with the connection's state. Call it last.
+    /// Brings every account up to date with the connection's state. To be called after the last change.
     #[inline]
     pub fn balance<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         self.pool.fit(&mut conn.input);
@@ -126,7 +126,7 @@ impl Ledger {
         self.renew_idle(slot, conn, now);
     }
 
-    /// More was pushed to a connection: the time that the soft limit grants may begin.
+    /// More was pushed to a connection. If its output exceeds the soft limit now, the time of that limit begins.
     pub fn note_crowding<S>(&mut self, slot: u32, conn: &Conn<S>, limit: OutputLimit, now: Moment) {
         self.crowded_bytes = limit.soft_bytes;
         let crowded = limit.soft_bytes > 0 && conn.output.len() > limit.soft_bytes;
@@ -151,7 +151,7 @@ impl Ledger {
         }
     }
 
-    /// Puts a connection where it belongs among those that are closed when they are silent.
+    /// Renews the idle deadline of a connection, or takes it off the idle list if it may be silent.
     #[inline]
     pub fn renew_idle<S>(&mut self, slot: u32, conn: &Conn<S>, now: Moment) {
         if conn.may_idle_out() {
@@ -161,7 +161,7 @@ impl Ledger {
         }
     }
 
-    /// Serves nothing more to an open connection; it says goodbye once it has delivered what it owes.
+    /// Ends the service of an open connection. Its output is still delivered, and behind it the last line for `reason`.
     pub fn finish<S>(&mut self, slot: u32, conn: &mut Conn<S>, reason: Reason, now: Moment) {
         if conn.phase != Phase::Open {
             return;
@@ -172,31 +172,31 @@ impl Ledger {
         conn.missing = 0;
         conn.service_bytes = 0;
         conn.input.clear();
-        // Without memory for its last words a client gets none.
+        // If there is no memory for the last line, the client does not get it.
         let _ = conn.output.extend(self.last_words(reason));
         self.request.remove(slot);
         self.renew_idle(slot, conn, now);
         self.departed.push(slot);
     }
 
-    /// A newcomer for whom there is no room is told so, and was never open.
+    /// Tells a newcomer that there is no room. It never was open.
     pub fn refuse<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         conn.phase = Phase::Finishing(Reason::AtCapacity);
         self.refusals += 1;
-        // Without memory for the line, the close alone has to say it.
+        // If there is no memory for the line, the client only sees the close.
         let _ = conn.output.extend(self.last_words(Reason::AtCapacity));
         debug_assert!(self.idle.contains(slot), "it was installed");
     }
 
-    /// What a connection that ends for `reason` is told.
+    /// The last line for a connection that ends for `reason`.
     pub fn last_words(&self, reason: Reason) -> &'static [u8] {
         (self.goodbye)(reason)
     }
 
-    /// A finishing connection has been paid, and its write side is shut: its place is free, and it only
-    /// lingers until its peer has read the end.
+    /// A finishing connection has no output left, and its write side is shut. Another client may have its place. It
+    /// lingers until the peer has closed, or for a time.
     pub fn linger<S>(&mut self, slot: u32, conn: &mut Conn<S>, reason: Reason, now: Moment) {
-        // If it was us who would read no more: late input is to be discarded all the same.
+        // Even if the server had stopped reading, late input must be discarded now.
         conn.ending = None;
         self.serving -= usize::from(std::mem::take(&mut conn.counted));
         conn.phase = Phase::Lingering(reason);
@@ -204,7 +204,7 @@ impl Ledger {
         self.linger.touch(slot, now);
     }
 
-    /// Frees a connection at this tick's reaping, whatever it is owed. Its buffers are free at once.
+    /// Condemns a connection to be freed by the next `reap`, without delivery. Its buffers are free at once.
     pub fn doom<S>(&mut self, slot: u32, conn: &mut Conn<S>, reason: Reason) {
         match conn.phase {
             Phase::Doomed(_) => return,
@@ -224,7 +224,7 @@ impl Ledger {
         self.account(conn);
     }
 
-    /// Dooms a connection for the reason it is ending, or as [`Reason::Forced`] if it is not.
+    /// Dooms a connection for the reason it is ending for, or as [`Reason::Forced`] if it is still open.
     pub fn doom_as_phased<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         match conn.phase {
             Phase::Finishing(reason) | Phase::Lingering(reason) => self.doom(slot, conn, reason),
@@ -233,7 +233,7 @@ impl Ledger {
         }
     }
 
-    /// The clock of a half request that has just begun starts; that of an old one runs on.
+    /// Starts the clock of a half request that is new. The clock of an older one runs on.
     #[inline]
     pub fn note_request(&mut self, slot: u32, begun: bool, is_new: bool, now: Moment) {
         if !begun {

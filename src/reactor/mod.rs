@@ -1,15 +1,15 @@
-//! Moves bytes and knows time. Has never heard of requests, commands or keys.
+//! Moves bytes and knows time. It knows nothing of requests, commands or keys.
 //!
 //! - [`net`]: the seam to the world and its contract; [`os`]: the world as mio shows it
-//! - [`conn`]: one connection; [`visit`]: what happens when one is served
-//! - [`ledger`]: the accounts of all of them; [`recency`]: which was touched last; [`pool`]: lent buffers
+//! - [`conn`]: one connection; [`visit`]: one connection is served
+//! - [`ledger`]: the accounts of all connections; [`recency`]: the order of last touches; [`pool`]: lent buffers
 //! - [`admission`]: accept, the cap, running out of descriptors
 //! - [`transfer`]: receive, discard, flush
 //! - [`ending`]: finish, doom, sweep, evict, reap
 //!
-//! Invariants, asserted by [`Reactor::audit`]: the kernel owes us an edge, or we owe ourselves a
-//! turn. So a connection that a turn would find work for is in `resume` or `fresh`, and one that a
-//! flush would is in `dirty`. `serving` counts the slots that count; `held` is the sum of theirs.
+//! Invariants, asserted by [`Reactor::audit`]: the kernel owes us an edge, or we owe ourselves a turn. So a connection
+//! with work for a turn is in `resume` or `fresh`, and one with work for a flush is in `dirty`. `serving` is the
+//! number of connections that count towards `maxclients`, and `held` is the sum of their memory.
 
 pub mod admission;
 mod audit;
@@ -42,7 +42,7 @@ pub struct Reactor<N: Net> {
     next_serial: u64,
 }
 
-/// Lets a queue go on with the memory of the one that was taken out of it and worked off.
+/// Gives `queue` the memory of `worked_off`, which was taken out of it, so that the memory is used again.
 fn give_back(queue: &mut Vec<u32>, mut worked_off: Vec<u32>) {
     worked_off.clear();
     if queue.capacity() < worked_off.capacity() {
@@ -52,8 +52,8 @@ fn give_back(queue: &mut Vec<u32>, mut worked_off: Vec<u32>) {
 }
 
 impl<N: Net> Reactor<N> {
-    /// A reactor over `net`, which may already have connections waiting. `goodbye` has the last words
-    /// of connections.
+    /// A reactor over `net`, at which connections may already wait. `goodbye` returns the last line for a connection
+    /// that ends.
     pub fn new(net: N, bounds: &Bounds, goodbye: Goodbye) -> Reactor<N> {
         let admission = Admission::new(net.listeners());
         Reactor {
@@ -66,8 +66,8 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Waits for edges: not at all if work is left over, else until the nearest of our own
-    /// deadlines and `other`, else for ever.
+    /// Waits for edges. It does not block if work is left over. Otherwise it blocks until the nearest deadline, the
+    /// reactor's own or `other`, or without a time limit if there is none.
     ///
     /// # Errors
     /// Only when waiting itself is broken.
@@ -109,7 +109,7 @@ impl<N: Net> Reactor<N> {
         .min()
     }
 
-    /// A connection became ready: remembers it and queues what is owed.
+    /// Remembers that a connection became ready, and queues the work for it.
     pub fn hear(&mut self, edge: Edge, now: Moment) {
         let Edge::Ready { slot, readable, writable, hides_more, peer_closed } = edge else { return };
         let Reactor { slots, ledger, .. } = self;
@@ -127,14 +127,14 @@ impl<N: Net> Reactor<N> {
             ledger.dirty.push(slot);
         }
         if conn.parked && peer_closed {
-            // Whatever it still waits for, nobody is there to be told.
+            // The client is gone, so its waiting is over.
             ledger.finish(slot, conn, crate::base::Reason::PeerClosed, now);
             ledger.balance(slot, conn);
         }
     }
 
-    /// Takes the queue of turns: fresh edges first, then what was left over. `turns` comes back
-    /// through [`Reactor::return_turns`] so that its memory is kept.
+    /// Takes the queue of turns: fresh edges first, then connections that were left over. The caller gives the vector
+    /// back by [`Reactor::return_turns`], so its memory is used again.
     pub fn take_turns(&mut self) -> Vec<u32> {
         let mut turns = std::mem::take(&mut self.ledger.fresh);
         turns.append(&mut self.ledger.resume);
@@ -146,8 +146,7 @@ impl<N: Net> Reactor<N> {
         give_back(&mut self.ledger.fresh, turns);
     }
 
-    /// Slots of connections that have ceased to be open since the last call: no command is served to
-    /// them any more.
+    /// Slots of connections that have ceased to be open since the last call. They are no longer served.
     pub fn take_departed(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.ledger.departed)
     }
@@ -157,19 +156,19 @@ impl<N: Net> Reactor<N> {
         self.slots.get(slot as usize)
     }
 
-    /// What a connection has received and not been served; nothing if there is none.
+    /// The input that a connection has received and that has not been served; empty if there is no connection.
     #[inline]
     pub fn input(&self, slot: u32) -> &[u8] {
         self.slots.get(slot as usize).map_or(&[], |conn| conn.input.unread())
     }
 
-    /// The slot of a connection, if it is the one of that name still.
+    /// The slot of a connection, if that connection still has it.
     fn slot_of(&self, id: ConnId) -> Option<u32> {
         let conn = self.slots.get(id.slot as usize)?;
         (conn.serial == id.serial).then_some(id.slot)
     }
 
-    /// Number of connections, those that are ending included.
+    /// Number of connections, including those that are ending.
     pub fn live(&self) -> usize {
         self.slots.len()
     }

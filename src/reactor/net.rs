@@ -20,7 +20,7 @@ pub enum Patience {
     None,
     /// Until that moment at the latest.
     Until(Moment),
-    /// For ever: nothing can happen but an edge.
+    /// Without a time limit: only an edge can end the wait.
     Endless,
 }
 
@@ -43,9 +43,9 @@ pub enum Edge {
     },
     /// A connection waits to be accepted at that listener.
     Listener(usize),
-    /// Somebody wants the server to stop (SIGINT, SIGTERM).
+    /// A signal asks the server to stop (SIGINT, SIGTERM).
     Quit,
-    /// Somebody has moved the log file away (SIGHUP).
+    /// A signal says that the log file has been moved away (SIGHUP).
     Reopen,
 }
 
@@ -55,12 +55,12 @@ pub trait Net {
     /// 0 bytes into a buffer that is not empty means that the peer has closed its side.
     type Socket: Read + Write;
 
-    /// True if a read of fewer bytes than asked for means that the socket is now empty, unless the
-    /// last edge said that it hides more. It saves the read that would say `WouldBlock`.
+    /// True if a read of fewer bytes than asked for means that the socket is now empty, unless an edge has ever said
+    /// that more hides behind the bytes. It saves the read that would say `WouldBlock`.
     const SHORT_READ_MEANS_EMPTY: bool;
 
-    /// Waits for edges and appends them to `edges`. May return without any; but what has happened
-    /// before it returns ought to be among them, because deadlines are judged next.
+    /// Waits for edges and appends them to `edges`. It may return without any. But everything that happened before it
+    /// returns ought to be among them, because deadlines are judged next.
     ///
     /// # Errors
     /// Only when waiting itself is broken, which ends the process.
@@ -78,11 +78,11 @@ pub trait Net {
     /// Accepts a connection.
     ///
     /// # Errors
-    /// Whatever accept(2) says, `WouldBlock` when nobody waits.
+    /// The error of accept(2); `WouldBlock` if no connection waits.
     fn accept(&mut self, listener: usize) -> io::Result<(Self::Socket, Peer)>;
 
-    /// How many bytes a read could take now. At least what has arrived; a kernel that cannot say
-    /// answers with any larger number.
+    /// How many bytes a read could take now. The answer may be too large if the kernel cannot tell, but never too
+    /// small.
     fn waiting(&self, socket: &Self::Socket) -> usize;
 
     /// Registers a connection, for both directions and for good, under the name `slot`.

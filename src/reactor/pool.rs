@@ -2,14 +2,13 @@
 
 use crate::base::{Buf, OutOfMemory};
 
-/// Contents up to this part of their buffer are moved into one that fits.
+/// If the contents take less than this part of a buffer, they move to a buffer that fits.
 const SNUG_PART: usize = 4;
 
-/// No spare buffer may take more than this part of what may be kept.
+/// A spare buffer may take this part of the pool's limit at most.
 const LARGEST_PART: usize = 8;
 
-/// A stack of buffers of a size or larger; the one returned last, still warm in the cache, is lent
-/// first.
+/// A stack of spare buffers. The pool lends the one that came back last, because it is still in the cache.
 #[derive(Debug)]
 pub struct Pool {
     spare: Vec<Box<[u8]>>,
@@ -19,13 +18,12 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// An empty pool of buffers of `size` bytes or more that keeps at most `spare_bytes_max` bytes of
-    /// them.
+    /// An empty pool. Its buffers have `size` bytes or more, and it keeps at most `spare_bytes_max` bytes of them.
     pub fn new(size: usize, spare_bytes_max: usize) -> Pool {
         Pool { spare: Vec::new(), spare_bytes: 0, size, spare_bytes_max }
     }
 
-    /// Gives `buf` a lent buffer if it has none or a smaller one; what it holds is kept.
+    /// Gives `buf` a lent buffer if it has none or a smaller one. The contents stay.
     ///
     /// # Errors
     /// [`OutOfMemory`] if there is none and the allocator refuses.
@@ -41,14 +39,14 @@ impl Pool {
         Ok(())
     }
 
-    /// Takes back what `buf` does not need: all of it if it is empty, the difference if it is much
-    /// larger than its contents.
+    /// Takes back memory that `buf` does not need: all of it if it is empty, and a part if it is much larger than its
+    /// contents.
     pub fn fit(&mut self, buf: &mut Buf) {
         if buf.is_empty() {
             self.take_back(buf);
         } else if buf.capacity() > SNUG_PART * buf.len() && buf.capacity() > 64 {
             let mut snug = Buf::default();
-            // No memory for a smaller one: then the larger one has to do.
+            // Without memory for a smaller buffer, the larger one stays.
             if snug.resize(buf.len()).is_ok() && snug.extend(buf.unread()).is_ok() {
                 self.take_back(buf);
                 *buf = snug;
@@ -56,9 +54,9 @@ impl Pool {
         }
     }
 
-    /// Takes the buffer back, whatever is in it. One that has grown is kept as it is: whoever asked
-    /// for much will ask again, and with a buffer grown for each a GET of 64 KiB cost 68 us instead
-    /// of 14.
+    /// Takes the buffer back; its contents are lost. A buffer that has grown is kept as it is, because a client that
+    /// asked for much will ask again. When a buffer grew anew for each request, a GET of 64 KiB cost 68 us instead of
+    /// 14.
     pub fn take_back(&mut self, buf: &mut Buf) {
         let bytes = std::mem::take(buf).into_bytes();
         let fits = self.spare_bytes + bytes.len() <= self.spare_bytes_max;

@@ -1,14 +1,13 @@
 //! A list of slots by last touch, oldest first.
 //!
-//! All members have the same time-out, so the order of touches is the order of expiry: finding who
-//! has expired costs O(expired), a touch a few nanoseconds, and the next deadline is that of the
-//! head. The links live in a vector of their own, 16 bytes a slot: touching one connection touches
-//! two neighbours, and these stay close together.
+//! All members have the same timeout, so the order of touches is the order of expiry. To find expired members costs
+//! O(expired), and a touch costs a few nanoseconds. The deadline of the list is that of its head. The links lie in a
+//! vector of their own, 16 bytes a slot, because a touch also writes the links of two neighbours.
 
 use crate::base::Moment;
 
 const NONE: u32 = u32::MAX;
-/// In `prev`: not a member.
+/// In `prev`: the slot is not a member.
 const OUT: u32 = u32::MAX - 1;
 
 #[derive(Clone, Copy, Debug)]
@@ -18,7 +17,7 @@ struct Link {
     since: Moment,
 }
 
-/// See the head of the file.
+/// Slots in the order of their last touch, for one timeout.
 #[derive(Debug)]
 pub struct Recency {
     links: Vec<Link>,
@@ -33,16 +32,16 @@ impl Default for Recency {
 }
 
 impl Recency {
-    /// Makes `slot` as new as any, whether it was a member or not.
+    /// Makes `slot` the newest member, whether it was a member or not.
     ///
-    /// `now` must not lie before the newest member's moment, which one clock read a tick ensures.
+    /// `now` must not lie before the newest member's moment. The stamp of a tick never goes back, so it does not.
     #[inline]
     pub fn touch(&mut self, slot: u32, now: Moment) {
         if self.tail == slot {
             self.links[slot as usize].since = now;
             return;
         }
-        // Whoever was touched at the same moment is as new, wherever among them it stands.
+        // A member with the same moment is as new as any. Its place among its equals does not matter.
         if self.contains(slot) && self.links[slot as usize].since == now {
             return;
         }
@@ -90,13 +89,13 @@ impl Recency {
         self.links.get(self.head as usize).map(|link| (self.head, link.since))
     }
 
-    /// The oldest member if it was touched `timeout_ms` ago or longer; a time-out of 0 never ends.
+    /// The oldest member, if it was touched `timeout_ms` ago or longer. With a timeout of 0 no member expires.
     pub fn expired(&self, now: Moment, timeout_ms: u64) -> Option<u32> {
         let (slot, _) = self.oldest()?;
         (self.deadline(timeout_ms)? <= now).then_some(slot)
     }
 
-    /// When the oldest member expires; `None` without members or with a time-out of 0.
+    /// When the oldest member expires. `None` without members or with a timeout of 0.
     pub fn deadline(&self, timeout_ms: u64) -> Option<Moment> {
         if timeout_ms == 0 {
             return None;
@@ -119,7 +118,7 @@ mod tests {
             for step in 0..500 {
                 let (slot, now) = (rng.random_range(0..12), Moment::from_nanos(step / 3));
                 let touched = rng.random_bool(0.7);
-                // Whoever is touched once more at the same moment stays where it is.
+                // A member that is touched again at the same moment stays in its place.
                 if !touched || !model.contains(&(slot, now)) {
                     model.retain(|(member, _)| *member != slot);
                 }

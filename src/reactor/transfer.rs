@@ -1,4 +1,4 @@
-//! Receive, discard, flush: the three loops around a socket, each with its budget.
+//! Receive, discard, flush: the three loops around a socket. Each has a budget.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -10,12 +10,12 @@ use crate::base::{Moment, OutOfMemory, Reason};
 use crate::config::{Config, INTERRUPTS_MAX, SCRAP_BYTES};
 use crate::stats::Stats;
 
-/// What one read or write did, once the errors that mean nothing are out of the way.
+/// The outcome of one read or write. Interrupted calls have been repeated.
 enum Did {
     Bytes(usize),
-    /// Nothing to be had: an edge will come.
+    /// The socket would block. The kernel owes an edge.
     Blocked,
-    /// Nothing was tried to the end; try again another time.
+    /// The call was interrupted too often. Another turn tries again.
     Interrupted,
     Failed(ErrorKind),
 }
@@ -34,8 +34,8 @@ fn attempt(mut call: impl FnMut() -> std::io::Result<usize>) -> Did {
     Did::Interrupted
 }
 
-/// Reads into a connection's input: up to `budget` bytes, and no more than `held_max` held at once.
-/// `empties` says whether a short read means that the socket is empty.
+/// Reads into a connection's input, up to `budget` bytes, while the input holds less than `held_max` bytes. If
+/// `empties`, a short read means that the socket is empty.
 #[inline]
 fn read<S: Read>(
     conn: &mut Conn<S>,
@@ -68,7 +68,7 @@ fn read<S: Read>(
                     conn.read_left -= count as u32;
                 }
                 if count == asked {
-                    // Serve what is here before making room for more.
+                    // The input that is here is served before there is room for more.
                     break;
                 }
                 if empties(conn) {
@@ -84,8 +84,8 @@ fn read<S: Read>(
 }
 
 impl<N: Net> Reactor<N> {
-    /// Reads what has come for an open connection whose turn it is, up to the budget of a turn and the
-    /// limits on held input. Back-pressure is not reading: what is here is served first.
+    /// Receives for an open connection whose turn it is, up to the budget of a turn and the limits on held input. If
+    /// there is unserved input, the connection does not read: that is the back-pressure.
     pub fn receive(&mut self, slot: u32, now: Moment, config: &Config, stats: &mut Stats) {
         let Reactor { slots, ledger, bounds, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return };
@@ -110,7 +110,7 @@ impl<N: Net> Reactor<N> {
         if received > 0 {
             ledger.renew_idle(slot, conn, now);
         }
-        // The lent buffer goes on to the next, still in the cache.
+        // The next connection gets the lent buffer while it is still in the cache.
         ledger.pool.fit(&mut conn.input);
         ledger.account(conn);
         if let Err(kind) = read {
@@ -118,7 +118,7 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Reads and drops what a connection that is ending still sends, up to the budget of a turn.
+    /// Reads and drops the late input of a connection that is ending, up to the budget of a turn.
     pub(super) fn discard(&mut self, slot: u32) {
         let Reactor { slots, ledger, bounds, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return };
@@ -157,8 +157,8 @@ impl<N: Net> Reactor<N> {
         give_back(&mut self.ledger.dirty, dirty);
     }
 
-    /// Writes what a connection is owed, up to the budget of a flush; a finishing connection that has
-    /// been paid goes on to linger. Returns how many bytes went out.
+    /// Writes the output of a connection, up to the budget of a flush. When a finishing connection has no output left,
+    /// it goes on to linger. Returns how many bytes went out.
     pub(super) fn write_out(&mut self, slot: u32, now: Moment) -> u64 {
         let Reactor { net, slots, ledger, bounds, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return 0 };
@@ -191,7 +191,7 @@ impl<N: Net> Reactor<N> {
             ledger.renew_idle(slot, conn, now);
             ledger.note_taken(slot, conn);
         }
-        // A client that is only finishing must take more than a trickle, or it would never be done.
+        // A finishing client must take more than a trickle, or it would never be done.
         let unit = match conn.phase {
             Phase::Finishing(_) => bounds.lent_bytes as u64,
             _ => 1,
@@ -208,7 +208,7 @@ impl<N: Net> Reactor<N> {
         if conn.output.is_empty()
             && let Phase::Finishing(reason) = conn.phase
         {
-            // If the peer has closed as well, there is nobody left to wait for.
+            // If the peer has closed as well, there is no late input to wait for.
             if conn.ending == Some(Reason::PeerClosed) || net.shut_write(&conn.socket).is_err() {
                 ledger.doom(slot, conn, reason);
                 return taken;

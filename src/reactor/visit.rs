@@ -1,5 +1,5 @@
-//! One visit to a connection: it is lent its buffers, served, and everything that follows from that
-//! is settled here. The caller says what came of it and owes nothing afterwards.
+//! One visit to a connection. The reactor lends the connection's buffers to the caller, which serves it and returns a
+//! verdict. Everything that follows from the verdict is done here, so the caller cannot forget a step.
 
 use std::io::ErrorKind;
 
@@ -10,22 +10,22 @@ use super::net::Net;
 use crate::base::{Buf, ConnId, Moment, Reason, Wires};
 use crate::config::OutputLimit;
 
-/// What a visit lends.
+/// The things that a visit lends.
 pub struct Lent<'a> {
     /// Whose turn it is.
     pub id: ConnId,
-    /// The input that has been received and not yet served.
+    /// Input that has been received and not yet served.
     pub input: &'a [u8],
-    /// The replies that have not yet been delivered; more go behind them.
+    /// Output that has not yet been delivered. New replies go behind it.
     pub output: &'a mut Buf,
-    /// All other connections, to be looked at.
+    /// Shows the buffers of all other connections.
     pub wires: &'a dyn Wires,
 }
 
-/// What came of a visit.
+/// The outcome of a visit.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
-    /// Bytes of input that are done with.
+    /// Bytes of input that have been served.
     pub consumed: usize,
     /// How it goes on.
     pub next: Next,
@@ -40,27 +40,27 @@ pub struct Verdict {
 pub enum Next {
     /// No complete request is left.
     Receive {
-        /// The rest of something is owed to us: `request-timeout` runs.
+        /// A request has begun and its rest is missing, so `request-timeout` runs.
         begun: bool,
-        /// That something is not what it was before the visit: its time starts anew.
+        /// It is another request than before the visit, so its time starts anew.
         is_new: bool,
         /// How many bytes are missing, as far as the client has said.
         missing: usize,
     },
-    /// Complete requests may be left: another turn.
+    /// Complete requests may be left. The connection gets another turn.
     Turn,
-    /// The next request waits for something to happen; no turn until [`Reactor::wake`].
+    /// The next request waits for something to happen. The connection gets no turn until [`Reactor::wake`].
     Park,
-    /// The connection ends once its replies are delivered.
+    /// The connection ends when its replies are delivered.
     Finish(Reason),
 }
 
 impl<N: Net> Reactor<N> {
-    /// Gives a connection its turn: `serve` serves what has been received; of a connection that is
-    /// ending, late input is dropped. Returns how many bytes were written early: much output had better
-    /// leave while it is in the cache.
+    /// Gives a connection its turn. `serve` serves the input of an open connection; late input of a connection that is
+    /// ending is dropped. Much output is written at once, while it is in the cache. Returns how many bytes that
+    /// were.
     ///
-    /// A client from which more than `input_max` bytes are held without a complete request ends.
+    /// A client that has sent `input_max` bytes or more without a complete request ends.
     pub fn visit(
         &mut self,
         slot: u32,
@@ -73,8 +73,8 @@ impl<N: Net> Reactor<N> {
         match conn.phase {
             Phase::Open if conn.parked => return 0,
             Phase::Open if conn.paused(ledger.output_pause_bytes) => {
-                // Others have pushed much to it since it received: what it received waits for a later turn,
-                // as after a turn that ended because of its replies.
+                // Other clients have pushed much to it since it received. Its input waits for a later turn, as after a
+                // turn that ended because of too many replies.
                 if !conn.input.is_empty() || conn.ending.is_some() {
                     conn.unserved = true;
                     ledger.request.remove(slot);
@@ -95,7 +95,7 @@ impl<N: Net> Reactor<N> {
         let id = ConnId { slot, serial: conn.serial };
         let (input, mut output) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.output));
         let verdict = serve(Lent { id, input: input.unread(), output: &mut output, wires: &*slots });
-        // Nobody can have removed it meanwhile: `slots` was only lent to be looked at.
+        // The connection is still there, because `serve` could only look at `slots`.
         let conn = &mut slots[slot as usize];
         (conn.input, conn.output) = (input, output);
         ledger.conclude(slot, conn, &verdict, input_max, now);
@@ -134,7 +134,7 @@ impl<N: Net> Reactor<N> {
 }
 
 impl Ledger {
-    /// What follows from a visit, but for the accounts, which are settled last.
+    /// Does what follows from a verdict, except for the accounts, which `balance` does last.
     #[inline]
     fn conclude<S>(
         &mut self,
@@ -153,7 +153,7 @@ impl Ledger {
             Next::Receive { begun, is_new, missing } => {
                 conn.missing = u32::try_from(missing).unwrap_or(u32::MAX);
                 if let Some(reason) = conn.ending {
-                    // Nobody will send the rest of a half request.
+                    // The rest of a half request will not come.
                     self.finish(slot, conn, reason, now);
                 } else if conn.input.len() >= input_max {
                     self.finish(slot, conn, Reason::QueryBufferLimit, now);

@@ -1,6 +1,6 @@
-//! How a server comes to its end: newcomers are refused, open clients are served until they leave;
-//! when patience ends, what they have sent by then is still answered, in ordinary ticks, and delivered
-//! as long as they take it; then it stops. Everything asks [`Stage`]; no other room has a flag for it.
+//! How a server ends. Newcomers are refused, and the clients that are connected are served until they leave. At the
+//! deadline the requests that have arrived are still answered, in ordinary ticks, and delivered as long as clients
+//! take the replies; then the server stops. Every room asks [`Stage`]; none has a flag of its own for it.
 
 use super::{Exit, Server};
 use crate::config::DRAIN_PROGRESS_MS;
@@ -9,7 +9,7 @@ use crate::service::world::World;
 use crate::stage::Stage;
 
 impl<N: Net> Server<N> {
-    /// A signal asks us to stop: politely the first time, at once the second.
+    /// A signal asks the server to stop: the first one begins a drain, the second one ends it at once.
     pub(super) fn quit(&mut self, patience_ms: u64) {
         let before = self.stage;
         self.stage = self.stage.quit(self.service.world.now.at, patience_ms);
@@ -27,7 +27,8 @@ impl<N: Net> Server<N> {
         }
     }
 
-    /// `SHUTDOWN`: as the first signal, however often it is said; with `NOW` the server waits for nobody.
+    /// `SHUTDOWN` does what the first signal does, however often clients send it. With `NOW` the server does not wait
+    /// for clients to leave.
     pub(super) fn shutdown(&mut self, at_once: bool) {
         if self.stage == Stage::Serving {
             self.quit(if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms });
@@ -36,12 +37,12 @@ impl<N: Net> Server<N> {
         }
     }
 
-    /// The end of the tick: does time or the last departure change what the server is doing?
+    /// The end of a tick: moves the stage on if its deadline has passed or the last client has left.
     pub(super) fn settle(&mut self) -> Option<Exit> {
         if self.stage == Stage::Serving {
             return None;
         }
-        // What ran in this tick may have taken long, and clients must not pay for that with their time.
+        // A command of this tick may have taken long. The time of the clients must not run out for that.
         self.service.world.refresh();
         let now = self.service.world.now.at;
         if let Some(due) = self.next_progress
@@ -55,7 +56,7 @@ impl<N: Net> Server<N> {
         if matches!(self.stage, Stage::Closing { .. }) {
             if self.stage != before {
                 log::info!("shutting down: patience has ended for {} clients", self.reactor.live());
-                // Nobody can be asked to wait any longer.
+                // The server has no more time to keep clients waiting.
                 self.service.world.pause.give_up();
                 self.service.world.end_pause();
                 self.deliver();
@@ -63,7 +64,7 @@ impl<N: Net> Server<N> {
             }
             self.reactor.release_lingering();
             self.reap();
-            // Perhaps that was everybody.
+            // These may have been the last connections.
             self.stage = self.next_stage();
         }
         (self.stage == Stage::Stopped).then(|| self.stop())
@@ -74,7 +75,7 @@ impl<N: Net> Server<N> {
         self.stage.advance(now.at, self.reactor.live(), config.shutdown_flush_timeout_ms)
     }
 
-    /// Nothing is waited for any more.
+    /// Ends all connections at once.
     fn stop(&mut self) -> Exit {
         self.reactor.doom_all();
         self.dismiss();

@@ -1,5 +1,5 @@
-//! One client's turn: the visit to its connection, with the service inside the panic fence, and what
-//! the turn asked about other connections.
+//! One client's turn: the visit to its connection, with the service inside the panic fence, and then the things that
+//! its commands asked about other connections.
 
 use super::Server;
 use crate::base::{Moment, Reason};
@@ -14,7 +14,7 @@ use crate::service::turn::{Ended, Progress, Turn};
 use crate::service::world::World;
 use crate::stats::Stats;
 
-/// Rate limit of the log of panics.
+/// Limits how many panics are logged in a minute.
 #[derive(Default)]
 pub(super) struct Backtraces {
     minute_began: Moment,
@@ -68,7 +68,7 @@ impl<N: Net> Server<N> {
         self.reactor.evict(world.now.at, world.config.maxmemory_clients);
     }
 
-    /// Does what was asked about others, now that the borrows of the turn have ended.
+    /// Does what commands asked about other connections. It runs when the borrows of the turn have ended.
     pub(super) fn deliver(&mut self) {
         if !self.service.world.outbox.asks.is_empty() {
             for ask in self.service.world.outbox.take() {
@@ -88,7 +88,7 @@ impl<N: Net> Server<N> {
         self.dismiss();
     }
 
-    /// Tells the service of connections that are open no more.
+    /// Tells the service which connections are no longer open.
     pub(super) fn dismiss(&mut self) {
         for slot in self.reactor.take_departed() {
             self.service.leave(slot);

@@ -143,7 +143,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a drain whose last client was just released goes on",
         "src/server/drain.rs",
-        "            // Perhaps that was everybody.\n            self.stage = self.next_stage();\n",
+        "            // These may have been the last connections.\n            self.stage = self.next_stage();\n",
         "",
     ),
     mutant(

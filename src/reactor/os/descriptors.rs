@@ -1,4 +1,4 @@
-//! How many descriptors the process may have, and who gets them.
+//! How many descriptors the process may have, and what they are for.
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
@@ -23,9 +23,8 @@ pub fn provide_descriptors(config: &mut Config) -> Option<u32> {
     (wanted > lowered_to).then_some(wanted)
 }
 
-/// Shares `available` descriptors out, so that all of them together never need more, and returns how
-/// many clients there may be. Of a small limit these get half, and of newcomers fewer are taken in at
-/// once, to be refused or let in.
+/// Shares out `available` descriptors and returns how many clients there may be. All shares together never need more
+/// than there are. If the limit is small, clients get half of it, and fewer newcomers are accepted at once.
 fn share_descriptors(available: u64, config: &mut Config) -> u32 {
     let (reserved, listeners) = (reserved(config), listeners(config));
     let newcomers = newcomers_max(config).min((available / 2).saturating_sub(reserved)).max(listeners);
@@ -37,13 +36,13 @@ fn share_descriptors(available: u64, config: &mut Config) -> u32 {
     config.maxclients_ceiling
 }
 
-/// Descriptors that are no connections'.
+/// Descriptors for other things than connections.
 fn reserved(config: &Config) -> u64 {
     DESCRIPTORS_RESERVED + listeners(config)
 }
 
-/// Connections that are no clients: those that are being refused, and those of a tick that are not
-/// decided upon yet.
+/// Connections that are no clients: those that are being refused, and those that a tick has accepted and not decided
+/// about.
 fn newcomers_max(config: &Config) -> u64 {
     let undecided = u64::from(config.bounds.accepts_per_tick) * listeners(config);
     config.bounds.refusals_max as u64 + undecided

@@ -16,10 +16,10 @@ use super::stream::Stream;
 use crate::base::{Address, Peer};
 use crate::config::{Config, LISTENERS_MAX};
 
-/// Accepted sockets inherit these settings of their listener here; elsewhere each is set up anew.
+/// On this system accepted sockets inherit these settings of their listener. Elsewhere each socket is set up anew.
 const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(target_os = "linux");
 
-/// A socket that connections come by.
+/// A socket that connections arrive at.
 #[derive(Debug)]
 pub struct Listener {
     transport: Transport,
@@ -29,7 +29,7 @@ pub struct Listener {
 #[derive(Debug)]
 enum Transport {
     Tcp(TcpListener),
-    /// Its file is removed with it, if it is still its file: device and number say so.
+    /// The device and number of the socket's file. The listener removes the file only if it is still this one.
     Unix(UnixListener, PathBuf, (u64, u64)),
 }
 
@@ -41,7 +41,7 @@ impl Listener {
     pub fn all(config: &Config) -> Result<Vec<Listener>, String> {
         let mut listeners: Vec<Listener> = Vec::new();
         for address in resolve(config)? {
-            // With port 0 the first address picks, and the others follow.
+            // With port 0 the kernel picks a port for the first address, and the other addresses take the same.
             let port = listeners.first().and_then(Listener::port);
             let address = SocketAddr::new(address.ip(), port.unwrap_or(config.port));
             let listener =
@@ -68,7 +68,7 @@ impl Listener {
         }
     }
 
-    /// Where it listens, with the port that was picked.
+    /// Its address, with the port that was picked.
     pub fn address(&self) -> Address {
         match &self.transport {
             Transport::Tcp(listener) => {
@@ -82,7 +82,7 @@ impl Listener {
     /// Watches it for newcomers.
     ///
     /// # Errors
-    /// Whatever the kernel's poll says.
+    /// The error of the kernel's poll.
     pub fn watch(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
         match &mut self.transport {
             Transport::Tcp(listener) => listener.register(registry, token, Interest::READABLE),
@@ -93,13 +93,13 @@ impl Listener {
     /// Accepts a connection.
     ///
     /// # Errors
-    /// Whatever accept(2) says.
+    /// The error of accept(2).
     pub fn accept(&self) -> io::Result<(Stream, Peer)> {
         match &self.transport {
             Transport::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
                 if !ACCEPTED_SOCKETS_INHERIT {
-                    // A socket that refuses these works all the same.
+                    // A socket that refuses these settings works nevertheless.
                     let _ = set_up(&SockRef::from(&stream), self.keepalive_s);
                 }
                 Ok((Stream::Tcp(stream), Peer::from(address)))
@@ -113,7 +113,7 @@ impl Listener {
 }
 
 impl Drop for Listener {
-    /// The file of a socket outlives it unless somebody removes it.
+    /// Removes the file of a Unix domain socket, which would outlive it.
     fn drop(&mut self) {
         if let Transport::Unix(_, path, file) = &self.transport
             && fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == *file)
@@ -145,7 +145,7 @@ fn resolve(config: &Config) -> Result<Vec<SocketAddr>, String> {
 fn tcp(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // So that 0.0.0.0 and :: can be listened on side by side.
+        // So 0.0.0.0 and :: can have listeners side by side.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
@@ -162,7 +162,7 @@ fn backlog(config: &Config) -> i32 {
     i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX)
 }
 
-/// A socket file that a dead process has left behind is replaced; that of a live one is not.
+/// Makes way for a socket at `path`: removes a socket file that a dead process has left, and no other.
 fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -175,7 +175,7 @@ fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> 
         }
         Ok(_) => {
             let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-            // A process that is stopped or busy does not answer, but it is there.
+            // A process that is stopped or busy does not answer, but it is alive.
             probe.set_nonblocking(true)?;
             match probe.connect(&SockAddr::unix(path)?) {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
@@ -190,7 +190,7 @@ fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> 
     if config.unixsocketperm != 0 {
         fs::set_permissions(path, Permissions::from_mode(config.unixsocketperm))?;
     }
-    // From here on clients can connect: not before the file's permissions are what they should be.
+    // From here on clients can connect, so the file's permissions must be right by now.
     socket.listen(backlog(config))?;
     let file = fs::symlink_metadata(path)?;
     Ok((UnixListener::from_std(socket.into()), (file.dev(), file.ino())))
@@ -199,7 +199,7 @@ fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> 
 fn set_up(socket: &SockRef<'_>, keepalive_s: u32) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     if keepalive_s > 0 {
-        // Redis's schedule: three probes within the last third.
+        // Redis's schedule: three probes in the last third of the time.
         let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s.into()));
         #[cfg(not(target_os = "openbsd"))]
         let keepalive = {

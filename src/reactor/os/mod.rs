@@ -1,5 +1,5 @@
-//! The world as mio shows it: epoll on Linux, kqueue on macOS and the BSDs. The only room that
-//! names mio, signals, `std::net` or `Instant`.
+//! The world as mio shows it: epoll on Linux, kqueue on macOS and the BSDs. No other room names mio, signals,
+//! `std::net` or `Instant`.
 //!
 //! - `listen`: what the daemon listens on; `stream`: a connection's socket; `descriptors`: how many there
 //!   may be
@@ -70,7 +70,7 @@ impl OsNet {
         self.listeners.iter().map(Listener::address).collect()
     }
 
-    /// Appends what the last poll has found.
+    /// Appends the edges that the last poll has found.
     fn report(&mut self, edges: &mut Vec<Edge>) {
         for event in &self.events {
             match event.token() {
@@ -101,8 +101,8 @@ fn now(started: Instant) -> Now {
     Now { at: moment(started), unix_ms: unix.as_millis() as u64, unix_us: unix.as_micros() as u64 }
 }
 
-/// What a slot is interested in, once and for all. Urgent data makes a read come back short
-/// although more is there, so it must be heard of; elsewhere the short-read rule is off.
+/// The interest of a connection, which never changes. Urgent data makes a read come back short although more bytes
+/// are there, so Linux must report it. On other systems a short read means nothing.
 fn interest() -> Interest {
     let both = Interest::READABLE | Interest::WRITABLE;
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -134,9 +134,9 @@ impl Net for OsNet {
             }
             Patience::Endless => None,
         };
-        // Deadlines are judged after this, and not by the clock alone: all that has arrived by now must be
-        // heard before. More than the kernel tells of at once takes more calls, and so does the wait of
-        // a process that was stopped and continued, which is interrupted with nothing reported.
+        // Deadlines are judged after this, so everything that has arrived by now must be heard first. One call may not
+        // report all of it. And if the process was stopped and continued, the wait is interrupted and reports
+        // nothing.
         for _ in 0..POLLS_PER_WAIT_MAX {
             let before = edges.len();
             let may_know_more = match self.poll.poll(&mut self.events, timeout) {
@@ -184,7 +184,7 @@ impl Net for OsNet {
         socket.shut_write()
     }
 
-    /// Closing the only descriptor takes it out of epoll and kqueue: no further call is needed.
+    /// To close the only descriptor takes it out of epoll and kqueue, so no further call is needed.
     fn forget(&mut self, socket: Stream) {
         drop(socket);
     }

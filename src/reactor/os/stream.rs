@@ -1,5 +1,4 @@
-//! A connection's socket, over TCP or a Unix domain socket. Both are byte streams, and the reactor does
-//! not tell one from the other.
+//! A connection's socket, over TCP or a Unix domain socket. Both are byte streams, and the reactor treats them alike.
 
 use std::io::{self, Read, Write};
 use std::net::Shutdown;
@@ -22,7 +21,7 @@ impl Stream {
     /// Shuts the write side.
     ///
     /// # Errors
-    /// Whatever shutdown(2) says.
+    /// The error of shutdown(2).
     pub fn shut_write(&self) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.shutdown(Shutdown::Write),
@@ -30,10 +29,10 @@ impl Stream {
         }
     }
 
-    /// Watches it for good.
+    /// Registers the socket with the kernel's poll, once for its whole life.
     ///
     /// # Errors
-    /// Whatever the kernel's poll says.
+    /// The error of the kernel's poll.
     pub fn watch(&mut self, registry: &Registry, token: Token, interest: Interest) -> io::Result<()> {
         match self {
             Stream::Tcp(stream) => stream.register(registry, token, interest),
