@@ -1,8 +1,8 @@
 //! The keys that hold hashes.
 //!
-//! A hash is kept in one of three forms, which only ever grow: [packed](super::packed) in its record
-//! as long as that fits a block, packed in a body, and at last in a table of its own, which is the
-//! very table that the keyspace has.
+//! A hash has one of three forms: [packed](super::packed) in its record as long as that fits a block, packed in a
+//! body, or in a table of its own, which is the same kind of table that the keyspace has. A hash with a table never
+//! becomes packed again.
 
 use super::body::Body;
 use super::chunked::Size;

@@ -16,11 +16,11 @@
 //!   which key, for those who listen
 //! - `chunked`: a vector that hardly ever moves
 //! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
-//! - `prefetch`: asks for memory ahead of time, the one use of `unsafe`
+//! - `prefetch`: asks for memory ahead of time, with `unsafe` code
 //! - `edit`: changes a string in its place; `moves`: gives what a key holds to another key; `prepared`: what is about to be written; `discard`: what is left to be freed piece by piece
 //!
 //! No operation takes longer than splitting one segment of a few hundred items, whatever the number
-//! of keys; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
+//! of keys, unless memory is short or eight flushed keyspaces wait to be freed; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
 
 mod audit;
 mod block;

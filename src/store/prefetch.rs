@@ -1,6 +1,6 @@
 //! Asks for a line of memory ahead of time, without waiting for it.
 //!
-//! The one `unsafe` of this crate. It has no invariant to keep: a prefetch reads nothing, changes
+//! One of the two `unsafe` calls of this crate. It has no invariant to keep: a prefetch reads nothing, changes
 //! nothing and cannot fault, whatever the address, and here the address is that of a reference. The
 //! language calls it unsafe because it is an instruction that not every processor has; this one is part
 //! of every x86-64. `cargo test store` runs what uses it against a plain map, also under valgrind (see

@@ -52,7 +52,7 @@ pub fn unwatch(cx: &mut Cx<'_>) -> Outcome {
 }
 
 /// `EXEC`: runs the queued commands. Each of them is complete by itself. If one panics, the commands before
-/// it keep their effects and replies, the commands after it do not run, and the connection ends.
+/// it keep their effects, the commands after it do not run, and the connection ends without a reply to `EXEC`.
 pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     if cx.session().transaction().is_none() {
         return Err(Failure::text("ERR EXEC without MULTI"));
