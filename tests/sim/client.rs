@@ -96,10 +96,14 @@ impl Client {
                 send_max: match contents.theme {
                     _ if role == Role::Endless => 4096,
                     // Much at once.
-                    Theme::Memory => 1 << rng.random_range(8..12),
+                    Theme::Memory | Theme::Messages => 1 << rng.random_range(8..12),
                     _ => 1 << rng.random_range(0..10),
                 },
-                read_max: if rng.random_bool(0.3) { 0 } else { 1 << rng.random_range(0..10) },
+                read_max: if rng.random_bool(if contents.theme == Theme::Messages { 0.6 } else { 0.3 }) {
+                    0
+                } else {
+                    1 << rng.random_range(0..10)
+                },
                 half_closes: rng.random_bool(if role == Role::Listener { 0.1 } else { 0.5 }),
                 falls_silent_at: None,
             },

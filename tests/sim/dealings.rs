@@ -40,7 +40,7 @@ impl Author<'_> {
                     }
                 }
             },
-            Theme::Messages => steps.push(self.publish()),
+            Theme::Messages => steps.extend((0..3).map(|_| self.publish())),
             Theme::Hashes => self.dwell_on_hashes(steps),
             Theme::Time => match self.rng.random_range(0..4) {
                 0 => self.briefly(steps),

@@ -44,7 +44,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
             flush_early_bytes: if rng.random_bool(0.5) { usize::MAX } else { rng.random_range(1..2_000) },
             bytes_per_flush: rng.random_range(1..3_000),
             accepts_per_tick: rng.random_range(1..4),
-            output_pause_bytes: rng.random_range(1..2_000),
+            output_pause_bytes: rng.random_range(1..if theme == Theme::Messages { 200 } else { 2_000 }),
             lent_bytes: rng.random_range(64..2_048),
             pool_spare_bytes_max: rng.random_range(0..8_000),
             refusals_max: rng.random_range(0..4),
