@@ -1,8 +1,8 @@
-//! Memory for records, in pieces of equal size, so that a segment that grows, shrinks or splits
-//! leaves no hole behind that nothing else fits in.
+//! Memory for records, in pieces of equal size. When a segment grows, shrinks or splits, every piece that it frees fits
+//! any other segment.
 
-/// Bytes of a block for records. With its owner it has two kilobytes: a smaller one would lose more
-/// at its end, of a larger one a segment would have more that is not yet used.
+/// Bytes of a block for records. With the number of its owner it has two kilobytes. A smaller block would waste more at
+/// its end. Of a larger block a segment would leave more unused.
 pub const BLOCK_BYTES: usize = 2048 - size_of::<u32>();
 
 /// A piece of memory of one segment.

@@ -1,16 +1,16 @@
 //! A vector in chunks, which grows and shrinks without moving more than a part of one chunk.
 //!
-//! A chunk is whole from the start, so memory does not fragment, and what was freed goes back to the
-//! system chunk by chunk. Only the first chunk of what may stay small grows by halves until it is a
-//! quarter, and then becomes whole at once.
+//! A chunk has its whole size from the start, so memory does not fragment, and chunks that are not needed go back to
+//! the system one by one. There is one exception: the first chunk of a vector that may stay small grows by halves up to
+//! a quarter of its size, and then to its whole size at once.
 //!
-//! Elements are numbered without gaps: a removed one's number goes to the last, and everything that
-//! refers to that by number must be told.
+//! Elements are numbered without gaps. When an element is removed, the last one takes its number. The owner must
+//! then change every reference to the last one.
 
 use crate::base::{OutOfMemory, memory};
 
-/// Bytes of a whole chunk: few enough that a chunk is never felt, so many that the system maps and
-/// unmaps it by itself. Untouched pages of it are not resident.
+/// Bytes of a whole chunk. To allocate one is too short to notice, and it is large enough that the allocator maps and
+/// unmaps it by itself. Its untouched pages are not resident.
 const CHUNK_BYTES: usize = 1 << 20;
 /// Elements for which the first chunk keeps room when it shrinks.
 const KEPT: usize = 2;
@@ -46,8 +46,8 @@ impl<T> Chunked<T> {
         self.len
     }
 
-    /// Bytes that the elements take, without what they own elsewhere. Of whole chunks only the elements
-    /// count, because untouched pages are not resident.
+    /// Bytes of the elements, without memory that they own elsewhere. Of whole chunks only the elements count, because
+    /// untouched pages are not resident.
     pub fn memory(&self) -> usize {
         match self.chunks.as_slice() {
             [first] if first.capacity() < Self::CHUNK => first.capacity() * size_of::<T>(),
@@ -120,7 +120,7 @@ impl<T> Chunked<T> {
         (self.len >> Self::SHIFT) + 1 + usize::from(self.size == Size::Large || self.len > Self::CHUNK / 4)
     }
 
-    /// Frees some of what is too much. Not while a write is under way: it may have reserved it.
+    /// Frees some of the memory that is not needed. Not to be called between a reservation and its write.
     #[inline]
     pub fn trim(&mut self) {
         if self.is_loose() {

@@ -1,8 +1,8 @@
 //! How deep the directory may become, and which writes are refused so that it stays so.
 //!
-//! A seeded hash spreads keys so evenly that the deepest segment is two or three bits deeper than the
-//! average. But somebody who knows enough of the hash could choose keys that share their first bits,
-//! and then every split would double the directory for nothing. So the directory has a bound in
+//! A seeded hash spreads keys evenly, so the deepest segment is two or three bits deeper than the average. But an
+//! attacker who knows enough of the hash could choose keys that share their first bits. Then every split would double
+//! the directory without gain. So the directory has a bound in
 //! proportion to the segments. A write whose segment is full and may not split as deep as it had to
 //! is refused while it is prepared; a commit always finds room.
 
@@ -13,11 +13,11 @@ use crate::base::memory;
 
 /// Entries of the directory for each segment, at most. Honest keys need four.
 const ENTRIES_PER_SEGMENT: usize = 16;
-/// So many entries are always allowed; they take four kilobytes.
+/// This many entries are always allowed. They take four kilobytes.
 const ENTRIES_MIN: usize = 1024;
 
 impl Table {
-    /// What it takes to write a record of up to `bytes` bytes under `key`, whose hash is `hash`.
+    /// The memory that the table needs for a record of up to `bytes` bytes under `key`, whose hash is `hash`.
     ///
     /// # Errors
     /// [`WriteError::Crowded`] if the table has no room near `hash`.
@@ -26,7 +26,7 @@ impl Table {
         if segment.surely_takes(1, bytes) {
             return Ok(Demand { blocks: 1, ..Demand::default() });
         }
-        // It will be packed or split: both old and new blocks are there meanwhile.
+        // The segment will be packed or split. Both old and new blocks exist for that time.
         let mut demand = Demand { blocks: segment.blocks_packed() + 1, segments: 1, ..Demand::default() };
         if segment.takes(1, bytes) {
             return Ok(demand);

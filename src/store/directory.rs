@@ -5,8 +5,8 @@
 
 use crate::base::{OutOfMemory, memory};
 
-/// Deeper than this no segment splits. Four thousand million segments are beyond any memory, and
-/// `crowd` refuses keys that would make a small table as deep.
+/// No segment splits deeper than this. A table with so many segments would not fit any memory, and `crowd` refuses keys
+/// that would make a small table so deep.
 pub const DEPTH_MAX: u32 = 32;
 
 /// The entries, and how many bits of a hash select one.
@@ -84,7 +84,7 @@ impl Directory {
         self.entries[first..first + (1 << span)].fill(segment);
     }
 
-    /// Frees the entries of a table that nobody will look into any more.
+    /// Frees the entries of a table that is no longer used.
     pub fn free(&mut self) {
         self.entries = Vec::new();
     }

@@ -1,4 +1,4 @@
-//! What has been removed at one stroke and is freed piece by piece: keyspaces and large hashes.
+//! Keyspaces and large hashes that have been removed at once and are freed piece by piece.
 
 use super::Store;
 use super::body::Fields;
@@ -18,7 +18,7 @@ const SMALL_BYTES: usize = 64 << 10;
 const SMALL_BODIES: usize = 16;
 
 impl Store {
-    /// Removes every key. What they leave behind is freed by [`Store::reclaim`].
+    /// Removes every key. [`Store::reclaim`] frees their memory.
     pub fn clear(&mut self) {
         if !self.is_empty() {
             let table = self.table.start_over();
@@ -31,8 +31,8 @@ impl Store {
         !self.discards.is_empty() || self.table.is_loose()
     }
 
-    /// Frees what has been discarded, in up to `budget` steps of some 100 microseconds, and some of
-    /// what was reserved and not used.
+    /// Frees discarded values, in up to `budget` steps of about 100 microseconds, and some memory that was reserved
+    /// and not used.
     pub fn reclaim(&mut self, budget: usize) {
         self.table.trim();
         for _ in 0..budget {
@@ -44,29 +44,29 @@ impl Store {
     }
 }
 
-/// What used to be a keyspace.
+/// A keyspace that was flushed.
 #[derive(Debug)]
 struct Keyspace {
     table: Table,
     expiries: Expiries,
 }
 
-/// What waits to be freed. It is no longer than a pointer, so that very many take little.
+/// A value that waits to be freed. It is as small as a pointer and a tag, because very many may wait.
 #[derive(Debug)]
 enum Discarded {
     Keyspace(Box<Keyspace>),
     Hash(Box<Fields>),
 }
 
-/// What was freed by one piece.
+/// What one step of freeing has done.
 enum Freed {
     Something,
     Nothing,
-    /// A body was taken out that is to be freed piece by piece itself.
+    /// A hash with a table was taken out, which must itself be freed piece by piece.
     Body(Box<Fields>),
 }
 
-/// What waits to be freed. What came last goes first, as it was probably allocated last.
+/// All values that wait to be freed. The last one is freed first, because it was probably allocated last.
 #[derive(Debug, Default)]
 pub struct Discards {
     waiting: Vec<Discarded>,
@@ -111,7 +111,7 @@ impl Discards {
         }
     }
 
-    /// Frees some of what waits, some 100 microseconds' worth.
+    /// Frees some of them, for about 100 microseconds.
     pub fn free_some(&mut self) {
         let before = self.bytes;
         for _ in 0..PIECES_PER_STEP {
@@ -146,7 +146,7 @@ impl Discarded {
         }
     }
 
-    /// True if it is no more than a step's worth.
+    /// True if one step can free all of it.
     fn is_small(&self) -> bool {
         match self {
             Discarded::Keyspace(keyspace) => {
@@ -178,7 +178,7 @@ fn free_expiries(expiries: &mut Expiries) -> bool {
 }
 
 impl Table {
-    /// Frees one piece of a table that nobody will look into any more.
+    /// Frees one piece of a table that is no longer used.
     ///
     /// What was allocated last goes first, and blocks and segments go together: an allocator that
     /// returns only the end of its heap would otherwise keep all of it until one last piece is

@@ -76,8 +76,8 @@ impl Store {
         }
     }
 
-    /// Makes sure that the fields, one at least, can be given these values, of which the last counts if a
-    /// field is named twice. The key's time of expiry stays.
+    /// Makes sure that the fields can be given these values. There must be at least one. If a field is named twice, the
+    /// last value counts. The key's time of expiry stays.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.

@@ -1,9 +1,8 @@
 //! What has happened to which keys, for those who must know: so far transactions that watch keys.
 //!
-//! The store notes an effect with every change, but only while somebody listens. The listener reads
-//! the effects after each command and then forgets them. Their memory is bounded: if they are too
-//! many, or memory is refused, only the fact that some were lost is kept, and the listener must assume
-//! that every key has changed.
+//! The store notes an effect for every change, but only while a room listens. The listener reads the effects after each
+//! command and then forgets them. Their memory is bounded. If there are too many, or memory is refused, the journal
+//! only keeps the fact that some were lost. Then the listener must assume that every key has changed.
 
 use crate::base::memory;
 
@@ -50,7 +49,7 @@ impl Journal {
         }
     }
 
-    /// Notes an effect, if somebody listens.
+    /// Notes an effect, if a room listens.
     #[inline]
     pub fn note(&mut self, key: &[u8], what: What) {
         if self.listening {

@@ -17,10 +17,12 @@
 //! - `chunked`: a vector that hardly ever moves
 //! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
 //! - `prefetch`: asks for memory ahead of time, with `unsafe` code
-//! - `edit`: changes a string in its place; `moves`: gives what a key holds to another key; `prepared`: what is about to be written; `discard`: what is left to be freed piece by piece
+//! - `edit`: changes a string in its place; `moves`: gives what a key holds to another key
+//! - `prepared`: values that are about to be written;
+//!   `discard`: values that wait to be freed piece by piece
 //!
-//! No operation takes longer than splitting one segment of a few hundred items, whatever the number
-//! of keys, unless memory is short or eight flushed keyspaces wait to be freed; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
+//! No operation takes longer than splitting one segment of a few hundred items, for any number of keys, unless
+//! memory is short or eight flushed keyspaces wait to be freed; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
 
 mod audit;
 mod block;
@@ -104,8 +106,7 @@ pub struct Store {
 }
 
 impl Store {
-    /// An empty store whose hash is seeded with `seed`, so that nobody outside can know which keys
-    /// collide.
+    /// An empty store. `seed` decides which keys collide, so clients must not be able to guess it.
     pub fn new(seed: u64) -> Store {
         let spread = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9e37_79b9_7f4a_7c15);
         let hash = |n: u64| spread.hash_one(n);
@@ -220,8 +221,8 @@ impl Store {
         self.with_memory(|table| Prepared::appending(table, key, tail)?.reserved(table))
     }
 
-    /// Before a write is refused for want of memory, what has been discarded is freed, be it at
-    /// the cost of a pause. Twice as much before each next try, because a try may take long itself.
+    /// Before a write is refused for lack of memory, discarded values are freed, even if that causes a pause. Each try
+    /// frees twice as much as the one before, because a try may take long itself.
     #[inline]
     fn with_memory<T>(
         &mut self,
@@ -237,7 +238,7 @@ impl Store {
         }
     }
 
-    /// Puts what was prepared into the table. Cannot fail or panic half-way.
+    /// Puts a prepared value into the table. Cannot fail or panic half-way.
     #[inline]
     pub fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry) {
         let Prepared { key, hash, content } = entry;
@@ -321,7 +322,7 @@ impl Store {
         self.changes.journal.effects()
     }
 
-    /// True if so much has happened that effects were lost: every key may have changed.
+    /// True if there were too many effects to keep and some were lost. Then every key may have changed.
     pub fn effects_lost(&self) -> bool {
         self.changes.journal.lost()
     }

@@ -13,7 +13,7 @@ use crate::base::{OutOfMemory, memory};
 /// Fields of a packed hash, at most: Redis's default of `hash-max-listpack-entries`.
 pub const PACKED_FIELDS_MAX: usize = 128;
 /// Bytes of a packed hash, at most: as many as that many fields and values take if each is as long as
-/// Redis's default of `hash-max-listpack-value`, 64, allows. So whatever Redis packs is packed here.
+/// Redis's default of `hash-max-listpack-value`, 64, allows. So every hash that Redis packs is packed here.
 pub const PACKED_BYTES_MAX: usize = PACKED_FIELDS_MAX * (2 + 2 * 64);
 const _: () = assert!(PACKED_BYTES_MAX < 1 << 15, "a length fits 15 bits");
 

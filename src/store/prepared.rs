@@ -1,4 +1,4 @@
-//! What a command has got ready to write, and when that expires.
+//! Values that a command has prepared for writing, and when they expire.
 
 use super::body::Body;
 use super::record::{INLINE_MAX, RECORD_MAX};
@@ -62,7 +62,7 @@ pub struct Prepared<'a> {
 }
 
 impl<'a> Prepared<'a> {
-    /// Copies what is too long for a block into memory of its own.
+    /// Copies key and value into a body if they are too long for a block.
     pub(super) fn new(table: &Table, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         let hash = table.hash(key);
         let content = if fits_block(key.len(), value.len()) {
@@ -73,9 +73,9 @@ impl<'a> Prepared<'a> {
         Ok(Prepared { key, hash, content })
     }
 
-    /// As [`Prepared::new`], but a long value is going to be written over the one that is there, if
-    /// it has about the room: most are overwritten by their like, and need no allocation then.
-    /// Not over one that may expire before this is committed.
+    /// As [`Prepared::new`], but a long value will be written over the present one if there is room for it. Most values
+    /// are overwritten by values of about the same length, which then need no allocation. A value that may expire
+    /// before the commit is not written over.
     #[inline]
     pub(super) fn replacing(
         table: &Table,

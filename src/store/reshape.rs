@@ -1,17 +1,16 @@
 //! How the table grows and shrinks: piece by piece, never more than two segments at a time.
 //!
 //! A full segment splits by the next bit of the hash; two halves that have become small merge again.
-//! Whatever is done, the records that are meant are packed into new blocks and the old ones freed,
-//! so nothing dead survives.
+//! Each of these steps packs the live records into new blocks and frees the old blocks, so no dead record survives it.
 
 use super::block::{BLOCK_BYTES, Block};
 use super::record::{Draft, Record};
 use super::segment::{BLOCKS_MAX, ITEMS_MAX, Segment, Spot};
 use super::table::Table;
 
-/// Two halves merge when they have no more items than this together. So much less than a segment
-/// takes that a few keys that come and go don't make it split again, so much that shrunken tables
-/// are not mostly empty places.
+/// Two halves merge when they have no more items than this together. It is far less than a segment takes, so a few keys
+/// that come and go do not make it split again. It is enough that the segments of a shrunken table are not mostly
+/// empty.
 const MERGED_ITEMS_MAX: usize = ITEMS_MAX * 5 / 8;
 /// Nor do they merge if their records fill more blocks than this.
 const MERGED_BLOCKS_MAX: usize = BLOCKS_MAX / 2;
@@ -138,8 +137,7 @@ impl Table {
         }
     }
 
-    /// Frees segment `number`, whose number goes to the last one; returns what has become of the
-    /// number `kept`.
+    /// Frees segment `number`; the last segment takes its number. Returns the number that segment `kept` has now.
     fn free_segment(&mut self, number: u32, kept: u32) -> u32 {
         self.segments.swap_remove(number);
         let last = self.segments.len() as u32;

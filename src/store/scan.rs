@@ -1,9 +1,8 @@
 //! Iteration in an order that growing and shrinking don't disturb: that of the hash.
 //!
-//! A position is the first 48 bits of a hash. All items at one position are taken together, so the
-//! position behind the last one says all there is to say about how far a scan has come, whatever
-//! has happened to the segments meanwhile. Clients write it in decimal, and 48 bits survive those that
-//! keep it in a floating point number. What they see of it is in `cursor`.
+//! A position is the first 48 bits of a hash. A scan takes all items at one position together. So a single position says
+//! how far the scan has come, even if segments have split or merged since. Clients write it in decimal, and 48 bits
+//! survive in clients that keep numbers as floating point. `cursor` shows clients a position as a cursor.
 
 use super::hash::below;
 use super::record::Record;

@@ -66,7 +66,7 @@ pub struct Segment {
     pub depth: u32,
     /// Bytes of the items' records.
     live: u32,
-    /// Bytes of records that are no longer meant.
+    /// Bytes of records that are no longer in use.
     dead: u32,
     items: u16,
     /// Bytes written of the last block.
@@ -101,7 +101,7 @@ impl Segment {
         self.live as usize
     }
 
-    /// Bytes of records that are no longer meant.
+    /// Bytes of records that are no longer in use.
     pub fn dead(&self) -> usize {
         self.dead as usize
     }
@@ -196,7 +196,7 @@ impl Segment {
         self.forget(len);
     }
 
-    /// `len` bytes of a record are no longer meant.
+    /// Counts `len` bytes of a record as no longer in use.
     #[inline]
     pub fn forget(&mut self, len: usize) {
         self.live -= len as u32;
@@ -244,8 +244,8 @@ impl Segment {
         }
     }
 
-    /// True if so much is dead that records are better packed anew before another block is taken:
-    /// each byte that dies is paid for by copying eight at most.
+    /// True if so many bytes are dead that records should be packed anew before another block is taken. For each dead
+    /// byte at most eight bytes are copied.
     pub fn is_littered(&self) -> bool {
         self.dead > 0 && self.dead as usize * 8 >= self.capacity()
     }
@@ -278,7 +278,7 @@ impl Segment {
         usize::from(self.block_count) < BLOCKS_MAX
     }
 
-    /// True if a new record may take a new block, be it that so much is dead.
+    /// True if a new record may take a new block, even if many bytes are dead.
     pub fn may_need_block(&self) -> bool {
         usize::from(self.block_count) < BLOCKS_FILLED_MAX
     }

@@ -28,7 +28,7 @@ pub struct Place {
     offset: u16,
 }
 
-/// What is to be written.
+/// The content of an item that is to be written.
 #[derive(Debug)]
 pub enum Content<'a> {
     /// A string or a packed hash that fits a block with its key.
@@ -41,7 +41,7 @@ pub enum Content<'a> {
     Tail(&'a [u8]),
 }
 
-/// What the table needs for what is about to be written.
+/// The memory that the table needs for a write.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Demand {
     /// Blocks.
@@ -62,7 +62,7 @@ pub struct Table {
     pub(super) segments: Chunked<Segment>,
     pub(super) blocks: Chunked<Block>,
     pub(super) bodies: Chunked<Body>,
-    /// What the bodies own, their entries in `bodies` not counted.
+    /// Bytes that the bodies own, without their entries in `bodies`.
     pub(super) body_bytes: usize,
     pub(super) len: usize,
 }
@@ -73,8 +73,8 @@ impl Table {
         Table::over(Chunked::new(size), hasher, size)
     }
 
-    /// An empty table in the place of this one, of which only the memory counts from now on. Takes
-    /// over a piece of it, because keys must not need memory to be flushed.
+    /// Puts an empty table in the place of this one and returns the old one. The new table takes over a piece of its
+    /// memory, because to flush keys must not need memory.
     pub fn start_over(&mut self) -> Table {
         let segments = self.segments.split_off_chunk();
         let empty = Table::over(segments, self.hasher.clone(), Size::Large);
@@ -116,8 +116,8 @@ impl Table {
         hasher.finish()
     }
 
-    /// True if a record of up to `bytes` bytes for `hash` can be written without asking for memory, as
-    /// is nearly always so: a quick answer in the place of the long one.
+    /// True if a record of up to `bytes` bytes for `hash` can be written without asking for memory. It nearly always can,
+    /// so this quick test comes before the full one.
     #[inline]
     pub fn is_ready(&self, hash: u64, bytes: usize) -> bool {
         let segment = self.segments.get(self.directory.segment(hash));
@@ -234,8 +234,8 @@ impl Table {
         self.with_body(number, |body| body.try_reserve(count)).map(|()| true)
     }
 
-    /// Writes `content` under `key`, in the place of the item at `place` if there is one. Returns what
-    /// was there if it takes long to free.
+    /// Writes `content` under `key`, in the place of the item at `place` if there is one. Returns the old content if it
+    /// takes long to free.
     pub fn write(
         &mut self,
         place: Option<Place>,
@@ -298,7 +298,7 @@ impl Table {
         self.put(Some(place), hash, draft.record());
     }
 
-    /// Removes the item at `place`. Returns what was there if it takes long to free.
+    /// Removes the item at `place`. Returns its content if that takes long to free.
     pub fn remove(&mut self, place: Place) -> Option<Box<Fields>> {
         self.take_out(place)?.into_fields()
     }

@@ -4,10 +4,10 @@ use super::Store;
 use super::record::{Kind, Record};
 use crate::base::fault;
 
-/// How often a random key is looked for among places that are empty or whose key has expired.
+/// Tries to meet a random key. A try fails if its place is empty or its key has expired.
 const RANDOM_TRIES: usize = 1_000;
 
-/// How many keys are looked at in turn when none was met at random.
+/// Keys that are looked at one after the other if no try has met one.
 const RANDOM_WALK_MAX: usize = 1_000;
 
 impl Store {
@@ -19,10 +19,10 @@ impl Store {
             .map(|record| self.table.key_of(record))
     }
 
-    /// Shows `visit` the next keys of a scan that has come to `cursor`, about `count` of them or, if it
-    /// says false, hardly any more; returns the cursor to go on from. 0 begins a scan and ends it.
-    /// Every key that is there during a whole scan is shown, whatever comes and goes meanwhile. A number
-    /// that is no cursor finds nothing. Only keys of `kind`, if one is given.
+    /// Shows `visit` the next keys of a scan that has come to `cursor`: about `count` of them, or fewer if `visit` says
+    /// false. Returns the cursor to go on from. 0 begins a scan and ends it. A scan shows every key that is there from
+    /// its beginning to its end, even if other keys come and go. A number that is no cursor finds nothing. If `kind` is
+    /// given, only keys of that kind are shown.
     pub fn scan<'a>(
         &'a self,
         cursor: u64,

@@ -7,7 +7,7 @@ use super::table::Table;
 
 /// Keys warmed at once: about as many misses as a processor has under way.
 pub const WARMED_MAX: usize = 16;
-/// Items of fewer bytes than this are in the cache as it is, and warming them costs 20 ns a key.
+/// If all items have fewer bytes than this, they are in the cache already. To warm a key would cost 20 ns for nothing.
 const WARMED_BYTES_MIN: usize = 1 << 20;
 /// So few bodies are not worth another look at each record.
 const WARMED_BODIES_MIN: usize = 512;
