@@ -35,7 +35,7 @@ impl Echo {
         let config = Config { port, ..Config::default() };
         let net = OsNet::new(&config)?;
         let address = net.addresses().remove(0);
-        // An echo server says no last words, whatever a connection ends for.
+        // An echo server has no last line for a connection that ends.
         let reactor = Reactor::new(net, &config.bounds, |_: Reason| b"");
         Ok(Echo { reactor, config, stats: Stats::default(), edges: Vec::new(), address, stopping: false })
     }

@@ -24,7 +24,7 @@ const ME: ConnId = ConnId { slot: 0, serial: 1 };
 /// Serves `requests` until they end or the client asks to go; replies go to `replies`.
 fn serve(mut requests: impl Read, mut replies: impl Write) -> io::Result<()> {
     let here = Peer::from(std::net::SocketAddr::from(([127, 0, 0, 1], 0)));
-    // The seed decides which keys collide. Whoever lets strangers in takes it from the system's entropy.
+    // The seed decides which keys collide. A transport that lets strangers in must take it from the system's entropy.
     let mut service = Service::new(42, Config::default(), Clock::default(), vec![Address::Tcp(here)]);
     service.open(ME, here, 0);
     let (mut input, mut output) = (Buf::default(), Buf::default());

@@ -28,7 +28,7 @@ fn converse(address: SocketAddr, said: &Conversation) -> io::Result<Vec<u8>> {
         reader.read_to_end(&mut all).map(|_| all)
     });
     for part in said {
-        // Whoever has said goodbye may refuse the rest.
+        // A server that has said goodbye may refuse the rest.
         if stream.write_all(part).is_err() {
             break;
         }

@@ -1,9 +1,9 @@
 //! The load generator: one thread, requests built beforehand, replies counted and not kept.
 //!
-//! Closed loop: each client sends its next batch when the last is answered. Open loop: requests are
-//! due at a fixed rate whatever the server does, and a reply's time counts from when its request was
-//! *due*, so a server that stalls cannot hide it by holding up the questions (no coordinated
-//! omission). It knows nothing of servers but their address, and nothing of processes.
+//! Closed loop: each client sends its next batch when the last one is answered. Open loop: requests are due at a fixed
+//! rate. The time of a reply counts from the moment when its request was *due*, so a server that stalls cannot hide it
+//! by holding up the requests (no coordinated omission). The generator knows only the address of a server, and nothing
+//! of processes.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -156,7 +156,7 @@ impl<'a> Load<'a> {
         while self.clients[..askers].iter().any(|client| !client.due.is_empty()) && Instant::now() < end {
             self.step(Duration::from_millis(1), &mut note)?;
         }
-        // Whatever is unanswered has taken at least until now.
+        // Requests without an answer have taken at least until now.
         let now = Instant::now();
         self.clients.iter().flat_map(|client| &client.due).for_each(|&due| note(Some(due), now));
         Ok(took)

@@ -1,5 +1,5 @@
 //! The order of a run: for each data set all servers are started and filled once; in each scenario
-//! they take turns, A B C A B C, so that whatever disturbs the machine disturbs all of them.
+//! they take turns, A B C A B C, so that a disturbance of the machine disturbs all of them.
 
 use std::io;
 use std::time::Duration;

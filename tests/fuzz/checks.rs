@@ -283,7 +283,7 @@ fn decoded(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// The encoders write, whatever they are given, exactly one reply each.
+/// Each encoder writes exactly one reply, for any input.
 pub fn reply(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let proto = if choice & 1 == 0 { Proto::Resp2 } else { Proto::Resp3 };

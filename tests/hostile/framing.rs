@@ -148,7 +148,7 @@ fn half() -> Vec<Row> {
     ]
 }
 
-/// Those who wanted to talk to somebody else.
+/// Clients that wanted to talk to another server.
 fn strangers() -> Vec<Row> {
     let post = "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: 15\r\n\r\nSET pwned yes\r\n";
     let get = "GET / HTTP/1.1\r\nHost: localhost\r\n\r\nSET pwned yes\r\n";

@@ -236,7 +236,7 @@ fn reply_beyond_memory() -> Seen {
     let mut greedy = daemon.connect();
     greedy.send(request(&[&[&b"MGET"[..]][..], &[&b"big"[..]; 20]].concat()));
     let mut heard = Vec::new();
-    // Whatever it hears is no reply that is cut short and taken for a whole one.
+    // The client must not take a reply that was cut short for a whole one.
     let mut head = [0; 256];
     if let Ok(count) = greedy.stream.read(&mut head) {
         heard.extend(&head[..count]);

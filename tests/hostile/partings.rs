@@ -187,7 +187,7 @@ fn split_everywhere() -> Seen {
     let (mut wire, mut bystander) = (daemon.connect(), daemon.connect());
     for at in 0..=stream.len() {
         wire.send(&stream[..at]);
-        // Whoever asks after it is answered after it was heard.
+        // The server has heard the first part by the time it answers another client.
         bystander.ask("PING\r\n", "+PONG\r\n");
         wire.send(&stream[at..]);
         wire.expect(replies);
@@ -271,7 +271,7 @@ fn protocol_switching() -> Seen {
     ];
     wire.send((round.join("\r\n") + "\r\n").repeat(100));
     wire.expect(replies.concat().repeat(100));
-    // Nobody but whoever asked has switched.
+    // Only the client that asked has switched.
     let mut other: Wire = daemon.connect();
     wire.send("HELLO 3\r\n");
     wire.expect(fields(3, "%7"));

@@ -111,7 +111,7 @@ fn loris(start: &[u8], drip: &[u8]) -> Seen {
         .into()
 }
 
-/// Reads what there is; `Some` at the end of the stream.
+/// Reads the bytes that are there. `Some` at the end of the stream.
 fn ended(wire: &mut Wire, heard: &mut Vec<u8>) -> Option<()> {
     let mut piece = [0; 256];
     match wire.stream.read(&mut piece) {

@@ -45,7 +45,7 @@ fn play(daemon: &Watched, row: &Row) -> Seen {
     let expected = match row.then {
         Then::Ends => row.hears.clone(),
         Then::Waits => {
-            // Whoever comes after it is answered after it was heard.
+            // The server has heard the row by the time it answers another client.
             daemon.serves();
             wire.half_close();
             row.hears.clone()

@@ -1,5 +1,5 @@
-//! A daemon that is compared with itself: after whatever was done to it, everything that it held
-//! for those who are gone must be free again.
+//! A daemon that is compared with itself. After a hostile situation, everything that it held for clients that have left
+//! must be free again.
 
 use std::ops::Deref;
 use std::process::Command;

@@ -1,4 +1,4 @@
-//! The deliberate mistakes: somebody writes `wrong` where `right` stands.
+//! The deliberate mistakes. Each of them writes `wrong` in the place of `right`.
 
 /// One mistake.
 pub struct Mutant {

@@ -55,7 +55,7 @@ impl Board {
     pub fn check_shared(&self, clients: &[Client], world: &World) {
         let sent: Vec<&String> = clients.iter().flat_map(|client| sent_shared(client, world)).collect();
         let told: BTreeSet<&String> = self.links.iter().map(|(_, after)| after).collect();
-        // Somebody may have written and not been told of it.
+        // A client may have written the value and not have read the reply.
         let untold = sent.iter().filter(|value| !told.contains(**value)).count();
         let mut before = BTreeSet::new();
         for (value, after) in &self.links {

@@ -53,7 +53,7 @@ impl Author<'_> {
         }
     }
 
-    /// Within a transaction time stands still, whatever its commands ask the clock for.
+    /// Time stands still within a transaction, even if its commands need the exact time.
     fn brief_transaction(&mut self, steps: &mut Vec<Step>) {
         let [one, other] = [0, 1].map(|nth| format!("brief:{}:{nth}", self.name));
         steps.push(step(&["MULTI"], Op::Multi));
@@ -171,7 +171,7 @@ impl Author<'_> {
 
     fn message(&mut self) -> String {
         let len = if self.rng.random_bool(0.3) { 300 } else { self.rng.random_range(0..30) };
-        // Nobody else says the same, and the client says it once.
+        // No other client sends this message, and this client sends it once.
         format!("{}.{}{}", self.name, self.rng.random_range(0..u64::MAX), "!".repeat(len))
     }
 
@@ -184,7 +184,7 @@ impl Author<'_> {
         step(&["PUBLISH", &channel, &message], Op::Publish(channel.clone(), message.clone()))
     }
 
-    /// Writes the shared key, or tries to on the condition that nobody else does.
+    /// Writes the shared key, or tries to write it on the condition that no other client has.
     fn contend(&mut self, steps: &mut Vec<Step>) {
         let value = self.message();
         let set = step(&["SET", SHARED, &value, "GET"], Op::SetShared(value.clone()));

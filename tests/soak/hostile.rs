@@ -36,8 +36,8 @@ pub fn run(round: &Round, mut rng: StdRng, _: usize) {
     }
 }
 
-/// A crowd of slow ones: a byte each now and then, of a request that never ends. Whoever is thrown
-/// out comes back.
+/// A crowd of slow clients. Each sends a byte now and then, of a request that never ends. A client that the daemon
+/// closes comes back.
 pub fn trickle(round: &Round, _: StdRng, size: usize) {
     let mut crowd: Vec<Wire> = Vec::new();
     while round.goes_on() {
@@ -56,7 +56,7 @@ fn garbage(round: &Round, rng: &mut StdRng) {
     let mut wire = round.connect();
     let bytes: Vec<u8> = (0..rng.random_range(1..5_000)).map(|_| rng.random()).collect();
     let _ = wire.stream.write_all(&bytes);
-    // Whatever it says to that: it says it, or it goes; it does not hang.
+    // The daemon answers with an error or closes. It must not hang.
     wire.half_close();
     let _ = wire.stream.read_to_end(&mut Vec::new()).map_err(refuse_to_wait);
 }

@@ -126,7 +126,7 @@ fn round(daemon: &Daemon, time: Duration, crowd: usize) {
     }
 }
 
-/// Tells how it goes until the time is over or somebody has given up.
+/// Prints how the round goes, until its time is over or a client has given up.
 fn watch(daemon: &Daemon, round: &Round, time: Duration, somebody_gave_up: impl Fn() -> bool) {
     let started = Instant::now();
     let mut told = 0;

@@ -1,5 +1,5 @@
-//! The twins that `cargo bench --bench versus` compares the daemon with are twins: whatever a client
-//! says, they answer what the daemon answers, they take as many clients, and they drain.
+//! The twins of `cargo bench --bench versus` really are twins of the daemon: they give the same answers, they take as
+//! many clients, and they drain.
 
 #[path = "../../benches/versus/check.rs"]
 mod check;

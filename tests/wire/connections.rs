@@ -23,7 +23,7 @@ fn maxclients_counts_exactly_what_it_says() {
         wire.ask("PING\r\n", "+PONG\r\n");
     }
     assert_eq!(served[0].info("rejected_connections"), "1");
-    // Whoever leaves makes room at once, even for itself.
+    // A client that leaves makes room at once, even for itself.
     for _ in 0..200 {
         drop(served.pop());
         let mut wire = daemon.connect();

@@ -38,7 +38,7 @@ fn a_large_value_is_received_into_a_buffer_of_its_size() {
     wire.ask("STRLEN k\r\n", format!(":{VALUE}\r\n"));
 }
 
-/// Whatever has been freed before, memory of a large hash goes back to the system: resident memory tells.
+/// The memory of a large hash goes back to the system each time, as resident memory shows.
 #[test]
 fn each_time_a_large_hash_is_removed_its_memory_goes_back_to_the_system() {
     const FIELDS: usize = 500_000;

@@ -49,7 +49,7 @@ fn a_request_split_at_every_possible_byte_means_the_same() {
     let replies = "+OK\r\n$4\r\na\r\nb\r\n$0\r\n\r\n";
     for at in 0..=stream.len() {
         wire.send(&stream[..at]);
-        // The first piece has been read once somebody else was answered after it.
+        // If another client has been answered since, the server has read the first piece.
         daemon.connect().ask("PING\r\n", "+PONG\r\n");
         wire.send(&stream[at..]);
         wire.expect(replies);

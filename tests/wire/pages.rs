@@ -9,7 +9,7 @@ use tidegate::config::options::OPTIONS;
 use tidegate::service::catalog::COMMANDS;
 use tidegate::service::command::Command;
 
-/// The README is for somebody who has three minutes.
+/// The README is for a reader who has three minutes.
 const README_LINES_MAX: usize = 200;
 
 fn root() -> &'static Path {

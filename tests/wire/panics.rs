@@ -107,7 +107,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));
             let heard = String::from_utf8(victim.rest()).unwrap();
             if heard != "+OK\r\n-ERR internal error\r\n" {
-                // It ran to its end; the fuse lies in whatever comes next, which is QUIT.
+                // The command ran to its end. The fuse goes off in the next one, which is QUIT.
                 assert!(heard.ends_with("-ERR internal error\r\n") || heard.ends_with("+OK\r\n"), "{heard}");
                 break;
             }
@@ -117,7 +117,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         assert!(panics > 0, "{command} was never interrupted");
         // It may have been the one that kills everybody else.
         judge = daemon.connect();
-        // Whatever is left of the fuse must not hit the next round.
+        // The rest of the fuse must not hit the next round.
         judge.ask("DEBUG PANIC 0\r\nCONFIG SET maxclients 10000\r\n", "+OK\r\n+OK\r\n");
     }
 }

@@ -8,7 +8,7 @@ fn a_lock_is_no_shorter_than_asked_for_behind_a_slow_command() {
     let (mut slow, mut locker) = (daemon.connect(), daemon.connect());
     slow.ask("PING\r\n", "+PONG\r\n");
     locker.ask("PING\r\n", "+PONG\r\n");
-    // Somebody else's.
+    // The slow command of another client.
     daemon.while_stopped(|| {
         slow.send("DEBUG SLEEP 0.3\r\n");
         locker.send("SET lock me NX PX 900\r\n");

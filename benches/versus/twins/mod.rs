@@ -7,8 +7,8 @@
 //!
 //! This file has what is not transport: [`Core`] opens, serves and closes sessions behind the same
 //! panic fence as the daemon's. Left out, because it would need each runtime's own way for one
-//! connection to reach another and no scenario uses it: `CLIENT KILL` and `CLIENT NO-EVICT`. Keys
-//! that expire go when they are asked for, or with somebody's next turn.
+//! connection to reach another and no scenario uses it: `CLIENT KILL` and `CLIENT NO-EVICT`. Expired
+//! keys go when a client asks for them, or with the next turn of any client.
 
 #[cfg(target_os = "linux")]
 mod monoio;
@@ -38,7 +38,7 @@ use tidegate::service::world::World;
 const READ_BYTES: usize = 4 << 10;
 /// A read buffer doubles as long as reads fill it, up to this.
 const READ_BYTES_MAX: usize = 64 << 10;
-/// What whoever comes past the cap is told.
+/// The line for a client that comes when the cap is reached.
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
 /// How long late input is discarded after the last reply, so that no reset eats it.
 const LINGER: Duration = Duration::from_secs(1);

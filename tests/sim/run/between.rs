@@ -152,7 +152,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    /// Once somebody has said `SHUTDOWN NOW`, a drain waits for nobody.
+    /// After `SHUTDOWN NOW`, a drain does not wait for clients to leave.
     pub(super) fn check_hurry(&self) {
         let Stage::Draining { deadline } = self.server.stage() else { return };
         let world = self.world.borrow();

@@ -15,7 +15,7 @@ use crate::model::{self, Held, Op};
 use crate::reasons::{self, Evidence};
 use crate::world::{Pipe, World};
 
-/// Ticks in which somebody whom the server owes something may see nothing happen.
+/// Ticks in which nothing may happen to a client that is owed a turn or a flush.
 const STARVED_TICKS_MAX: u32 = 1;
 
 impl<const HONEST: bool> Run<HONEST> {
@@ -110,8 +110,8 @@ impl<const HONEST: bool> Run<HONEST> {
         });
     }
 
-    /// Whomever the server owes a turn or a flush sees something happen in every tick: a request
-    /// waits for its reply at most as many ticks as there are budgets of input before it.
+    /// In every tick something happens to each client that is owed a turn or a flush. So a request waits for its reply
+    /// at most as many ticks as there are budgets of input before it.
     pub(super) fn check_fairness(&mut self) {
         let world = self.world.borrow();
         let pause = self.server.config().bounds.output_pause_bytes;

@@ -35,8 +35,8 @@ pub struct Report {
     received: Vec<Vec<u8>>,
 }
 
-/// Plays the run of `seed`. If somebody listens, the run tells its story tick by tick: what the world did, which
-/// phase reacted, what left.
+/// Plays the run of `seed`. The run tells `listener`, if there is one, its story tick by tick: what the world did,
+/// which phase reacted, what left.
 ///
 /// # Panics
 /// If the server breaks a promise.
@@ -252,7 +252,7 @@ impl<const HONEST: bool> Run<HONEST> {
                 }
             }
             98..=99 if self.quits && self.chance(0.1) => {
-                // A second one cuts whoever is still owed something.
+                // A second signal cuts off clients that are still owed something.
                 self.quits = !self.calm;
                 self.count(if self.seen.quit { "second signal" } else { "signal" });
                 self.seen.quit = true;
