@@ -130,7 +130,7 @@ pub const OPTIONS: &[Opt] = &[
                 _ => Err("argument couldn't be parsed into an octal number up to 777".into()),
             },
         ),
-        "Permissions of its file; 0 = as the umask has it",
+        "Permissions of the socket's file; 0 = the umask decides",
     ),
     at_start(
         "tcp-backlog",
@@ -170,7 +170,7 @@ pub const OPTIONS: &[Opt] = &[
             |c| choice_of(&AT_MAXCLIENTS, c.at_maxclients),
             |c, text| parse_choice(&AT_MAXCLIENTS, text).map(|v| c.at_maxclients = v),
         ),
-        "Past that: refuse with an error, or leave in the backlog",
+        "What happens to the next one: refuse with an error, or leave in the backlog",
     ),
     live(
         "timeout",
@@ -261,7 +261,7 @@ pub const OPTIONS: &[Opt] = &[
         "client-output-buffer-limit",
         "class hard soft seconds",
         (show_output_limits, |c, text| set_output_limits(c, text)),
-        "What a subscriber may leave untaken: at most, and for so long",
+        "Bytes of messages that a subscriber may leave untaken: hard limit, soft limit, seconds above the soft limit",
     ),
     live(
         "loglevel",
