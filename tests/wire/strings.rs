@@ -197,6 +197,18 @@ pub const TALKS: &[Talk] = &[
     ),
 ];
 
+#[test]
+fn what_would_take_too_long_or_say_too_much_is_refused_and_changes_nothing() {
+    let daemon = Daemon::start(&["--max-reply-bytes", "1024"]);
+    let mut wire = daemon.connect();
+    wire.ask(request(&[b"SET", b"long", &[b'x'; 3_000]]), "+OK\r\n");
+    let text = "-ERR Insufficient memory, failed allocating transient memory for LCS\r\n";
+    wire.ask("LCS long long LEN\r\nSET short x\r\nLCS long short LEN\r\n", format!("{text}+OK\r\n:1\r\n"));
+    let many = "SET i64 0 7 ".repeat(100);
+    let text = "-ERR reply exceeds max-reply-bytes (1024) or the memory that is left\r\n";
+    wire.ask(format!("BITFIELD f {many}\r\nEXISTS f\r\n"), format!("{text}:0\r\n"));
+}
+
 /// Random commands about few keys, so that they meet each other's values.
 struct Dice(StdRng);
 

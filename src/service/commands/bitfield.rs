@@ -169,11 +169,15 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
     if len == 0 {
         return read(cx, count);
     }
+    // The longest integer takes 20 bytes, and its frame three.
+    let reply_bytes = 32 * (count + 1);
+    if reply_bytes > cx.world.config.max_reply_bytes {
+        return Err(cx.reply_too_long());
+    }
     let key = cx.arg(1);
     let operations = steps(cx, cx.args);
     let edit = cx.world.store.prepare_edit(key, len, cx.world.now.unix_ms)?;
-    // The longest integer takes 20 bytes, and its frame three.
-    cx.reply.reserve(32 * (count + 1))?;
+    cx.reply.reserve(reply_bytes)?;
     cx.reply.assure();
     cx.reply.array(count);
     let reply = &mut cx.reply;

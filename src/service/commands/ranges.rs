@@ -107,15 +107,24 @@ struct Part {
 /// `LCS key1 key2 [LEN] [IDX] [MINMATCHLEN len] [WITHMATCHLEN]`: the longest common subsequence of two strings.
 pub fn lcs(cx: &mut Cx<'_>) -> Outcome {
     let now_ms = cx.world.now.unix_ms;
+    let mut cells = 1_usize;
+    for key in [cx.arg(1), cx.arg(2)] {
+        let value = cx.world.store.get(key, now_ms);
+        let value = value.map_err(|_| Failure::text("ERR The specified keys must contain string values"))?;
+        cells = cells.saturating_mul(value.map_or(0, <[u8]>::len) + 1);
+    }
+    let options = LcsOptions::of(cx)?;
+    if cells > LCS_CELLS_MAX {
+        let text = "ERR Insufficient memory, failed allocating transient memory for LCS";
+        return Err(Failure::text(text));
+    }
+    // The store lends one string at a time.
     let mut strings = [Vec::new(), Vec::new()];
     for (nth, copy) in strings.iter_mut().enumerate() {
-        let value = cx.world.store.get(cx.arg(nth + 1), now_ms);
-        let value = value.map_err(|_| Failure::text("ERR The specified keys must contain string values"))?;
-        let value = value.unwrap_or_default();
+        let value = cx.world.store.get(cx.arg(nth + 1), now_ms)?.unwrap_or_default();
         memory::reserve_exact(copy, value.len())?;
         copy.extend_from_slice(value);
     }
-    let options = LcsOptions::of(cx)?;
     let [one, other] = &strings;
     let table = Table::of(one, other)?;
     if options.len {
@@ -154,12 +163,10 @@ struct Table {
 }
 
 impl Table {
-    /// Time and memory grow with the product of both lengths, so that product has a limit.
+    /// Time and memory grow with the product of both lengths, which [`LCS_CELLS_MAX`] limits.
     fn of(one: &[u8], other: &[u8]) -> Result<Table, Failure> {
         let columns = other.len() + 1;
-        let count = columns.checked_mul(one.len() + 1).filter(|count| *count <= LCS_CELLS_MAX);
-        let text = "ERR Insufficient memory, failed allocating transient memory for LCS";
-        let count = count.ok_or(Failure::text(text))?;
+        let count = columns * (one.len() + 1);
         let mut cells: Vec<u32> = Vec::new();
         memory::reserve_exact(&mut cells, count)?;
         cells.resize(count, 0);
