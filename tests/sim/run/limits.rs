@@ -56,7 +56,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
 }
 
 /// How often which faults happen; what clients could not but notice does not happen to calm ones.
-pub fn faults(rng: &mut rand::rngs::StdRng, calm: bool) -> Faults {
+pub fn faults(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Faults {
     let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
     let mut faults = Faults {
         interrupted: often(200),
@@ -70,6 +70,9 @@ pub fn faults(rng: &mut rand::rngs::StdRng, calm: bool) -> Faults {
     if !calm {
         faults.watch_fails = often(100);
         faults.aborted = often(100);
+    }
+    if theme == Theme::Time {
+        faults.slow = rng.random_range(50..300);
     }
     faults
 }

@@ -105,7 +105,7 @@ impl<const HONEST: bool> Run<HONEST> {
             .collect();
         clients.iter().flat_map(Client::kinds).for_each(|kind| world.count(kind));
         let rng = &mut world.rng;
-        let faults = limits::faults(rng, calm);
+        let faults = limits::faults(rng, calm, theme);
         world.faults = faults;
         let world = Rc::new(RefCell::new(world));
         let server = Server::new(SimNet(Rc::clone(&world)), config, seed, Vec::new());
