@@ -171,7 +171,7 @@ fn speed<K: Keyspace>(mut keyspace: K, probes: &[Key], strangers: &[Key]) {
     println!("{name:>10} {first:>9.1} {crowd:>9.1} {hot:>9.1} {miss:>9.1} {new:>9.1} {overwrite:>9.1}");
 }
 
-/// Times both keyspaces, three times by turns.
+/// Times both keyspaces one after the other, and repeats that twice.
 fn speeds() {
     let mut rng = StdRng::seed_from_u64(1);
     let mut draw =
