@@ -1,15 +1,14 @@
-//! Instructions a request, counted by callgrind: a figure that no neighbour on the machine changes,
-//! so a step in it is a step in the code.
+//! Instructions per request, counted by callgrind. Other programs on the machine do not change this figure.
+//! So if it changes, the code has changed.
 //!
-//! `cargo bench --bench instructions` prints the counts and compares them with those in
-//! `benches/instructions.txt`. With `-- --check` it fails if one has grown by more than 2 %;
-//! `-- --record` writes the file anew. The file names the compiler that its counts are for; with
-//! another one nothing is compared. Nothing but valgrind is needed; without it the program says so
-//! and stops.
+//! `cargo bench --bench instructions` prints the counts and compares them with the expected ones in
+//! `benches/instructions.txt`. With `-- --check` it fails if a count has grown by more than 2 %. With
+//! `-- --record` it writes the file again. The file names the compiler that its counts are for; with another
+//! compiler, nothing is compared. The benchmark needs valgrind, and stops with a message if it is not there.
 //!
-//! The program runs itself under `valgrind --tool=callgrind` twice for each count, with few and with
-//! many requests; the difference is what the requests cost, without start-up. The counts of one build
-//! repeat exactly.
+//! For each count, the program runs itself twice under `valgrind --tool=callgrind`: with few requests and
+//! with many. The difference is the cost of the requests without the cost of starting. The counts of one
+//! build are exactly the same each time.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -22,24 +21,26 @@ use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
 
+/// How many requests a client sends together.
 const PIPELINES: [usize; 3] = [1, 16, 100];
-/// Requests that come before those that count: the tables have grown, the paths are taken.
+/// Requests that come before those that are counted. When they are done, the tables have grown.
 const FEW: usize = 4_000;
-/// Requests that count.
+/// Requests that are counted.
 const COUNTED: usize = 16_000;
-/// Keys that requests are about; each request is about the next one.
+/// Number of keys. Each request is about the next one.
 const KEYS: usize = 1_000;
-/// A count may be that much above or below the expected one, percent.
+/// A count may differ from the expected one by so many percent.
 const TOLERANCE: f64 = 2.0;
 
-/// Tells glibc to use the `memcpy` that every x86-64 processor has. The others it would choose by the
-/// processor, and they align blocks by 32 bytes, so that the length of the program's path or of the
-/// environment, which lie above the stack, was worth 1 % of a `SET`.
+/// Tells glibc to use the `memcpy` that every x86-64 processor has. Otherwise glibc chooses one that fits the
+/// processor, and that one aligns blocks to 32 bytes. Then the counts depend on the lengths of the program's
+/// path and of the environment, which lie above the stack: they changed a `SET` by 1 %.
 const PLAIN_MEMCPY: (&str, &str) =
     ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2,-AVX512VL,-AVX_Fast_Unaligned_Load,-ERMS,-SSSE3");
 
+/// The file of expected counts.
 const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
-/// How the file of expected counts begins; a line with the compiler follows, then the table.
+/// How the file of expected counts begins. A line with the compiler follows, and then the table.
 const PREAMBLE: &str = "\
 # Instructions a request: one service turn (parse, look up, execute, reply), counted by callgrind.
 # `cargo bench --bench instructions -- --check` fails if one grows by more than 2 %.
@@ -48,15 +49,18 @@ const PREAMBLE: &str = "\
 
 /// One row of the table.
 struct Row {
+    /// What the table calls it.
     name: &'static str,
-    /// What another connection, which stays open, sends beforehand for each number below [`KEYS`].
+    /// A request that another connection sends at the start, for each number below [`KEYS`]. That connection
+    /// stays open.
     before: fn(usize) -> Vec<u8>,
-    /// Request number n.
+    /// The request with this number.
     request: fn(usize) -> Vec<u8>,
 }
 
+/// The value of every key.
 const VALUE: &str = "0123456789abcdef0123456789abcdef";
-/// A row is a line here.
+/// The rows of the table.
 const ROWS: &[Row] = &[
     Row { name: "PING", before: |_| Vec::new(), request: |_| words(&["PING"]) },
     Row { name: "GET", before: |n| words(&["SET", &key(n), VALUE]), request: |n| words(&["GET", &key(n)]) },
@@ -85,12 +89,16 @@ const ROWS: &[Row] = &[
     Row { name: "MULTI", before: |_| Vec::new(), request: transaction_of_two },
 ];
 
-/// Counts by row and pipeline.
+/// Instructions per request, by row and pipeline.
 type Counts = BTreeMap<(String, usize), u64>;
 
+/// What the program does with the counts.
 enum Mode {
+    /// It prints how they differ from the expected ones.
     Compare,
+    /// It does the same, and fails if a count has grown too much.
     Check,
+    /// It writes them to the file of expected counts.
     Record,
 }
 
@@ -108,12 +116,12 @@ fn main() -> ExitCode {
             return ExitCode::SUCCESS;
         }
         _ => {
-            eprintln!("instructions: takes --check, --record or nothing, not {words:?}");
+            eprintln!("instructions: give it --check, --record or no argument, not {words:?}");
             return ExitCode::FAILURE;
         }
     };
     if let Err(why) = collected(&["nothing"]) {
-        println!("SKIPPED: valgrind counts the instructions, and it does not run here ({why})");
+        println!("SKIPPED: this benchmark needs valgrind, which does not run here ({why})");
         return ExitCode::SUCCESS;
     }
     let counts = count_all();
@@ -133,7 +141,8 @@ fn main() -> ExitCode {
     }
 }
 
-/// Instructions of a whole run of this program with these arguments, as callgrind says on its last lines.
+/// Runs this program with these arguments under callgrind. Returns how many instructions it took in all, as
+/// callgrind prints on its last lines.
 fn collected(arguments: &[&str]) -> Result<i64, String> {
     let program = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut valgrind = Command::new("valgrind");
@@ -144,6 +153,7 @@ fn collected(arguments: &[&str]) -> Result<i64, String> {
     count.filter(|_| output.status.success()).ok_or_else(|| format!("{}: {}", output.status, said.trim()))
 }
 
+/// Counts all rows with all pipelines.
 fn count_all() -> Counts {
     let mut counts = Counts::new();
     for row in ROWS {
@@ -152,7 +162,7 @@ fn count_all() -> Counts {
                 collected(&["run", row.name, &pipeline.to_string(), &requests.to_string()])
                     .unwrap_or_else(|why| panic!("{} at pipeline {pipeline}: {why}", row.name))
             };
-            // Whole batches alone are served.
+            // A run serves only whole batches.
             let counted = (FEW + COUNTED) / pipeline * pipeline - FEW / pipeline * pipeline;
             let each = (run(FEW + COUNTED) - run(FEW)) as f64 / counted as f64;
             counts.insert((row.name.into(), pipeline), each.round() as u64);
@@ -161,7 +171,7 @@ fn count_all() -> Counts {
     counts
 }
 
-/// The table as it is printed, and as it stands in the file.
+/// The table as it is printed and as it is written to the file.
 fn table(counts: &Counts) -> String {
     let mut text = format!("{:12}", "pipeline");
     PIPELINES.iter().for_each(|pipeline| _ = write!(text, "{pipeline:>8}"));
@@ -184,6 +194,7 @@ fn compiler() -> Result<String, String> {
     Ok(format!("{} for {host}", said.lines().next().unwrap_or("an unknown compiler")))
 }
 
+/// Writes the file of expected counts.
 fn record(counts: &Counts) -> Result<(), String> {
     let text = format!("{PREAMBLE}{}\n\n{}", compiler()?, table(counts));
     std::fs::write(EXPECTED, text).map_err(|error| format!("{EXPECTED}: {error}"))?;
@@ -191,10 +202,10 @@ fn record(counts: &Counts) -> Result<(), String> {
     Ok(())
 }
 
-/// Reads the file of expected counts: the compiler they are for, and the counts.
+/// Reads the file of expected counts. Returns the compiler that they are for, and the counts.
 fn expected() -> Result<(String, Counts), String> {
     let text = std::fs::read_to_string(EXPECTED).map_err(|error| format!("{EXPECTED}: {error}"))?;
-    let broken = |line: &str| format!("{EXPECTED}: this line is not as --record writes it: {line}");
+    let broken = |line: &str| format!("{EXPECTED}: --record does not write such a line: {line}");
     let mut lines = text.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
     let compiler = lines.next().unwrap_or_default().to_owned();
     let mut table = lines.map(|line| line.split_whitespace().collect::<Vec<_>>());
@@ -214,8 +225,8 @@ fn expected() -> Result<(String, Counts), String> {
     Ok((compiler, counts))
 }
 
-/// Says what differs from the file. False if a count has grown, or if the file lacks one or has one
-/// too many.
+/// Prints how the counts differ from the expected ones. Returns false if a count has grown too much, or if
+/// the file has a count too few or too many.
 fn compare(counts: &Counts) -> Result<bool, String> {
     let (theirs, mut expected) = expected()?;
     let ours = compiler()?;
@@ -227,7 +238,7 @@ fn compare(counts: &Counts) -> Result<bool, String> {
     for (at, &count) in counts {
         let (name, pipeline) = at;
         let Some(expected) = expected.remove(at) else {
-            println!("{name} at pipeline {pipeline} has no expected count: record it");
+            println!("{name} at pipeline {pipeline} has no expected count: use --record to add it");
             good = false;
             continue;
         };
@@ -240,11 +251,13 @@ fn compare(counts: &Counts) -> Result<bool, String> {
         }
     }
     for (name, pipeline) in expected.keys() {
-        println!("{name} at pipeline {pipeline} has an expected count and no row: record the others");
+        println!("{name} at pipeline {pipeline} has an expected count but no row: use --record to drop it");
         good = false;
     }
     if shrunk {
-        println!("what shrank by more than {TOLERANCE} % should be recorded, so that it stays so");
+        println!(
+            "use --record for counts that shrank by more than {TOLERANCE} %: they must not grow back unseen"
+        );
     }
     if good {
         println!("no count is more than {TOLERANCE} % above the expected one");
@@ -252,52 +265,56 @@ fn compare(counts: &Counts) -> Result<bool, String> {
     Ok(good)
 }
 
+/// A request in RESP.
 fn words(words: &[&str]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len());
     words.iter().for_each(|word| _ = write!(bytes, "${}\r\n{word}\r\n", word.len()));
     bytes.into_bytes()
 }
 
-/// A key of 16 bytes.
+/// Key number `n`, of 16 bytes.
 fn key(n: usize) -> String {
     format!("key:{:012}", n % KEYS)
 }
 
-/// Four requests, counted as one.
+/// A transaction of two commands. Its four requests count as one.
 fn transaction_of_two(n: usize) -> Vec<u8> {
     let (set, get) = (words(&["SET", &key(n), VALUE]), words(&["GET", &key(n)]));
     [words(&["MULTI"]), set, get, words(&["EXEC"])].concat()
 }
 
+/// An `MGET` of ten keys.
 fn mget_of_ten(n: usize) -> Vec<u8> {
     let keys: Vec<String> = (n..n + 10).map(key).collect();
     words(&std::iter::once("MGET").chain(keys.iter().map(String::as_str)).collect::<Vec<_>>())
 }
 
-/// A service without a server around it.
+/// A service without a server.
 struct Bench {
     service: Service,
     output: Buf,
 }
 
 impl Bench {
+    /// Runs one service turn, which must serve all of `input`.
     fn turn(&mut self, me: ConnId, input: &[u8]) {
         self.output.clear();
         let mut progress = Progress::default();
         let turn = Turn { me, input: black_box(input), output: &mut self.output, wires: &NoWires };
         self.service.turn(turn, &mut progress);
-        // A server would deliver it now.
+        // A server would deliver these pushes now. Nobody reads them here, and they must not pile up.
         drop(self.service.world.outbox.take());
-        assert_eq!(progress.consumed, input.len(), "the turn has served it all");
+        assert_eq!(progress.consumed, input.len(), "the turn has not served all of its input");
     }
 
-    /// An error costs something else than what is to be counted.
+    /// Asserts that the last reply is no error. An error would cost other instructions than the command.
     fn assert_no_error(&self) {
         assert!(!self.output.unread().starts_with(b"-"), "{}", self.output.unread().escape_ascii());
     }
 }
 
-/// What is counted. Input is prepared for all keys beforehand, so that its making is in both runs.
+/// Serves requests: this is what callgrind counts. It makes the input for all keys first, so that both runs
+/// pay for that, and the difference does not.
 fn serve(row: &Row, pipeline: usize, requests: usize) {
     let service = Service::new(1, Config::default(), Clock::default(), Vec::new());
     let mut bench = Bench { service, output: Buf::default() };

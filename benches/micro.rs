@@ -1,6 +1,7 @@
-//! Micro benchmarks of the three inner loops: parsing a request, a service turn, a whole tick.
+//! Micro benchmarks of three inner loops: parsing a request, a service turn, and a whole tick.
 //!
-//! `cargo bench --bench micro`. Times are wall time on a shared machine: compare within one run.
+//! Run them with `cargo bench --bench micro`. They measure wall time, and other programs may share the
+//! machine: compare only times of one run.
 
 mod treadmill;
 
@@ -16,8 +17,10 @@ use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
 use treadmill::Treadmill;
 
+/// How many requests a client sends together.
 const PIPELINES: [usize; 3] = [1, 16, 100];
 
+/// A request in RESP.
 fn request(words: &[&str]) -> Vec<u8> {
     let mut bytes = format!("*{}\r\n", words.len());
     for word in words {
@@ -26,7 +29,7 @@ fn request(words: &[&str]) -> Vec<u8> {
     bytes.into_bytes()
 }
 
-/// The requests that are measured, all about one key of 16 bytes with a value of 32.
+/// The requests that are measured, with their names. All are about one key of 16 bytes; its value has 32.
 fn requests() -> [(&'static str, Vec<u8>); 4] {
     let (key, value) = ("key:000000000042", "0123456789abcdef0123456789abcdef");
     [
@@ -37,6 +40,7 @@ fn requests() -> [(&'static str, Vec<u8>); 4] {
     ]
 }
 
+/// Parses requests: with the batch parser that a turn uses, and with the resumable one.
 fn parse(c: &mut Criterion) {
     let limits = Limits { bulk_max: 1 << 29, args_max: 1 << 20, inline_max: 1 << 16, request_max: 1 << 30 };
     let mut group = c.benchmark_group("parse");
@@ -59,6 +63,7 @@ fn parse(c: &mut Criterion) {
     }
 }
 
+/// Runs service turns without a server.
 fn turn(c: &mut Criterion) {
     let mut group = c.benchmark_group("turn");
     for (name, bytes) in requests() {
@@ -82,10 +87,11 @@ fn turn(c: &mut Criterion) {
     }
 }
 
+/// Runs ticks of a whole server, without system calls.
 fn tick(c: &mut Criterion) {
     let mut group = c.benchmark_group("tick");
     for (name, bytes) in requests() {
-        // A tick serves what one lent buffer holds.
+        // A longer pipeline does not fit the lent buffer, and one tick would not serve all of it.
         let one_read = |pipeline: &usize| bytes.len() * pipeline < Config::default().bounds.lent_bytes;
         for pipeline in PIPELINES.into_iter().filter(one_read) {
             let batch = bytes.repeat(pipeline);

@@ -1,7 +1,7 @@
-//! What the keyspace costs in memory and time, beside the plain design that it replaced.
+//! What the keyspace costs in memory and time, compared with the plain design that it replaced.
 //!
-//! `cargo bench --bench table`, or only some of it: `-- memory`, `-- speed`, `-- pauses`, `-- hashes`. With `--full`
-//! pauses are looked for among 20 million keys. Compare times within one run.
+//! `cargo bench --bench table` runs all parts. `-- memory`, `-- speed`, `-- pauses` and `-- hashes` choose
+//! some of them. With `--full`, `pauses` uses 20 million keys. Compare only times of one run.
 
 use std::collections::BTreeSet;
 use std::hint::black_box;
@@ -14,15 +14,22 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tidegate::store::{Expiry, Store};
 
+/// Bytes of a key.
 const KEY_BYTES: usize = 16;
+/// The first value of every key.
 const VALUE: &[u8; 32] = b"0123456789abcdef0123456789abcdef";
+/// The value with which keys are overwritten.
 const OTHER: &[u8; 32] = b"fedcba9876543210fedcba9876543210";
+/// Number of keys.
 const KEYS: u64 = 1_000_000;
+/// Number of look-ups that are timed together.
 const PROBES: usize = 2_000_000;
+/// The parts of this benchmark, by the words that choose them.
 const PARTS: [&str; 4] = ["memory", "speed", "pauses", "hashes"];
 
 type Key = [u8; KEY_BYTES];
 
+/// Key number `n`.
 fn key(n: u64) -> Key {
     let mut key = *b"key:000000000000";
     let mut rest = n;
@@ -33,8 +40,9 @@ fn key(n: u64) -> Key {
     key
 }
 
-/// What is measured of a keyspace.
+/// A keyspace that can be measured.
 trait Keyspace {
+    /// What the output calls it.
     const NAME: &str;
     fn set(&mut self, key: &[u8], value: &[u8]);
     fn get(&mut self, key: &[u8]) -> Option<&[u8]>;
@@ -44,22 +52,23 @@ impl Keyspace for Store {
     const NAME: &str = "table";
 
     fn set(&mut self, key: &[u8], value: &[u8]) {
-        let entry = self.prepare(key, value).expect("memory");
+        let entry = self.prepare(key, value).expect("there is memory");
         self.commit(entry, Expiry::Never);
     }
 
     fn get(&mut self, key: &[u8]) -> Option<&[u8]> {
-        Store::get(self, key, 0).expect("a string")
+        Store::get(self, key, 0).expect("all keys hold strings")
     }
 }
 
+/// A value of the former design.
 struct PlainItem {
     value: Vec<u8>,
+    /// When the key expires, in Unix milliseconds.
     expires_ms: Option<u64>,
 }
 
-/// The former design: a hash map of boxed keys and vectors beside an ordered set of keys that
-/// expire.
+/// The former design: a hash map from boxed keys to vectors, and an ordered set of the keys that expire.
 #[derive(Default)]
 struct Plain {
     items: HashMap<Box<[u8]>, PlainItem, RandomState>,
@@ -86,15 +95,20 @@ impl Keyspace for Plain {
     }
 }
 
+/// Resident memory of this process, in bytes.
 fn resident_bytes() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("Linux");
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("a line");
+    let status = std::fs::read_to_string("/proc/self/status").expect("Linux has this file");
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).expect("it has this line");
     line.split_whitespace().next().expect("a number").parse::<u64>().expect("a number") * 1_024
 }
 
-/// Growth of resident memory over key and value, and what the store says it holds.
+/// Bytes that a key costs besides key and value: by the growth of resident memory, and by the store's own
+/// count.
 fn memory() {
-    println!("bytes a key over key (16) and value (32)\n{:>10} {:>9} {:>9}", "keys", "resident", "by count");
+    println!(
+        "bytes per key besides key (16) and value (32)\n{:>10} {:>9} {:>9}",
+        "keys", "resident", "by count"
+    );
     let mut store = Store::new(1);
     let before = resident_bytes();
     let (mut worst, mut n) = (0.0_f64, 0);
@@ -112,24 +126,26 @@ fn memory() {
     for n in 0..n - n / 20 {
         store.remove(&key(n), 0);
     }
-    println!("resident after 19 of 20 are removed: {} KiB\n", (resident_bytes() - before) >> 10);
+    println!("resident after 19 of 20 keys are removed: {} KiB\n", (resident_bytes() - before) >> 10);
 }
 
+/// Nanoseconds of wall time per call, if `run` makes `calls` calls.
 fn timed(calls: usize, run: impl FnOnce()) -> f64 {
     let began = Instant::now();
     run();
     began.elapsed().as_nanos() as f64 / calls as f64
 }
 
+/// Times one keyspace and prints its row. `strangers` are keys that it does not hold.
 fn speed<K: Keyspace>(mut keyspace: K, probes: &[Key], strangers: &[Key]) {
     let new = timed(KEYS as usize, || (0..KEYS).for_each(|n| keyspace.set(&key(n), VALUE)));
     let hit = |keyspace: &mut K| {
-        // The next key depends on the value before, as if there were a server in between: no two
-        // calls overlap.
+        // The next key depends on the value before. So the processor cannot overlap two calls, as it could
+        // not in a server that does other work between them.
         timed(probes.len(), || {
             let mut at = 0;
             while at < probes.len() {
-                let value = keyspace.get(&probes[at]).expect("a hit");
+                let value = keyspace.get(&probes[at]).expect("the key is there");
                 at += usize::from(value[0] & value[31] & 1) + 1;
             }
         })
@@ -155,12 +171,13 @@ fn speed<K: Keyspace>(mut keyspace: K, probes: &[Key], strangers: &[Key]) {
     println!("{name:>10} {first:>9.1} {crowd:>9.1} {hot:>9.1} {miss:>9.1} {new:>9.1} {overwrite:>9.1}");
 }
 
+/// Times both keyspaces one after the other, and repeats that twice.
 fn speeds() {
     let mut rng = StdRng::seed_from_u64(1);
     let mut draw =
         |from: u64| -> Vec<Key> { (0..PROBES).map(|_| key(from + rng.random_range(0..KEYS))).collect() };
     let (probes, strangers) = (draw(0), draw(KEYS));
-    println!("nanoseconds a call at a million keys");
+    println!("nanoseconds per call, with a million keys");
     println!(
         "{:>10} {:>9} {:>9} {:>9} {:>9} {:>9} {:>9}",
         "", "GET alone", "GET loop", "same key", "GET miss", "SET new", "SET over"
@@ -172,13 +189,16 @@ fn speeds() {
     println!();
 }
 
-/// Keys looked up in groups, as by an `MGET`, each group after the one before.
+/// Times look-ups in groups of keys, as `MGET` does them. Each group begins when the one before is done.
 fn groups() {
     let mut store = Store::new(1);
     (0..KEYS).for_each(|n| store.set(&key(n), VALUE));
     let mut rng = StdRng::seed_from_u64(2);
     let probes: Vec<Key> = (0..PROBES).map(|_| key(rng.random_range(0..KEYS))).collect();
-    println!("nanoseconds a GET in groups at a million keys\n{:>10} {:>9} {:>9}", "group", "cold", "warmed");
+    println!(
+        "nanoseconds per GET in groups, with a million keys\n{:>10} {:>9} {:>9}",
+        "group", "cold", "warmed"
+    );
     for size in [1, 4, 16] {
         let mut run = |warm: bool| {
             timed(probes.len(), || {
@@ -189,7 +209,7 @@ fn groups() {
                         store.warm(group.iter().map(|key| &key[..]));
                     }
                     for next in 0..size {
-                        let value = store.get(&probes[at + next], 0).expect("a string").expect("a hit");
+                        let value = store.get(&probes[at + next], 0).expect("a string").expect("there");
                         at += usize::from(value[0] & value[31] & 1);
                     }
                     at += size;
@@ -201,11 +221,12 @@ fn groups() {
     println!();
 }
 
-/// Processor time of this thread: what else the machine does in the middle of a call is not ours.
+/// Processor time that this thread has used. Not wall time, because other programs may interrupt a call.
 fn spent() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock").into()
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock").into()
 }
 
+/// Repeats `calls` until it returns false. Returns the longest time that one took, and how many there were.
 fn slowest(mut calls: impl FnMut() -> bool) -> (Duration, u32) {
     let (mut worst, mut count) = (Duration::ZERO, 0);
     loop {
@@ -219,9 +240,9 @@ fn slowest(mut calls: impl FnMut() -> bool) -> (Duration, u32) {
     }
 }
 
-/// The longest single insertion, look-up, removal, step of a scan and step of freeing.
+/// The longest single insertion, look-up, removal, scan step and freeing step.
 fn pauses(keys: u64) {
-    println!("longest single call of {keys}, processor time");
+    println!("the longest single call of {keys}, in processor time");
     let mut store = Store::new(1);
     let each = |keys: u64, call: &mut dyn FnMut(u64)| {
         let mut n = 0;
@@ -231,7 +252,7 @@ fn pauses(keys: u64) {
             n < keys
         })
     };
-    // What the machine itself adds: a hypervisor takes time away that no clock of ours leaves out.
+    // This row shows what the machine itself adds: a hypervisor takes time away, and this clock counts it.
     println!("{:>10} {:?}", "nothing", each(keys, &mut |n| assert!(black_box(key(n)) != [0; KEY_BYTES])).0);
     println!("{:>10} {:?}", "SET new", each(keys, &mut |n| store.set(&key(n), VALUE)).0);
     println!("{:>10} {:?}", "GET", each(keys, &mut |n| assert!(store.contains(&key(n), 0))).0);
@@ -254,14 +275,16 @@ fn pauses(keys: u64) {
     println!("{:>10} {worst:?}, {:.1?} on average, {steps} steps\n", "reclaim", (spent() - began) / steps);
 }
 
+/// Gives a hash the fields with these numbers.
 fn set_fields(store: &mut Store, hash: &[u8], fields: std::ops::Range<u64>) {
     let names: Vec<Key> = fields.map(key).collect();
     let pairs = names.iter().map(|field| (&field[..], &VALUE[..]));
-    let prepared = store.prepare_hash_set(hash, pairs, 0).expect("memory");
+    let prepared = store.prepare_hash_set(hash, pairs, 0).expect("there is memory");
     store.commit_hash_set(prepared);
 }
 
-/// What `count` hashes of `fields` fields cost, and how long it takes until they are gone.
+/// What `count` hashes of `fields` fields cost in memory, and how long the calls take that write, remove and
+/// free them. Each `HSET` writes `per_call` fields.
 fn hashes(count: u64, fields: u64, per_call: usize) {
     let mut store = Store::new(1);
     let before = resident_bytes();
@@ -275,7 +298,7 @@ fn hashes(count: u64, fields: u64, per_call: usize) {
     }
     let grown = resident_bytes().saturating_sub(before);
     let over = |bytes: u64| bytes as f64 / (count * fields) as f64 - (KEY_BYTES + VALUE.len()) as f64;
-    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux").lines().count();
+    let maps = std::fs::read_to_string("/proc/self/maps").expect("Linux has this file").lines().count();
     let counted = store.memory() as u64;
     let (slowest_del, _) = {
         let mut hash = 0;
@@ -297,9 +320,10 @@ fn hashes(count: u64, fields: u64, per_call: usize) {
     );
 }
 
+/// Measures hashes of several sizes.
 fn all_hashes() {
     println!(
-        "bytes a field over field (16) and value (32); what a call takes at most; what is left resident"
+        "bytes per field besides field (16) and value (32); the longest call; resident memory left at the end"
     );
     println!(
         "{:>9} {:>9} {:>9} {:>9} {:>6} {:>9} {:>9} {:>9} {:>7} {:>9}",

@@ -1,9 +1,9 @@
-//! How long a tick can become while the table grows and shrinks: every tick of one client that pipelines
-//! through millions of keys, timed by itself.
+//! How long a tick can take while the table grows and shrinks. One client pipelines requests about millions
+//! of keys, and the benchmark times every tick by itself.
 //!
-//! `cargo bench --bench ticks`, one million keys; `-- --full`, twenty. Processor time of the thread, so
-//! that what else the machine runs does not count; what a hypervisor takes away does, and the rows
-//! that leave the table alone show how much that is.
+//! `cargo bench --bench ticks` uses one million keys, `cargo bench --bench ticks -- --full` twenty million.
+//! The times are processor time of the thread, so other programs on the machine do not count. Time that a
+//! hypervisor takes away does count; the rows that do not touch the table show how much that is.
 
 mod treadmill;
 
@@ -18,11 +18,12 @@ use tidegate::config::Config;
 use tidegate::server::Server;
 use treadmill::Treadmill;
 
-/// Requests of a tick.
+/// Requests in a tick.
 const PIPELINE: u64 = 100;
+/// The value of every key.
 const VALUE: &str = "0123456789abcdef0123456789abcdef";
 
-/// What the client says next.
+/// The command that the client sends.
 #[derive(Clone, Copy)]
 enum Say {
     Ping,
@@ -33,6 +34,7 @@ enum Say {
 }
 
 impl Say {
+    /// Appends the request about key number `key` to `out`.
     fn request(self, out: &mut Vec<u8>, key: u64) {
         let written = match self {
             Say::Ping => write!(out, "*1\r\n$4\r\nPING\r\n"),
@@ -41,12 +43,13 @@ impl Say {
             Say::Del => write!(out, "*2\r\n$3\r\nDEL\r\n$16\r\nkey:{key:012}\r\n"),
             Say::Flush => write!(out, "*1\r\n$8\r\nFLUSHALL\r\n"),
         };
-        written.expect("a vector takes it");
+        written.expect("a write to a vector cannot fail");
     }
 }
 
+/// Processor time that this thread has used.
 fn spent() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("a clock").into()
+    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock").into()
 }
 
 fn main() {
@@ -56,11 +59,11 @@ fn main() {
     let world = Treadmill::new(move |out| out.extend_from_slice(&script.borrow()));
     let mut server = Server::new(world, Config::default(), 1, Vec::new());
     server.tick().expect("no trouble here");
-    println!("microseconds of processor time of a tick of {PIPELINE} requests, {keys} keys");
+    println!("processor time of a tick of {PIPELINE} requests, in microseconds; {keys} keys");
     println!("{:>22} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "median", "p99", "p99.99", "worst", "> 2 ms");
     let mut rows = |name: &str, what: Say, count: u64, ticks: u64| {
         let mut took =
-            Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("a minute, to three digits");
+            Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("these bounds are valid");
         let mut long = 0;
         for tick in 0..ticks {
             let mut batch = batch.borrow_mut();

@@ -1,5 +1,5 @@
-//! A world without system calls: one client that always has another batch of requests ready, and
-//! takes every reply.
+//! The treadmill: a world without system calls. It has one client, which always has another batch of requests
+//! ready and takes every reply.
 
 use std::hint::black_box;
 use std::io::{self, ErrorKind, Read, Write};
@@ -8,24 +8,28 @@ use std::net::SocketAddr;
 use tidegate::base::{Clock, Now, Peer};
 use tidegate::reactor::net::{Edge, Net, Patience};
 
-/// Writes the next batch.
+/// Writes the client's next batch into a vector.
 type Script = Box<dyn FnMut(&mut Vec<u8>)>;
 
-/// See the head of the file.
+/// A [`Net`] with one client and no system calls.
 pub struct Treadmill {
+    /// The client's socket, until the server accepts it.
     waiting: Option<Belt>,
+    /// The slot of the client, once the server watches it.
     watched: Option<u32>,
 }
 
 /// The client's socket.
 pub struct Belt {
     next: Script,
+    /// The batch that the server is reading.
     batch: Vec<u8>,
+    /// How many bytes of the batch the server has read.
     at: usize,
 }
 
 impl Treadmill {
-    /// The client's batches are what `next` writes, each into an empty vector.
+    /// A world whose client sends the batches that `next` writes. Each call gets an empty vector.
     pub fn new(next: impl FnMut(&mut Vec<u8>) + 'static) -> Treadmill {
         let belt = Belt { next: Box::new(next), batch: Vec::new(), at: 0 };
         Treadmill { waiting: Some(belt), watched: None }
@@ -33,7 +37,7 @@ impl Treadmill {
 }
 
 impl Read for Belt {
-    /// Ends short with each batch, so that a turn serves one.
+    /// The read that ends a batch is a short one, so the server reads one batch a tick.
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         if self.at == self.batch.len() {
             self.batch.clear();

@@ -1,22 +1,24 @@
-//! Are the twins twins? A session of many kinds of input, of which the daemon and every twin must
-//! give the same account, to the byte.
+//! Checks that the twins are twins: the daemon and every twin get the same input of many kinds, and their
+//! replies must be the same, byte for byte.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::time::Duration;
 
+/// How long a read or a write may take.
 const DEADLINE: Duration = Duration::from_secs(20);
-/// Writes of one conversation: how the input is cut must not matter.
+/// The writes of one connection. How the input is cut into writes must not change the replies.
 type Conversation = Vec<Vec<u8>>;
 
-/// What a server says in each conversation, from its first byte to the end of the stream.
+/// All bytes that a server sends in each conversation, until it closes the connection.
 ///
 /// # Errors
-/// If it does not let us finish one.
+/// If a connection fails.
 pub fn transcript(address: SocketAddr) -> io::Result<Vec<Vec<u8>>> {
     conversations().into_iter().map(|said| converse(address, &said)).collect()
 }
 
+/// Holds one conversation. Returns all bytes that the server sends.
 fn converse(address: SocketAddr, said: &Conversation) -> io::Result<Vec<u8>> {
     let mut stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -37,6 +39,7 @@ fn converse(address: SocketAddr, said: &Conversation) -> io::Result<Vec<u8>> {
     heard.join().map_err(|_| io::Error::other("the reader panicked"))?
 }
 
+/// What is said to the daemon and to every twin.
 fn conversations() -> Vec<Conversation> {
     let text = |lines: &str| lines.replace('\n', "\r\n").into_bytes();
     let request = |words: &[&[u8]]| {
@@ -54,7 +57,7 @@ fn conversations() -> Vec<Conversation> {
         vec![text("PING\nCLIENT ID\nECHO hello\nSET k v\nGET k\nGET none\nINCR n\nINCR k\nDEL k n\n")],
         every_byte(request(&[b"SET", b"split", b"in\r\npieces"])),
         vec![request(&[b"GET", b"split"]), request(&[b"MGET", b"split", b"none", b"split"])],
-        // More than one read, one buffer, one write and one turn can hold.
+        // These are more than one read, one buffer, one write or one turn takes.
         vec![request(&[b"SET", b"large", &large])],
         vec![request(&[b"GET", b"large"]).repeat(20)],
         vec![request(&[b"INCR", b"count"]).repeat(5_000)],

@@ -1,5 +1,5 @@
-//! One client of the generator: sends batches as it is given credit for them, and counts or compares
-//! what comes back. Knows neither the clock's rate nor the other clients.
+//! One client of the generator. It sends as many batches as it has credit for, and counts or compares the
+//! replies. It knows neither the rate of an open loop nor the other clients.
 
 use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
@@ -9,43 +9,46 @@ use mio::net::TcpStream;
 
 use super::script::Script;
 
-/// Written to one client before the others have their turn.
+/// Most bytes that one client writes before the other clients go on.
 const WRITE_BYTES: usize = 256 << 10;
 
-/// What is done with replies.
+/// How closely replies are checked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Trust {
-    /// Compare every byte.
+    /// Every byte is compared.
     Nothing,
-    /// Compare the length, and how each batch ends.
+    /// Only the length is compared, and that each batch of replies ends with a line feed.
     Length,
-    /// Compare the length: the floor says nothing that makes sense.
+    /// Only the length is compared, because the replies of the floor mean nothing.
     Blindly,
 }
 
 /// One connection of the generator.
 pub struct Client<'a> {
     socket: TcpStream,
+    /// What it sends.
     pub script: &'a Script,
+    /// Batches for which it will still get credit.
     quota: u64,
-    /// Batches that may be sent now.
+    /// Batches that it may send now.
     pub credit: u32,
-    /// The batch that is being sent, and how much of it is.
+    /// The number of the batch that it is sending, and how many of its bytes are sent.
     sending: (usize, usize),
-    /// The batch that is being answered, and how much of it is.
+    /// The number of the batch that is being answered, and how many bytes of the replies have come.
     answered: (usize, usize),
-    /// What the batch being answered must say, if every byte is compared.
+    /// The replies to that batch, if every byte is compared.
     expected: Vec<u8>,
+    /// Batches that it has begun to send and that are not answered.
     unanswered: u32,
-    /// When what is unanswered was due, in an open loop.
+    /// In an open loop, when the unanswered requests were due.
     pub due: VecDeque<Instant>,
-    /// It has more to write than it may at once.
+    /// True if it has more to write than it may write at once.
     pub unfinished: bool,
 }
 
 impl<'a> Client<'a> {
-    /// A client that begins with batch number `at`. It may have `window` batches on their way at
-    /// once, and asks for `quota` of them in all.
+    /// A client that begins with batch number `at`. At most `window` of its batches may be unanswered at
+    /// once, and it sends `quota` of them in all.
     pub fn new(socket: TcpStream, script: &'a Script, at: usize, window: u32, quota: u64) -> Client<'a> {
         Client {
             socket,
@@ -61,7 +64,7 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Sends what it may. Returns how many batches were begun.
+    /// Sends as much as its credit and the socket allow. Returns how many batches it has begun.
     pub fn pump(&mut self) -> io::Result<u64> {
         let mut begun = 0;
         let mut budget = WRITE_BYTES;
@@ -94,7 +97,8 @@ impl<'a> Client<'a> {
         Ok(begun)
     }
 
-    /// Reads all there is. Returns how many batches it has completed.
+    /// Reads all that the socket has, and checks it. Returns how many batches are answered completely now.
+    /// For each of them, an open loop calls `note` with the time when it was due and the time now.
     pub fn hear(
         &mut self,
         scratch: &mut [u8],
@@ -104,7 +108,9 @@ impl<'a> Client<'a> {
         let mut completed = 0;
         loop {
             let count = match self.socket.read(scratch) {
-                Ok(0) => return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server has hung up")),
+                Ok(0) => {
+                    return Err(io::Error::new(ErrorKind::UnexpectedEof, "the server closed the connection"));
+                }
                 Ok(count) => count,
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(completed),
                 Err(error) => return Err(error),
@@ -121,13 +127,16 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Counts what has come towards the batches that are owed.
+    /// Checks bytes that have come, and counts them towards the batches that are unanswered.
     fn count(&mut self, mut got: &[u8], trust: Trust) -> io::Result<u32> {
         let whole = self.script.reply_bytes;
         let mut completed = 0;
         while !got.is_empty() {
             if self.unanswered == 0 {
-                return Err(io::Error::other(format!("it was not asked and says {}", got.escape_ascii())));
+                return Err(io::Error::other(format!(
+                    "the server sent a reply to no request: {}",
+                    got.escape_ascii()
+                )));
             }
             let (index, at) = self.answered;
             if at == 0 && trust == Trust::Nothing {
@@ -138,7 +147,7 @@ impl<'a> Client<'a> {
             if trust == Trust::Nothing && self.expected.len() == whole {
                 self.compare(&got[..part], at)?;
             } else if trust != Trust::Blindly && complete && got[part - 1] != b'\n' {
-                return Err(io::Error::other("a reply does not end where it should"));
+                return Err(io::Error::other("the replies to a batch do not end with a line feed"));
             }
             got = &got[part..];
             self.answered.1 += part;
@@ -156,6 +165,7 @@ impl<'a> Client<'a> {
         Ok(completed)
     }
 
+    /// Compares bytes that have come with the expected replies from `at` on.
     fn compare(&self, got: &[u8], at: usize) -> io::Result<()> {
         let expected = &self.expected[at..at + got.len()];
         if got == expected {
@@ -165,12 +175,12 @@ impl<'a> Client<'a> {
     }
 }
 
-/// What is wrong with a reply: an error in one line, or the difference.
+/// An error that says what is wrong with a reply: the server's own error, or the difference.
 pub fn other_than(expected: &[u8], got: &[u8]) -> io::Error {
     if got.starts_with(b"-") {
         let line = got.split(|&byte| byte == b'\r').next().unwrap_or_default();
-        return io::Error::other(format!("it refuses: {}", String::from_utf8_lossy(line)));
+        return io::Error::other(format!("the server refused: {}", String::from_utf8_lossy(line)));
     }
     let shown = |bytes: &[u8]| bytes[..bytes.len().min(80)].escape_ascii().to_string();
-    io::Error::other(format!("it says {} instead of {}", shown(got), shown(expected)))
+    io::Error::other(format!("the server sent {} instead of {}", shown(got), shown(expected)))
 }

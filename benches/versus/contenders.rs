@@ -1,5 +1,5 @@
-//! Who takes part: the daemon, its twins, the servers people run if they are installed, the floor.
-//! Knows how each is started and stopped, and nothing of what is measured.
+//! The contenders: the daemon, its twins, the floor, and the servers that people use, if they are installed.
+//! This file knows how to start and stop each of them, and nothing about what is measured.
 
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -12,41 +12,44 @@ use super::floor::Exchange;
 use super::script::{Protocol, Script};
 use super::twins::TWINS;
 
-/// How long a server may take until it answers.
+/// How long a started server may take until it answers.
 const START: Duration = Duration::from_secs(10);
-/// How often a server that does not say when it listens is tried.
+/// Pause between two tries to reach a server that does not answer yet.
 const TRY_EVERY: Duration = Duration::from_micros(200);
 
-/// One who takes part.
+/// A server that takes part.
 #[derive(Clone, Debug)]
 pub struct Contender {
     /// What `--against` and the report call it.
     pub name: String,
     /// What it is, with its version.
     pub about: String,
+    /// The protocol that it speaks.
     pub protocol: Protocol,
-    /// What it is sure to answer.
+    /// A request that it answers as soon as it is ready.
     hello: Vec<u8>,
     how: How,
 }
 
+/// How a server is started: its program, and its arguments.
 #[derive(Clone, Debug)]
 enum How {
-    /// Started as `program arguments --port 0`; says where it listens.
+    /// It also gets `--port 0`, and prints the address at which it listens.
     Says(PathBuf, Vec<String>),
-    /// Started with this port option and a port that is free; tried until it answers.
+    /// It also gets this port option with a free port, and does not say when it listens.
     Silent(PathBuf, Vec<String>, &'static str),
 }
 
-/// A server that runs. It ends when this is dropped.
+/// A running server. It is killed when this is dropped.
 pub struct Running {
     child: Child,
+    /// Where it listens.
     pub address: SocketAddr,
-    /// From before it was executed until it had answered.
+    /// Time from the start of its process until it had answered once.
     pub ready_in: Duration,
 }
 
-/// All that could take part here, but for the floor, and why others cannot.
+/// All contenders that can take part on this machine, without the floor; and why others cannot.
 pub fn present() -> (Vec<Contender>, Vec<String>) {
     let about = format!("this daemon, {}, one thread, mio", env!("CARGO_PKG_VERSION"));
     let mut all = vec![daemon("tidegate", about, env!("CARGO_BIN_EXE_tidegate").into())];
@@ -63,11 +66,12 @@ pub fn present() -> (Vec<Contender>, Vec<String>) {
     (all, missing)
 }
 
-/// Another build of the daemon, to see what a change has gained.
+/// Another build of the daemon, to see what a change gains.
 pub fn before(program: PathBuf) -> Contender {
-    daemon("before", format!("the daemon as built in {}", program.display()), program)
+    daemon("before", format!("another build of the daemon, {}", program.display()), program)
 }
 
+/// A build of the daemon.
 fn daemon(name: &str, about: String, program: PathBuf) -> Contender {
     Contender {
         name: name.into(),
@@ -78,21 +82,23 @@ fn daemon(name: &str, about: String, program: PathBuf) -> Contender {
     }
 }
 
-/// The floor for exchanges of that size.
+/// The floor for requests and replies of these sizes.
 pub fn floor(exchange: Exchange) -> Contender {
     let Exchange { request_bytes, reply_bytes } = exchange;
     let options = ["serve", "floor", "--request-bytes", &request_bytes.to_string(), "--reply-bytes"];
     let mut args: Vec<String> = options.map(str::to_owned).into();
     args.push(reply_bytes.to_string());
     let about = "an epoll loop that parses nothing and answers each N bytes with a constant";
-    // It cannot tell a request by anything but its length.
+    // The floor knows a request only by its length, so any bytes will do.
     Contender { hello: vec![b'x'; request_bytes], ..ours("floor", about, args) }
 }
 
+/// A request that every server of this protocol answers.
 fn hello(protocol: Protocol) -> Vec<u8> {
     Script::ping(protocol).batch(0).to_owned()
 }
 
+/// A server that this program itself becomes.
 fn ours(name: &str, about: &str, args: Vec<String>) -> Contender {
     let program = std::env::current_exe().unwrap_or_default();
     Contender {
@@ -104,6 +110,7 @@ fn ours(name: &str, about: &str, args: Vec<String>) -> Contender {
     }
 }
 
+/// Redis or Valkey.
 fn redis(program: &'static str) -> Result<Contender, String> {
     let said = version(program, "--version")?;
     let number = said.split_whitespace().find_map(|word| word.strip_prefix("v=")).unwrap_or("?");
@@ -119,7 +126,7 @@ fn redis(program: &'static str) -> Result<Contender, String> {
 
 fn memcached() -> Result<Contender, String> {
     let said = version("memcached", "--version")?;
-    // Root must say as whom it is to run.
+    // Run by root, memcached refuses to start without this.
     let args = ["-t", "1", "-m", "4096", "-c", "20000", "-l", "127.0.0.1", "-u", "root"];
     Ok(Contender {
         name: "memcached".into(),
@@ -132,7 +139,7 @@ fn memcached() -> Result<Contender, String> {
 
 fn pogocache() -> Result<Contender, String> {
     let said = version("pogocache", "--version")?;
-    // Without a word it takes 1,024 connections.
+    // By default it accepts only 1,024 connections.
     let args = ["-h", "127.0.0.1", "--threads", "1", "--maxconns", "20000"];
     Ok(Contender {
         name: "pogocache".into(),
@@ -143,7 +150,7 @@ fn pogocache() -> Result<Contender, String> {
     })
 }
 
-/// The original's design, built below target/ if there is a Go.
+/// The origin's design in Go. It is built if there is a Go compiler.
 fn goroutines() -> Result<Contender, String> {
     let said = version("go", "version")?;
     let number = said.split_whitespace().nth(2).unwrap_or("go?");
@@ -153,17 +160,21 @@ fn goroutines() -> Result<Contender, String> {
     build.args(["build", "-o"]).arg(&built).arg(source).env("GOFLAGS", "-mod=mod").env("GO111MODULE", "off");
     let output = build.output().map_err(|error| format!("go: {error}"))?;
     if !output.status.success() {
-        return Err(format!("go does not build: {}", String::from_utf8_lossy(&output.stderr).trim()));
+        return Err(format!(
+            "the go server does not build: {}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
     }
     Ok(Contender {
         name: "go".into(),
-        about: format!("the original's design: {number}, a goroutine a connection, a mutexed map"),
+        about: format!("the origin's design: {number}, one goroutine per connection, a map behind a mutex"),
         protocol: Protocol::Resp,
         hello: hello(Protocol::Resp),
         how: How::Says(built, Vec::new()),
     })
 }
 
+/// The first line that `program` prints with this option.
 fn version(program: &str, option: &str) -> Result<String, String> {
     let output = Command::new(program).arg(option).stdin(Stdio::null()).output();
     let output = output.map_err(|_| format!("{program} is not installed"))?;
@@ -174,7 +185,7 @@ impl Contender {
     /// Starts it on the server's core and waits until it answers.
     ///
     /// # Errors
-    /// If it does not.
+    /// If it does not start, or does not answer in time.
     pub fn start(&self, cores: Cores) -> io::Result<Running> {
         let mut command;
         let mut port = 0;
@@ -204,20 +215,24 @@ impl Contender {
 }
 
 impl Running {
+    /// The number of its process.
     pub fn pid(&self) -> u32 {
         self.child.id()
     }
 
+    /// Reads the address that it prints.
     fn hear_address(&mut self) -> io::Result<()> {
         let mut line = String::new();
         if let Some(stdout) = self.child.stdout.take() {
             BufReader::new(stdout).read_line(&mut line)?;
         }
         let address = line.trim().strip_prefix("listening on ").and_then(|address| address.parse().ok());
-        self.address = address.ok_or_else(|| io::Error::other(format!("it said {line:?}")))?;
+        self.address = address
+            .ok_or_else(|| io::Error::other(format!("the server printed {line:?} instead of its address")))?;
         Ok(())
     }
 
+    /// Connects and asks again and again, until it answers.
     fn await_answer(&self, hello: &[u8], begin: Instant) -> io::Result<()> {
         loop {
             let answered = TcpStream::connect(self.address).and_then(|mut stream| {

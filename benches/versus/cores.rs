@@ -1,21 +1,23 @@
-//! Which core the server under test runs on, and which one the generator: not the same, if there
-//! are two, so that neither takes time from the other.
+//! The cores of a run. If there are two, the measured server runs on one and the generator on the other. So
+//! neither takes time from the other.
 
 use nix::sched::{CpuSet, sched_getaffinity, sched_setaffinity};
 use nix::unistd::Pid;
 
-/// The two cores of a run.
+/// The two cores of a run, by number.
 #[derive(Clone, Copy, Debug)]
 pub struct Cores {
+    /// The core of the measured server.
     pub server: usize,
+    /// The core of the generator.
     pub generator: usize,
 }
 
 impl Cores {
-    /// The first two that we may use; twice the same if it is only one.
+    /// The first two cores that this process may use. The same one twice if there is only one.
     ///
     /// # Errors
-    /// If the system does not say.
+    /// If the system does not say which cores they are.
     pub fn choose() -> std::io::Result<Cores> {
         let allowed = sched_getaffinity(Pid::from_raw(0))?;
         let mut cores = (0..CpuSet::count()).filter(|&core| allowed.is_set(core).unwrap_or(false));
@@ -23,7 +25,7 @@ impl Cores {
         Ok(Cores { server, generator: cores.next().unwrap_or(server) })
     }
 
-    /// Runs `start` on the server's core: children that it spawns stay there.
+    /// Runs `start` on the server's core. The processes that it starts stay there.
     pub fn on_server<T>(self, start: impl FnOnce() -> T) -> T {
         pin(self.server);
         let started = start();
@@ -31,13 +33,13 @@ impl Cores {
         started
     }
 
-    /// True if generator and server have to share.
+    /// True if generator and server must share a core.
     pub fn shared(self) -> bool {
         self.server == self.generator
     }
 }
 
-/// Keeps this thread on one core. Where that is not allowed the figures are noisier, no more.
+/// Keeps this thread on one core. Ignores a refusal: the figures are only noisier then.
 pub fn pin(core: usize) {
     let mut set = CpuSet::new();
     if set.set(core).is_ok() {

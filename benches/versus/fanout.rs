@@ -1,5 +1,6 @@
-//! One client that publishes and many that hear it. The next batch goes out when every subscriber has
-//! heard the last one, so that no server can get ahead by letting its output grow. Every byte is compared.
+//! The fan-out: one client publishes messages, and many subscribers get them. The publisher sends the next
+//! batch when every subscriber has got the last one. So no server gains by letting its output pile up. Every
+//! byte is compared.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
@@ -8,36 +9,40 @@ use std::time::{Duration, Instant};
 use super::client::other_than;
 use super::script::array;
 
-/// Longest silence of the server. Short, since a server that does not deliver to subscribers is found
-/// out by it in each round.
+/// How long the server may be silent. Short, because each round waits so long for a server that does not
+/// deliver to subscribers.
 const STALL: Duration = Duration::from_secs(2);
+/// The message that is published.
 const MESSAGE: &[u8] = b"0123456789abcdef0123456789abcdef";
 
 /// A publisher and its subscribers.
 pub struct Fanout {
     publisher: TcpStream,
     subscribers: Vec<TcpStream>,
+    /// Number of messages in a batch.
     pipeline: usize,
-    /// What is sent for a batch, what the publisher hears then, and what each subscriber hears.
+    /// The requests of a batch.
     batch: Vec<u8>,
+    /// The replies that the publisher must get for a batch.
     reply: Vec<u8>,
+    /// What each subscriber must get for a batch.
     heard: Vec<u8>,
 }
 
 impl Fanout {
-    /// Connects all of them and subscribes.
+    /// Connects the publisher and the subscribers, and subscribes.
     ///
     /// # Errors
-    /// If the server does not take them, or knows no channels.
+    /// If a connection fails, or the server has no channels.
     pub fn connect(address: SocketAddr, subscribers: usize, pipeline: usize) -> io::Result<Fanout> {
         let publisher = connect(address)?;
-        // The subscribers of an earlier round may not have left yet.
+        // Each round has a channel of its own, because subscribers of an earlier round may still be there.
         let channel = format!("channel:{:05}", publisher.local_addr()?.port());
         let channel = channel.as_bytes();
         let (mut ask, mut welcome) = (Vec::new(), Vec::new());
         array(&[b"SUBSCRIBE", channel], &mut ask);
         array(&[b"subscribe", channel], &mut welcome);
-        // In this reply a number follows the two strings.
+        // This reply is an array of three: a number follows the two strings.
         welcome[1] = b'3';
         welcome.extend(b":1\r\n");
         let subscribe = |_| {
@@ -61,10 +66,10 @@ impl Fanout {
         })
     }
 
-    /// Publishes for that long. Returns how many messages everybody has heard.
+    /// Publishes for `time`. Returns how many messages every subscriber has got.
     ///
     /// # Errors
-    /// If the server stops or says something else than it must.
+    /// If the server stops answering, or sends something wrong.
     pub fn run(&mut self, time: Duration) -> io::Result<u64> {
         let (begin, mut messages) = (Instant::now(), 0);
         while begin.elapsed() < time {
@@ -79,6 +84,7 @@ impl Fanout {
     }
 }
 
+/// Connects to the server, with limits on how long a read or a write may take.
 fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address)?;
     stream.set_nodelay(true)?;
@@ -87,7 +93,7 @@ fn connect(address: SocketAddr) -> io::Result<TcpStream> {
     Ok(stream)
 }
 
-/// Reads that, or fails as soon as something else comes.
+/// Reads `expected`. Fails as soon as other bytes come.
 fn expect(stream: &mut TcpStream, mut expected: &[u8]) -> io::Result<()> {
     let mut got = [0; 4 << 10];
     while !expected.is_empty() {

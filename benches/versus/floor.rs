@@ -1,7 +1,7 @@
-//! The floor: an epoll loop that parses nothing. For each N bytes that have come it owes a constant
-//! reply. It reads once and writes once a readiness, as few calls as the kernel allows, and reads from
-//! all before it writes to any, which costs a twentieth less than turn by turn. So no server of this
-//! protocol can cost less.
+//! The floor: an epoll loop that parses nothing. For every N bytes that have come, it sends a constant reply.
+//! For each readiness it makes one read and one write, and the kernel allows no fewer calls. It reads from
+//! all ready connections before it writes to any of them, which costs a twentieth less than reading and
+//! writing by turns. So no server of this protocol can cost less.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -10,34 +10,37 @@ use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
 use slab::Slab;
 
+/// The token of the listener. Other tokens are connections.
 const LISTENER: Token = Token(usize::MAX);
-/// As many bytes as one read may bring.
+/// Most bytes of one read.
 const READ_BYTES: usize = 256 << 10;
-/// As many bytes of replies as one write may take.
+/// Most bytes of one write, unless one reply is longer.
 const WRITE_BYTES: usize = 1 << 20;
+/// Most events of one poll.
 const EVENTS: usize = 1024;
 
-/// How much comes, and how much goes out for it.
+/// The sizes of a request and its reply.
 #[derive(Clone, Copy, Debug)]
 pub struct Exchange {
-    /// Length of a request, or of a batch of them.
+    /// Bytes of a request, or of a batch of requests.
     pub request_bytes: usize,
-    /// Length of the reply to it.
+    /// Bytes of the reply, or of the replies to the batch.
     pub reply_bytes: usize,
 }
 
+/// One connection.
 struct Conn {
     socket: TcpStream,
-    /// Bytes of a request that is not complete.
+    /// Bytes that have come of a request that is not complete.
     held: usize,
-    /// Bytes of replies not yet written.
+    /// Bytes of replies that are not written yet.
     owed: usize,
 }
 
-/// Serves until it is killed.
+/// Serves until the process is killed.
 ///
 /// # Errors
-/// If it cannot start, or waiting fails.
+/// If it cannot listen, or waiting for events fails.
 pub fn serve(port: u16, exchange: Exchange) -> io::Result<()> {
     let mut listener = TcpListener::from_std(super::twins::listen(port)?);
     socket2::SockRef::from(&listener).set_nonblocking(true)?;
@@ -78,6 +81,7 @@ pub fn serve(port: u16, exchange: Exchange) -> io::Result<()> {
     }
 }
 
+/// Accepts all connections that wait.
 fn accept(listener: &TcpListener, poll: &Poll, conns: &mut Slab<Conn>) {
     while let Ok((mut socket, _)) = listener.accept() {
         let entry = conns.vacant_entry();
@@ -89,7 +93,8 @@ fn accept(listener: &TcpListener, poll: &Poll, conns: &mut Slab<Conn>) {
 }
 
 impl Conn {
-    /// False at the end, which hides behind a short read if the edge said that it would come.
+    /// Reads what has come. Returns false at the end of the input. A short read means that the socket is
+    /// empty, unless the edge said that the end comes (`ending`): then only another read shows the end.
     fn receive(&mut self, scratch: &mut [u8], exchange: Exchange, ending: bool) -> bool {
         loop {
             match self.socket.read(scratch) {
@@ -107,7 +112,7 @@ impl Conn {
         }
     }
 
-    /// False if nobody takes it.
+    /// Writes the replies that are owed. Returns false if the connection has failed.
     fn pay(&mut self, replies: &[u8]) -> bool {
         while self.owed > 0 {
             match self.socket.write(&replies[..self.owed.min(replies.len())]) {

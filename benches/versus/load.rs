@@ -1,9 +1,11 @@
-//! The load generator: one thread, requests built beforehand, replies counted and not kept.
+//! The load generator: one thread that plays many clients. The requests are built before the measurement; the
+//! replies are counted, not kept.
 //!
-//! Closed loop: each client sends its next batch when the last one is answered. Open loop: requests are due at a fixed
-//! rate. The time of a reply counts from the moment when its request was *due*, so a server that stalls cannot hide it
-//! by holding up the requests (no coordinated omission). The generator knows only the address of a server, and nothing
-//! of processes.
+//! In a closed loop, each client sends its next batch when the last one is answered. In an open loop,
+//! requests are due at a fixed rate, whatever the server does. The time of a reply counts from when its
+//! request was
+//! *due*, not from when it was sent. So a server that stalls cannot hide that by also delaying the requests
+//! (there is no coordinated omission). Of a server, the generator knows only the address.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
@@ -16,22 +18,25 @@ use mio::{Events, Interest, Poll, Token};
 use super::client::{Client, Trust};
 use super::script::Script;
 
-/// Longest silence of a server that owes replies.
+/// How long a server that owes replies may be silent.
 const STALL: Duration = Duration::from_secs(10);
-/// Connections opened before the server must show, by an answer, that it has taken them all: fewer
-/// than any server's backlog holds.
+/// After so many connects, the generator waits for a reply on the last connection, which shows that the
+/// server has accepted them all. Every server's backlog holds more.
 const CONNECTS_AT_ONCE: usize = 100;
-/// How long open-loop requests may stay unanswered after the last was due.
+/// How long requests of an open loop may stay unanswered after the last one was due.
 const LATE: Duration = Duration::from_secs(3);
+/// Most bytes of one read.
 const READ_BYTES: usize = 256 << 10;
+/// Most events of one poll.
 const EVENTS: usize = 1024;
 
-/// One client's part of the work.
+/// What one client is to do.
 pub struct Part<'a> {
+    /// What it sends.
     pub script: &'a Script,
-    /// Batches that may be on their way at once.
+    /// Most batches that may be unanswered at once.
     pub window: u32,
-    /// Batches it asks for in all; the open loop gives them one by one.
+    /// Number of batches that it sends in all. 0 in an open loop, which gives credit for each request.
     pub quota: u64,
 }
 
@@ -40,20 +45,25 @@ pub struct Load<'a> {
     poll: Poll,
     events: Events,
     clients: Vec<Client<'a>>,
-    /// Who has more to write than it may at once.
+    /// The clients that have more to write than they may write at once.
     unfinished: Vec<usize>,
+    /// Memory for reads.
     scratch: Vec<u8>,
+    /// How closely replies are checked.
     trust: Trust,
+    /// Number of requests that have been answered.
     requests: u64,
+    /// Number of batches that are not answered yet.
     unanswered: u64,
+    /// The last time when a batch was answered, or when none was unanswered.
     heard: Instant,
 }
 
 impl<'a> Load<'a> {
-    /// Connects a client for each part. `round` decides where in their scripts they begin.
+    /// Connects one client for each part. `round` decides where in their scripts they begin.
     ///
     /// # Errors
-    /// If the server does not take them.
+    /// If a connection fails, or the server does not answer.
     pub fn connect(
         address: SocketAddr,
         parts: Vec<Part<'a>>,
@@ -73,7 +83,8 @@ impl<'a> Load<'a> {
             let mut socket = TcpStream::from_std(stream);
             poll.registry().register(&mut socket, Token(index), Interest::READABLE | Interest::WRITABLE)?;
             let batches = part.script.batches();
-            // Spread over the script, and moved on from round to round by the golden section.
+            // Clients begin spread over the script. From round to round they move on by the golden section,
+            // so that each round begins with other keys.
             let at = (index * batches / count + round * (batches * 382 / 1000)) % batches;
             clients.push(Client::new(socket, part.script, at, part.window, part.quota));
         }
@@ -90,16 +101,16 @@ impl<'a> Load<'a> {
         })
     }
 
-    /// From now on replies are trusted so much.
+    /// Sets how closely replies are checked from now on.
     pub fn trust(&mut self, trust: Trust) {
-        // A batch that is half answered keeps what it was compared with.
+        // A client in the middle of a batch keeps the expected replies that it may have for it.
         self.trust = trust;
     }
 
-    /// Closed loop for that long. Returns the requests answered.
+    /// Runs the closed loop for `time`. Returns how many requests were answered.
     ///
     /// # Errors
-    /// If the server stops, errs or says something else than it must.
+    /// If the server stops answering, or a reply is wrong.
     pub fn run(&mut self, time: Duration) -> io::Result<u64> {
         let before = self.requests;
         let end = Instant::now() + time;
@@ -112,7 +123,7 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Closed loop until every client's quota is answered. Returns the requests answered.
+    /// Runs the closed loop until every client's quota is answered. Returns how many requests were answered.
     ///
     /// # Errors
     /// As [`Load::run`].
@@ -126,8 +137,9 @@ impl<'a> Load<'a> {
         }
     }
 
-    /// Open loop: the first `askers` clients ask in turn, `rate` requests a second; the others go on
-    /// with their closed loop. Returns how long replies took from when they were due, nanoseconds.
+    /// Runs the open loop for `time`. The first `askers` clients send `rate` requests a second, one client
+    /// after the other. All other clients go on with their closed loop. Returns how long each reply took from
+    /// when its request was due, in nanoseconds.
     ///
     /// # Errors
     /// As [`Load::run`].
@@ -156,13 +168,13 @@ impl<'a> Load<'a> {
         while self.clients[..askers].iter().any(|client| !client.due.is_empty()) && Instant::now() < end {
             self.step(Duration::from_millis(1), &mut note)?;
         }
-        // Requests without an answer have taken at least until now.
+        // A request that is still unanswered has taken at least until now.
         let now = Instant::now();
         self.clients.iter().flat_map(|client| &client.due).for_each(|&due| note(Some(due), now));
         Ok(took)
     }
 
-    /// Waits for events, at most that long, and acts on them.
+    /// Waits for events, for `patience` at most, and acts on them.
     fn step(&mut self, patience: Duration, note: &mut dyn FnMut(Option<Instant>, Instant)) -> io::Result<()> {
         for index in std::mem::take(&mut self.unfinished) {
             self.pump(index)?;
@@ -188,7 +200,7 @@ impl<'a> Load<'a> {
         }
         self.events = ready;
         if self.unanswered > 0 && self.heard.elapsed() > STALL {
-            return Err(io::Error::new(ErrorKind::TimedOut, "the server does not answer any more"));
+            return Err(io::Error::new(ErrorKind::TimedOut, "the server has stopped answering"));
         }
         if self.unanswered == 0 {
             self.heard = Instant::now();
@@ -196,6 +208,7 @@ impl<'a> Load<'a> {
         Ok(())
     }
 
+    /// Lets client number `index` write.
     fn pump(&mut self, index: usize) -> io::Result<()> {
         let client = &mut self.clients[index];
         self.unanswered += client.pump()?;
@@ -206,7 +219,7 @@ impl<'a> Load<'a> {
     }
 }
 
-/// One batch there and back on a connection that still blocks.
+/// Sends one batch and waits for its replies, on a connection that still blocks.
 fn greet(mut stream: &std::net::TcpStream, script: &Script) -> io::Result<()> {
     stream.set_read_timeout(Some(STALL))?;
     stream.write_all(script.batch(0))?;

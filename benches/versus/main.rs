@@ -1,12 +1,16 @@
-//! `cargo bench --bench versus`: the daemon measured against its asynchronous twins, the servers
-//! people run, and the kernel's floor, in one run on one machine.
+//! `cargo bench --bench versus` compares the daemon with its twins, with the servers that people use, and
+//! with the floor, which is the least that a server can cost. All are measured in one run on one machine.
 //!
-//! Rooms: [`contenders`] who takes part; [`twins`] the daemon's core behind other transports;
-//! [`floor`] what no server can do without;
-//! [`scenarios`] what is asked; [`script`] the bytes of it; [`load`], [`client`],
-//! [`churn`] and [`fanout`] the generator; [`usage`] what
-//! the kernel says of a process; [`measure`] one scenario on one server; [`run`] the order of it
-//! all; [`figures`] what was found; [`report`], [`page`] and [`plots`] how it is shown.
+//! The parts:
+//!
+//! - [`contenders`] lists who takes part, and starts and stops the servers.
+//! - [`twins`] has the daemon's core behind other transports. [`floor`] is the server that does the least.
+//! - [`scenarios`] is the table of questions. [`script`] has the bytes that ask them.
+//! - [`load`], [`client`], [`churn`] and [`fanout`] are the generator, which plays the clients.
+//! - [`usage`] reads what the kernel says about a process.
+//! - [`measure`] measures one scenario on one server. [`run`] decides the order of the whole run.
+//! - [`figures`] collects the results. [`report`], [`page`] and [`plots`] show them.
+//! - [`check`] compares the replies of the twins with those of the daemon.
 
 mod check;
 mod churn;
@@ -41,7 +45,7 @@ use report::Report;
 use run::{FLOOR, Plan, Run};
 use scenarios::SCENARIOS;
 
-/// A look: under two minutes in all.
+/// The pace of a quick run, which takes under two minutes in all.
 const QUICK: Pace = Pace {
     warm: Duration::from_millis(20),
     window: Duration::from_millis(80),
@@ -49,7 +53,7 @@ const QUICK: Pace = Pace {
     churns: 1_000,
     rounds: 3,
 };
-/// Figures to publish.
+/// The pace of a run whose figures are to be published.
 const FULL: Pace = Pace {
     warm: Duration::from_millis(50),
     window: Duration::from_millis(400),
@@ -74,6 +78,7 @@ fn main() -> ExitCode {
     }
 }
 
+/// The command line.
 fn arguments() -> Command {
     let list = |name: &'static str, help: &'static str| {
         Arg::new(name).long(name).value_delimiter(',').value_name("NAMES").help(help)
@@ -86,33 +91,34 @@ fn arguments() -> Command {
         .arg(number("request-bytes").default_value("14"))
         .arg(number("reply-bytes").default_value("7"));
     Command::new("versus")
-        .about("Measures the daemon against its twins, the servers people run, and the floor")
-        .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("Under two minutes in all"))
-        .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("Names who and what there is"))
-        .arg(list("only", "Scenarios to run"))
-        .arg(list("against", "Contenders beside the daemon"))
+        .about("Compares the daemon with its twins, with the servers that people use, and with the floor")
+        .arg(Arg::new("quick").long("quick").action(ArgAction::SetTrue).help("Take under two minutes in all"))
+        .arg(Arg::new("list").long("list").action(ArgAction::SetTrue).help("List contenders and scenarios"))
+        .arg(list("only", "Run only these scenarios"))
+        .arg(list("against", "Compare the daemon with these contenders only"))
         .arg(
             Arg::new("before")
                 .long("before")
                 .value_name("PATH")
                 .value_parser(value_parser!(PathBuf))
-                .help("Another build of the daemon, which takes part as 'before'"),
+                .help("Another build of the daemon to compare with; its name is 'before'"),
         )
-        .arg(number("rounds").help("Turns that each contender takes in a scenario"))
+        .arg(number("rounds").help("How often each contender is measured in a scenario"))
         .arg(
             Arg::new("out")
                 .long("out")
                 .value_name("DIR")
                 .value_parser(value_parser!(PathBuf))
                 .default_value(concat!(env!("CARGO_TARGET_TMPDIR"), "/../versus"))
-                .help("Where the report goes"),
+                .help("The folder for the report"),
         )
-        // Cargo says so to every benchmark.
+        // Cargo gives this option to every benchmark.
         .arg(Arg::new("bench").long("bench").action(ArgAction::SetTrue).hide(true))
         .subcommand(serve)
-        .subcommand(Command::new("check").about("Compares what the twins and the daemon answer"))
+        .subcommand(Command::new("check").about("Compares the replies of the twins with those of the daemon"))
 }
 
+/// Becomes a twin or the floor.
 fn serve(options: &ArgMatches) -> Result<(), String> {
     let size = |name| options.get_one::<usize>(name).copied().unwrap_or(1).max(1);
     let port = options.get_one::<u16>("port").copied().unwrap_or_default();
@@ -128,25 +134,27 @@ fn serve(options: &ArgMatches) -> Result<(), String> {
     served.map_err(|error| format!("{name}: {error}"))
 }
 
+/// Compares the replies of every twin with those of the daemon.
 fn check_twins() -> Result<(), String> {
     let cores = Cores::choose().map_err(|error| error.to_string())?;
     let (contenders, _) = contenders::present();
     let ask = |name: &str| {
-        let contender = contenders.iter().find(|one| one.name == name).ok_or("it is not there")?;
+        let contender = contenders.iter().find(|one| one.name == name).ok_or("there is no such contender")?;
         let server = contender.start(cores).map_err(|error| error.to_string())?;
         check::transcript(server.address).map_err(|error| error.to_string())
     };
     let expected = ask("tidegate")?;
     for (name, _) in twins::TWINS {
         let same = ask(name).map_err(|why| format!("{name}: {why}"))? == expected;
-        println!("{name}: {}", if same { "answers as the daemon does" } else { "DIFFERS" });
+        println!("{name}: {}", if same { "answers as the daemon does" } else { "ANSWERS DIFFER" });
         if !same {
-            return Err(format!("{name} is no twin"));
+            return Err(format!("{name} does not answer as the daemon does"));
         }
     }
     Ok(())
 }
 
+/// Runs the comparison and writes the report.
 fn compare(matches: &ArgMatches) -> Result<(), String> {
     let (contenders, mut notes) = contenders::present();
     if matches.get_flag("list") {
@@ -157,7 +165,7 @@ fn compare(matches: &ArgMatches) -> Result<(), String> {
     let cores = Cores::choose().map_err(|error| error.to_string())?;
     cores::pin(cores.generator);
     if cores.shared() {
-        notes.push("there is only one core: server and generator share it".into());
+        notes.push("this machine has only one core: server and generator share it".into());
     }
     provide_descriptors();
     let plan = plan(matches, contenders, cores)?;
@@ -166,8 +174,8 @@ fn compare(matches: &ArgMatches) -> Result<(), String> {
     run.all();
     let others = usage::taken_by_others().saturating_sub(others).as_secs_f64();
     notes.push(format!(
-        "during the {:.0} s of the run other processes took {others:.0} s of CPU time; from a busy machine compare \
-         CPU time within a scenario, and nothing else",
+        "during the {:.0} s of the run, other processes took {others:.0} s of CPU time; \
+         if the machine was busy, compare only CPU times, and only within a scenario",
         begin.elapsed().as_secs_f64()
     ));
     notes.append(&mut run.trouble);
@@ -177,6 +185,7 @@ fn compare(matches: &ArgMatches) -> Result<(), String> {
     report.write(&out).map_err(|error| format!("{}: {error}", out.display()))
 }
 
+/// What the command line asks for.
 fn plan(
     matches: &ArgMatches,
     mut contenders: Vec<contenders::Contender>,
@@ -185,7 +194,7 @@ fn plan(
     let quick = matches.get_flag("quick");
     let names = |option| matches.get_many::<String>(option).map(|names| names.cloned().collect::<Vec<_>>());
     let mut scenarios = SCENARIOS.to_vec();
-    // The second million takes long and says little more.
+    // Filling two million keys takes long, and shows little that one million does not.
     scenarios.retain(|one| !quick || one.name != "keys-2m" || matches.contains_id("only"));
     if let Some(only) = names("only") {
         if let Some(unknown) = only.iter().find(|name| !SCENARIOS.iter().any(|one| one.name == *name)) {
@@ -197,7 +206,7 @@ fn plan(
     if let Some(against) = names("against") {
         let known = |name: &String| name == FLOOR || contenders.iter().any(|one| one.name == *name);
         if let Some(unknown) = against.iter().find(|name| !known(name)) {
-            return Err(format!("'{unknown}' cannot take part; see --list"));
+            return Err(format!("there is no contender '{unknown}' here; see --list"));
         }
         with_floor = against.iter().any(|name| name == FLOOR);
         contenders.retain(|one| one.name == "tidegate" || against.contains(&one.name));
@@ -213,7 +222,7 @@ fn plan(
     Ok(Plan { contenders, scenarios, with_floor, quick, pace, cores })
 }
 
-/// The generator holds a descriptor for each client.
+/// Raises the limit on open files, because the generator needs a descriptor for each client.
 fn provide_descriptors() {
     if let Ok((_, hard)) = getrlimit(Resource::RLIMIT_NOFILE) {
         let _ = setrlimit(Resource::RLIMIT_NOFILE, hard, hard);

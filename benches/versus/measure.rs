@@ -1,6 +1,6 @@
-//! How each kind of scenario is asked of one server: connect, compare every reply of the warm-up,
-//! measure. The figure that matters is the CPU time of the server's process; a noisy neighbour
-//! changes the rate, but hardly that.
+//! Measures one scenario on one server: it connects, warms up and compares every reply of the warm-up, and
+//! then measures. The figure that matters is the CPU time of the server's process. Other programs on the
+//! machine change the rate a lot, and the CPU time hardly.
 
 use std::io;
 use std::net::SocketAddr;
@@ -19,47 +19,58 @@ use super::scenarios::{Kind, Scenario};
 use super::script::{Dataset, Mix, Protocol, Script, Verb};
 use super::usage::{Strace, Usage};
 
-/// Clients where a scenario does not say.
+/// Number of clients if a scenario does not choose one.
 const CLIENTS: usize = 50;
-/// Requests that must have been answered before a figure means anything, and how long that may take.
+/// A closed loop must answer so many requests before its figures mean anything.
 const REQUESTS_MIN: u64 = 200;
+/// How long a closed loop waits for that.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Connections opened at the same time in the churn.
+/// Connections that are open at the same time in the churn.
 const CHURN_AT_ONCE: usize = 20;
-/// The endless client's pipeline, and how many of those it has on its way.
+/// The pipeline of the client that never stops, and how many of its pipelines may be unanswered at once.
 const ENDLESS: (usize, u32) = (1_000, 4);
-/// How long strace counts: it slows a server down so much that little happens in less.
+/// How long strace counts. It slows a server down so much that hardly anything happens in a shorter time.
 const CALLS_WINDOW: Duration = Duration::from_millis(250);
-/// Pipelines of the client that fills a server: the first that is short enough in bytes. Sizes of
-/// data sets are multiples of each.
+/// Pipelines of the client that fills a server. It takes the first one whose values have no more than
+/// [`FILL_BYTES`]. The size of each data set is a multiple of all of them.
 const FILL_PIPELINES: [usize; 3] = [100, 10, 1];
+/// Most bytes of values in a pipeline of the client that fills a server.
 const FILL_BYTES: usize = 1 << 20;
 
-/// How long things take.
+/// How long and how often everything is measured.
 #[derive(Clone, Copy, Debug)]
 pub struct Pace {
+    /// How long a server is warmed up.
     pub warm: Duration,
+    /// How long a closed loop is measured.
     pub window: Duration,
+    /// How long an open loop is measured.
     pub open: Duration,
+    /// Number of connections in the churn.
     pub churns: usize,
+    /// How often each contender is measured.
     pub rounds: usize,
 }
 
-/// What is said to servers of one protocol in one scenario.
+/// What the generator sends to servers of one protocol in one scenario.
 pub struct Scripts {
+    /// What the measured clients send.
     main: Script,
-    /// What the endless client says, or a silent one when it came.
+    /// What the client sends that never stops.
     side: Option<Script>,
     exchange: Option<Exchange>,
 }
 
-/// What one measurement found.
+/// What one measurement has found.
 pub struct Found {
+    /// The figures.
     pub figures: Figures,
+    /// In an open loop, how long each reply took from when its request was due, in nanoseconds.
     pub took: Option<Histogram<u64>>,
 }
 
 impl Scripts {
+    /// The scripts of `scenario` in `protocol`.
     pub fn of(scenario: &Scenario, protocol: Protocol) -> Scripts {
         let script = |mix, pipeline| Script::random(protocol, scenario.dataset, mix, pipeline);
         let get = Mix::Only(Verb::Get);
@@ -79,26 +90,27 @@ impl Scripts {
         Scripts { main, side, exchange: has_floor.then_some(exchange) }
     }
 
-    /// What is measured.
+    /// What the measured clients send.
     pub fn main(&self) -> &Script {
         &self.main
     }
 
-    /// What the floor is to count, by the batch, since requests of a mix differ in length; none
-    /// where clients say different things or hear what they have not asked for.
+    /// The sizes of request and reply with which the floor takes part. They are those of a whole batch,
+    /// because the requests of a mix differ in length. `None` if the floor cannot take part: clients send
+    /// different requests, or get messages that they have not asked for.
     pub fn exchange(&self) -> Option<Exchange> {
         self.exchange
     }
 }
 
-/// Stores every key of `dataset` from number `from` on, and checks each reply.
+/// Stores every key of `dataset` from number `from` on, and compares each reply.
 ///
 /// # Errors
-/// If the server does not take it.
+/// If a connection fails, or a reply is wrong.
 pub fn fill(address: SocketAddr, protocol: Protocol, dataset: Dataset, from: u32) -> io::Result<()> {
     let fits = |pipeline: &usize| pipeline * dataset.value_bytes <= FILL_BYTES;
     let pipeline = FILL_PIPELINES.into_iter().find(fits).unwrap_or(1);
-    // In portions, so that not all of it stands in memory at once.
+    // In portions, because the requests for all of it would take too much memory.
     let portion =
         (64 << 20) / dataset.value_bytes as u32 / FILL_PIPELINES[0] as u32 * FILL_PIPELINES[0] as u32;
     let mut begin = from;
@@ -112,10 +124,10 @@ pub fn fill(address: SocketAddr, protocol: Protocol, dataset: Dataset, from: u32
     Ok(())
 }
 
-/// Connects so many clients, each of which asks once and hears the answer.
+/// Connects `count` clients. Each of them asks once and gets its reply.
 ///
 /// # Errors
-/// If the server does not take them.
+/// If a connection fails, or a reply is wrong.
 pub fn crowd(
     address: SocketAddr,
     script: &Script,
@@ -129,10 +141,10 @@ pub fn crowd(
     Ok(crowd)
 }
 
-/// Asks one server one question.
+/// Measures one scenario on one server, in one round.
 ///
 /// # Errors
-/// If the server stops, errs or says something else than it must.
+/// If the server stops answering, or a reply is wrong.
 pub fn measure(
     scenario: &Scenario,
     server: &Running,
@@ -159,12 +171,13 @@ pub fn measure(
         Kind::Churn => ask.churn()?,
         Kind::Publish { subscribers, pipeline } => ask.publish(subscribers, pipeline)?,
         Kind::Calls { .. } => ask.calls()?,
-        // These need servers of their own; the run does them itself.
+        // These need fresh servers, so `run` measures them itself.
         Kind::Idle | Kind::ConnMemory { .. } | Kind::KeyMemory(_) => Figures::new(),
     };
     Ok(Found { figures, took })
 }
 
+/// One measurement.
 struct Ask<'a> {
     server: &'a Running,
     scripts: &'a Scripts,
@@ -174,22 +187,24 @@ struct Ask<'a> {
 }
 
 impl<'a> Ask<'a> {
-    /// What replies are compared with while it counts.
+    /// How closely replies are checked while the server is measured.
     fn trust(&self) -> Trust {
         if self.is_floor { Trust::Blindly } else { Trust::Length }
     }
 
-    /// Clients in a closed loop, after a warm-up in which every reply is compared.
+    /// Clients in a closed loop. They have warmed up, and every reply of the warm-up was compared.
     fn clients(&self, count: usize) -> io::Result<Load<'a>> {
         let part = || Part { script: &self.scripts.main, window: 1, quota: u64::MAX };
         let parts = (0..count).map(|_| part()).collect();
         self.warmed(Load::connect(self.server.address, parts, self.first_trust(), self.round)?)
     }
 
+    /// How closely replies are checked in the warm-up.
     fn first_trust(&self) -> Trust {
         if self.is_floor { Trust::Blindly } else { Trust::Nothing }
     }
 
+    /// Warms up with `load`.
     fn warmed(&self, mut load: Load<'a>) -> io::Result<Load<'a>> {
         load.run(self.pace.warm)?;
         load.trust(self.trust());
@@ -201,7 +216,7 @@ impl<'a> Ask<'a> {
         let before = Usage::of(self.server.pid())?;
         let begin = Instant::now();
         let mut requests = 0;
-        // On a machine that has no time for us a window may pass with hardly anything done.
+        // On a busy machine, a window may pass with hardly a request answered.
         while requests < REQUESTS_MIN && begin.elapsed() < PATIENCE {
             requests += load.run(self.pace.window)?;
         }
@@ -235,7 +250,11 @@ impl<'a> Ask<'a> {
     }
 
     fn beside(&self, rate: u32) -> io::Result<(Figures, Histogram<u64>)> {
-        let side = self.scripts.side.as_ref().ok_or_else(|| io::Error::other("nothing to be beside of"))?;
+        let side = self
+            .scripts
+            .side
+            .as_ref()
+            .ok_or_else(|| io::Error::other("this scenario has no endless client"))?;
         let polite = Part { script: &self.scripts.main, window: 0, quota: 0 };
         let endless = Part { script: side, window: ENDLESS.1, quota: u64::MAX };
         let parts = vec![polite, endless];
@@ -276,11 +295,12 @@ impl<'a> Ask<'a> {
         let mut load = self.clients(CLIENTS)?;
         let Some(strace) = Strace::attach(self.server.pid()) else { return Ok(Figures::new()) };
         let requests = load.run(CALLS_WINDOW)?;
-        let calls = strace.finish().ok_or_else(|| io::Error::other("strace said nothing"))?;
+        let calls = strace.finish().ok_or_else(|| io::Error::other("strace printed no counts"))?;
         Ok(vec![(Metric::Syscalls, calls as f64 / requests as f64)])
     }
 }
 
+/// What a server has used for each of `requests` requests.
 fn per_request(used: Usage, requests: f64) -> Figures {
     let cpu = used.cpu.as_secs_f64() * 1e6 / requests;
     let mut figures = vec![(Metric::Cpu, cpu), (Metric::Waits, used.waits as f64 / requests)];
@@ -290,6 +310,7 @@ fn per_request(used: Usage, requests: f64) -> Figures {
     figures
 }
 
+/// Percentiles of the times in `took`.
 fn percentiles(took: &Histogram<u64>) -> Figures {
     let us = |quantile| took.value_at_quantile(quantile) as f64 / 1e3;
     vec![

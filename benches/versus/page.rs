@@ -1,4 +1,4 @@
-//! The findings as one self-contained page: drawings, tables, and how to read them.
+//! The results as one page of HTML that needs no other file: drawings, tables, and how to read them.
 
 use std::fmt::Write;
 
@@ -8,25 +8,31 @@ use super::report::Report;
 use super::run::FLOOR;
 use super::scenarios::{Kind, Scenario};
 
+/// The style sheet.
 const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;color:#282c34;max-width:960px;margin:2rem auto;\
 padding:0 1rem}h1{margin-bottom:0}h2{margin:2.5rem 0 0}.when,.about{color:#666}table{border-collapse:collapse;\
 font-size:13px;width:100%;margin:.5rem 0}th,td{text-align:right;padding:.15rem .5rem;border-bottom:1px solid \
 #eee}th:first-child,td:first-child{text-align:left}tr.own{background:#e8f3f8;font-weight:600}svg{max-width:\
 100%;height:auto}.plots{display:flex;flex-wrap:wrap;gap:.5rem}details summary{cursor:pointer;color:#0b6e99}";
 
-const READING: &str = "<p>Every server was asked the same questions by the same generator, one after the other, \
-several rounds over. The figure to compare is <b>CPU time of the server's process for each request</b>: it hardly \
-changes when a neighbour on the machine is busy, which requests a second do. Bars are medians of the rounds; the \
-thin line in a bar reaches from the best to the worst round.</p>\
-<p>The <b>floor</b> is a loop around the same system calls that parses nothing and answers each N bytes with a \
-constant. What lies above it is what a server costs; what lies below it is the kernel, and nobody can save it. The \
-factor is taken within each round.</p>\
-<p>The <b>twins</b> (tokio, tokio-mt, smol, monoio, threads) are this daemon's own protocol, commands and keyspace \
-behind another transport: they differ in nothing else. All servers have one core; the multi-threaded ones too.</p>\
-<p>Latencies are of an open loop: requests are due at a fixed rate, and time counts from when a request was due, \
-not from when it could be sent. Every reply of each warm-up was compared byte by byte.</p>";
+/// How to read the page.
+const READING: &str = "\
+<p>The same generator sent the same requests to every server, one server after the other, in several \
+rounds. Compare the <b>CPU time of the server's process per request</b>: other programs on the machine \
+hardly change it, but they do change the requests per second. A bar shows the median of the rounds. The \
+thin line in it reaches from the best round to the worst.</p>\
+<p>The <b>floor</b> is a loop around the same system calls. It parses nothing, and answers every N bytes \
+with a constant. The kernel takes the time up to the floor, and no server can avoid it. A server's own work \
+takes the time above the floor. The factor (× floor) is taken within each round; the table shows its \
+median.</p>\
+<p>The <b>twins</b> (tokio, tokio-mt, smol, monoio, threads) run this daemon's own protocol, commands and \
+keyspace behind another transport. They differ in nothing else. Every server runs on one core, even one \
+with several threads.</p>\
+<p>Latencies come from an open loop: requests are due at a fixed rate, and the time of a reply counts from \
+when its request was due, not from when it could be sent. Every reply of each warm-up was compared byte by \
+byte.</p>";
 
-/// The page.
+/// The whole page.
 pub fn html(report: &Report<'_>) -> String {
     let mut page = format!(
         "<!doctype html><html lang=en><meta charset=utf-8><title>Tidegate versus</title><style>{STYLE}</style>\
@@ -35,7 +41,7 @@ pub fn html(report: &Report<'_>) -> String {
     );
     page += "<h2>How to read it</h2>";
     page += READING;
-    page += "<h2>Who</h2><table>";
+    page += "<h2>The servers</h2><table>";
     for one in &report.plan.contenders {
         let _ = write!(page, "<tr><td>{}<td style=text-align:left>{}", escape(&one.name), escape(&one.about));
     }
@@ -44,7 +50,7 @@ pub fn html(report: &Report<'_>) -> String {
         section(report, scenario, &mut page);
     }
     if !report.notes.is_empty() {
-        page += "<h2>Left out, and gone wrong</h2><ul>";
+        page += "<h2>What is missing, and what went wrong</h2><ul>";
         for note in report.notes {
             let _ = write!(page, "<li>{}", escape(note));
         }
@@ -53,6 +59,7 @@ pub fn html(report: &Report<'_>) -> String {
     page + "</html>\n"
 }
 
+/// Appends the section of one scenario.
 fn section(report: &Report<'_>, scenario: &Scenario, page: &mut String) {
     let _ = write!(page, "<h2>{}</h2><p class=about>{}</p>", scenario.name, escape(scenario.about));
     if report.results.latencies(scenario.name, "tidegate").is_some() {
@@ -67,7 +74,7 @@ fn section(report: &Report<'_>, scenario: &Scenario, page: &mut String) {
     table(report, scenario, page);
 }
 
-/// What is worth a drawing.
+/// The metrics that the page draws as bars; all of them are in the table.
 fn drawn(kind: Kind) -> &'static [Metric] {
     match kind {
         Kind::Closed { .. } | Kind::Crowded { .. } | Kind::Churn | Kind::Publish { .. } => &[Metric::Cpu],
@@ -79,6 +86,7 @@ fn drawn(kind: Kind) -> &'static [Metric] {
     }
 }
 
+/// Appends the table of one scenario.
 fn table(report: &Report<'_>, scenario: &Scenario, page: &mut String) {
     let metrics = report.results.metrics(scenario.name);
     *page += "<details><summary>figures</summary><table><tr><th>";
@@ -105,6 +113,7 @@ fn table(report: &Report<'_>, scenario: &Scenario, page: &mut String) {
     *page += "</table></details>";
 }
 
+/// Makes `text` safe to put into HTML.
 fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }

@@ -1,4 +1,4 @@
-//! The drawings: bars with their spread and the floor as a line, and latency percentiles.
+//! The drawings: bars with their spread and a line for the floor, and curves of latency percentiles.
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
@@ -27,27 +27,34 @@ const PALETTE: &[RGBColor] = &[
     RGBColor(201, 173, 147),
     RGBColor(190, 196, 158),
 ];
+/// The colour of text and thin lines.
 const INK: RGBColor = RGBColor(40, 44, 52);
+/// The colour of the floor.
 const GROUND: RGBColor = RGBColor(120, 124, 132);
 const DAEMON: &str = "tidegate";
 /// Height of a bar with its gap.
 const STEP: i32 = 22;
-/// Room for names on the left and figures on the right.
+/// Room for names to the left of the bars, in pixels.
 const LEFT: i32 = 84;
+/// Room for figures to the right of the bars, in pixels.
 const RIGHT: i32 = 96;
+/// Height of the title above the bars, in pixels.
 const HEAD: i32 = 30;
-/// The last percentile of a curve is the one with so many nines, 99.99.
+/// How many nines the last percentile of a curve has: with four it is 99.99.
 const NINES: f64 = 4.0;
+/// Number of steps between the points of a curve.
 const CURVE_STEPS: u32 = 80;
-/// Scenarios of the picture that stands for all.
+/// The scenarios in the overview.
 const OVERVIEW: &[&str] = &["get-p1", "get-p16", "get-p100", "set-p100", "get-among-9000-idle", "churn"];
 
 type Area<'a> = DrawingArea<SVGBackend<'a>, Shift>;
 type Drawn = Result<(), DrawingAreaErrorKind<std::io::Error>>;
 
-/// One bar.
+/// One bar of a drawing.
 struct Bar<'a> {
+    /// The name of the contender.
     name: &'a str,
+    /// The bar ends at the median. The thin line goes from the least value to the greatest.
     found: Summary,
 }
 
@@ -71,18 +78,20 @@ pub fn overview(report: &Report<'_>) -> String {
     })
 }
 
-/// Bars of one scenario and metric.
+/// A drawing with the bars of one scenario and metric.
 pub fn bars(report: &Report<'_>, scenario: &str, metric: Metric) -> String {
     let bars = bars_of(report, scenario, metric);
     let height = HEAD + STEP * bars.len() as i32 + 10;
     draw((520, height as u32), |area| draw_bars(area, metric.label(), &bars))
 }
 
+/// The colour of a contender.
 fn colour(report: &Report<'_>, name: &str) -> RGBColor {
     let place = report.plan.contenders.iter().position(|one| one.name == name);
     place.map_or(GROUND, |place| PALETTE[place % PALETTE.len()])
 }
 
+/// The bars of one scenario and metric, the floor first.
 fn bars_of<'a>(report: &Report<'a>, scenario: &str, metric: Metric) -> Vec<Bar<'a>> {
     let names = report.plan.contenders.iter().map(|one| one.name.as_str());
     std::iter::once(FLOOR)
@@ -94,19 +103,22 @@ fn bars_of<'a>(report: &Report<'a>, scenario: &str, metric: Metric) -> Vec<Bar<'
         .collect()
 }
 
+/// Draws an SVG of this size, in pixels.
 fn draw((width, height): (u32, u32), paint: impl FnOnce(&Area<'_>) -> Drawn) -> String {
     let mut svg = String::new();
     let area = SVGBackend::with_string(&mut svg, (width, height)).into_drawing_area();
     let drawn = area.fill(&WHITE).and_then(|()| paint(&area)).and_then(|()| area.present());
     drop(area);
-    // Drawing into a string has no reason to fail.
+    // Drawing into a string does not fail.
     if drawn.is_ok() { svg } else { String::new() }
 }
 
+/// The style of a text.
 fn text(size: i32, at: HPos) -> TextStyle<'static> {
     TextStyle::from(("sans-serif", size)).color(&INK).pos(Pos::new(at, VPos::Center))
 }
 
+/// Draws a title and the bars below it.
 fn draw_bars(area: &Area<'_>, title: &str, bars: &[Bar<'_>]) -> Drawn {
     let (width, _) = area.dim_in_pixel();
     let right = width as i32 - RIGHT;
@@ -135,9 +147,11 @@ fn draw_bars(area: &Area<'_>, title: &str, bars: &[Bar<'_>]) -> Drawn {
     Ok(())
 }
 
-/// A contender's latencies, µs, over the number of nines of the percentile.
+/// A contender's name, and its points: the number of nines of a percentile, and the latency there in
+/// microseconds.
 type Curve<'a> = (&'a str, Vec<(f64, f64)>);
 
+/// The curve of one contender; `None` if its latencies were not measured.
 fn curve<'a>(report: &Report<'_>, scenario: &str, name: &'a str) -> Option<Curve<'a>> {
     let took = report.results.latencies(scenario, name)?;
     let at = |step: u32| {
@@ -147,7 +161,7 @@ fn curve<'a>(report: &Report<'_>, scenario: &str, name: &'a str) -> Option<Curve
     Some((name, (0..=CURVE_STEPS).map(at).collect()))
 }
 
-/// Latency over percentile, both on scales that spread the tail.
+/// A drawing of latencies over percentiles. Both scales spread the tail, where the contenders differ most.
 pub fn curves(report: &Report<'_>, scenario: &str) -> String {
     let curves: Vec<Curve<'_>> =
         report.names().into_iter().filter_map(|name| curve(report, scenario, name)).collect();

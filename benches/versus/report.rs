@@ -1,4 +1,4 @@
-//! The findings as a table on the terminal and as files: figures for programs, a page for people.
+//! The report: the results as a table on the terminal, as a file for programs, and as a page for people.
 
 use std::fmt::Write;
 use std::path::Path;
@@ -13,20 +13,22 @@ use super::{page, plots};
 
 /// A finished run.
 pub struct Report<'a> {
+    /// What was to be measured.
     pub plan: &'a Plan,
+    /// What was measured.
     pub results: &'a Results,
-    /// Who could not take part, and what went wrong.
+    /// Which servers could not take part, how busy the machine was, and what went wrong.
     pub notes: &'a [String],
 }
 
 impl Report<'_> {
-    /// The contenders in the order they are shown in, the floor first.
+    /// The names of the contenders in the order of the report, with the floor first if it takes part.
     pub fn names(&self) -> Vec<&str> {
         let floor = self.plan.with_floor.then_some(FLOOR);
         floor.into_iter().chain(self.plan.contenders.iter().map(|one| one.name.as_str())).collect()
     }
 
-    /// Machine, kernel and date in a line.
+    /// One line about the run: date, machine, kernel, cores and rounds.
     pub fn circumstances(&self) -> String {
         let read = |path: &str| fs::read_to_string(path).unwrap_or_default();
         let cpuinfo = read("/proc/cpuinfo");
@@ -47,7 +49,7 @@ impl Report<'_> {
         )
     }
 
-    /// The table.
+    /// The tables of all scenarios and the notes, as text.
     pub fn text(&self) -> String {
         let mut text = format!("\n{}\n", self.circumstances());
         for scenario in &self.plan.scenarios {
@@ -59,7 +61,7 @@ impl Report<'_> {
         text
     }
 
-    /// One scenario's rows: median, and in brackets the least and the most of the rounds.
+    /// Appends the table of one scenario.
     fn block(&self, scenario: &Scenario, text: &mut String) {
         let metrics = self.results.metrics(scenario.name);
         let _ = write!(text, "\n{}: {}\n{:12}", scenario.name, scenario.about, "");
@@ -88,7 +90,9 @@ impl Report<'_> {
         }
     }
 
-    /// `median [min..max]`, the ends only for what the comparison rests on.
+    /// One cell of a table: the median of the rounds. CPU times also show the least and the greatest value,
+    /// as
+    /// `median [min..max]`, because they are the figures to compare.
     pub fn cell(&self, scenario: &str, contender: &str, metric: Metric) -> String {
         let Some(found) = self.results.summary(scenario, contender, metric) else { return "-".into() };
         if metric == Metric::Cpu && found.min < found.max {
@@ -97,7 +101,7 @@ impl Report<'_> {
         number(found.median)
     }
 
-    /// Writes the files, and says where they are.
+    /// Writes the files to the folder `out`, and prints where they are.
     ///
     /// # Errors
     /// If they cannot be written.
@@ -112,6 +116,7 @@ impl Report<'_> {
         Ok(())
     }
 
+    /// The results for programs.
     fn json(&self) -> Value {
         let scenarios: Map<String, Value> = self
             .plan
@@ -134,6 +139,7 @@ impl Report<'_> {
         })
     }
 
+    /// The results of one contender in one scenario, for programs.
     fn figures(&self, scenario: &Scenario, name: &str) -> Value {
         let mut figures = Map::new();
         for metric in self.results.metrics(scenario.name) {
@@ -151,12 +157,13 @@ impl Report<'_> {
     }
 }
 
+/// Width of a column, in characters.
 fn width(metric: Metric) -> usize {
     let least = if metric == Metric::Cpu { 24 } else { 0 };
     (metric.label().chars().count() + 2).max(least).max(11)
 }
 
-/// Three digits that count.
+/// A number with about three digits that matter; from 1,000 on, rounded to a whole number.
 pub fn number(value: f64) -> String {
     match value.abs() {
         0.0 => "0".into(),
@@ -168,6 +175,7 @@ pub fn number(value: f64) -> String {
     }
 }
 
+/// A number with a comma after each group of three digits.
 fn thousands(value: i64) -> String {
     let digits = value.to_string();
     let mut text = String::new();

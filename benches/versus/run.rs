@@ -1,5 +1,6 @@
-//! The order of a run: for each data set all servers are started and filled once; in each scenario
-//! they take turns, A B C A B C, so that a disturbance of the machine disturbs all of them.
+//! The order of a run. For each data set, all servers are started and filled once. A scenario has several
+//! rounds, and each round measures all servers one after the other: A B C, A B C. So a disturbance of the
+//! machine hits all of them.
 
 use std::io;
 use std::time::Duration;
@@ -15,32 +16,42 @@ use super::scenarios::{Kind, Scenario};
 use super::script::{Dataset, Protocol};
 use super::usage::{Usage, resident};
 
-/// What the floor is called.
+/// The name of the floor.
 pub const FLOOR: &str = "floor";
-/// How long the idle ones are watched, once they have come to rest.
+/// How long idle servers are watched.
 const IDLE_WATCH: Duration = Duration::from_secs(2);
+/// How long servers that have just started may settle before they are watched.
 const IDLE_REST: Duration = Duration::from_millis(500);
 
-/// What is to be done.
+/// What a run is to measure.
 pub struct Plan {
+    /// The servers that take part, without the floor. The first one is the daemon.
     pub contenders: Vec<Contender>,
+    /// The scenarios, in the order of the run.
     pub scenarios: Vec<Scenario>,
+    /// True if the floor takes part.
     pub with_floor: bool,
+    /// True for a quick run.
     pub quick: bool,
+    /// How long and how often everything is measured.
     pub pace: Pace,
+    /// The cores of server and generator.
     pub cores: Cores,
 }
 
 /// A run that has begun.
 pub struct Run<'a> {
     plan: &'a Plan,
+    /// Shows on the terminal how far the run has come.
     bar: ProgressBar,
+    /// What has been measured so far.
     pub results: Results,
-    /// What went wrong, and with whom.
+    /// What went wrong: each line names scenario and contender.
     pub trouble: Vec<String>,
 }
 
 impl<'a> Run<'a> {
+    /// A run that has measured nothing yet.
     pub fn new(plan: &'a Plan) -> Run<'a> {
         let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {elapsed} {wide_msg}");
         let bar = ProgressBar::new(plan.scenarios.len() as u64);
@@ -48,7 +59,7 @@ impl<'a> Run<'a> {
         Run { plan, bar, results: Results::default(), trouble: Vec::new() }
     }
 
-    /// All of it.
+    /// Runs the whole plan.
     pub fn all(&mut self) {
         for together in self.plan.scenarios.chunk_by(|one, other| one.dataset == other.dataset) {
             let dataset = together[0].dataset;
@@ -66,8 +77,9 @@ impl<'a> Run<'a> {
         self.bar.finish_and_clear();
     }
 
-    /// Starts everybody and gives them the keys of this scenario and those behind it that share them.
-    /// A server that fails is out, and so is one that does not know the commands.
+    /// Starts all contenders and fills them with the data of scenario `first`. The scenarios after it with
+    /// the same data use the same servers. A contender that fails here takes no part in these scenarios, and
+    /// neither does one that lacks the commands.
     fn filled(&mut self, first: &Scenario) -> Vec<(&'a Contender, Running)> {
         let dataset = first.dataset;
         let mut servers = Vec::new();
@@ -87,7 +99,7 @@ impl<'a> Run<'a> {
         servers
     }
 
-    /// The rounds of one scenario.
+    /// Measures one scenario on all servers, in several rounds.
     fn turns(&mut self, scenario: &Scenario, servers: &[(&'a Contender, Running)]) {
         let resp = Scripts::of(scenario, Protocol::Resp);
         let servers = || servers.iter().filter(|(one, _)| scenario.suits(one.protocol));
@@ -124,7 +136,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// Starts each alone, then watches all of them do nothing.
+    /// Measures idle servers: starts them one after the other, and then watches all of them together.
     fn idle(&mut self, scenario: &Scenario) {
         let rounds = if self.plan.quick { 1 } else { self.plan.pace.rounds };
         for _ in 0..rounds {
@@ -156,7 +168,7 @@ impl<'a> Run<'a> {
         }
     }
 
-    /// How much memory grows by storing a data set, over what its keys and values are long.
+    /// Measures how many bytes more than key and value a server needs for each key of a data set.
     fn key_memory(&mut self, scenario: &Scenario, dataset: Dataset) {
         self.growth(scenario, |contender, server| {
             let before = resident(server.pid())?;
@@ -167,7 +179,7 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// How much memory grows by connections that do nothing any more.
+    /// Measures how much memory a server needs for each idle connection.
     fn conn_memory(&mut self, scenario: &Scenario, idle: usize) {
         self.growth(scenario, |contender, server| {
             let scripts = Scripts::of(scenario, contender.protocol);
@@ -179,7 +191,8 @@ impl<'a> Run<'a> {
         });
     }
 
-    /// A figure of a fresh server of each contender. Once: nothing disturbs memory.
+    /// Takes one figure from a fresh server of each contender. Once is enough, because a busy machine does
+    /// not change how much memory a server needs.
     fn growth(
         &mut self,
         scenario: &Scenario,
@@ -195,6 +208,7 @@ impl<'a> Run<'a> {
         }
     }
 
+    /// Notes and prints what went wrong. The same line only once.
     fn note_trouble(&mut self, scenario: &str, who: &str, error: &io::Error) {
         let line = format!("{scenario}, {who}: {error}");
         if !self.trouble.contains(&line) {

@@ -1,57 +1,65 @@
-//! The table of scenarios. A line is a question; `measure` knows how each kind is asked.
+//! The table of scenarios. Each line is one question to the servers. `measure` knows how to ask each kind.
 
 use super::script::{Dataset, Mix, Protocol, Verb};
 
-/// The large data set, of small values.
+/// Many keys with small values.
 const MILLION: Dataset = Dataset::strings(1_000_000, 32);
+/// Keys with values of 1 KiB.
 const KIB: Dataset = Dataset::strings(100_000, 1 << 10);
+/// Keys with values of 64 KiB.
 const KIB_64: Dataset = Dataset::strings(1_000, 64 << 10);
-/// A hundred hashes of a thousand fields: no server holds these packed.
+/// A hundred hashes of a thousand fields each: so many that no server keeps them packed.
 const HASHES: Dataset = Dataset { keys: 100_000, value_bytes: 32, fields: 1_000 };
-/// Servers of its own for each scenario, fresh and empty.
+/// No data: the scenario starts fresh and empty servers itself.
 const FRESH: Dataset = Dataset::strings(0, 0);
 
+/// Requests that read a value.
 const GET: Mix = Mix::Only(Verb::Get);
+/// Requests that write a value.
 const SET: Mix = Mix::Only(Verb::Set);
 
 /// One scenario.
 #[derive(Clone, Copy, Debug)]
 pub struct Scenario {
+    /// What `--only` and the report call it.
     pub name: &'static str,
+    /// What it measures, in a line.
     pub about: &'static str,
-    /// What servers hold when it begins; scenarios with the same data use the same servers.
+    /// The data that servers hold when it begins. Scenarios with the same data use the same servers.
     pub dataset: Dataset,
+    /// How it is run.
     pub kind: Kind,
 }
 
 /// How a scenario is run.
 #[derive(Clone, Copy, Debug)]
 pub enum Kind {
-    /// Closed loop.
+    /// A closed loop of `clients` clients: each one sends the next `pipeline` requests when the last ones are
+    /// answered.
     Closed { mix: Mix, pipeline: usize, clients: usize },
-    /// The same with 50 clients, while so many others are connected and silent.
+    /// A closed loop of 50 clients, while `idle` others are connected and silent.
     Crowded { idle: usize },
-    /// Open loop of `GET` over 50 connections.
+    /// An open loop: `rate` `GET`s a second over 50 connections.
     Open { rate: u32 },
-    /// A client that asks so often, beside one that never stops.
+    /// A client that sends `rate` `PING`s a second, beside another one that pipelines `GET`s without end.
     Beside { rate: u32 },
-    /// Connect, `PING`, close.
+    /// Clients that connect, send one `PING` and close.
     Churn,
-    /// One client publishes to so many subscribers, pipelines of so many messages, each when
-    /// everybody has heard the last.
+    /// One client publishes to `subscribers` subscribers, in pipelines of `pipeline` messages. It sends the
+    /// next pipeline when every subscriber has got the last one.
     Publish { subscribers: usize, pipeline: usize },
-    /// System calls, counted by strace.
+    /// System calls of a closed loop of 50 clients, counted by strace.
     Calls { pipeline: usize },
-    /// Start, and then nothing.
+    /// A server that starts, answers once, and then has nothing to do.
     Idle,
-    /// Memory for so many connections that have asked once and are silent.
+    /// Memory for `idle` connections, each of which has asked once and is silent now.
     ConnMemory { idle: usize },
-    /// Memory for a million keys, or two.
+    /// Memory for the keys of a data set.
     KeyMemory(Dataset),
 }
 
 impl Scenario {
-    /// Hashes and channels are for RESP alone.
+    /// True if servers of this protocol can be asked. Hashes and channels need RESP.
     pub fn suits(&self, protocol: Protocol) -> bool {
         let plain = self.dataset.fields == 0 && !matches!(self.kind, Kind::Publish { .. });
         plain || protocol == Protocol::Resp
@@ -59,12 +67,13 @@ impl Scenario {
 }
 
 impl Kind {
-    /// Takes long, or says nearly the same each time: once is enough for a quick look.
+    /// True if a quick run measures it only once, because it takes long or its figures hardly change.
     pub fn once_if_quick(self) -> bool {
         matches!(self, Kind::Crowded { .. } | Kind::Calls { .. })
     }
 }
 
+/// A scenario with a closed loop.
 const fn closed(
     name: &'static str,
     about: &'static str,
@@ -74,11 +83,12 @@ const fn closed(
     Scenario { name, about, dataset, kind: Kind::Closed { mix, pipeline, clients } }
 }
 
+/// A scenario of another kind.
 const fn other(name: &'static str, about: &'static str, dataset: Dataset, kind: Kind) -> Scenario {
     Scenario { name, about, dataset, kind }
 }
 
-/// All of them, in the order of the run.
+/// All scenarios, in the order of the run.
 pub const SCENARIOS: &[Scenario] = &[
     closed("get-p1", "GET, 50 clients, one request at a time", MILLION, (GET, 1, 50)),
     closed("set-p1", "SET, 50 clients, one request at a time", MILLION, (SET, 1, 50)),
@@ -131,7 +141,7 @@ pub const SCENARIOS: &[Scenario] = &[
     other("idle", "start, first answer, then nothing for two seconds", FRESH, Kind::Idle),
     other(
         "connections-9000",
-        "memory for 9,000 connections that have asked once and are silent",
+        "memory for 9,000 connections that have asked once and are silent now",
         FRESH,
         Kind::ConnMemory { idle: 9_000 },
     ),

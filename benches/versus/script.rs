@@ -1,62 +1,71 @@
-//! What the generator says and what it must hear: requests built beforehand, in the words of either
-//! protocol, and the replies that prove that a server has done its work.
+//! Scripts: the requests that the generator sends, in either protocol, and the replies that it must get. The
+//! requests are built before the measurement. The replies prove that a server has done its work.
 
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-/// Requests in a script at most: enough that one pass touches every key of the large data set.
+/// Most requests in a script: enough to name every key of a million keys once.
 const REQUESTS_MAX: usize = 1 << 20;
-/// Bytes of requests in a script at most.
+/// About how many bytes the requests of a script may have at most.
 const SCRIPT_BYTES_MAX: usize = 128 << 20;
 
-/// How to talk to a server.
+/// The protocol that a server speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Protocol {
+    /// The Redis protocol, version 2.
     Resp,
+    /// The text protocol of memcached.
     Memcached,
 }
 
-/// What is asked for.
+/// The kind of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verb {
+    /// Asks whether the server is there.
     Ping,
+    /// Reads a key or a field.
     Get,
+    /// Writes a key or a field that is there already.
     Set,
-    /// Sets what is not there yet.
+    /// Writes a key or a field that is not there yet.
     Add,
 }
 
-/// The keys a server holds: numbered, each of 16 bytes, each with a value that tells its number.
+/// The keys that a server holds. They are numbered, and each has 16 bytes and a value that repeats the key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Dataset {
+    /// Number of keys.
     pub keys: u32,
+    /// Bytes of each value.
     pub value_bytes: usize,
-    /// If not 0, the keys are fields of hashes, so many in each hash.
+    /// If this is not 0, the keys are fields of hashes, and each hash has so many of them.
     pub fields: u32,
 }
 
 impl Dataset {
-    /// Keys of their own.
+    /// A data set of keys that hold strings.
     pub const fn strings(keys: u32, value_bytes: usize) -> Dataset {
         Dataset { keys, value_bytes, fields: 0 }
     }
 
+    /// Key number `number`.
     fn key(number: u32) -> [u8; 16] {
         numbered(*b"key:000000000000", number)
     }
 
-    /// The hash that holds a field.
+    /// The hash that holds field number `number`; `None` if the keys hold strings.
     fn hash(self, number: u32) -> Option<[u8; 16]> {
         Some(numbered(*b"hash:00000000000", number.checked_div(self.fields)?))
     }
 
-    /// Length of a key and its value.
+    /// Bytes of a key and its value together.
     pub fn item_bytes(self) -> usize {
         Dataset::key(0).len() + self.value_bytes
     }
 
-    /// The key's digits over and over: no two keys have the same value.
+    /// Writes the value of key number `number` into `value`: the key again and again. So no two keys have the
+    /// same value.
     fn value(self, number: u32, value: &mut Vec<u8>) {
         value.clear();
         let key = Dataset::key(number);
@@ -67,7 +76,7 @@ impl Dataset {
     }
 }
 
-/// Writes a number over the last digits of a name.
+/// Writes a number over the digits at the end of a name.
 fn numbered(mut name: [u8; 16], number: u32) -> [u8; 16] {
     let mut rest = number;
     for digit in name.iter_mut().rev().take_while(|byte| byte.is_ascii_digit()) {
@@ -78,7 +87,8 @@ fn numbered(mut name: [u8; 16], number: u32) -> [u8; 16] {
 }
 
 impl Protocol {
-    /// Memcached has no hashes, so it is never asked for a field.
+    /// Appends a request to `out`. With a hash, it is about a field of that hash. Memcached has no hashes, so
+    /// it is never asked for a field.
     fn request(self, verb: Verb, hash: Option<&[u8]>, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
         match (self, verb) {
             (Protocol::Resp, Verb::Ping) => out.extend(b"*1\r\n$4\r\nPING\r\n"),
@@ -99,6 +109,7 @@ impl Protocol {
         }
     }
 
+    /// Appends the reply to `out` that a request must get.
     fn reply(self, verb: Verb, is_field: bool, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
         let length = value.len().to_string();
         let length = length.as_bytes();
@@ -117,7 +128,7 @@ impl Protocol {
     }
 }
 
-/// A request in RESP.
+/// Appends a request in RESP to `out`.
 pub fn array(args: &[&[u8]], out: &mut Vec<u8>) {
     out.extend(format!("*{}\r\n", args.len()).as_bytes());
     for arg in args {
@@ -126,40 +137,44 @@ pub fn array(args: &[&[u8]], out: &mut Vec<u8>) {
     }
 }
 
+/// Appends all `words` to `out`.
 fn words(words: &[&[u8]], out: &mut Vec<u8>) {
     words.iter().for_each(|word| out.extend_from_slice(word));
 }
 
-/// A long list of batches of equal length. A batch is what one write sends: a pipeline of requests.
+/// A long list of batches of equal length. A batch is a pipeline of requests, which a client sends together.
 pub struct Script {
     protocol: Protocol,
     dataset: Dataset,
+    /// The verb and the key number of each request.
     requests: Vec<(Verb, u32)>,
+    /// The requests of all batches, one after the other.
     bytes: Vec<u8>,
-    /// Requests in a batch.
+    /// Number of requests in a batch.
     pub pipeline: usize,
-    /// Length of a batch.
+    /// Bytes of a batch.
     pub batch_bytes: usize,
-    /// Length of the replies to a batch.
+    /// Bytes of the replies to a batch.
     pub reply_bytes: usize,
 }
 
-/// Which verbs a script says.
+/// Which requests a script mixes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mix {
+    /// All requests have this verb.
     Only(Verb),
-    /// In each batch one `SET`, at any place, and the rest `GET`.
+    /// Each batch has one `SET` at a random place. All other requests are `GET`.
     OneSet,
 }
 
 impl Script {
-    /// Every key once, in a seeded random order, as far as a script may be long.
+    /// A script that names every key once, in a seeded random order, unless that would make it too long.
     pub fn random(protocol: Protocol, dataset: Dataset, mix: Mix, pipeline: usize) -> Script {
         let mut rng = StdRng::seed_from_u64(u64::from(dataset.keys));
         let mut keys: Vec<u32> = (0..dataset.keys).collect();
         keys.shuffle(&mut rng);
         let most = REQUESTS_MAX.min(SCRIPT_BYTES_MAX / (64 + dataset.value_bytes)).max(pipeline);
-        // A small data set is gone over again until a batch is full.
+        // With fewer keys than a batch has requests, keys are named again.
         let keys = keys.into_iter().cycle().take(most.min((dataset.keys as usize).max(pipeline)));
         let mut requests: Vec<(Verb, u32)> = match mix {
             Mix::Only(verb) => keys.map(|key| (verb, key)).collect(),
@@ -174,20 +189,24 @@ impl Script {
         Script::of(protocol, dataset, requests, pipeline)
     }
 
-    /// Sets every key from `from` on once, in order.
+    /// A script that stores every key from number `from` on once, in order.
     pub fn load(protocol: Protocol, dataset: Dataset, from: u32, pipeline: usize) -> Script {
         let requests = (from..dataset.keys).map(|key| (Verb::Add, key)).collect();
         Script::of(protocol, dataset, requests, pipeline)
     }
 
-    /// The same request over and over.
+    /// A script of one `PING`, which is sent again and again.
     pub fn ping(protocol: Protocol) -> Script {
         let dataset = Dataset::strings(1, 0);
         Script::of(protocol, dataset, vec![(Verb::Ping, 0)], 1)
     }
 
+    /// A script of these requests.
     fn of(protocol: Protocol, dataset: Dataset, requests: Vec<(Verb, u32)>, pipeline: usize) -> Script {
-        assert!(!requests.is_empty() && requests.len().is_multiple_of(pipeline), "batches are full");
+        assert!(
+            !requests.is_empty() && requests.len().is_multiple_of(pipeline),
+            "the last batch is not full"
+        );
         let (mut bytes, mut value) = (Vec::new(), Vec::new());
         for &(verb, number) in &requests {
             dataset.value(number, &mut value);
@@ -206,17 +225,17 @@ impl Script {
         script
     }
 
-    /// How many batches there are before it begins again.
+    /// Number of batches. After the last one, a client begins again.
     pub fn batches(&self) -> usize {
         self.requests.len() / self.pipeline
     }
 
-    /// What is sent for a batch.
+    /// The requests of batch number `index`.
     pub fn batch(&self, index: usize) -> &[u8] {
         &self.bytes[index * self.batch_bytes..][..self.batch_bytes]
     }
 
-    /// What must come back for it, to the byte.
+    /// The replies that batch number `index` must get, byte for byte.
     pub fn reply(&self, index: usize) -> Vec<u8> {
         let (mut reply, mut value) = (Vec::with_capacity(self.reply_bytes), Vec::new());
         for &(verb, number) in &self.requests[index * self.pipeline..][..self.pipeline] {

@@ -1,4 +1,5 @@
-//! What the kernel says that a process has used. Read from outside, so it costs the process nothing.
+//! What a process has used, as the kernel counts it. This is read from outside the process, so it costs the
+//! process nothing.
 
 use std::io;
 use std::process::{Child, Command, Stdio};
@@ -10,33 +11,35 @@ use nix::sys::time::TimeValLike;
 use nix::time::clock_getcpuclockid;
 use nix::unistd::{Pid, SysconfVar, sysconf};
 
-/// Clock ticks below which they say nothing about user and system.
+/// With fewer clock ticks than this, they say nothing about the shares of user and system time.
 const TICKS_MIN: u64 = 4;
-/// How often it is looked whether strace has attached.
+/// How many times we look whether strace has attached.
 const ATTACH_LOOKS: u32 = 200;
+/// Pause between two looks.
 const ATTACH_PAUSE: Duration = Duration::from_millis(10);
 
-/// CPU time and switches of a process up to a moment.
+/// What a process has used from its start up to a moment.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Usage {
-    /// CPU time of all its threads, those that have ended included, to the nanosecond.
+    /// CPU time of all its threads, also of those that have ended, to the nanosecond.
     pub cpu: Duration,
-    /// How it divides, in clock ticks; far coarser.
+    /// CPU time in the program, in clock ticks. Much coarser than `cpu`.
     user_ticks: u64,
+    /// CPU time in the kernel, in clock ticks.
     system_ticks: u64,
-    /// Times it went to sleep by itself, which is how often it was woken.
+    /// How many times its living threads went to sleep by themselves, and so had to be woken.
     pub waits: u64,
 }
 
 impl Usage {
-    /// As of now.
+    /// What process `pid` has used until now.
     ///
     /// # Errors
-    /// If the process is gone.
+    /// If there is no such process any more.
     pub fn of(pid: u32) -> io::Result<Usage> {
         let cpu = clock_getcpuclockid(Pid::from_raw(pid as i32))?.now()?;
         let stat = std::fs::read_to_string(format!("/proc/{pid}/stat"))?;
-        // The name, in parentheses, may hold anything.
+        // The program's name is in parentheses and may contain anything, even spaces and parentheses.
         let after = stat.rsplit(')').next().unwrap_or_default();
         let field = |index: usize| after.split_whitespace().nth(index).and_then(|text| text.parse().ok());
         let mut usage = Usage {
@@ -46,14 +49,14 @@ impl Usage {
             ..Usage::default()
         };
         for task in std::fs::read_dir(format!("/proc/{pid}/task"))? {
-            // A thread may end while we look.
+            // A thread may end while we read.
             let Ok(status) = std::fs::read_to_string(task?.path().join("status")) else { continue };
             usage.waits += value(&status, "voluntary_ctxt_switches:");
         }
         Ok(usage)
     }
 
-    /// What came on top since `earlier`.
+    /// What the process has used since `earlier`.
     pub fn since(self, earlier: Usage) -> Usage {
         Usage {
             cpu: self.cpu.saturating_sub(earlier.cpu),
@@ -63,17 +66,17 @@ impl Usage {
         }
     }
 
-    /// The user part of the time, 0 to 1; none if the ticks are too few to tell.
+    /// The share of user time in the CPU time, 0 to 1. `None` if there are too few clock ticks to tell.
     pub fn user_part(self) -> Option<f64> {
         let total = self.user_ticks + self.system_ticks;
         (total >= TICKS_MIN).then(|| self.user_ticks as f64 / total as f64)
     }
 }
 
-/// Resident memory of a process, bytes.
+/// Resident memory of process `pid`, in bytes.
 ///
 /// # Errors
-/// If the process is gone.
+/// If there is no such process any more.
 pub fn resident(pid: u32) -> io::Result<u64> {
     let statm = std::fs::read_to_string(format!("/proc/{pid}/statm"))?;
     let pages: u64 = statm.split_whitespace().nth(1).and_then(|text| text.parse().ok()).unwrap_or_default();
@@ -81,12 +84,14 @@ pub fn resident(pid: u32) -> io::Result<u64> {
     Ok(pages * page as u64)
 }
 
-/// CPU time of the whole machine, our own left out: what other processes, and other machines on the
-/// same hardware, have taken. Children count once they have been waited for.
+/// CPU time since the machine's start that others have taken: other processes, and other virtual machines on
+/// the same hardware. Our own time is left out, and that of our children once they have ended and we have
+/// waited for them.
 pub fn taken_by_others() -> Duration {
     let stat = std::fs::read_to_string("/proc/stat").unwrap_or_default();
     let total = stat.lines().next().unwrap_or_default();
-    // user nice system idle iowait irq softirq steal; interrupts are nearly all our own loopback.
+    // The columns are: user nice system idle iowait irq softirq steal. Interrupts do not count, because
+    // nearly all of them come from our own traffic over loopback.
     let ticks = total.split_whitespace().skip(1).take(8).enumerate();
     let busy: u64 = ticks
         .filter(|(at, _)| ![3, 4, 5, 6].contains(at))
@@ -100,16 +105,17 @@ pub fn taken_by_others() -> Duration {
         .saturating_sub(Duration::from_micros(ours.unsigned_abs()))
 }
 
+/// The number behind `name` in a status file; 0 if it is not there.
 fn value(status: &str, name: &str) -> u64 {
     let line = status.lines().find_map(|line| line.strip_prefix(name));
     line.and_then(|text| text.trim().parse().ok()).unwrap_or_default()
 }
 
-/// `strace -c` at a process, counting its system calls.
+/// A running `strace -c`, which counts the system calls of a process.
 pub struct Strace(Child);
 
 impl Strace {
-    /// Attaches; none if strace is not there or may not.
+    /// Attaches to process `pid`. `None` if strace is not installed, or may not attach.
     pub fn attach(pid: u32) -> Option<Strace> {
         let mut command = Command::new("strace");
         command.args(["-c", "-f", "-q", "-p", &pid.to_string()]);
@@ -125,7 +131,7 @@ impl Strace {
         None
     }
 
-    /// Detaches and says how many calls there were.
+    /// Detaches and returns how many system calls it has counted.
     pub fn finish(self) -> Option<u64> {
         kill(Pid::from_raw(self.0.id() as i32), Signal::SIGINT).ok()?;
         let output = self.0.wait_with_output().ok()?;

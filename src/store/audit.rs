@@ -1,4 +1,4 @@
-//! Asserts the invariants of the table by walking all of it. For tests.
+//! The audit: it walks the whole table and asserts its invariants. For tests.
 
 use super::hash::{Form, Hash};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
@@ -6,7 +6,7 @@ use super::record::{Kind, Record};
 use super::table::Table;
 
 impl Table {
-    /// Every record of the table, once everything that can be said about it has been asserted.
+    /// Walks the whole table and asserts its invariants, and those of its hashes.
     ///
     /// # Panics
     /// If an invariant does not hold.
@@ -17,7 +17,7 @@ impl Table {
             let number = number as u32;
             entries += self.audit_directory(number);
             for block in segment.blocks() {
-                assert_eq!(self.blocks.get(*block).owner, number, "a block has another owner");
+                assert_eq!(self.blocks.get(*block).owner, number, "a block names another owner");
             }
             blocks += segment.blocks().len();
             let (mut live, mut counted) = (0, 0);
@@ -36,30 +36,31 @@ impl Table {
                 live += record.bytes().len();
                 counted += 1;
             }
-            assert_eq!(segment.len(), counted, "a segment's count is off");
-            assert_eq!(segment.live(), live, "the count of live bytes is off");
-            assert!(live + segment.dead() <= segment.capacity(), "the count of dead bytes is off");
+            assert_eq!(segment.len(), counted, "a segment's count of items is wrong");
+            assert_eq!(segment.live(), live, "a segment's count of live bytes is wrong");
+            assert!(live + segment.dead() <= segment.capacity(), "a segment's count of dead bytes is wrong");
             items += counted;
         }
-        assert_eq!(items, self.len(), "the count of items is off");
-        assert_eq!(blocks, self.blocks.len(), "a block is nobody's");
-        assert_eq!(entries, self.directory.entries().len(), "an entry of the directory leads astray");
-        assert!(bodies.into_iter().all(|named| named), "a body is nobody's");
+        assert_eq!(items, self.len(), "the table's count of items is wrong");
+        assert_eq!(blocks, self.blocks.len(), "a block belongs to no segment");
+        assert_eq!(entries, self.directory.entries().len(), "a directory entry names a wrong segment");
+        assert!(bodies.into_iter().all(|named| named), "no record names a body");
         let owned: usize = self.bodies.iter().map(|large| large.memory()).sum();
-        assert_eq!(owned, self.body_bytes, "the count of the bodies' bytes is off");
+        assert_eq!(owned, self.body_bytes, "the count of the bodies' bytes is wrong");
     }
 
-    /// How many entries lead to segment `number`; all are in one stretch, that of its prefix.
+    /// How many entries name segment `number`. They must all be neighbours, at the position of its prefix.
     fn audit_directory(&self, number: u32) -> usize {
         let (segment, entries) = (self.segments.get(number), self.directory.entries());
         let depth = entries.len().ilog2();
         let span = 1 << (depth - segment.depth);
         let first = segment.prefix as usize * span;
-        assert!(entries[first..first + span].iter().all(|entry| *entry == number), "an entry leads astray");
+        assert!(entries[first..first + span].iter().all(|entry| *entry == number), "an entry is wrong");
         span
     }
 }
 
+/// Asserts the invariants of the hash in `record`.
 fn audit_hash(table: &Table, record: Record<'_>) {
     let hash = Hash::of(table, record);
     assert!(hash.len() > 0, "a hash has no fields");
@@ -67,12 +68,12 @@ fn audit_hash(table: &Table, record: Record<'_>) {
         Form::Packed(packed) => {
             assert!(packed.len() <= PACKED_FIELDS_MAX && packed.0.len() <= PACKED_BYTES_MAX);
             let twice = packed.iter().find(|(field, value)| packed.get(field) != Some(value));
-            assert_eq!(twice, None, "a field is there twice");
+            assert_eq!(twice, None, "a hash has a field twice");
         }
         Form::Table(fields) => {
             fields.audit();
             let strings = fields.records().all(|record| record.kind() == Kind::String);
-            assert!(strings, "a field holds something else than a string");
+            assert!(strings, "a field holds something other than a string");
         }
     }
 }

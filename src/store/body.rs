@@ -1,6 +1,6 @@
-//! The body of an item that is too long for a block: key and value in memory of their own.
+//! A body: key and value of an item that is too long for a block. They lie in memory of their own.
 //!
-//! A value is a string or a packed hash; or it is a hash of many fields, which has a table.
+//! The value is a string, a packed hash, or a hash of many fields in a table of its own.
 
 use super::packed;
 use super::prefetch::prefetch;
@@ -9,22 +9,28 @@ use super::segment::Segment;
 use super::table::Table;
 use crate::base::{OutOfMemory, memory};
 
+/// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
-/// As much of a body as is fetched ahead. From there on the processor sees where it goes.
+/// How many lines of a body are fetched ahead. After those, the processor sees the pattern and fetches more
+/// by itself.
 const LINES_FETCHED: usize = 8;
 
-/// A key and what it holds.
+/// A key and its value.
 #[derive(Debug)]
 pub struct Body {
+    /// The hash of the key.
     hash: u64,
+    /// Bytes of the key.
     key_len: u32,
     contents: Contents,
 }
 
+/// The memory of a body.
 #[derive(Debug)]
 enum Contents {
-    /// The key, and behind it a string or a packed hash.
+    /// The key, followed by a string or a packed hash.
     Bytes(Vec<u8>),
+    /// The key, and a hash with a table.
     Fields(Box<Fields>),
 }
 
@@ -41,22 +47,23 @@ pub struct Rekey {
 #[derive(Debug)]
 pub struct Fields {
     key: Vec<u8>,
-    /// The fields and their values.
+    /// The fields and their values: each field is an item that holds a string.
     pub table: Table,
 }
 
 impl Fields {
-    /// Bytes held.
+    /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
         size_of::<Fields>() + self.key.capacity() + self.table.memory()
     }
 }
 
 impl Body {
-    /// What a body costs besides its bytes: the allocator's own header.
+    /// Bytes that a body costs besides its contents: the allocator's header.
     const ALLOCATION: usize = 16;
 
-    /// A copy of `key`, whose hash is `hash`, and of the parts of its value.
+    /// A body with copies of `key`, whose hash is `hash`, and of the two parts of its value, one after the
+    /// other.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
@@ -71,7 +78,7 @@ impl Body {
         Ok(Body { hash, key_len, contents: Contents::Bytes(bytes) })
     }
 
-    /// A hash with the fields in `table`, and a copy of `key`, whose hash is `hash`.
+    /// A body with a copy of `key`, whose hash is `hash`, and a hash whose fields are in `table`.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
@@ -79,14 +86,14 @@ impl Body {
         let mut copy = Vec::new();
         let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
         memory::reserve_exact(&mut copy, key.len())?;
-        // With the first segment of the table.
+        // `Table::new` has allocated the first segment without charging it.
         memory::charge(size_of::<Fields>() + size_of::<Segment>())?;
         copy.extend_from_slice(key);
         let fields = Box::new(Fields { key: copy, table });
         Ok(Body { hash, key_len, contents: Contents::Fields(fields) })
     }
 
-    /// The fields, if it is a hash with a table.
+    /// The fields, if the value is a hash with a table.
     pub fn fields(&self) -> Option<&Fields> {
         match &self.contents {
             Contents::Fields(fields) => Some(fields),
@@ -94,7 +101,7 @@ impl Body {
         }
     }
 
-    /// The same, to be changed.
+    /// The fields to be changed, if the value is a hash with a table.
     pub fn fields_mut(&mut self) -> Option<&mut Fields> {
         match &mut self.contents {
             Contents::Fields(fields) => Some(fields),
@@ -102,7 +109,8 @@ impl Body {
         }
     }
 
-    /// What takes long to free: the fields, if it is a hash with a table. All else is freed.
+    /// Takes out the fields, if the value is a hash with a table: they may take long to free. Any other body
+    /// is freed at once.
     pub fn into_fields(self) -> Option<Box<Fields>> {
         match self.contents {
             Contents::Fields(fields) => Some(fields),
@@ -110,7 +118,7 @@ impl Body {
         }
     }
 
-    /// The key's hash, kept because the key may be long.
+    /// The hash of the key. The body keeps it because a long key takes long to hash.
     #[inline]
     pub fn hash(&self) -> u64 {
         self.hash
@@ -134,12 +142,12 @@ impl Body {
         }
     }
 
-    /// Begins to fetch what [`Body::prefetch_body`] is going to read.
+    /// Starts to fetch the memory that [`Body::prefetch_body`] is going to read.
     pub fn prefetch(&self) {
         prefetch(&self.hash);
     }
 
-    /// Begins to fetch the first lines of key and value.
+    /// Starts to fetch the first lines of key and value.
     pub fn prefetch_body(&self) {
         let Contents::Bytes(bytes) = &self.contents else { return };
         for line in bytes.chunks(LINE_BYTES).take(LINES_FETCHED) {
@@ -147,14 +155,14 @@ impl Body {
         }
     }
 
-    /// True if a value of `len` bytes fits, and would not leave more than half of the memory unused.
+    /// True if a value of `len` bytes fits into the memory there is, and leaves at most half of it unused.
     pub fn takes(&self, len: usize) -> bool {
         let Contents::Bytes(bytes) = &self.contents else { return false };
         let needed = (self.key_len as usize).saturating_add(len);
         needed <= bytes.capacity() && needed >= bytes.capacity() / 2
     }
 
-    /// Puts another value in the place of this one, for which [`Body::takes`] has said yes.
+    /// Replaces the value. [`Body::takes`] must have returned true for its length, or this asks for memory.
     pub fn overwrite(&mut self, value: &[u8]) {
         if let Contents::Bytes(bytes) = &mut self.contents {
             bytes.truncate(self.key_len as usize);
@@ -162,7 +170,7 @@ impl Body {
         }
     }
 
-    /// Removes from a packed hash the fields that `keep` does not say.
+    /// Removes the fields for which `keep` returns false from a packed hash.
     pub fn retain_packed(&mut self, keep: impl FnMut(&[u8]) -> bool) {
         if let Contents::Bytes(bytes) = &mut self.contents {
             let key_len = self.key_len as usize;
@@ -236,7 +244,7 @@ impl Body {
         }
     }
 
-    /// Bytes allocated for it.
+    /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
         Self::ALLOCATION
             + match &self.contents {
@@ -246,7 +254,7 @@ impl Body {
     }
 }
 
-/// A body that is being changed: its memory is counted when that is over.
+/// A body while it is being changed. Its memory is counted again when this is dropped, so also after a panic.
 struct Counted<'a> {
     body: &'a mut Body,
     body_bytes: &'a mut usize,
@@ -259,7 +267,8 @@ impl Drop for Counted<'_> {
 }
 
 impl Table {
-    /// Changes body `number`, and counts how much memory it has then, also if `change` panics.
+    /// Changes body `number`, and then counts its memory again, even if `change` panics. Every change of a
+    /// body goes through here.
     pub fn with_body<T>(&mut self, number: u32, change: impl FnOnce(&mut Body) -> T) -> T {
         let Table { bodies, body_bytes, .. } = self;
         let body = bodies.get_mut(number);

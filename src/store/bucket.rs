@@ -1,31 +1,33 @@
-//! One cache line of an index: fifteen tags of 16 hash bits and, for each, where its record lies.
+//! A bucket: one cache line of a segment's index. It has fifteen places. Each holds a tag of 16 bits of an
+//! item's hash, and the spot where the item's record lies.
 
 /// Places in a bucket.
 pub const PLACES: usize = 15;
+/// Tags and spots that the cache line has room for. One of each is not a place.
 const LINE: usize = PLACES + 1;
-/// The lowest bit of each of a word's four lanes.
+/// A word of 64 bits has four lanes of 16 bits. These are the lowest bits of the lanes.
 const LOWS: u64 = 0x0001_0001_0001_0001;
-/// The highest bit of each.
+/// The highest bits of the four lanes.
 const TOPS: u64 = LOWS << 15;
 
-/// Tags and what they stand for. Tag 0 is an empty place.
+/// The tags and spots of up to fifteen items. Tag 0 marks an empty place.
 ///
-/// Four tags are compared at once, in a word: tag n is in word n % 4, so that the results of all
-/// words fit into one.
+/// A word holds four tags, which are compared at once. Tag n is in word n % 4. So the results of the four
+/// words can be shifted into one word, in the order of the places.
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 pub struct Bucket {
-    /// The last lane is always 0 and belongs to no place.
+    /// The last lane of the last word is always 0; it belongs to no place.
     tags: [u64; 4],
-    /// The last one is the reach.
+    /// The spots of the places. The last element is no spot but the bucket's reach.
     spots: [u16; LINE],
 }
 
 impl Bucket {
-    /// Nothing in it.
+    /// A bucket without items.
     pub const EMPTY: Bucket = Bucket { tags: [0; 4], spots: [0; LINE] };
 
-    /// The places with this tag.
+    /// The places that have this tag.
     #[inline]
     pub fn places(&self, tag: u16) -> Places {
         let wanted = LOWS * u64::from(tag);
@@ -45,13 +47,13 @@ impl Bucket {
         self.places(0).next().filter(|place| *place < PLACES)
     }
 
-    /// What stands at `place`.
+    /// The spot at `place`.
     #[inline]
     pub fn spot(&self, place: usize) -> u16 {
         self.spots[place % LINE]
     }
 
-    /// Fills `place`.
+    /// Writes an item's tag and spot to `place`.
     #[inline]
     pub fn set(&mut self, place: usize, tag: u16, spot: u16) {
         self.clear(place);
@@ -64,20 +66,20 @@ impl Bucket {
         self.tags[place % 4] &= !(0xffff << (place / 4 * 16));
     }
 
-    /// How many buckets farther on an item may be that has its home here.
+    /// The reach: an item whose home is this bucket is at most so many buckets farther on.
     #[inline]
     pub fn reach(&self) -> usize {
         usize::from(self.spots[PLACES])
     }
 
-    /// An item that has its home here went `farther` buckets on.
+    /// Makes the reach at least `farther`, for an item whose home is here and that lies so many buckets on.
     #[inline]
     pub fn extend_reach(&mut self, farther: usize) {
         self.spots[PLACES] = self.spots[PLACES].max(farther as u16);
     }
 }
 
-/// The places in a bucket that have something in common: bit 4 n stands for place n.
+/// A set of places in a bucket: bit 4 n stands for place n.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Places(u64);
 
@@ -92,7 +94,7 @@ impl Iterator for Places {
     }
 }
 
-/// The lanes of `word` that are zero, by their highest bits.
+/// Marks the lanes of `word` that are zero: their highest bits are set in the result, all other bits are 0.
 #[inline]
 fn zero_lanes(word: u64) -> u64 {
     !((word & !TOPS).wrapping_add(!TOPS) | word) & TOPS

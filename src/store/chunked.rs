@@ -1,42 +1,46 @@
-//! A vector in chunks, which grows and shrinks without moving more than a part of one chunk.
+//! A vector in chunks. It grows and shrinks without moving more elements than a part of one chunk.
 //!
-//! A chunk has its whole size from the start, so memory does not fragment, and chunks that are not needed go back to
-//! the system one by one. There is one exception: the first chunk of a vector that may stay small grows by halves up to
-//! a quarter of its size, and then to its whole size at once.
+//! A chunk is allocated whole, so memory does not fragment, and freed memory goes back to the system chunk
+//! by chunk. The exception is the first chunk of a vector that may stay small: it grows by half its size each
+//! time. When it would get larger than a quarter of a whole chunk, it becomes whole at once.
 //!
-//! Elements are numbered without gaps. When an element is removed, the last one takes its number. The owner must
-//! then change every reference to the last one.
+//! Elements are numbered without gaps. When one is removed, the last element gets its number, and the caller
+//! must correct everything that refers to the last element by number.
 
 use crate::base::{OutOfMemory, memory};
 
-/// Bytes of a whole chunk. To allocate one is too short to notice, and it is large enough that the allocator maps and
-/// unmaps it by itself. Its untouched pages are not resident.
+/// Most bytes of a whole chunk. It is so small that allocating or freeing one causes no noticeable pause, and
+/// so large that the allocator maps and unmaps it by itself. Pages that are never touched are not resident.
 const CHUNK_BYTES: usize = 1 << 20;
-/// Elements for which the first chunk keeps room when it shrinks.
+/// Number of elements for which the first chunk keeps room in any case when it shrinks.
 const KEPT: usize = 2;
 
-/// Elements numbered from zero.
+/// A vector in chunks; its elements are numbered from zero.
 #[derive(Debug)]
 pub struct Chunked<T> {
     chunks: Vec<Vec<T>>,
+    /// Number of elements.
     len: usize,
+    /// How many elements are expected.
     size: Size,
 }
 
-/// How many elements are expected.
+/// How many elements a vector is expected to have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Size {
-    /// A few or many: the first chunk grows.
+    /// Perhaps only a few: the first chunk begins small and grows.
     Small,
     /// Many: all chunks are whole.
     Large,
 }
 
 impl<T> Chunked<T> {
+    /// An element's number, shifted right by this, is the number of its chunk.
     const SHIFT: u32 = (CHUNK_BYTES / size_of::<T>()).ilog2();
+    /// Number of elements in a whole chunk.
     const CHUNK: usize = 1 << Self::SHIFT;
 
-    /// Nothing yet.
+    /// A vector without elements. Allocates nothing.
     pub fn new(size: Size) -> Chunked<T> {
         Chunked { chunks: Vec::new(), len: 0, size }
     }
@@ -46,8 +50,8 @@ impl<T> Chunked<T> {
         self.len
     }
 
-    /// Bytes of the elements, without memory that they own elsewhere. Of whole chunks only the elements count, because
-    /// untouched pages are not resident.
+    /// Memory of the elements in bytes, without memory that they own elsewhere. In a whole chunk only its
+    /// elements count, because the pages behind them are not resident.
     pub fn memory(&self) -> usize {
         match self.chunks.as_slice() {
             [first] if first.capacity() < Self::CHUNK => first.capacity() * size_of::<T>(),
@@ -55,7 +59,7 @@ impl<T> Chunked<T> {
         }
     }
 
-    /// Makes sure that `more` elements can be pushed without asking for memory.
+    /// Reserves room, so that `more` elements can be pushed without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
@@ -81,9 +85,9 @@ impl<T> Chunked<T> {
         Ok(())
     }
 
-    /// Adds an element; returns its number.
+    /// Adds an element and returns its number.
     pub fn push(&mut self, element: T) -> u32 {
-        let number = u32::try_from(self.len).expect("memory ends before numbers do");
+        let number = u32::try_from(self.len).expect("memory holds fewer elements than a u32 can number");
         let chunk = self.len >> Self::SHIFT;
         if chunk == self.chunks.len() {
             let elements = if chunk == 0 { self.size.grown::<T>(1) } else { Self::CHUNK };
@@ -94,7 +98,7 @@ impl<T> Chunked<T> {
         number
     }
 
-    /// Removes element `number`, which the last one takes over.
+    /// Removes element `number` and returns it. The last element gets that number.
     ///
     /// # Panics
     /// If there is no such element.
@@ -104,8 +108,8 @@ impl<T> Chunked<T> {
         if number as usize == self.len { last } else { std::mem::replace(self.get_mut(number), last) }
     }
 
-    /// True if more memory is held than elements need, and than is wise to keep for those that come
-    /// and go.
+    /// True if the vector holds more memory than its elements need, and more than it should keep ready for a
+    /// few elements that come and go.
     #[inline]
     pub fn is_loose(&self) -> bool {
         match self.chunks.as_slice() {
@@ -115,12 +119,15 @@ impl<T> Chunked<T> {
         }
     }
 
-    /// The chunks that elements need; and one for those at the edge, unless there are few.
+    /// How many chunks to keep: those that the elements need, and one to spare, so that a length that goes up
+    /// and down between two chunks does not allocate each time. A vector that may stay small keeps no spare
+    /// chunk while it has few elements.
     fn chunks_kept(&self) -> usize {
         (self.len >> Self::SHIFT) + 1 + usize::from(self.size == Size::Large || self.len > Self::CHUNK / 4)
     }
 
-    /// Frees some of the memory that is not needed. Not to be called between a reservation and its write.
+    /// Frees some memory if [`Chunked::is_loose`]. Must not be called between the reservation of memory for a
+    /// write and its commit: it could free what the write has reserved.
     #[inline]
     pub fn trim(&mut self) {
         if self.is_loose() {
@@ -132,13 +139,13 @@ impl<T> Chunked<T> {
         }
     }
 
-    /// Removes the last element.
+    /// Removes the last element and returns it.
     pub fn pop(&mut self) -> Option<T> {
         self.len = self.len.checked_sub(1)?;
         self.chunks[self.len >> Self::SHIFT].pop()
     }
 
-    /// An empty vector with the memory of the last chunk, whose elements are gone.
+    /// Takes the last chunk out, drops its elements, and returns an empty vector with its memory.
     pub fn split_off_chunk(&mut self) -> Chunked<T> {
         let mut chunks: Vec<Vec<T>> = self.chunks.pop().into_iter().collect();
         for chunk in &mut chunks {
@@ -148,7 +155,7 @@ impl<T> Chunked<T> {
         Chunked { chunks, len: 0, size: self.size }
     }
 
-    /// Frees the last chunk with all that is in it; false if there is none.
+    /// Frees the last chunk and its elements. Returns false if there was none.
     pub fn pop_chunk(&mut self) -> bool {
         let Some(chunk) = self.chunks.pop() else { return false };
         self.len -= chunk.len();
@@ -158,17 +165,17 @@ impl<T> Chunked<T> {
     /// Element `number`.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is no such element.
     #[inline]
     pub fn get(&self, number: u32) -> &T {
         let number = number as usize;
         &self.chunks[number >> Self::SHIFT][number & (Self::CHUNK - 1)]
     }
 
-    /// Element `number`.
+    /// Element `number`, to be changed.
     ///
     /// # Panics
-    /// If there is none.
+    /// If there is no such element.
     #[inline]
     pub fn get_mut(&mut self, number: u32) -> &mut T {
         let number = number as usize;
@@ -182,7 +189,7 @@ impl<T> Chunked<T> {
 }
 
 impl Size {
-    /// How many elements the first chunk gets room for when it needs `needed`.
+    /// For how many elements the first chunk gets room if it needs room for `needed`.
     fn grown<T>(self, needed: usize) -> usize {
         let whole = Chunked::<T>::CHUNK;
         if self == Size::Large || needed > whole / 4 { whole } else { needed }

@@ -1,32 +1,36 @@
-//! What a client sees of a scan's position: a number that tells nothing of the hash.
+//! Cursors: the numbers that clients see instead of a scan's position. A cursor tells nothing about the hash.
 //!
-//! A position is the first bits of a hash. A client that saw it could choose keys whose hashes begin
-//! alike. So the 48 bits are shuffled by a Feistel network of four rounds, whose round function is the
-//! seeded hash. Position 0 stays 0, because a scan begins and ends with cursor 0.
+//! A position is the first bits of a hash. A client that saw positions could choose keys whose hashes begin
+//! with the same bits. So a Feistel network of four rounds shuffles the 48 bits; its round function is a
+//! seeded hash. Position 0 becomes cursor 0, because every scan begins and ends with cursor 0.
 
 use ahash::RandomState;
 
 use super::scan::POSITION_BITS;
 
+/// Rounds of the Feistel network.
 const ROUNDS: u8 = 4;
+/// Bits in each of the two halves of a position.
 const HALF_BITS: u32 = POSITION_BITS / 2;
+/// All bits of a half.
 const HALF: u64 = (1 << HALF_BITS) - 1;
 
-/// A secret permutation of the positions.
+/// A secret permutation: it maps each position to a cursor, and back.
 #[derive(Debug)]
 pub struct Cursors {
     key: RandomState,
 }
 
 impl Cursors {
-    /// The permutation that `key` selects.
+    /// The permutation that belongs to the secret `key`.
     pub fn new(key: RandomState) -> Cursors {
         Cursors { key }
     }
 
     /// The cursor for `position`.
     pub fn cursor(&self, position: u64) -> u64 {
-        // Two images are swapped so that 0 becomes 0.
+        // The network maps 0 to some number, and some number to 0. These two results are swapped, so that 0
+        // becomes 0.
         match self.shuffle(position) {
             _ if position == 0 => 0,
             0 => self.shuffle(0),
@@ -34,7 +38,7 @@ impl Cursors {
         }
     }
 
-    /// The position that `cursor` stands for; `None` for a number that is no cursor.
+    /// The position that `cursor` stands for; `None` if the number has more bits than a cursor.
     pub fn position(&self, cursor: u64) -> Option<u64> {
         if cursor >> POSITION_BITS != 0 {
             return None;
@@ -46,12 +50,14 @@ impl Cursors {
         })
     }
 
+    /// The Feistel network.
     fn shuffle(&self, position: u64) -> u64 {
         let (left, right) =
             (0..ROUNDS).fold(halves(position), |(left, right), round| (right, left ^ self.mix(round, right)));
         left << HALF_BITS | right
     }
 
+    /// The inverse of [`Cursors::shuffle`].
     fn unshuffle(&self, cursor: u64) -> u64 {
         let (left, right) = (0..ROUNDS)
             .rev()
@@ -59,11 +65,13 @@ impl Cursors {
         left << HALF_BITS | right
     }
 
+    /// The round function.
     fn mix(&self, round: u8, half: u64) -> u64 {
         self.key.hash_one((round, half)) & HALF
     }
 }
 
+/// The upper and the lower half of a position or cursor.
 fn halves(number: u64) -> (u64, u64) {
     (number >> HALF_BITS, number & HALF)
 }

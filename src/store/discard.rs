@@ -1,24 +1,26 @@
-//! Keyspaces and large hashes that have been removed at once and are freed piece by piece.
+//! Discarded memory: large hashes and whole keyspaces are removed at once, but freed piece by piece. Freeing
+//! them at once would stop the server for too long.
 
 use super::Store;
 use super::body::Fields;
 use super::expiries::Expiries;
 use super::table::Table;
 
-/// Flushed keyspaces that wait to be freed.
+/// Most flushed keyspaces that wait to be freed.
 const KEYSPACES_MAX: usize = 8;
-/// Pieces freed in a step, unless their bytes end it sooner.
+/// Most pieces that a step frees.
 const PIECES_PER_STEP: usize = 256;
-/// Bytes after which a step ends: as much as a chunk of the table.
+/// A step ends when it has freed so many bytes: as many as a chunk of the table has.
 const BYTES_PER_STEP: usize = 1 << 20;
-/// Entries of the expiry index that are one piece.
+/// Entries of the expiry index that make one piece.
 const EXPIRIES_PER_PIECE: usize = 4;
-/// A hash of no more bytes than this, and no more bodies, is freed at once.
+/// Most bytes of a hash that is freed at once.
 const SMALL_BYTES: usize = 64 << 10;
+/// Most bodies of a hash that is freed at once.
 const SMALL_BODIES: usize = 16;
 
 impl Store {
-    /// Removes every key. [`Store::reclaim`] frees their memory.
+    /// Removes every key. [`Store::reclaim`] frees their memory later.
     pub fn clear(&mut self) {
         if !self.is_empty() {
             let table = self.table.start_over();
@@ -26,13 +28,13 @@ impl Store {
         }
     }
 
-    /// True while something is left to be freed.
+    /// True while [`Store::reclaim`] has memory to free.
     pub fn has_leftovers(&self) -> bool {
         !self.discards.is_empty() || self.table.is_loose()
     }
 
-    /// Frees discarded values, in up to `budget` steps of about 100 microseconds, and some memory that was reserved
-    /// and not used.
+    /// Frees discarded memory, in up to `budget` steps. A step takes some 100 microseconds. Also frees some
+    /// of the memory that was reserved and not used.
     pub fn reclaim(&mut self, budget: usize) {
         self.table.trim();
         for _ in 0..budget {
@@ -51,27 +53,34 @@ struct Keyspace {
     expiries: Expiries,
 }
 
-/// A value that waits to be freed. It is as small as a pointer and a tag, because very many may wait.
+/// One discarded thing that waits to be freed. It is boxed, because very many may wait, and the list of them
+/// should take little memory.
 #[derive(Debug)]
 enum Discarded {
+    /// A keyspace that was flushed.
     Keyspace(Box<Keyspace>),
+    /// A large hash that was removed.
     Hash(Box<Fields>),
 }
 
-/// What one step of freeing has done.
+/// What one call of `free_piece` did.
 enum Freed {
+    /// It freed a piece.
     Something,
+    /// It found nothing left to free.
     Nothing,
-    /// A hash with a table was taken out, which must itself be freed piece by piece.
+    /// It took out a hash with a table, which must itself be freed piece by piece if it is large.
     Body(Box<Fields>),
 }
 
-/// All values that wait to be freed. The last one is freed first, because it was probably allocated last.
+/// All discarded things that wait to be freed. The one that came last is freed first, because it was probably
+/// allocated last.
 #[derive(Debug, Default)]
 pub struct Discards {
     waiting: Vec<Discarded>,
+    /// Number of keyspaces that wait.
     keyspaces: usize,
-    /// Bytes that all of it holds.
+    /// Bytes held by all that wait.
     bytes: usize,
 }
 
@@ -81,12 +90,12 @@ impl Discards {
         self.waiting.is_empty()
     }
 
-    /// Bytes held.
+    /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
         self.bytes
     }
 
-    /// Frees the fields of a hash, now or later.
+    /// Takes the fields of a hash and frees them: at once if they are few, later otherwise.
     #[inline]
     pub fn keep(&mut self, fields: Option<Box<Fields>>) {
         if let Some(fields) = fields {
@@ -94,15 +103,17 @@ impl Discards {
         }
     }
 
+    /// Takes a keyspace and frees it: at once if it is small, later otherwise.
     fn keep_keyspace(&mut self, keyspace: Box<Keyspace>) {
-        // A client that fills and flushes faster than that waits for it.
+        // The number of waiting keyspaces is bounded. If clients fill and flush faster than the server frees,
+        // the flush itself must free some first.
         while self.keyspaces >= KEYSPACES_MAX {
             self.free_some();
         }
         self.push(Discarded::Keyspace(keyspace));
     }
 
-    /// Small ones are freed at once.
+    /// Lets a discarded thing wait. A small one is freed at once instead.
     fn push(&mut self, discarded: Discarded) {
         if !discarded.is_small() {
             self.bytes += discarded.memory();
@@ -111,7 +122,7 @@ impl Discards {
         }
     }
 
-    /// Frees some of them, for about 100 microseconds.
+    /// Frees some of what waits: one step, which takes some 100 microseconds.
     pub fn free_some(&mut self) {
         let before = self.bytes;
         for _ in 0..PIECES_PER_STEP {
@@ -139,6 +150,7 @@ impl Discards {
 }
 
 impl Discarded {
+    /// Memory held, in bytes.
     fn memory(&self) -> usize {
         match self {
             Discarded::Keyspace(keyspace) => keyspace.table.memory() + keyspace.expiries.memory(),
@@ -146,7 +158,7 @@ impl Discarded {
         }
     }
 
-    /// True if one step can free all of it.
+    /// True if it is so small that it may be freed at once.
     fn is_small(&self) -> bool {
         match self {
             Discarded::Keyspace(keyspace) => {
@@ -160,7 +172,7 @@ impl Discarded {
         }
     }
 
-    /// Frees one piece of it.
+    /// Frees one piece.
     fn free_piece(&mut self) -> Freed {
         let (table, expiries) = match self {
             Discarded::Keyspace(keyspace) => (&mut keyspace.table, Some(&mut keyspace.expiries)),
@@ -173,16 +185,17 @@ impl Discarded {
     }
 }
 
+/// Frees one piece of an expiry index. Returns false if the index was empty.
 fn free_expiries(expiries: &mut Expiries) -> bool {
     (0..EXPIRIES_PER_PIECE).fold(false, |freed, _| expiries.pop_first().is_some() || freed)
 }
 
 impl Table {
-    /// Frees one piece of a table that is no longer used.
+    /// Frees one piece of a discarded table.
     ///
-    /// What was allocated last goes first, and blocks and segments go together: an allocator that
-    /// returns only the end of its heap would otherwise keep all of it until one last piece is
-    /// free, and then return it in one long call.
+    /// It frees first what was allocated last, and it frees blocks together with segments. The reason: some
+    /// allocators return only the end of their heap to the system. In another order they would keep the whole
+    /// heap until the last piece is free, and then return all of it in one long call.
     fn free_piece(&mut self) -> Freed {
         self.directory.free();
         if let Some(body) = self.bodies.pop() {

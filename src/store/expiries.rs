@@ -1,40 +1,44 @@
-//! The expiry index: which key expires next.
+//! The expiry index: it knows which key expires next.
 
 use std::collections::BTreeSet;
 
-/// What one entry takes, about, when it is asked for.
+/// About how many bytes one entry takes. A write that adds an entry is charged for so many.
 pub const ENTRY_BYTES: usize = 40;
 
-/// Times and hashes of the keys that expire, the earliest first. Should two keys ever share all 64
-/// bits of the hash and the millisecond, one of them waits until a command names it.
+/// The keys that expire, the earliest first.
+///
+/// Two keys that expire in the same millisecond and whose hashes share all 64 bits have one entry together.
+/// Once the sweep has removed one of them, the other one stays until a command names it.
 #[derive(Debug, Default)]
 pub struct Expiries {
+    /// For each key its time of expiry, in Unix milliseconds, and its hash.
     entries: BTreeSet<(u64, u64)>,
 }
 
 impl Expiries {
-    /// Number of keys with an expiry time.
+    /// Number of entries.
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// Bytes held, estimated.
+    /// Memory held, in bytes: an estimate.
     pub fn memory(&self) -> usize {
-        // A node of the tree is two thirds full.
+        // On average a node of the tree is two thirds full.
         self.entries.len() * size_of::<(u64, u64)>() * 3 / 2
     }
 
-    /// The earliest time, Unix milliseconds, and the hash of its key.
+    /// The earliest time of expiry, in Unix milliseconds, and the hash of its key.
     pub fn first(&self) -> Option<(u64, u64)> {
         self.entries.first().copied()
     }
 
-    /// Takes the first one out.
+    /// Removes the earliest entry and returns it.
     pub fn pop_first(&mut self) -> Option<(u64, u64)> {
         self.entries.pop_first()
     }
 
-    /// Notes that the key of `hash` expires at another time than before.
+    /// Notes that the key with this hash expires at `after` instead of `before`. Both are Unix milliseconds;
+    /// `None` means never.
     #[inline]
     pub fn change(&mut self, hash: u64, before: Option<u64>, after: Option<u64>) {
         if before == after {
@@ -48,12 +52,12 @@ impl Expiries {
         }
     }
 
-    /// Asserts that these are the entries. For tests.
+    /// Asserts that the entries are those that are expected. For tests.
     ///
     /// # Panics
-    /// If they are not.
+    /// If an entry is missing, or there is one too many.
     pub fn audit(&self, expected: impl Iterator<Item = (u64, u64)>) {
         let expected: BTreeSet<(u64, u64)> = expected.collect();
-        assert_eq!(expected, self.entries, "the expiry index has lost or invented keys");
+        assert_eq!(expected, self.entries, "the expiry index lacks an entry or has one too many");
     }
 }

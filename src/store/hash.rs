@@ -1,4 +1,4 @@
-//! A hash as a command reads it, whichever way it is kept.
+//! A hash as a command reads it, whatever form it is kept in.
 
 use std::collections::BTreeMap;
 
@@ -9,23 +9,26 @@ use super::table::Table;
 use super::walk::Dice;
 use crate::base::{OutOfMemory, memory};
 
-/// What noting a picked field takes, about.
+/// About how many bytes it takes to note one picked field.
 const PICKED_BYTES: usize = 64;
-/// How often a random field is looked for: nearly always two or three times.
+/// How many random places are tried for a random field. Two or three are nearly always enough.
 const PICK_TRIES: usize = 1_000;
 
-/// The fields of a key and their values.
+/// The fields of a key and their values, to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Hash<'a>(pub(super) Form<'a>);
 
+/// The form in which a hash is kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form<'a> {
+    /// Packed, in its record or in a body.
     Packed(Packed<'a>),
+    /// In a table of its own.
     Table(&'a Table),
 }
 
 impl<'a> Hash<'a> {
-    /// The hash of a record.
+    /// The hash that `record` holds. `table` is the table of the record.
     pub(super) fn of(table: &'a Table, record: Record<'a>) -> Hash<'a> {
         Hash(match table.fields_of(record) {
             Some(fields) => Form::Table(fields),
@@ -42,7 +45,7 @@ impl<'a> Hash<'a> {
         }
     }
 
-    /// The value of `field`.
+    /// The value of `field`; `None` if the hash has no such field.
     pub fn get(self, field: &[u8]) -> Option<&'a [u8]> {
         match self.0 {
             Form::Packed(packed) => packed.get(field),
@@ -53,13 +56,13 @@ impl<'a> Hash<'a> {
         }
     }
 
-    /// True if there is such a field.
+    /// True if the hash has this field.
     pub fn contains(self, field: &[u8]) -> bool {
         self.get(field).is_some()
     }
 
-    /// All fields and their values: in the order in which they came if it is packed, in the order of its
-    /// table otherwise. The order stays as long as nothing changes.
+    /// All fields and their values. A packed hash yields them in the order in which they were added, another
+    /// one in the order of its table. The order stays the same as long as the hash does not change.
     pub fn iter(self) -> impl Iterator<Item = Pair<'a>> {
         let (packed, table) = match self.0 {
             Form::Packed(packed) => (Some(packed), None),
@@ -71,14 +74,14 @@ impl<'a> Hash<'a> {
         packed.chain(table)
     }
 
-    /// `count` different fields and their values at random, or all if there are no more.
+    /// `count` different random fields with their values, or all fields if the hash has no more.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Pair<'a>>, OutOfMemory> {
         let len = self.len();
         if count.saturating_mul(3) < len {
-            // Few of many: nearly every pick is another one.
+            // Few fields of many are wanted, so hardly any pick repeats an earlier one.
             let mut chosen = BTreeMap::new();
             memory::charge(count * PICKED_BYTES)?;
             while chosen.len() < count {
@@ -96,7 +99,7 @@ impl<'a> Hash<'a> {
         Ok(all)
     }
 
-    /// A field and its value at random, each one being as likely.
+    /// A random field and its value; every field is equally likely.
     pub fn pick(self, dice: &mut Dice) -> Option<Pair<'a>> {
         match self.0 {
             Form::Packed(packed) => packed.iter().nth(below(packed.len(), dice.roll())),
@@ -109,12 +112,12 @@ impl<'a> Hash<'a> {
     }
 }
 
-/// What lies in a record of a hash's table.
+/// The field and its value in a record of a hash's table.
 pub(super) fn field_and_value<'a>(table: &'a Table, record: Record<'a>) -> Pair<'a> {
     (table.key_of(record), table.value_of(record))
 }
 
-/// A number below `end` for a random one of 64 bits.
+/// Maps a random number of 64 bits to a number below `end`.
 pub(super) fn below(end: usize, random: u64) -> usize {
     ((end as u128 * u128::from(random)) >> 64) as usize
 }

@@ -1,4 +1,4 @@
-//! The keys that hold hashes.
+//! Operations on keys that hold hashes.
 //!
 //! A hash has one of three forms: [packed](super::packed) in its record as long as that fits a block, packed in a
 //! body, or in a table of its own, which is the same kind of table that the keyspace has. A hash with a table never
@@ -15,37 +15,40 @@ use super::table::{Content, Demand, Place, Table};
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
-/// Fields for which there is memory, ready for [`Store::commit_hash_set`].
+/// Fields and their new values, with the memory for them reserved. [`Store::commit_hash_set`] writes them.
 #[derive(Debug)]
 pub struct PreparedHash<'a> {
     key: &'a [u8],
+    /// The hash of the key.
     hash: u64,
+    /// How many of the fields are new.
     added: usize,
     write: Write<'a>,
 }
 
+/// How a hash is going to be written.
 #[derive(Debug)]
 enum Write<'a> {
-    /// Into the record, or over the packed hash in the body.
+    /// The whole packed hash, into the record or over the packed hash in its body.
     Packed(Packing),
-    /// A new body.
+    /// The whole hash as a new body.
     Body(Body),
-    /// Into the table that the hash has.
+    /// Single fields, into the table that the hash has.
     Fields(Vec<Prepared<'a>>),
 }
 
 impl PreparedHash<'_> {
-    /// How many of the fields are new; each counts once.
+    /// How many of the fields are new. A field that is named twice counts once.
     pub fn added(&self) -> usize {
         self.added
     }
 }
 
-/// Fields that are going to be removed by [`Store::commit_hash_remove`].
+/// Fields that [`Store::commit_hash_remove`] is going to remove.
 #[derive(Debug)]
 pub struct HashRemoval<'a> {
     key: &'a [u8],
-    /// Sorted, each once.
+    /// The fields that the hash has, sorted, each one once.
     fields: Vec<&'a [u8]>,
 }
 
@@ -57,10 +60,10 @@ impl HashRemoval<'_> {
 }
 
 impl Store {
-    /// The hash of `key`, unless it has expired.
+    /// The hash of `key`; `None` if there is no such key or it has expired.
     ///
     /// # Errors
-    /// [`WrongKind`] if the key holds something else.
+    /// [`WrongKind`] if the key does not hold a hash.
     #[inline]
     pub fn hash(&mut self, key: &[u8], now_ms: u64) -> Result<Option<Hash<'_>>, WrongKind> {
         fault::point();
@@ -68,6 +71,7 @@ impl Store {
         place.map(|place| self.hash_at(place)).transpose()
     }
 
+    /// The hash at `place`.
     fn hash_at(&self, place: Place) -> Result<Hash<'_>, WrongKind> {
         let record = self.table.record(place);
         match record.kind() {
@@ -88,7 +92,7 @@ impl Store {
         now_ms: u64,
     ) -> Result<PreparedHash<'a>, WriteError> {
         fault::point();
-        debug_assert!(pairs.clone().next().is_some(), "a hash without fields is no key");
+        debug_assert!(pairs.clone().next().is_some(), "a hash needs at least one field");
         let place = self.find(key, now_ms);
         if let Some(place) = place {
             self.hash_at(place)?;
@@ -122,7 +126,7 @@ impl Store {
         })
     }
 
-    /// Gives the fields their values. Cannot fail or panic half-way.
+    /// Gives the prepared fields their values. Cannot fail or panic half-way.
     pub fn commit_hash_set(&mut self, prepared: PreparedHash<'_>) {
         let PreparedHash { key, hash, write, .. } = prepared;
         let place = self.table.find(hash, key);
@@ -137,7 +141,7 @@ impl Store {
                 });
                 None
             }
-            (Write::Fields(_), None) => unreachable!("nobody removes a key between prepare and commit"),
+            (Write::Fields(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Write::Packed(packing), body) => {
                 let content = match body {
                     Some(_) if !fits_block(key.len(), packing.bytes().len()) => {
@@ -154,7 +158,7 @@ impl Store {
         self.discards.keep(left);
     }
 
-    /// Looks which of `fields` the hash of `key` has.
+    /// Prepares to remove `fields` from the hash of `key`: finds out which of them it has.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -171,7 +175,8 @@ impl Store {
         Ok(HashRemoval { key, fields })
     }
 
-    /// Removes the fields, and with the last one the key. Needs no memory; cannot fail or panic half-way.
+    /// Removes the fields, and also the key if no field is left. Needs no memory. Cannot fail or panic
+    /// half-way.
     pub fn commit_hash_remove(&mut self, removal: HashRemoval<'_>) {
         let HashRemoval { key, fields } = removal;
         let hash = self.table.hash(key);
@@ -198,11 +203,12 @@ impl Store {
         }
     }
 
-    /// Shows `visit` the next fields and values of a scan of the hash of `key`: as [`Store::scan`]; of a
-    /// packed one all of them.
+    /// One step of a scan over the hash of `key`. It works as [`Store::scan`] does, but calls `visit` with
+    /// fields and their values. For a packed hash, it visits all fields whatever the cursor is, and returns
+    /// 0.
     ///
     /// # Errors
-    /// [`WrongKind`] if the key holds something else.
+    /// [`WrongKind`] if the key does not hold a hash.
     pub fn hash_scan<'a>(
         &'a mut self,
         key: &[u8],
@@ -231,7 +237,7 @@ impl Store {
 }
 
 impl Write<'_> {
-    /// Makes sure that the record of `key` can be written.
+    /// Reserves room in the keyspace's table for the record of `key`.
     fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
         let (bytes, bodies) = match self {
             Write::Packed(packing) if fits_block(key.len(), packing.bytes().len()) => {
@@ -245,12 +251,12 @@ impl Write<'_> {
     }
 }
 
-/// Packs `pairs`; false if they are too many or too long.
+/// Adds `pairs` to a packed hash. Returns false if they are too many or too long for it.
 fn pack<'a>(packing: &mut Packing, mut pairs: impl WritePairs<'a>) -> Result<bool, OutOfMemory> {
     pairs.try_fold(true, |fits, (field, value)| Ok(fits && packing.set(field, value)?))
 }
 
-/// Where a packed hash is going to be written.
+/// Decides where a packed hash is going to be written, and allocates a new body for it if it needs one.
 fn packed_write<'a>(
     table: &Table,
     body: Option<u32>,
@@ -282,7 +288,7 @@ pub(super) fn spread<'a>(
     Ok(table)
 }
 
-/// How many of the fields `table` does not have yet.
+/// How many of the fields in `pairs` are not in `table` yet.
 fn new_fields<'a>(table: &Table, pairs: impl WritePairs<'a>) -> Result<usize, OutOfMemory> {
     let missing = |field: &&[u8]| table.find(table.hash(field), field).is_none();
     let mut fields = memory::collect(pairs.map(|(field, _)| field).filter(missing))?;
@@ -292,7 +298,7 @@ fn new_fields<'a>(table: &Table, pairs: impl WritePairs<'a>) -> Result<usize, Ou
 }
 
 impl Table {
-    /// Makes sure that all of `pairs` can be committed.
+    /// Prepares to write all of `pairs`, and reserves room for them in the table.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -311,7 +317,8 @@ impl Table {
         Ok(entries)
     }
 
-    /// Writes a string that never expires, in a table that holds nothing else.
+    /// Writes a field of a hash: a string that never expires. Only for the table of a hash, where a replaced
+    /// value is always quick to free.
     fn commit(&mut self, entry: Prepared<'_>) {
         let Prepared { key, hash, content } = entry;
         let place = self.find(hash, key);

@@ -1,55 +1,61 @@
-//! What has happened to which keys, for those who must know: so far transactions that watch keys.
+//! The journal of effects: it tells a listener what happened to which key. So far, only transactions that
+//! watch keys need it.
 //!
-//! The store notes an effect for every change, but only while a room listens. The listener reads the effects after each
-//! command and then forgets them. Their memory is bounded. If there are too many, or memory is refused, the journal
-//! only keeps the fact that some were lost. Then the listener must assume that every key has changed.
+//! While somebody listens, the store notes an effect with every change. The listener reads the effects
+//! after each command and then forgets them. Their memory is bounded: if there are too many of them, or the
+//! allocator refuses, the journal drops them all and only remembers that effects were lost. The listener must
+//! then assume that every key has changed.
 
 use crate::base::memory;
 
-/// Bytes of keys that are kept, at most.
+/// Most bytes of keys that the journal keeps.
 const KEY_BYTES_MAX: usize = 1 << 20;
-/// Effects that are kept, at most.
+/// Most effects that the journal keeps.
 const EFFECTS_MAX: usize = 1 << 16;
 
-/// What has happened to a key.
+/// What happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
-    /// Its value was written, or its time of expiry changed.
+    /// A command wrote its value or changed its time of expiry.
     Set,
-    /// It was removed.
+    /// A command removed it.
     Removed,
-    /// Its time had come.
+    /// The store removed it because it had expired.
     Expired,
-    /// All keys were removed; the effect names none.
+    /// All keys were removed. The effect's key is empty.
     Flushed,
 }
 
-/// A change: where its key ends in the arena; it begins where the one before ends.
+/// What happened to one key.
 #[derive(Clone, Copy, Debug)]
 struct Effect {
+    /// Where the key ends in [`Journal::keys`]. It begins where the key of the effect before ends.
     key_end: usize,
     what: What,
 }
 
-/// The effects since they were last forgotten.
+/// The effects since [`Journal::forget`] was last called.
 #[derive(Debug, Default)]
 pub struct Journal {
+    /// True while somebody listens.
     listening: bool,
+    /// True if effects were dropped.
     lost: bool,
-    /// The keys of all effects, one behind the other.
+    /// The keys of all effects, one after the other.
     keys: Vec<u8>,
+    /// The effects, in the order in which they happened.
     effects: Vec<Effect>,
 }
 
 impl Journal {
-    /// Begins or ends to note effects.
+    /// Starts or stops noting effects. What was noted before is forgotten.
     pub fn listen(&mut self, on: bool) {
         if on != self.listening {
             *self = Journal { listening: on, ..Journal::default() };
         }
     }
 
-    /// Notes an effect, if a room listens.
+    /// Notes an effect if somebody listens.
     #[inline]
     pub fn note(&mut self, key: &[u8], what: What) {
         if self.listening {
@@ -57,6 +63,7 @@ impl Journal {
         }
     }
 
+    /// Not inlined: while nobody listens, a write pays for one test only.
     #[inline(never)]
     fn keep(&mut self, key: &[u8], what: What) {
         let key_end = self.keys.len() + key.len();
@@ -74,31 +81,31 @@ impl Journal {
         self.effects.push(Effect { key_end, what });
     }
 
-    /// True if there is something to be read.
+    /// True if there are effects to read, or if effects were lost.
     #[inline]
     pub fn has_news(&self) -> bool {
         self.lost || !self.effects.is_empty()
     }
 
-    /// True if effects were lost: any key may have changed.
+    /// True if effects were lost, so that any key may have changed.
     pub fn lost(&self) -> bool {
         self.lost
     }
 
-    /// The effects in the order in which they happened.
+    /// The effects in the order in which they happened: each is a key and what happened to it.
     pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
         let starts = std::iter::once(0).chain(self.effects.iter().map(|effect| effect.key_end));
         starts.zip(&self.effects).map(|(start, effect)| (&self.keys[start..effect.key_end], effect.what))
     }
 
-    /// Forgets them.
+    /// Forgets all effects, and that some were lost.
     pub fn forget(&mut self) {
         self.keys.clear();
         self.effects.clear();
         self.lost = false;
     }
 
-    /// Bytes held.
+    /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
         self.keys.capacity() + self.effects.capacity() * size_of::<Effect>()
     }

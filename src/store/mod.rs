@@ -1,28 +1,33 @@
-//! The keyspace: keys and what they hold, each with an optional time of expiry.
+//! The keyspace: keys and their values, each key with an optional time of expiry.
 //!
-//! This room knows neither protocol nor clients. Its invariants: every key with an expiry time is
-//! in the expiry index exactly once with that time, and no other key is. What a client sizes is
-//! allocated when a write is prepared, which can fail; what changes the table afterwards cannot
-//! panic half-way, so a command that prepares first and commits last is atomic even if it panics.
+//! This room knows neither the protocol nor the clients. It keeps two invariants:
 //!
-//! - `table`: finds, writes and removes items; `reshape`: grows and shrinks it piece by piece;
-//!   `scan`: iterates over it, `cursor`: what clients see of that; `audit`: checks it
-//! - `crowd`: refuses keys whose hashes begin too much alike
-//! - `directory`, `segment`, `bucket`: the levels of its index; `block`, `record`, `body`: where items
-//!   lie, and how
-//! - `hashes`: the keys that hold hashes; `hash`: one of them, as a command reads it; `packed`: how a
-//!   small one lies in memory
-//! - `changes`: the one door for changes; `expiries`: which key expires next; `journal`: what happened to
-//!   which key, for those who listen
-//! - `chunked`: a vector that hardly ever moves
-//! - `walk`: goes over all keys, or picks one; `warm`: fetches keys before they are looked up
-//! - `prefetch`: asks for memory ahead of time, with `unsafe` code
-//! - `edit`: changes a string in its place; `moves`: gives what a key holds to another key
-//! - `prepared`: values that are about to be written;
-//!   `discard`: values that wait to be freed piece by piece
+//! - Every key with a time of expiry is in the expiry index exactly once, with that time. No other key is
+//!   in the index.
+//! - A write has two steps. Preparing it allocates all memory whose size a client chooses; this step can
+//!   fail. Committing it changes the table; this step cannot fail or panic half-way. So a command that
+//!   prepares first and commits last is atomic, even if it panics.
 //!
-//! No operation takes longer than splitting one segment of a few hundred items, for any number of keys, unless
-//! memory is short or eight flushed keyspaces wait to be freed; the directory, of four bytes for each few hundred keys, is all that is ever copied whole.
+//! The parts:
+//!
+//! - `table` finds, writes and removes items. `reshape` grows and shrinks the table piece by piece. `scan`
+//!   iterates over it; `cursor` hides a scan's position from clients. `audit` checks the table.
+//! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
+//! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
+//!   are the memory that items lie in.
+//! - `hashes` reads and writes keys that hold hashes. `hash` is one hash as a command reads it. `packed` is
+//!   the memory layout of a small hash.
+//! - `changes` is the one door for changes. `expiries` knows which key expires next. `journal` keeps what
+//!   happened to which key, for a listener.
+//! - `chunked` is a vector that almost never moves its elements.
+//! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
+//! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
+//! - `edit` changes a string in its place. `moves` gives what a key holds to another key.
+//! - `prepared` is a write that is ready to be committed. `discard` frees large things piece by piece.
+//!
+//! However many keys there are, an operation on one key takes no longer than splitting a segment, which
+//! holds a few hundred items, unless memory is short or the value itself is large. Only the directory is ever copied as a whole. It is small: each segment has
+//! a few entries in it, of four bytes each.
 
 mod audit;
 mod block;
@@ -74,39 +79,33 @@ pub use walk::Dice;
 use walk::is_live;
 pub use warm::WARMED_MAX;
 
-/// A key or a field, and its value.
+/// A key and its value, or a field and its value.
 pub type Pair<'a> = (&'a [u8], &'a [u8]);
 
-/// Keys or fields and their values, as a request names them; gone through more than once.
+/// Keys or fields with their values, in the order of the request. `Clone`, because a write goes through
+/// them more than once.
 pub trait WritePairs<'a>: Iterator<Item = Pair<'a>> + Clone {}
 
 impl<'a, T: Iterator<Item = Pair<'a>> + Clone> WritePairs<'a> for T {}
 
-/// The keyspace.
-///
-/// A write has two steps. The first one asks for memory, and can fail; the second one cannot.
-///
-/// ```
-/// use tidegate::store::{Expiry, Store};
-///
-/// let mut store = Store::new(42);
-/// let entry = store.prepare(b"greeting", b"hello").unwrap();
-/// store.commit(entry, Expiry::At(1_000));
-/// // The caller says what time it is, Unix milliseconds: the store reads no clock.
-/// assert_eq!(store.get(b"greeting", 999), Ok(Some(&b"hello"[..])));
-/// assert_eq!(store.get(b"greeting", 1_000), Ok(None));
-/// ```
+/// The keyspace: keys with their values and times of expiry.
 #[derive(Debug)]
 pub struct Store {
+    /// The items, found by the hash of their key.
     table: Table,
+    /// Turns a scan's position into the cursor that a client sees.
     cursors: Cursors,
+    /// The expiry index and the journal of effects.
     changes: Changes,
+    /// Removed memory that is not freed yet.
     discards: Discards,
+    /// Random numbers for picking keys and fields.
     dice: Dice,
 }
 
 impl Store {
-    /// An empty store. `seed` decides which keys collide, so clients must not be able to guess it.
+    /// An empty store. Its hash function is seeded with `seed`: a client that does not know the seed cannot
+    /// know which keys collide.
     pub fn new(seed: u64) -> Store {
         let spread = RandomState::with_seeds(seed, !seed, seed.rotate_left(32), 0x9e37_79b9_7f4a_7c15);
         let hash = |n: u64| spread.hash_one(n);
@@ -120,27 +119,27 @@ impl Store {
         }
     }
 
-    /// Number of keys, those included that have expired and not been met yet.
+    /// Number of keys. Counts a key whose time of expiry has passed until the store removes it.
     pub fn len(&self) -> usize {
         self.table.len()
     }
 
-    /// True without keys.
+    /// True if [`Store::len`] is 0.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Number of keys with an expiry time.
+    /// Number of keys with a time of expiry.
     pub fn expiring(&self) -> usize {
         self.changes.expiries.len()
     }
 
-    /// Number of keys that have been removed because their time had come, since the start.
+    /// Number of keys that the store has removed since its start because they had expired.
     pub fn expired(&self) -> u64 {
         self.changes.expired
     }
 
-    /// The memory held, in bytes; what the expiry index takes is estimated.
+    /// Memory held, in bytes. The share of the expiry index is an estimate.
     pub fn memory(&self) -> usize {
         self.table.memory()
             + self.changes.expiries.memory()
@@ -148,10 +147,11 @@ impl Store {
             + self.discards.memory()
     }
 
-    /// The string of `key`, unless it has expired.
+    /// The string of `key`; `None` if there is no such key or it has expired. `now_ms` is the Unix time in
+    /// milliseconds, here and in all methods of the store.
     ///
     /// # Errors
-    /// [`WrongKind`] if the key holds something else.
+    /// [`WrongKind`] if the key does not hold a string.
     #[inline(always)]
     pub fn get(&mut self, key: &[u8], now_ms: u64) -> Result<Option<&[u8]>, WrongKind> {
         fault::point();
@@ -159,21 +159,21 @@ impl Store {
         self.table.string(place).map(Some)
     }
 
-    /// What `key` holds, unless it has expired.
+    /// The kind of value that `key` holds; `None` if there is no such key or it has expired.
     pub fn kind(&mut self, key: &[u8], now_ms: u64) -> Option<Kind> {
         fault::point();
         let place = self.find(key, now_ms)?;
         Some(self.table.record(place).kind())
     }
 
-    /// True if there are so many keys that [`Store::warm`] pays.
+    /// True if the items no longer fit the processor's cache, so that [`Store::warm`] is worth its cost.
     #[inline]
     pub fn is_beyond_cache(&self) -> bool {
         self.table.is_beyond_cache()
     }
 
-    /// Fetches what looking up each of `keys`, up to [`WARMED_MAX`], is going to read, so that the
-    /// waits for memory overlap. Changes nothing.
+    /// Starts to fetch the memory that looking up `keys` is going to read, so that the waits for memory
+    /// overlap. Does so for the first [`WARMED_MAX`] keys. Changes nothing.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         self.table.warm(keys);
     }
@@ -185,14 +185,15 @@ impl Store {
         self.find(key, now_ms).is_some()
     }
 
-    /// When `key` expires: `None` if there is no such key, `Some(None)` if it never does.
+    /// When `key` expires, in Unix milliseconds: `None` if there is no such key, `Some(None)` if it never
+    /// expires.
     pub fn expiry(&mut self, key: &[u8], now_ms: u64) -> Option<Option<u64>> {
         fault::point();
         let place = self.find(key, now_ms)?;
         Some(self.table.record(place).expires_ms())
     }
 
-    /// Makes sure that `value` can be written under `key`.
+    /// Prepares to write `value` under `key`: reserves the memory for it.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -202,7 +203,8 @@ impl Store {
         self.with_memory(|table| Prepared::replacing(table, key, value)?.reserved(table))
     }
 
-    /// Makes sure that pairs of key and value can be written.
+    /// Prepares to write several keys and their values. Either all of them can be committed, or the call
+    /// fails.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -210,9 +212,9 @@ impl Store {
         self.with_memory(|table| table.prepare_all(pairs.clone()))
     }
 
-    /// Makes sure that `tail` can be written behind the value of `key`, if there is one. To be
-    /// committed with [`Expiry::Keep`]. Building a value piece by piece costs its length, not the
-    /// square of it.
+    /// Prepares to append `tail` to the string of `key`; without such a key, `tail` becomes its value.
+    /// Commit it with [`Expiry::Keep`]. Building a value piece by piece takes time in proportion to its
+    /// length, not to the square of its length.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -221,8 +223,9 @@ impl Store {
         self.with_memory(|table| Prepared::appending(table, key, tail)?.reserved(table))
     }
 
-    /// Before a write is refused for lack of memory, discarded values are freed, even if that causes a pause. Each try
-    /// frees twice as much as the one before, because a try may take long itself.
+    /// Calls `prepare`. If it runs out of memory while discarded memory waits to be freed, frees some and
+    /// calls it again: a pause is better than a refused write. Each round frees twice as much as the one
+    /// before, because a try may take long itself and there should be few of them.
     #[inline]
     fn with_memory<T>(
         &mut self,
@@ -238,7 +241,7 @@ impl Store {
         }
     }
 
-    /// Puts a prepared value into the table. Cannot fail or panic half-way.
+    /// Writes a prepared entry into the table. Cannot fail or panic half-way.
     #[inline]
     pub fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry) {
         let Prepared { key, hash, content } = entry;
@@ -250,7 +253,8 @@ impl Store {
         self.discards.keep(left);
     }
 
-    /// Makes sure that `key` can be given a time of expiry, which makes its record longer.
+    /// Reserves the memory for giving `key` a time of expiry: its record becomes longer, and the expiry
+    /// index gets an entry.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -262,7 +266,8 @@ impl Store {
         })
     }
 
-    /// Changes when `key` expires, if it exists: at a Unix time in milliseconds, or never.
+    /// Changes when `key` expires: at a Unix time in milliseconds, or never. Does nothing if there is no such
+    /// key.
     pub fn expire(&mut self, key: &[u8], expires_ms: Option<u64>) {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return };
@@ -273,7 +278,8 @@ impl Store {
         }
     }
 
-    /// Removes `key`; false if there is none, or if it has expired. Cannot fail or panic half-way.
+    /// Removes `key`. Returns false if there was no such key or it had expired. Cannot fail or panic
+    /// half-way.
     pub fn remove(&mut self, key: &[u8], now_ms: u64) -> bool {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
@@ -282,12 +288,13 @@ impl Store {
         live
     }
 
-    /// The earliest time, Unix milliseconds, at which a key expires.
+    /// The earliest time at which a key expires, in Unix milliseconds.
     pub fn next_expiry(&self) -> Option<u64> {
         self.changes.expiries.first().map(|(at, _)| at)
     }
 
-    /// Removes up to `budget` expired keys, the longest expired first; returns how many.
+    /// Removes up to `budget` expired keys, beginning with the one that expired first. Returns how many it
+    /// removed.
     pub fn sweep(&mut self, now_ms: u64, budget: usize) -> usize {
         let mut removed = 0;
         while removed < budget
@@ -306,36 +313,38 @@ impl Store {
         removed
     }
 
-    /// Begins or ends to note effects. Nothing is noted before or after.
+    /// Starts or stops noting effects. While nobody listens, the store notes none.
     pub fn listen(&mut self, on: bool) {
         self.changes.journal.listen(on);
     }
 
-    /// True if there are effects to be read, or some were lost.
+    /// True if there are effects to read, or if effects were lost.
     #[inline]
     pub fn has_effects(&self) -> bool {
         self.changes.journal.has_news()
     }
 
-    /// What has happened to which keys since the effects were last forgotten, in order.
+    /// The effects since [`Store::forget_effects`] was last called, in order: each is a key and what happened
+    /// to it.
     pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
         self.changes.journal.effects()
     }
 
-    /// True if there were too many effects to keep and some were lost. Then every key may have changed.
+    /// True if effects were lost because there were too many, or no memory for them. The listener must then
+    /// assume that every key has changed.
     pub fn effects_lost(&self) -> bool {
         self.changes.journal.lost()
     }
 
-    /// Forgets the effects, once they have been read.
+    /// Forgets the effects. The listener calls it after reading them.
     pub fn forget_effects(&mut self) {
         self.changes.journal.forget();
     }
 
-    /// Asserts the invariants of this room by walking all of it. For tests.
+    /// Walks the whole store and asserts its invariants. For tests.
     ///
     /// # Panics
-    /// If one does not hold.
+    /// If an invariant does not hold.
     pub fn audit(&self) {
         self.table.audit();
         let expiring = self.table.records().filter_map(|record| {
@@ -344,6 +353,7 @@ impl Store {
         self.changes.expiries.audit(expiring);
     }
 
+    /// Where `key` is. If it has expired, removes it and returns `None`.
     #[inline(always)]
     fn find(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
         let hash = self.table.hash(key);
@@ -355,7 +365,7 @@ impl Store {
         None
     }
 
-    /// Removes the item at `place`.
+    /// Removes the item at `place`, whose key has the hash `hash`, and notes `what` as the effect.
     fn take(&mut self, what: What, hash: u64, place: Place) {
         let record = self.table.record(place);
         self.changes.note(what, hash, self.table.key_of(record), record.expires_ms(), None);

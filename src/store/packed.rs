@@ -1,30 +1,33 @@
-//! A small hash: its fields and values one behind the other, in the order in which they came.
+//! A packed hash: the fields and values of a small hash, one after the other, in the order in which they
+//! were added.
 //!
 //! ```text
 //! length of the field  length of the value  field  value
 //! ```
 //!
-//! A length takes one byte, or two from 128 on. A field is found by walking over those before it, so
-//! the number of fields is bounded, and so are the bytes, which move when a field changes its length.
+//! A length below 128 takes one byte, a longer one two. A search walks over all fields before the one that
+//! it wants, so the number of fields is bounded. A value that changes its length moves all bytes behind it,
+//! so the number of bytes is bounded too.
 
 use super::Pair;
 use crate::base::{OutOfMemory, memory};
 
-/// Fields of a packed hash, at most: Redis's default of `hash-max-listpack-entries`.
+/// Most fields of a packed hash: Redis's default of `hash-max-listpack-entries`.
 pub const PACKED_FIELDS_MAX: usize = 128;
-/// Bytes of a packed hash, at most: as many as that many fields and values take if each is as long as
-/// Redis's default of `hash-max-listpack-value`, 64, allows. So every hash that Redis packs is packed here.
+/// Most bytes of a packed hash: room for [`PACKED_FIELDS_MAX`] fields and values of 64 bytes each, which is
+/// Redis's default of `hash-max-listpack-value`. So every hash that Redis packs by default is packed here.
 pub const PACKED_BYTES_MAX: usize = PACKED_FIELDS_MAX * (2 + 2 * 64);
 const _: () = assert!(PACKED_BYTES_MAX < 1 << 15, "a length fits 15 bits");
 
+/// The bit in the first byte of a length that says that a second byte follows.
 const LONG: u8 = 0x80;
 
-/// The fields and values in `0`.
+/// The bytes of a packed hash, to be read.
 #[derive(Clone, Copy, Debug)]
 pub struct Packed<'a>(pub &'a [u8]);
 
 impl<'a> Packed<'a> {
-    /// Fields and values, in order.
+    /// The fields and their values, in the order in which they were added.
     pub fn iter(self) -> impl Iterator<Item = Pair<'a>> {
         self.entries().map(|entry| (entry.field, entry.value))
     }
@@ -34,7 +37,7 @@ impl<'a> Packed<'a> {
         self.entries().count()
     }
 
-    /// The value of `field`.
+    /// The value of `field`, if the hash has that field.
     pub fn get(self, field: &[u8]) -> Option<&'a [u8]> {
         self.entries().find(|entry| entry.field == field).map(|entry| entry.value)
     }
@@ -44,16 +47,20 @@ impl<'a> Packed<'a> {
     }
 }
 
-/// A field with its value, and where both lie.
+/// A field with its value.
 struct Entry<'a> {
     field: &'a [u8],
     value: &'a [u8],
+    /// Where the entry begins in the packed bytes, with its lengths.
     start: usize,
+    /// Where the entry ends in the packed bytes.
     end: usize,
 }
 
+/// Walks over the entries of a packed hash.
 struct Entries<'a> {
     bytes: &'a [u8],
+    /// Where the next entry begins.
     at: usize,
 }
 
@@ -75,6 +82,7 @@ impl<'a> Iterator for Entries<'a> {
 }
 
 impl Entries<'_> {
+    /// Reads the length at the current position, and moves behind it.
     fn length(&mut self) -> usize {
         let first = self.bytes[self.at];
         self.at += 1;
@@ -86,10 +94,11 @@ impl Entries<'_> {
     }
 }
 
-/// A packed hash being written.
+/// A packed hash that is being written.
 #[derive(Debug, Default)]
 pub struct Packing {
     bytes: Vec<u8>,
+    /// Number of fields.
     len: usize,
 }
 
@@ -100,13 +109,14 @@ impl Packing {
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn copy(packed: Packed<'_>) -> Result<Packing, OutOfMemory> {
         let mut bytes = Vec::new();
-        // Most add or change one short field.
+        // Room for one short field more: most commands add or change just one.
         memory::reserve_exact(&mut bytes, packed.0.len() + 64)?;
         bytes.extend_from_slice(packed.0);
         Ok(Packing { bytes, len: packed.len() })
     }
 
-    /// Gives `field` a value; false if there would be too much of it then.
+    /// Gives `field` this value. Returns false, and changes nothing, if the hash would then have too many
+    /// fields or bytes to be packed.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
@@ -124,7 +134,8 @@ impl Packing {
         memory::reserve(&mut self.bytes, added)?;
         self.len = fields;
         let (start, tail) = (place.start, self.bytes.len() - place.end);
-        // The new one goes behind all others, then those behind the old one's place go round.
+        // The field must keep its place in the order. So the new entry is written at the end, and then
+        // changes places with all entries that were behind the old one.
         self.bytes.drain(place);
         push_length(&mut self.bytes, field.len());
         push_length(&mut self.bytes, value.len());
@@ -139,13 +150,14 @@ impl Packing {
         self.len
     }
 
-    /// What has been written.
+    /// The packed bytes.
     pub fn bytes(&self) -> &[u8] {
         &self.bytes
     }
 }
 
-/// Moves the fields that `keep` says to the front of `bytes`; returns how many bytes they take.
+/// Moves the entries for whose field `keep` returns true to the front of the packed `bytes`. Returns how
+/// many bytes they take.
 pub fn retain(bytes: &mut [u8], mut keep: impl FnMut(&[u8]) -> bool) -> usize {
     let (mut kept, mut at) = (0, 0);
     loop {
@@ -159,12 +171,13 @@ pub fn retain(bytes: &mut [u8], mut keep: impl FnMut(&[u8]) -> bool) -> usize {
     }
 }
 
-/// Bytes that `field` and `value` take.
+/// Bytes that `field` and `value` take with their lengths.
 fn size(field: &[u8], value: &[u8]) -> usize {
     let length = |bytes: &[u8]| if bytes.len() < usize::from(LONG) { 1 } else { 2 };
     length(field) + length(value) + field.len() + value.len()
 }
 
+/// Appends a length.
 fn push_length(bytes: &mut Vec<u8>, len: usize) {
     if len >= usize::from(LONG) {
         bytes.push(LONG | (len >> 8) as u8);

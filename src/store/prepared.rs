@@ -1,22 +1,22 @@
-//! Values that a command has prepared for writing, and when they expire.
+//! Prepared writes: the memory is reserved, and a commit cannot fail.
 
 use super::body::Body;
 use super::record::{INLINE_MAX, RECORD_MAX};
 use super::table::{Content, Demand, Table};
 use crate::base::OutOfMemory;
 
-/// The key holds something else than the command is for.
+/// The key holds another kind of value than the operation needs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct WrongKind;
 
 /// Why a write is refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum WriteError {
-    /// The allocator refuses.
+    /// The allocator refuses the memory for it.
     OutOfMemory,
-    /// The hashes of too many keys begin as this one's.
+    /// Too many other keys have hashes that begin with the same bits as the hash of this key.
     Crowded,
-    /// The key holds something else than the command is for.
+    /// The key holds another kind of value than the operation needs.
     WrongKind,
 }
 
@@ -35,15 +35,16 @@ impl From<OutOfMemory> for WriteError {
 /// When a value written by [`Store::commit`](super::Store::commit) expires.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Expiry {
-    /// Never.
+    /// It never expires.
     Never,
-    /// When the value it replaces would have; never if there was none.
+    /// The key keeps its time of expiry. A new key never expires.
     Keep,
-    /// At this Unix time in milliseconds.
+    /// It expires at this Unix time in milliseconds.
     At(u64),
 }
 
 impl Expiry {
+    /// When the key expires after the write, if it expired `before`. Both are Unix milliseconds.
     pub(super) fn over(self, before: Option<u64>) -> Option<u64> {
         match self {
             Expiry::Never => None,
@@ -53,16 +54,20 @@ impl Expiry {
     }
 }
 
-/// A key and value for which there is memory, ready for [`Store::commit`](super::Store::commit).
+/// A key and its new value, with the memory for both reserved. [`Store::commit`](super::Store::commit) writes
+/// it.
 #[derive(Debug)]
 pub struct Prepared<'a> {
     pub(super) key: &'a [u8],
+    /// The hash of the key.
     pub(super) hash: u64,
+    /// The value.
     pub(super) content: Content<'a>,
 }
 
 impl<'a> Prepared<'a> {
-    /// Copies key and value into a body if they are too long for a block.
+    /// A write of `value` under `key`. If they are too long for a block, copies them into a new body.
+    /// Reserves no room in the table yet.
     pub(super) fn new(table: &Table, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, OutOfMemory> {
         let hash = table.hash(key);
         let content = if fits_block(key.len(), value.len()) {
@@ -73,9 +78,9 @@ impl<'a> Prepared<'a> {
         Ok(Prepared { key, hash, content })
     }
 
-    /// As [`Prepared::new`], but a long value will be written over the present one if there is room for it. Most values
-    /// are overwritten by values of about the same length, which then need no allocation. A value that may expire
-    /// before the commit is not written over.
+    /// As [`Prepared::new`], but if the key has a body of about the right size, a long value is going to be
+    /// written into that body. Most values are replaced by one of a similar length, and this needs no
+    /// allocation. Does not reuse the body of a key that may expire before the commit.
     #[inline]
     pub(super) fn replacing(
         table: &Table,
@@ -95,7 +100,7 @@ impl<'a> Prepared<'a> {
         }
     }
 
-    /// `tail` behind the value of `key`, or alone if there is none.
+    /// A write of `tail` behind the value of `key`, or of `tail` alone if there is no such key.
     pub(super) fn appending(
         table: &mut Table,
         key: &'a [u8],
@@ -113,7 +118,7 @@ impl<'a> Prepared<'a> {
         Ok(Prepared { key, hash, content })
     }
 
-    /// The same, with room for it in the table.
+    /// The same write, once the table has room for it.
     #[inline]
     pub(super) fn reserved(self, table: &mut Table) -> Result<Prepared<'a>, WriteError> {
         if self.bodies() > 0 || !table.is_ready(self.hash, self.record_bytes()) {
@@ -122,13 +127,14 @@ impl<'a> Prepared<'a> {
         Ok(self)
     }
 
+    /// Reserves room in the table. Rarely needed, so not inlined.
     #[inline(never)]
     fn reserve(&self, table: &mut Table) -> Result<(), WriteError> {
         let demand = table.admit(self.hash, self.key, self.record_bytes())?;
         Ok(table.try_reserve(Demand { bodies: self.bodies(), ..demand })?)
     }
 
-    /// Bytes of its record, at most.
+    /// Most bytes that its record may have.
     pub(super) fn record_bytes(&self) -> usize {
         match self.content {
             Content::Small(value) => Prepared::small_record_bytes(self.key, value),
@@ -147,7 +153,7 @@ impl<'a> Prepared<'a> {
     }
 }
 
-/// True if they lie in a block together.
+/// True if a key and a value of these lengths, in bytes, fit a block together.
 pub fn fits_block(key_len: usize, value_len: usize) -> bool {
     key_len.saturating_add(value_len) <= INLINE_MAX
 }

@@ -1,39 +1,45 @@
-//! How an item lies in a block.
+//! A record: the bytes of an item in a block.
 //!
 //! ```text
 //! small   flags  key length  value length  [expiry, 8 bytes]  key  value or packed hash
 //! large   flags  number of the body, 4 bytes  [expiry, 8 bytes]
 //! ```
 //!
-//! The expiry is there if its flag is set, so keys without one don't pay for it. Another flag tells a
-//! hash from a string.
+//! The flags and the lengths take one byte each. The expiry is there only if its flag is set, so keys that
+//! never expire do not pay for it. Another flag tells a hash from a string.
 
 use std::ops::Range;
 
 /// Longest key and value together that lie in a block. Each length fits a byte, and a record is so
 /// much shorter than a block that little is lost at its end.
 pub const INLINE_MAX: usize = 255;
-/// Longest record.
+/// Most bytes of a record.
 pub const RECORD_MAX: usize = SMALL_HEADER + EXPIRY + INLINE_MAX;
 
+/// Bytes of a small record before the expiry.
 const SMALL_HEADER: usize = 3;
+/// Bytes of a large record before the expiry.
 const LARGE_HEADER: usize = 5;
+/// Bytes of the expiry.
 const EXPIRY: usize = 8;
+/// Flag: the record has an expiry.
 const EXPIRES: u8 = 1;
+/// Flag: the record names a body.
 const LARGE: u8 = 2;
+/// Flag: the value is a hash.
 const HASH: u8 = 4;
 
-/// What a key holds.
+/// The kind of value that a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// A string of bytes.
     String,
-    /// Fields and values.
+    /// A hash: fields and their values.
     Hash,
 }
 
 impl Kind {
-    /// What `TYPE` calls it.
+    /// The name with which `TYPE` answers.
     pub fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
@@ -42,7 +48,7 @@ impl Kind {
     }
 }
 
-/// A record in its place; the slice may go on behind it.
+/// A record, to be read. The slice begins with the record and may be longer.
 #[derive(Clone, Copy)]
 pub struct Record<'a>(pub &'a [u8]);
 
@@ -53,19 +59,19 @@ impl<'a> Record<'a> {
         (self.0[0] & LARGE != 0).then(|| u32::from_le_bytes(array(self.0, 1)))
     }
 
-    /// True for a small string: the most frequent case, told by one test.
+    /// True for a small string. It is the most frequent case, and one test is enough to tell.
     #[inline]
     pub fn is_small_string(self) -> bool {
         self.0[0] & (LARGE | HASH) == 0
     }
 
-    /// What its key holds.
+    /// The kind of value.
     #[inline]
     pub fn kind(self) -> Kind {
         if self.0[0] & HASH == 0 { Kind::String } else { Kind::Hash }
     }
 
-    /// When it expires.
+    /// When the item expires, in Unix milliseconds; `None` if it never does.
     #[inline]
     pub fn expires_ms(self) -> Option<u64> {
         (self.0[0] & EXPIRES != 0).then(|| u64::from_le_bytes(array(self.0, self.header())))
@@ -100,11 +106,13 @@ impl<'a> Record<'a> {
         &self.0[..self.start() + small]
     }
 
+    /// Bytes before the expiry.
     #[inline]
     fn header(self) -> usize {
         if self.0[0] & LARGE == 0 { SMALL_HEADER } else { LARGE_HEADER }
     }
 
+    /// Bytes before the key, or of a whole large record.
     #[inline]
     fn start(self) -> usize {
         self.header() + if self.0[0] & EXPIRES == 0 { 0 } else { EXPIRY }
@@ -115,17 +123,18 @@ fn array<const N: usize>(bytes: &[u8], at: usize) -> [u8; N] {
     bytes[at..at + N].try_into().expect("N bytes are N bytes")
 }
 
-/// A record being written.
+/// A record that is being written.
 pub struct Draft {
     bytes: [u8; RECORD_MAX],
     len: usize,
 }
 
 impl Draft {
-    /// A small item. The value comes in two parts, of which the second may be empty.
+    /// The record of a small item. The value comes in two parts, one after the other; the second may be
+    /// empty.
     ///
     /// # Panics
-    /// If they are longer than [`INLINE_MAX`] together.
+    /// If key and value together are longer than [`INLINE_MAX`].
     #[inline]
     pub fn small(kind: Kind, key: &[u8], value: [&[u8]; 2], expires_ms: Option<u64>) -> Draft {
         let value_len = value[0].len() + value[1].len();
@@ -139,7 +148,7 @@ impl Draft {
         draft
     }
 
-    /// An item whose body is number `body`.
+    /// The record of an item whose key and value are in body number `body`.
     pub fn large(kind: Kind, body: u32, expires_ms: Option<u64>) -> Draft {
         let mut draft = Draft { bytes: [0; RECORD_MAX], len: 0 };
         draft.push(&[LARGE | flags(kind, expires_ms)]);

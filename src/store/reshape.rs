@@ -1,22 +1,23 @@
-//! How the table grows and shrinks: piece by piece, never more than two segments at a time.
+//! How the table grows and shrinks: piece by piece, one segment or two at a time.
 //!
-//! A full segment splits by the next bit of the hash; two halves that have become small merge again.
-//! Each of these steps packs the live records into new blocks and frees the old blocks, so no dead record survives it.
+//! A full segment splits by the next bit of the hash. Two halves that have become small merge again. Each
+//! time, and also when a segment is only packed, the records of live items are copied into new blocks, and
+//! the old blocks are freed with all dead bytes in them.
 
 use super::block::{BLOCK_BYTES, Block};
 use super::record::{Draft, Record};
 use super::segment::{BLOCKS_MAX, ITEMS_MAX, Segment, Spot};
 use super::table::Table;
 
-/// Two halves merge when they have no more items than this together. It is far less than a segment takes, so a few keys
-/// that come and go do not make it split again. It is enough that the segments of a shrunken table are not mostly
-/// empty.
+/// Two halves merge only if they have no more items than this together. It is well below the limit of a
+/// segment: a few keys that come and go must not make it split again at once. It is not much lower: otherwise
+/// most places of a table that has shrunk would be empty.
 const MERGED_ITEMS_MAX: usize = ITEMS_MAX * 5 / 8;
-/// Nor do they merge if their records fill more blocks than this.
+/// Two halves merge only if they have no more blocks than this together.
 const MERGED_BLOCKS_MAX: usize = BLOCKS_MAX / 2;
 
 impl Table {
-    /// Makes room for one more record of `len` bytes in a segment that has none.
+    /// Makes room in segment `number` for one more record of `len` bytes, or takes a step towards it.
     pub(super) fn make_room(&mut self, number: u32, len: usize) {
         let segment = self.segments.get(number);
         let (takes, packed) = (segment.takes(1, len), segment.blocks_packed());
@@ -39,7 +40,8 @@ impl Table {
         self.segments.get_mut(number).add_block(block);
     }
 
-    /// Gives back what a removal has left over. Does without if there is no memory for it.
+    /// Packs or merges segment `number` if a removal has made that worth while. Does nothing if there is no
+    /// memory for the new blocks.
     pub(super) fn shrink(&mut self, mut number: u32) {
         let segment = self.segments.get(number);
         let pack = segment.is_worth_packing();
@@ -52,6 +54,7 @@ impl Table {
         }
     }
 
+    /// Copies the records of segment `number` into new blocks, without gaps.
     fn pack(&mut self, number: u32) {
         let segment = self.segments.get_mut(number);
         let fresh = Segment::new(segment.prefix, segment.depth);
@@ -60,6 +63,8 @@ impl Table {
         self.free_blocks(&[old]);
     }
 
+    /// Splits segment `number` in two: it keeps the lower half of its hashes, a new segment gets the upper
+    /// half.
     fn split(&mut self, number: u32) {
         let segment = self.segments.get_mut(number);
         let (prefix, depth) = (segment.prefix, segment.depth);
@@ -71,7 +76,8 @@ impl Table {
         self.free_blocks(&[old]);
     }
 
-    /// Merges a segment with its other half, if both are whole and small; returns the result.
+    /// Merges segment `number` with its other half, if that has not split again and both are small. Returns
+    /// the number of the merged segment.
     fn merge(&mut self, number: u32) -> Option<u32> {
         let segment = self.segments.get(number);
         let (prefix, depth) = (segment.prefix, segment.depth);
@@ -98,8 +104,8 @@ impl Table {
         Some(self.free_segment(other, number))
     }
 
-    /// Copies all items of `old`, which is no longer in the table, to the segments that `target`
-    /// says.
+    /// Copies all items of `old`, which the table no longer has. `target` says which segment gets an item, by
+    /// the hash of its key.
     fn move_items(&mut self, old: &Segment, target: impl Fn(u64) -> u32) {
         for cell in old.cells() {
             let record = self.record_at(old, old.spot(cell));
@@ -111,6 +117,7 @@ impl Table {
         }
     }
 
+    /// Copies a record into the last block of segment `number`, or into a new one.
     fn pack_record(&mut self, number: u32, record: Record<'_>) -> Spot {
         let bytes = record.bytes();
         let spot = self.segments.get_mut(number).allot(bytes.len()).unwrap_or_else(|| {
@@ -122,10 +129,11 @@ impl Table {
         spot
     }
 
-    /// Frees the blocks of segments that are no longer in the table.
+    /// Frees the blocks of the segments `old`, which the table no longer has.
     fn free_blocks(&mut self, old: &[Segment]) {
         let mut numbers: Vec<u32> = old.iter().flat_map(|segment| segment.blocks()).copied().collect();
-        // The highest first, so that the last block, which takes over the number, is never one of these.
+        // The highest number first. The last block takes over the number of the freed one, and it must not
+        // itself be a block that is still to be freed.
         numbers.sort_unstable_by(|a, b| b.cmp(a));
         for number in numbers {
             self.blocks.swap_remove(number);
@@ -137,7 +145,8 @@ impl Table {
         }
     }
 
-    /// Frees segment `number`; the last segment takes its number. Returns the number that segment `kept` has now.
+    /// Frees segment `number`; the last segment gets its number. Returns the number that segment `kept` has
+    /// after that.
     fn free_segment(&mut self, number: u32, kept: u32) -> u32 {
         self.segments.swap_remove(number);
         let last = self.segments.len() as u32;

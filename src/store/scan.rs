@@ -1,26 +1,29 @@
-//! Iteration in an order that growing and shrinking don't disturb: that of the hash.
+//! Scans: they go over a table in the order of the hash. Growing and shrinking do not disturb that order.
 //!
-//! A position is the first 48 bits of a hash. A scan takes all items at one position together. So a single position says
-//! how far the scan has come, even if segments have split or merged since. Clients write it in decimal, and 48 bits
-//! survive in clients that keep numbers as floating point. `cursor` shows clients a position as a cursor.
+//! A position is the first 48 bits of a hash. A scan takes all items at one position together. So one number,
+//! the position behind the last item, says how far a scan has come, whatever happens to the segments in the
+//! meantime. Clients get that number in decimal, shuffled by `cursor`. Some clients keep it in a floating
+//! point number, which holds 48 bits exactly.
 
 use super::hash::below;
 use super::record::Record;
 use super::segment::ITEMS_MAX;
 use super::table::Table;
 
-/// Bits of a hash that make a position.
+/// Number of first bits of a hash that are its position.
 pub const POSITION_BITS: u32 = 48;
-/// Bits of a hash that a position leaves out.
+/// Number of last bits of a hash that its position leaves out.
 const IGNORED: u32 = 64 - POSITION_BITS;
-/// Behind the last position.
+/// The number behind the last position.
 const END: u64 = 1 << POSITION_BITS;
 
 impl Table {
-    /// Shows `visit` the records from `position` on, `count` or a few more, those that `wanted`
-    /// accepts; returns the position to go on from, 0 at the end. Looks at a number of items in
-    /// proportion to `count`, so there may be fewer, or none. Once `visit` has said false, it is only
-    /// shown what shares the position of that record.
+    /// Calls `visit` for the records from `position` on for which `wanted` returns true: for `count` of them,
+    /// or a few more if several share a position. Returns the position to go on from, or 0 at the end.
+    ///
+    /// It looks at a number of items in proportion to `count`, so it may visit fewer than `count` records, or
+    /// none. When `visit` returns false, it visits only the other records at the same position, and then
+    /// stops.
     pub(super) fn scan<'a>(
         &'a self,
         mut position: u64,
@@ -29,7 +32,7 @@ impl Table {
         mut visit: impl FnMut(Record<'a>) -> bool,
     ) -> u64 {
         let mut shown = 0;
-        // Halves with fewer items than this on average would have merged.
+        // Two halves with fewer items than this on average would have merged.
         let segments_max = 1 + count / (ITEMS_MAX / 4);
         for _ in 0..segments_max {
             if position >= END {
@@ -38,7 +41,7 @@ impl Table {
             let (mut here, end) = self.rest_of_segment(position);
             let room = count - shown;
             if here.len() > room {
-                // At least one, or a count of nothing would never end.
+                // Takes at least one item, because a scan with a count of 0 would never end otherwise.
                 let last = here.select_nth_unstable_by_key(room.max(1) - 1, |(at, _)| *at).1.0;
                 here.retain(|(at, _)| *at <= last);
                 position = last + 1;
@@ -67,7 +70,8 @@ impl Table {
         if position >= END { 0 } else { position }
     }
 
-    /// The items from `position` to the end of its segment, with their positions, and that end.
+    /// The records from `position` to the end of its segment, each with its position. Also returns the
+    /// position behind the segment.
     fn rest_of_segment(&self, position: u64) -> (Vec<(u64, Record<'_>)>, u64) {
         let segment = self.segments.get(self.directory.segment(position << IGNORED));
         let items = segment.cells().map(|cell| {
@@ -78,15 +82,15 @@ impl Table {
         (items.filter(|(at, _)| *at >= position).collect(), end)
     }
 
-    /// All records, segment by segment.
+    /// All records of the table, segment by segment.
     pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> {
         self.segments.iter().flat_map(move |segment| {
             segment.cells().map(move |cell| self.record_at(segment, segment.spot(cell)))
         })
     }
 
-    /// The record that two random numbers choose, every one being as likely; `None` if they choose a
-    /// place in a segment that is empty, as less than every second does in a table that has grown.
+    /// The record that two random numbers choose. Every record is equally likely. `None` if they choose an
+    /// empty place in a segment; in a table that has grown, that happens less than half the time.
     pub(super) fn pick(&self, random: (u64, u64)) -> Option<Record<'_>> {
         let segment = self.segments.get(below(self.segments.len(), random.0) as u32);
         let cell = segment.nth(below(ITEMS_MAX, random.1))?;

@@ -1,9 +1,11 @@
-//! The table: finds, writes and removes items. Knows nothing of time but that records may carry one.
+//! The table: it finds, writes and removes items. It stores their times of expiry, but never compares them
+//! with the time of day.
 //!
-//! Extendible hashing in the order of the hash: the [directory](super::directory) names a
-//! [segment](super::segment) by a hash's first bits; the segment's index says where in its
-//! [blocks](super::block) the [record](super::record) lies; a record that would be too long for a
-//! block names a [body](super::body) instead. How segments split and merge is in `reshape`.
+//! It uses extendible hashing, and keeps segments in the order of the hash. The first bits of a key's hash
+//! select an entry of the [directory](super::directory), which names a [segment](super::segment). The index
+//! of the segment says where in its [blocks](super::block) the item's [record](super::record) lies. If key
+//! and value are too long for a block, the record names a [body](super::body), which holds them. `reshape`
+//! splits and merges segments.
 
 use ahash::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -18,57 +20,64 @@ use super::record::{Draft, INLINE_MAX, Kind, Record};
 use super::segment::{Cell, Segment, Spot};
 use crate::base::OutOfMemory;
 
-/// Where an item is, until the table changes.
+/// Where an item is. A place is valid until the table changes.
 #[derive(Clone, Copy, Debug)]
 pub struct Place {
+    /// The number of the segment.
     pub(super) segment: u32,
+    /// The item's place in the segment's index.
     pub(super) cell: Cell,
-    /// Where its record lies.
+    /// The number of the block that holds the record.
     block: u32,
+    /// Where in the block the record begins, in bytes.
     offset: u16,
 }
 
 /// The content of an item that is to be written.
 #[derive(Debug)]
 pub enum Content<'a> {
-    /// A string or a packed hash that fits a block with its key.
+    /// A string or a packed hash that fits a block together with its key.
     Small(&'a [u8]),
-    /// Key and value in memory of their own.
+    /// A new body, which already holds copies of key and value.
     Body(Body),
-    /// A string or a packed hash for the body that the key has.
+    /// A string or a packed hash that replaces the value in the body that the key has.
     Over(&'a [u8]),
-    /// More of the string there is; [`Table::reserve_tail`] has made room if it is large.
+    /// Bytes to append to the key's string. If that is in a body, [`Table::reserve_tail`] has made room.
     Tail(&'a [u8]),
 }
 
 /// The memory that the table needs for a write.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Demand {
-    /// Blocks.
+    /// Number of blocks that may be added.
     pub blocks: usize,
-    /// Segments.
+    /// Number of segments that may be added.
     pub segments: usize,
-    /// Bodies.
+    /// Number of bodies that may be added.
     pub bodies: usize,
-    /// Depth of the deepest of the new segments, if more than the directory's next.
+    /// Depth of the deepest segment that may be added. It may be 0 if the directory need not double more than
+    /// once: there is always room for that.
     pub depth: u32,
 }
 
-/// Items by hash and key.
+/// Items, found by key and the hash of the key.
 #[derive(Debug)]
 pub struct Table {
+    /// The seeded hash function.
     pub(super) hasher: RandomState,
+    /// Says which segment holds a hash.
     pub(super) directory: Directory,
     pub(super) segments: Chunked<Segment>,
     pub(super) blocks: Chunked<Block>,
     pub(super) bodies: Chunked<Body>,
     /// Bytes that the bodies own, without their entries in `bodies`.
     pub(super) body_bytes: usize,
+    /// Number of items.
     pub(super) len: usize,
 }
 
 impl Table {
-    /// An empty table, which has few or many items.
+    /// An empty table that hashes with `hasher` and expects so many items as `size` says.
     pub fn new(hasher: RandomState, size: Size) -> Table {
         Table::over(Chunked::new(size), hasher, size)
     }
@@ -81,6 +90,7 @@ impl Table {
         std::mem::replace(self, empty)
     }
 
+    /// An empty table that takes its first segment from `segments`.
     fn over(mut segments: Chunked<Segment>, hasher: RandomState, size: Size) -> Table {
         segments.push(Segment::new(0, 0));
         Table {
@@ -99,7 +109,7 @@ impl Table {
         self.len
     }
 
-    /// Bytes held.
+    /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
         self.directory.memory()
             + self.segments.memory()
@@ -124,7 +134,7 @@ impl Table {
         segment.takes(1, bytes) && segment.has_tail(bytes)
     }
 
-    /// Makes sure that `demand` can be written without asking for memory.
+    /// Reserves what `demand` says, so that the write can be committed without asking for memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
@@ -138,13 +148,13 @@ impl Table {
         self.directory.try_reserve(self.segments.len() + demand.segments, demand.depth)
     }
 
-    /// Finds an item.
+    /// Finds the item with this key. `hash` is the hash of the key.
     #[inline(always)]
     pub fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
         self.find_record(hash, |record| self.key_of(record) == key)
     }
 
-    /// Finds the item of `hash` whose record `is_it` recognises.
+    /// Finds the item with this hash for whose record `is_it` returns true.
     #[inline(always)]
     pub fn find_record(&self, hash: u64, is_it: impl Fn(Record<'_>) -> bool) -> Option<Place> {
         let number = self.directory.segment(hash);
@@ -168,19 +178,19 @@ impl Table {
         }
     }
 
-    /// True if some of its memory is neither used nor likely to be soon.
+    /// True if the table holds memory that it neither uses nor is likely to use soon.
     pub fn is_loose(&self) -> bool {
         self.segments.is_loose() || self.blocks.is_loose() || self.bodies.is_loose()
     }
 
-    /// Gives a piece of it back.
+    /// Frees a piece of the memory because of which [`Table::is_loose`] is true.
     pub fn trim(&mut self) {
         self.segments.trim();
         self.blocks.trim();
         self.bodies.trim();
     }
 
-    /// The hash of a record's key. A long key is not hashed again.
+    /// The hash of a record's key. A body keeps the hash of its key, so a long key is not hashed again.
     #[inline]
     pub(super) fn hash_of(&self, record: Record<'_>) -> u64 {
         match record.body() {
@@ -189,6 +199,7 @@ impl Table {
         }
     }
 
+    /// The record at `spot` of `segment`.
     #[inline]
     pub(super) fn record_at(&self, segment: &Segment, spot: Spot) -> Record<'_> {
         Record(&self.blocks.get(segment.block_of(spot)).bytes[spot.offset()..])
@@ -197,7 +208,7 @@ impl Table {
     /// The string at `place`.
     ///
     /// # Errors
-    /// [`WrongKind`] if there is something else.
+    /// [`WrongKind`] if the item holds another kind of value.
     #[inline(always)]
     pub fn string(&self, place: Place) -> Result<&[u8], WrongKind> {
         let record = self.record(place);
@@ -210,7 +221,7 @@ impl Table {
         }
     }
 
-    /// The value of a record: a string or a packed hash.
+    /// The value of a record: a string or a packed hash. Empty for a hash with a table.
     #[inline]
     pub fn value_of<'a>(&'a self, record: Record<'a>) -> &'a [u8] {
         match record.body() {
@@ -219,13 +230,15 @@ impl Table {
         }
     }
 
-    /// The table of a record's hash, if it has one.
+    /// The table with the fields of a record's hash; `None` if the hash is packed, or the record holds a
+    /// string.
     pub fn fields_of(&self, record: Record<'_>) -> Option<&Table> {
         let fields = self.bodies.get(record.body()?).fields()?;
         Some(&fields.table)
     }
 
-    /// Makes room for `count` more bytes behind the value at `place`, if it is large.
+    /// Makes room for `count` more bytes behind the value at `place`, if that lies in a body. Returns false
+    /// if it lies in a block.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
@@ -269,7 +282,7 @@ impl Table {
                 self.with_body(number, |body| body.overwrite(value));
                 Draft::large(kind, number, expires_ms)
             }
-            (Content::Over(_), None) => unreachable!("nobody removes a key between prepare and commit"),
+            (Content::Over(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Content::Body(body), Some(number)) => {
                 let before = self.with_body(number, |there| std::mem::replace(there, body));
                 left = before.into_fields();
@@ -288,7 +301,7 @@ impl Table {
         left
     }
 
-    /// Changes when the item at `place` expires.
+    /// Changes when the item at `place` expires: at a Unix time in milliseconds, or never.
     pub fn set_expiry(&mut self, place: Place, hash: u64, expires_ms: Option<u64>) {
         let record = self.record(place);
         let draft = match record.body() {
@@ -314,7 +327,7 @@ impl Table {
         body
     }
 
-    /// Removes from the packed hash at `place` the fields that `keep` does not say. Needs no memory.
+    /// Removes the fields for which `keep` returns false from the packed hash at `place`. Needs no memory.
     pub fn retain_packed(&mut self, place: Place, hash: u64, mut keep: impl FnMut(&[u8]) -> bool) {
         let record = self.record(place);
         if let Some(number) = record.body() {
@@ -328,6 +341,7 @@ impl Table {
         self.rewrite(place, hash, draft.record());
     }
 
+    /// Writes a record, over the one at `place` if there is one.
     fn put(&mut self, place: Option<Place>, hash: u64, record: Record<'_>) {
         match place {
             Some(place) => self.rewrite(place, hash, record),
@@ -362,6 +376,7 @@ impl Table {
             .copy_from_slice(bytes);
     }
 
+    /// Adds a record to the segment of `hash`, and makes room there first if it must.
     fn insert(&mut self, hash: u64, record: Record<'_>) {
         loop {
             let number = self.directory.segment(hash);
@@ -374,7 +389,8 @@ impl Table {
         }
     }
 
-    /// Copies a record into the segment's blocks, unless it should rather be compacted or split.
+    /// Copies a record into a block of segment `number`. `None` if the segment should be packed or split
+    /// first.
     fn append(&mut self, number: u32, bytes: &[u8]) -> Option<Spot> {
         let segment = self.segments.get_mut(number);
         let spot = match segment.allot(bytes.len()) {

@@ -1,4 +1,4 @@
-//! What the keyspace promises: times of expiry, memory that comes back, scans that miss nothing.
+//! What the keyspace promises: keys expire on time, memory comes back, and scans miss no key.
 
 use std::collections::BTreeSet;
 
@@ -12,11 +12,13 @@ mod effects;
 mod hashes;
 mod map;
 
+/// Writes a string.
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     let entry = store.prepare(key, value).unwrap();
     store.commit(entry, expiry);
 }
 
+/// A store with so many keys, each with a value of 40 bytes.
 fn filled(keys: u32) -> Store {
     let mut store = Store::new(1);
     for n in 0..keys {
@@ -70,7 +72,7 @@ fn emptied_is_as_new_and_memory_comes_back_in_steps() {
     let full = store.memory();
     store.clear();
     assert!(store.is_empty() && store.has_leftovers());
-    assert!(store.memory() > full / 2, "most of what is discarded is still held");
+    assert!(store.memory() > full / 2, "most of the discarded memory must still be held");
     assert_eq!(store.next_expiry(), None);
     put(&mut store, b"k", b"v", Expiry::Never);
     let mut steps = 0;
@@ -114,7 +116,7 @@ fn what_is_removed_gives_its_memory_back() {
     assert!(store.memory() < 8 << 10, "{} bytes are left", store.memory());
 }
 
-/// One step of a scan, all of it.
+/// One step of a scan: the keys it visits, and the cursor for the next step.
 fn scan(store: &Store, cursor: u64, count: usize) -> (Vec<Vec<u8>>, u64) {
     let mut keys = Vec::new();
     let next = store.scan(cursor, count, None, 0, |key| {
@@ -144,9 +146,9 @@ fn a_scan_returns_whatever_is_there_throughout() {
             }
             cursor = next;
             steps += 1;
-            assert!(steps < 5_000, "a scan goes forward only");
+            assert!(steps < 5_000, "the scan does not end");
             for _ in 0..200 {
-                // The first thousand stay.
+                // The first thousand keys stay, because the test must find them at the end.
                 let n = rng.random_range(1_000..if grows { 100_000 } else { 5_000_u32 });
                 if grows {
                     put(&mut store, &n.to_le_bytes(), b"", Expiry::Never);
@@ -158,7 +160,7 @@ fn a_scan_returns_whatever_is_there_throughout() {
         store.audit();
         assert!(steps > 10, "{steps} steps");
         for n in 0..1_000_u32 {
-            assert!(seen.contains(&n.to_le_bytes()[..]), "seed {seed}: {n} was there all along");
+            assert!(seen.contains(&n.to_le_bytes()[..]), "seed {seed}: the scan missed key {n}");
         }
     }
 }
@@ -179,7 +181,7 @@ fn a_scan_of_little_by_little_ends_and_finds_all() {
     seen.dedup();
     assert_eq!(seen.len(), 2_000);
     assert_eq!(store.scan(u64::MAX, 10, None, 0, |_| true), 0);
-    assert_eq!(scan(&store, 0, 0).0.len(), 1, "a count of nothing goes forward all the same");
+    assert_eq!(scan(&store, 0, 0).0.len(), 1, "a scan with a count of 0 must go forward too");
 }
 
 #[test]
@@ -192,7 +194,7 @@ fn a_scan_that_is_told_to_stop_goes_on_from_there() {
             seen.insert(key.to_vec());
             seen.len() < before + 7
         });
-        assert!(seen.len() <= before + 8, "{} keys after it was told to stop", seen.len() - before);
+        assert!(seen.len() <= before + 8, "{} keys with a limit of 7", seen.len() - before);
         steps += 1;
         if cursor == 0 {
             break;
@@ -216,7 +218,7 @@ fn a_cursor_tells_nothing_of_the_hash() {
         cursor = next;
     }
     assert!(steps > 1_900, "{steps} steps");
-    assert!((steps / 2 - 200..steps / 2 + 200).contains(&upwards), "{upwards} of {steps} go upwards");
+    assert!((steps / 2 - 200..steps / 2 + 200).contains(&upwards), "{upwards} of {steps} go up");
 }
 
 #[test]
@@ -229,7 +231,7 @@ fn any_number_is_a_cursor_that_ends() {
         while cursor != 0 {
             cursor = store.scan(cursor, 10, None, 0, |_| true);
             steps += 1;
-            assert!(steps <= 2_000, "a scan that began somewhere does not end");
+            assert!(steps <= 2_000, "a scan that began at a random cursor does not end");
         }
     }
 }

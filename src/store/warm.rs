@@ -1,26 +1,28 @@
-//! Fetches what looking up keys is going to read, so that the waits for memory overlap.
+//! Warming: fetches the memory that looking up several keys is going to read, before they are looked up one
+//! by one. So the waits for memory overlap.
 
 use super::block::BLOCK_BYTES;
 use super::prefetch::prefetch;
 use super::record::Record;
 use super::table::Table;
 
-/// Keys warmed at once: about as many misses as a processor has under way.
+/// Most keys that are warmed together: about as many cache misses as a processor can wait for at once.
 pub const WARMED_MAX: usize = 16;
-/// If all items have fewer bytes than this, they are in the cache already. To warm a key would cost 20 ns for nothing.
+/// Items that take fewer bytes together than this are in the cache anyway. Warming them would cost 20 ns a
+/// key for nothing.
 const WARMED_BYTES_MIN: usize = 1 << 20;
-/// So few bodies are not worth another look at each record.
+/// With fewer bodies than this, it is not worth while to read each record for the number of its body.
 const WARMED_BODIES_MIN: usize = 512;
 
 impl Table {
-    /// True if items lie farther away than in the cache, so that warming keys pays.
+    /// True if the items no longer fit the cache, so that warming keys is worth its cost.
     #[inline]
     pub fn is_beyond_cache(&self) -> bool {
         self.blocks.memory() + self.body_bytes >= WARMED_BYTES_MIN
     }
 
-    /// Fetches the lines of memory in which `keys` will be found. Loop by loop, so that the waits of each
-    /// overlap: for the index, for the records, for the bodies of those that are large.
+    /// Starts to fetch the lines of memory in which `keys` will be found. It does so in three rounds: for the
+    /// index, for the records, and for the bodies of large items. The waits within each round overlap.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
         if !self.is_beyond_cache() {
             return;
@@ -39,7 +41,7 @@ impl Table {
             let block = &self.blocks.get(segment.block_of(spot)).bytes;
             *record = &block[spot.offset()..];
             prefetch(&record[0]);
-            // Most records reach into a second line.
+            // Most records reach into the next line.
             prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
         }
         if self.bodies.len() >= WARMED_BODIES_MIN {
@@ -47,7 +49,7 @@ impl Table {
         }
     }
 
-    /// The same for the bodies with these numbers, once their records are on their way.
+    /// Starts to fetch the bodies with these numbers.
     fn warm_bodies(&self, numbers: impl Iterator<Item = u32> + Clone) {
         for number in numbers.clone() {
             self.bodies.get(number).prefetch();

@@ -1,14 +1,15 @@
-//! Keys that were chosen because their hashes begin alike.
+//! Crowds: keys that an attacker chose because their hashes begin with the same bits.
 
 use super::*;
 use crate::store::segment::ITEMS_MAX;
 
-/// Bits that the crowd's hashes share: more than a small table may have in its directory.
+/// Number of first bits that the hashes of the crowd share: more than select an entry in the directory of a
+/// small table.
 const SHARED: u32 = 13;
-/// What a small table may have.
+/// Most entries that the directory of a small table may have.
 const ENTRIES_MAX: usize = 1024;
 
-/// So many keys whose hashes begin alike, found as somebody would who knows the seed.
+/// `count` keys whose hashes begin with the same bits. It finds them as an attacker would who knows the seed.
 fn crowd(store: &Store, count: usize) -> Vec<[u8; 8]> {
     let keys = (0..u64::MAX).map(u64::to_be_bytes);
     keys.filter(|key| store.table.hash(key) >> (64 - SHARED) == 5).take(count).collect()
@@ -27,7 +28,7 @@ fn a_crowd_fills_one_segment_and_no_more() {
             Ok(entry) => store.commit(entry, Expiry::Never),
             Err(error) => {
                 assert_eq!(error, WriteError::Crowded);
-                assert!(nth >= ITEMS_MAX, "{nth} keys crowd");
+                assert!(nth >= ITEMS_MAX, "refused after {nth} keys");
             }
         }
     }
@@ -48,8 +49,8 @@ fn a_crowd_fills_one_segment_and_no_more() {
         }
     }
     store.audit();
-    // One of a thousand keys belongs to the crowd by chance.
-    assert!(refused < 50, "{refused} keys were refused");
+    // By chance, about one key in a thousand belongs to the crowd and is refused.
+    assert!(refused < 50, "{refused} honest keys were refused");
 }
 
 #[test]
@@ -88,7 +89,7 @@ fn many_honest_keys_in_one_command_do_not_crowd() {
     }
 }
 
-/// Whatever was prepared can be committed, also if keys expire or are removed in between.
+/// A prepared write can be committed, even if keys have expired or were removed in between.
 #[test]
 fn a_commit_finds_room_in_any_crowd() {
     let mut refused = 0;
@@ -131,5 +132,5 @@ fn a_commit_finds_room_in_any_crowd() {
             directory_entries(&store)
         );
     }
-    assert!(refused > 1_000, "{refused} were refused");
+    assert!(refused > 1_000, "only {refused} writes were refused");
 }

@@ -1,7 +1,8 @@
-//! Every change is told once, and nothing else is.
+//! The store notes each change once as an effect, and notes nothing else.
 
 use super::*;
 
+/// The effects since the last call, with names for their keys. Forgets them.
 fn told(store: &mut Store) -> Vec<(&'static str, What)> {
     let name = |key: &[u8]| ["", "k", "other", "late"].into_iter().find(|name| name.as_bytes() == key);
     let told = store.effects().map(|(key, what)| (name(key).unwrap(), what)).collect();
@@ -51,7 +52,7 @@ fn what_changes_nothing_is_not_told() {
     store.clear();
     store.forget_effects();
     store.clear();
-    assert!(!store.has_effects(), "there was nothing to be flushed");
+    assert!(!store.has_effects(), "there was no key to flush");
     store.listen(false);
     put(&mut store, b"k", b"v", Expiry::Never);
     assert!(!store.has_effects());

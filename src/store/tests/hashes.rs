@@ -1,4 +1,4 @@
-//! Hashes against plain maps, in every form and from each to the next.
+//! Hashes compared with plain maps, in every form and in each change from one form to the next.
 
 use std::collections::BTreeMap;
 
@@ -27,7 +27,7 @@ fn numbered(range: std::ops::Range<u32>, len: usize) -> Vec<(Vec<u8>, Vec<u8>)> 
     range.map(|n| (format!("field:{n}").into_bytes(), vec![n as u8; len])).collect()
 }
 
-/// 0: in the record, 1: packed in a body, 2: in a table.
+/// The form of a hash: 0 is packed in the record, 1 packed in a body, 2 in a table of its own.
 fn form(store: &mut Store, key: &[u8]) -> usize {
     let in_record = store.find(key, 0).is_some_and(|place| store.table.record(place).body().is_none());
     match store.hash(key, 0).unwrap().unwrap().0 {
@@ -55,7 +55,7 @@ fn a_hash_grows_through_three_forms_and_never_back() {
     assert_eq!((form(&mut store, b"k"), read(&mut store, b"k").len()), (2, 1));
     store.audit();
     assert_eq!(remove(&mut store, b"k", &[b"field:0".to_vec(), b"field:0".to_vec()]), 1);
-    assert!(store.is_empty(), "a hash without fields is no key");
+    assert!(store.is_empty(), "a hash without fields must not stay");
     set(&mut store, b"long", &numbered(0..1, 20_000));
     assert_eq!(form(&mut store, b"long"), 2);
     store.audit();
@@ -111,7 +111,7 @@ fn a_key_holds_one_kind() {
     }
 }
 
-/// The fields of one step of a scan, and the cursor to go on from.
+/// One step of a scan over a hash: the fields it visits, and the cursor for the next step.
 fn step(store: &mut Store, key: &[u8], cursor: u64) -> (Vec<Vec<u8>>, u64) {
     let mut fields = Vec::new();
     let next = store.hash_scan(key, cursor, 10, 0, |(field, _)| {
@@ -157,7 +157,7 @@ fn each_field_is_as_likely_to_be_picked() {
         }
         let (least, most) = (picked.values().min().unwrap(), picked.values().max().unwrap());
         assert_eq!(picked.len(), fields as usize);
-        assert!(*least > 130 && *most < 280, "between {least} and {most} times of 200");
+        assert!(*least > 130 && *most < 280, "picked {least} to {most} times instead of about 200");
     }
 }
 
@@ -215,12 +215,12 @@ fn what_a_large_hash_leaves_is_freed_in_steps() {
     for (way, leave) in ways {
         let before = full(&mut store);
         leave(&mut store);
-        assert!(store.memory() > before / 2, "{way}: all was freed at once");
+        assert!(store.memory() > before / 2, "{way}: too much was freed at once");
         let mut steps = 0;
         while !store.discards.is_empty() {
             let held = store.discards.memory();
             store.reclaim(1);
-            assert!(held.saturating_sub(store.discards.memory()) < 3 << 20, "{way}: a long step");
+            assert!(held.saturating_sub(store.discards.memory()) < 3 << 20, "{way}: one step freed too much");
             steps += 1;
         }
         assert!(steps > 10, "{way}: freed in {steps} steps");
@@ -254,7 +254,7 @@ fn a_write_that_is_refused_changes_nothing() {
                 break;
             }
         }
-        assert!(refused > 0, "nothing was refused");
+        assert!(refused > 0, "no write was refused");
     }
 }
 
@@ -274,17 +274,23 @@ fn a_write_without_memory_is_tried_again_only_a_few_times() {
     let refused = store.prepare_hash_set(b"k", pairs, 0).unwrap_err();
     memory::allow(usize::MAX);
     assert_eq!(refused, WriteError::OutOfMemory);
-    assert!(store.discards.is_empty(), "there was memory left to be freed");
+    assert!(store.discards.is_empty(), "discarded memory was left that could have been freed");
     assert!(tries.get() < 40, "{} tries", tries.get());
 }
 
+/// A store, a model of it, and random steps that are done to both.
 struct HashTrial {
     rng: StdRng,
     store: Store,
+    /// What the store should hold: for each key its fields and its time of expiry, in Unix milliseconds.
     model: BTreeMap<Vec<u8>, (Fields, Option<u64>)>,
+    /// The time, in Unix milliseconds.
     now_ms: u64,
+    /// Number of different fields.
     fields: u32,
+    /// Longest value of a field, in bytes.
     len_max: usize,
+    /// True if the steps add fields more often than they remove some.
     grows: bool,
 }
 
@@ -382,6 +388,7 @@ impl HashTrial {
         }
     }
 
+    /// Asserts that the store is equal to the model. Marks the forms of its hashes in `seen`.
     fn compare(&mut self, seen: &mut [bool; 3]) {
         self.store.audit();
         let now_ms = self.now_ms;
@@ -413,7 +420,7 @@ fn a_hash_is_a_map_whatever_is_done_to_it() {
             trial.compare(&mut seen);
         }
     }
-    assert_eq!(seen, [true; 3], "a form was never met");
+    assert_eq!(seen, [true; 3], "no hash was ever in one of the forms");
 }
 
 #[test]

@@ -1,24 +1,26 @@
-//! The keyspace of strings against a plain map, and against what its effects tell.
+//! A keyspace of strings, compared with a plain map and with a replica that follows its effects.
 
 use std::collections::BTreeMap;
 
 use super::*;
 
-/// What the store should be: values and times of expiry.
+/// What a store should hold: for each key its value and its time of expiry, in Unix milliseconds.
 type Model = BTreeMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
+/// A store, a model of it, and random steps that are done to both.
 struct Trial {
     rng: StdRng,
     store: Store,
     model: Model,
-    /// What somebody knows of the store who only reads again those keys that an effect names.
+    /// A copy of the store that is only updated for keys that an effect names.
     replica: Model,
+    /// The time, in Unix milliseconds.
     now_ms: u64,
-    /// Distinct keys.
+    /// Number of different keys.
     keys: u32,
-    /// Lengths of most values.
+    /// Longest random value that one step writes, in bytes.
     len_max: usize,
-    /// In a hundred steps, those that write.
+    /// How many of a hundred steps write.
     writes: u32,
 }
 
@@ -36,7 +38,7 @@ impl Trial {
     fn key(&mut self) -> Vec<u8> {
         let n = self.rng.random_range(0..self.keys);
         let mut key = n.to_le_bytes().to_vec();
-        // The key's length follows from its number.
+        // The number decides the length, so that a number always makes the same key.
         key.resize(if n.is_multiple_of(50) { 300 } else { 4 + n as usize % 20 }, b'k');
         key
     }
@@ -148,7 +150,7 @@ impl Trial {
         }
     }
 
-    /// Reads the effects, and again those keys that they name.
+    /// Reads the effects, and updates the replica for the keys that they name.
     fn listen(&mut self) {
         assert!(!self.store.effects_lost());
         let effects: Vec<(Vec<u8>, What)> =
@@ -167,13 +169,14 @@ impl Trial {
         self.store.forget_effects();
     }
 
+    /// Asserts that store, model and replica are equal.
     fn compare(&mut self) {
         self.store.audit();
-        assert_eq!(self.replica.len(), self.store.len(), "an effect was not told");
+        assert_eq!(self.replica.len(), self.store.len(), "a change had no effect noted");
         let now_ms = self.now_ms;
         self.replica.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
         self.forget_expired();
-        assert!(self.replica == self.model, "an effect was not told");
+        assert!(self.replica == self.model, "a change had no effect noted");
         let mut keys: Vec<&[u8]> = self.store.keys(self.now_ms).collect();
         keys.sort_unstable();
         assert!(keys.iter().copied().eq(self.model.keys().map(|key| &key[..])), "the keys differ");
@@ -189,7 +192,7 @@ fn the_store_is_a_map_whatever_is_done_to_it() {
     for seed in 0..60 {
         let mut trial = Trial::new(seed);
         for _ in 0..8 {
-            // Now it grows, now it shrinks.
+            // With many writes the store grows, with few it shrinks.
             trial.writes = trial.rng.random_range(5..95);
             for _ in 0..3_000 {
                 trial.step();
