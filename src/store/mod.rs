@@ -24,9 +24,9 @@
 //! - `prefetch` starts to fetch one line of memory. It holds the only `unsafe` of the crate.
 //! - `prepared` is a write that is ready to be committed. `discard` frees large things piece by piece.
 //!
-//! However many keys there are, an operation on one key takes no longer than splitting a segment, which
-//! holds a few hundred items. Only the directory is ever copied as a whole. It is small: each segment has
-//! a few entries in it, of four bytes each.
+//! However many keys there are, an operation on one key takes no longer than splitting a segment of a few
+//! hundred items, and copying the key's value. Only the directory is ever copied as a whole. It is small:
+//! each segment has a few entries in it, of four bytes each.
 
 mod audit;
 mod block;

@@ -67,8 +67,11 @@ pub struct Table {
     pub(super) hasher: RandomState,
     /// Says which segment holds a hash.
     pub(super) directory: Directory,
+    /// The index of the items, and the lists of blocks.
     pub(super) segments: Chunked<Segment>,
+    /// The memory for records.
     pub(super) blocks: Chunked<Block>,
+    /// Keys and values that are too long for a block.
     pub(super) bodies: Chunked<Body>,
     /// Bytes that the bodies own on the heap. Their entries in `bodies` are not counted.
     pub(super) body_bytes: usize,
@@ -77,7 +80,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table that hashes with `hasher` and expects so many items as `size` says.
+    /// An empty table that hashes with `hasher` and expects as many items as `size` says.
     pub fn new(hasher: RandomState, size: Size) -> Table {
         Table::over(Chunked::new(size), hasher, size)
     }

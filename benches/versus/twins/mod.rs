@@ -39,7 +39,7 @@ use tidegate::service::world::World;
 
 /// First size of a connection's read buffer, in bytes. Most servers of this sort begin with it.
 const READ_BYTES: usize = 4 << 10;
-/// A read that fills the buffer doubles its size, up to so many bytes.
+/// A read that fills the buffer doubles its size, up to this many bytes.
 const READ_BYTES_MAX: usize = 64 << 10;
 /// The answer to a client that connects when too many are there.
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
