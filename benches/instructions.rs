@@ -29,7 +29,7 @@ const FEW: usize = 4_000;
 const COUNTED: usize = 16_000;
 /// Number of keys. Each request is about the next one.
 const KEYS: usize = 1_000;
-/// A count may differ from the expected one by so many percent.
+/// A count may differ from the expected one by this many percent.
 const TOLERANCE: f64 = 2.0;
 
 /// Tells glibc to use the `memcpy` that every x86-64 processor has. Otherwise glibc chooses one that fits the

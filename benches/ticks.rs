@@ -26,10 +26,15 @@ const VALUE: &str = "0123456789abcdef0123456789abcdef";
 /// The command that the client sends.
 #[derive(Clone, Copy)]
 enum Say {
+    /// `PING`, which leaves the table alone.
     Ping,
+    /// `SET` of a key.
     Set,
+    /// `GET` of a key.
     Get,
+    /// `DEL` of a key.
     Del,
+    /// `FLUSHALL`.
     Flush,
 }
 

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use super::client::other_than;
 use super::script::array;
 
-/// How long the server may be silent. Short, because each round waits so long for a server that does not
+/// How long the server may be silent. Short, because each round waits this long for a server that does not
 /// deliver to subscribers.
 const STALL: Duration = Duration::from_secs(2);
 /// The message that is published.

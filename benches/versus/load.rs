@@ -20,7 +20,7 @@ use super::script::Script;
 
 /// How long a server that owes replies may be silent.
 const STALL: Duration = Duration::from_secs(10);
-/// After so many connects, the generator waits for a reply on the last connection, which shows that the
+/// After this many connects, the generator waits for a reply on the last connection, which shows that the
 /// server has accepted them all. Every server's backlog holds more.
 const CONNECTS_AT_ONCE: usize = 100;
 /// How long requests of an open loop may stay unanswered after the last one was due.

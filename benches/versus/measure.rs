@@ -21,7 +21,7 @@ use super::usage::{Strace, Usage};
 
 /// Number of clients if a scenario does not choose one.
 const CLIENTS: usize = 50;
-/// A closed loop must answer so many requests before its figures mean anything.
+/// A closed loop must answer this many requests before its figures mean anything.
 const REQUESTS_MIN: u64 = 200;
 /// How long a closed loop waits for that.
 const PATIENCE: Duration = Duration::from_secs(5);

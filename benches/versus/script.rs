@@ -39,7 +39,7 @@ pub struct Dataset {
     pub keys: u32,
     /// Bytes of each value.
     pub value_bytes: usize,
-    /// If this is not 0, the keys are fields of hashes, and each hash has so many of them.
+    /// If this is not 0, the keys are fields of hashes, and each hash has this many of them.
     pub fields: u32,
 }
 

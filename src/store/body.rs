@@ -4,9 +4,9 @@
 
 use super::packed;
 use super::prefetch::prefetch;
-use super::record::Draft;
+use super::record::{Draft, Record};
 use super::segment::Segment;
-use super::table::Table;
+use super::table::{Place, Table};
 use crate::base::{OutOfMemory, memory};
 
 /// Bytes of a cache line.
@@ -292,5 +292,22 @@ impl Table {
         let body = self.bodies.swap_remove(number);
         self.body_bytes -= body.memory();
         body
+    }
+
+    /// Makes room for `count` more bytes behind the value at `place`, if that lies in a body. Returns false
+    /// if it lies in a block.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn reserve_tail(&mut self, place: Place, count: usize) -> Result<bool, OutOfMemory> {
+        let Some(number) = self.record(place).body() else { return Ok(false) };
+        self.with_body(number, |body| body.try_reserve(count)).map(|()| true)
+    }
+
+    /// The table with the fields of a record's hash; `None` if the hash is packed, or the record holds a
+    /// string.
+    pub fn fields_of(&self, record: Record<'_>) -> Option<&Table> {
+        let fields = self.bodies.get(record.body()?).fields()?;
+        Some(&fields.table)
     }
 }

@@ -66,13 +66,13 @@ impl Bucket {
         self.tags[place % 4] &= !(0xffff << (place / 4 * 16));
     }
 
-    /// The reach: an item whose home is this bucket is at most so many buckets farther on.
+    /// The reach: an item whose home is this bucket is at most this many buckets farther on.
     #[inline]
     pub fn reach(&self) -> usize {
         usize::from(self.spots[PLACES])
     }
 
-    /// Makes the reach at least `farther`, for an item whose home is here and that lies so many buckets on.
+    /// Makes the reach at least `farther`, for an item whose home is here and that lies that many buckets on.
     #[inline]
     pub fn extend_reach(&mut self, farther: usize) {
         self.spots[PLACES] = self.spots[PLACES].max(farther as u16);

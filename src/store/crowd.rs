@@ -4,8 +4,8 @@
 //! A seeded hash spreads keys so evenly that the deepest segment is only two or three bits deeper than the
 //! average. But an attacker who knows enough about the hash could choose keys whose hashes share many first
 //! bits. Each split of their segment would then double the directory and still not separate them. So the
-//! directory may have only so many entries for each segment. If a write's segment is full and may not split
-//! deep enough, the write is refused while it is prepared. A commit always finds room.
+//! number of entries is bounded, in proportion to the number of segments. If a write's segment is full and
+//! may not split deep enough, the write is refused while it is prepared. A commit always finds room.
 
 use super::segment::{BLOCKS_MAX, ITEMS_MAX, LIVE_MAX, Segment, blocks_for};
 use super::table::{Demand, Table};
@@ -14,7 +14,7 @@ use crate::base::memory;
 
 /// Most entries that the directory may have for each segment. The keys of honest clients need four.
 const ENTRIES_PER_SEGMENT: usize = 16;
-/// The directory may always have so many entries, however few segments there are. They take 4 KiB.
+/// The directory may always have this many entries, however few segments there are. They take 4 KiB.
 const ENTRIES_MIN: usize = 1024;
 
 impl Table {

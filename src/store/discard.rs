@@ -10,7 +10,7 @@ use super::table::Table;
 const KEYSPACES_MAX: usize = 8;
 /// Most pieces that a step frees.
 const PIECES_PER_STEP: usize = 256;
-/// A step ends when it has freed so many bytes: as many as a chunk of the table has.
+/// A step ends when it has freed this many bytes: as many as a chunk of the table has.
 const BYTES_PER_STEP: usize = 1 << 20;
 /// Entries of the expiry index that make one piece.
 const EXPIRIES_PER_PIECE: usize = 4;

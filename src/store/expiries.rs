@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-/// About how many bytes one entry takes. A write that adds an entry is charged for so many.
+/// About how many bytes one entry takes. A write that adds an entry is charged for that.
 pub const ENTRY_BYTES: usize = 40;
 
 /// The keys that expire, the earliest first.

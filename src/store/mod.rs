@@ -25,9 +25,9 @@
 //! - `edit` changes a string in its place. `moves` gives what a key holds to another key.
 //! - `prepared` is a write that is ready to be committed. `discard` frees large things piece by piece.
 //!
-//! However many keys there are, an operation on one key takes no longer than splitting a segment, which
-//! holds a few hundred items, unless memory is short or the value itself is large. Only the directory is ever copied as a whole. It is small: each segment has
-//! a few entries in it, of four bytes each.
+//! However many keys there are, an operation on one key takes no longer than splitting a segment of a few
+//! hundred items, and copying the key's value. Only the directory is ever copied as a whole. It is small:
+//! each segment has a few entries in it, of four bytes each.
 
 mod audit;
 mod block;

@@ -58,6 +58,7 @@ impl Expiry {
 /// it.
 #[derive(Debug)]
 pub struct Prepared<'a> {
+    /// The key.
     pub(super) key: &'a [u8],
     /// The hash of the key.
     pub(super) hash: u64,

@@ -67,8 +67,11 @@ pub struct Table {
     pub(super) hasher: RandomState,
     /// Says which segment holds a hash.
     pub(super) directory: Directory,
+    /// The index of the items, and the lists of blocks.
     pub(super) segments: Chunked<Segment>,
+    /// The memory for records.
     pub(super) blocks: Chunked<Block>,
+    /// Keys and values that are too long for a block.
     pub(super) bodies: Chunked<Body>,
     /// Bytes that the bodies own, without their entries in `bodies`.
     pub(super) body_bytes: usize,
@@ -77,7 +80,7 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table that hashes with `hasher` and expects so many items as `size` says.
+    /// An empty table that hashes with `hasher` and expects as many items as `size` says.
     pub fn new(hasher: RandomState, size: Size) -> Table {
         Table::over(Chunked::new(size), hasher, size)
     }
@@ -228,23 +231,6 @@ impl Table {
             Some(number) => self.bodies.get(number).value(),
             None => record.value(),
         }
-    }
-
-    /// The table with the fields of a record's hash; `None` if the hash is packed, or the record holds a
-    /// string.
-    pub fn fields_of(&self, record: Record<'_>) -> Option<&Table> {
-        let fields = self.bodies.get(record.body()?).fields()?;
-        Some(&fields.table)
-    }
-
-    /// Makes room for `count` more bytes behind the value at `place`, if that lies in a body. Returns false
-    /// if it lies in a block.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn reserve_tail(&mut self, place: Place, count: usize) -> Result<bool, OutOfMemory> {
-        let Some(number) = self.record(place).body() else { return Ok(false) };
-        self.with_body(number, |body| body.try_reserve(count)).map(|()| true)
     }
 
     /// Writes `content` under `key`, in the place of the item at `place` if there is one. Returns the old content if it

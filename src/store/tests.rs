@@ -18,7 +18,7 @@ fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
     store.commit(entry, expiry);
 }
 
-/// A store with so many keys, each with a value of 40 bytes.
+/// A store with `keys` keys, each with a value of 40 bytes.
 fn filled(keys: u32) -> Store {
     let mut store = Store::new(1);
     for n in 0..keys {

@@ -1,14 +1,17 @@
 //! The twins: the daemon's own protocol, service and store behind other transports.
 //!
-//! Each twin is written as its community would write a server that is to be kept: a task (or a
-//! thread) a connection with its own read buffer, one write a batch of replies, an idle timeout and
-//! a write timeout that cost nothing while data flows, a cap on connections, a drain on SIGTERM. No
-//! twin may know anything of the daemon's `reactor` and `server`.
+//! Each twin is written as users of its runtime would write a server for production. Each connection has a
+//! task or a thread and a read buffer of its own. A batch of replies takes one write. An idle timeout and a
+//! write timeout cost nothing while data flows. There is a limit on connections, and SIGTERM starts a drain.
+//! A twin must not use anything of the daemon's `reactor` and `server`, except for one start-up call: it
+//! raises the limit on descriptors as the daemon does.
 //!
-//! This file has what is not transport: [`Core`] opens, serves and closes sessions behind the same
-//! panic fence as the daemon's. Left out, because it would need each runtime's own way for one
-//! connection to reach another and no scenario uses it: `CLIENT KILL` and `CLIENT NO-EVICT`. Expired
-//! keys go when a client asks for them, or with the next turn of any client.
+//! This file has everything that is not transport: [`Core`] opens, serves and closes sessions, behind the
+//! same panic fence as the daemon's. When a command asks for something beyond its own connection, a twin does
+//! only `SHUTDOWN`, because each runtime would need its own way to reach another connection. So a twin
+//! delivers no published messages to other clients, `CLIENT KILL` closes no other client, and
+//! `CLIENT NO-EVICT` has no effect. A key that has expired is removed when a command names it, or before the
+//! next turn of any connection.
 
 #[cfg(target_os = "linux")]
 mod monoio;
@@ -34,33 +37,34 @@ use tidegate::service::outbox::Ask;
 use tidegate::service::turn::{Ended, Progress, Turn};
 use tidegate::service::world::World;
 
-/// First size of a connection's read buffer; what most such servers start with.
+/// First size of a connection's read buffer, in bytes. Most servers of this sort begin with it.
 const READ_BYTES: usize = 4 << 10;
-/// A read buffer doubles as long as reads fill it, up to this.
+/// A read that fills the buffer doubles its size, up to this many bytes.
 const READ_BYTES_MAX: usize = 64 << 10;
-/// The line for a client that comes when the cap is reached.
+/// The answer to a client that connects when too many are there.
 const FULL: &[u8] = b"-ERR max number of clients reached\r\n";
-/// How long late input is discarded after the last reply, so that no reset eats it.
+/// How long a session discards late input after its last reply. If it closed at once, a reset could destroy
+/// that reply before the client reads it.
 const LINGER: Duration = Duration::from_secs(1);
-/// How often a drain looks whether everybody has left.
+/// Pause between two looks whether all clients have left, in a drain.
 const DRAIN_LOOK: Duration = Duration::from_millis(5);
-/// Pause before accepting again when that has failed.
+/// Pause after accepting has failed.
 const ACCEPT_RETRY: Duration = Duration::from_millis(50);
 
-/// All twins, by the names they have on the command line and in the report.
+/// All twins: the names that they have on the command line and in the report, and what they are.
 pub const TWINS: &[(&str, &str)] = &[
-    ("tokio", "tokio, current-thread runtime, a task a connection"),
-    ("tokio-mt", "tokio, multi-thread runtime, a task a connection"),
-    ("smol", "smol, LocalExecutor, a task a connection"),
+    ("tokio", "tokio, current-thread runtime, one task per connection"),
+    ("tokio-mt", "tokio, multi-thread runtime, one task per connection"),
+    ("smol", "smol, LocalExecutor, one task per connection"),
     #[cfg(target_os = "linux")]
-    ("monoio", "monoio on io_uring, a task a connection"),
-    ("threads", "a thread a connection, blocking reads"),
+    ("monoio", "monoio on io_uring, one task per connection"),
+    ("threads", "one thread per connection, blocking reads"),
 ];
 
-/// Serves as the twin of that name until SIGTERM or SIGINT and the drain that follows.
+/// Serves as the twin with this name, until SIGTERM or SIGINT and the drain that follows.
 ///
 /// # Errors
-/// If it cannot start.
+/// If there is no such twin, or it cannot start.
 pub fn serve(name: &str, port: u16) -> io::Result<()> {
     let listener = listen(port)?;
     let address = listener.local_addr()?;
@@ -78,7 +82,8 @@ pub fn serve(name: &str, port: u16) -> io::Result<()> {
     }
 }
 
-/// A listener like the daemon's: accepted sockets inherit that small replies leave at once.
+/// A listener like the daemon's. Accepted sockets inherit TCP_NODELAY from it, so small replies leave at
+/// once.
 pub fn listen(port: u16) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
     socket.set_reuse_address(true)?;
@@ -88,26 +93,30 @@ pub fn listen(port: u16) -> io::Result<TcpListener> {
     Ok(socket.into())
 }
 
-/// What a session does after a turn, once it has written what is in its output.
+/// What a session does after a turn, when it has written its output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Next {
-    /// Wait for more input.
+    /// It waits for more input.
     Read,
-    /// Let others go first, then take another turn.
+    /// It lets other sessions run, and then takes another turn.
     Again,
-    /// Say goodbye.
+    /// It closes.
     Close,
 }
 
 /// What all connections of a twin share.
 struct Core {
     service: Service,
+    /// When the twin started.
     started: Instant,
+    /// The slots of the open sessions.
     slots: Slab<()>,
+    /// The serial number of the session that was opened last.
     serial: u64,
 }
 
 impl Core {
+    /// A core without sessions, with the default configuration.
     fn new(address: SocketAddr) -> Core {
         let mut config = Config { port: address.port(), ..Config::default() };
         let _ = provide_descriptors(&mut config);
@@ -122,7 +131,7 @@ impl Core {
         }
     }
 
-    /// Begins a session, unless as many are open as may be.
+    /// Opens a session. `None` if `maxclients` are open.
     fn open(&mut self, peer: SocketAddr) -> Option<ConnId> {
         let world = &mut self.service.world;
         world.stats.accepted += 1;
@@ -138,14 +147,14 @@ impl Core {
         Some(me)
     }
 
-    /// Ends a session.
+    /// Closes a session.
     fn close(&mut self, me: ConnId) {
         self.service.close(me.slot);
         self.slots.remove(me.slot as usize);
         self.service.world.stats.present.clients = self.slots.len();
     }
 
-    /// One fenced turn over what is in `input`; replies go to `output`.
+    /// Runs one fenced turn over `input`. The replies go to `output`.
     fn turn(&mut self, me: ConnId, at: Instant, input: &mut Buf, output: &mut Buf) -> Next {
         let World { store, config, now: stamp, .. } = &mut self.service.world;
         *stamp = now(self.started, at);
@@ -177,7 +186,8 @@ impl Core {
         next
     }
 
-    /// Of what commands ask about others only `SHUTDOWN` is done: as a signal would have it.
+    /// Does what commands have asked for beyond their own connection. Only `SHUTDOWN` does anything: it acts
+    /// as SIGTERM does.
     fn answer_asks(&mut self) {
         for ask in self.service.world.outbox.take() {
             if matches!(ask, Ask::Quit { .. }) {
@@ -186,11 +196,12 @@ impl Core {
         }
     }
 
+    /// Number of open sessions.
     fn live(&self) -> usize {
         self.slots.len()
     }
 
-    /// How long a client may be silent, and how long it may take none of its replies.
+    /// How long a client may be silent, and how long it may read none of its replies.
     fn timeouts(&self) -> (Duration, Duration) {
         (
             Duration::from_millis(self.service.world.config.timeout_ms),
@@ -198,11 +209,13 @@ impl Core {
         )
     }
 
+    /// How long a drain waits for clients to leave.
     fn shutdown_timeout(&self) -> Duration {
         Duration::from_millis(self.service.world.config.shutdown_timeout_ms)
     }
 }
 
+/// The time that the service sees at `at`, if the twin started at `started`.
 fn now(started: Instant, at: Instant) -> Now {
     let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Now {
@@ -212,7 +225,7 @@ fn now(started: Instant, at: Instant) -> Now {
     }
 }
 
-/// Makes room for the next read; `filled` if the last one left none.
+/// Makes room for the next read. `filled` says that the last read has filled the buffer.
 fn make_room(input: &mut Buf, filled: bool) -> io::Result<()> {
     let wanted = if filled { (2 * input.capacity()).min(READ_BYTES_MAX) } else { READ_BYTES };
     if input.is_empty() && input.capacity() < wanted || input.spare().is_empty() {

@@ -1,5 +1,6 @@
-//! The io_uring twin: monoio on one thread, one task a connection. The kernel reads into buffers
-//! that are handed to it and come back with the data, so input and output change hands a lot.
+//! The io_uring twin: monoio on one thread, with one task for each connection. With io_uring, a read or a
+//! write hands its buffer to the kernel and gets it back when it is done. So input and output change their
+//! owner for each of them.
 
 use std::cell::RefCell;
 use std::io;
@@ -21,11 +22,13 @@ use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
 
 type Shared = Rc<RefCell<Core>>;
 
+/// Serves until SIGTERM or SIGINT and the drain that follows.
 pub fn serve(listener: std::net::TcpListener, core: Core) -> io::Result<()> {
     let mut runtime = RuntimeBuilder::<IoUringDriver>::new().enable_timer().build()?;
     runtime.block_on(accept(listener, Rc::new(RefCell::new(core))))
 }
 
+/// Accepts connections until a signal comes, and then drains.
 async fn accept(listener: std::net::TcpListener, core: Shared) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let mut quit = quit_pipe()?;
@@ -55,7 +58,7 @@ async fn accept(listener: std::net::TcpListener, core: Shared) -> io::Result<()>
     Ok(())
 }
 
-/// Has something to read at SIGTERM or SIGINT.
+/// A socket that gets a byte at SIGTERM or SIGINT.
 fn quit_pipe() -> io::Result<UnixStream> {
     let (quit, signal) = StdUnixStream::pair()?;
     signal_hook::low_level::pipe::register(SIGTERM, signal.try_clone()?)?;
@@ -63,11 +66,13 @@ fn quit_pipe() -> io::Result<UnixStream> {
     UnixStream::from_std(quit)
 }
 
+/// One connection, from its first byte to its slot's release.
 async fn session(mut stream: TcpStream, me: ConnId, core: Shared) {
     let _ = converse(&mut stream, me, &core).await;
     core.borrow_mut().close(me);
 }
 
+/// Reads, takes turns and writes, until the connection ends.
 async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = core.borrow().timeouts();
     let (mut input, mut output) = (Buf::default(), Buf::default());
@@ -91,7 +96,8 @@ async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Resu
     }
 }
 
-/// Appends what comes before the deadline to `input`; none if nothing does.
+/// Reads once and appends what has come to `input`. Returns how many bytes these are; `None` at the end of
+/// the input, or if nothing has come until `deadline`.
 async fn read(stream: &mut TcpStream, input: &mut Buf, deadline: Instant) -> io::Result<Option<usize>> {
     input.compact();
     let held = input.len();
@@ -104,6 +110,7 @@ async fn read(stream: &mut TcpStream, input: &mut Buf, deadline: Instant) -> io:
     Ok((count > 0).then_some(count))
 }
 
+/// Writes the output.
 async fn deliver(stream: &mut TcpStream, output: &mut Buf, patience: Duration) -> io::Result<()> {
     if output.is_empty() {
         return Ok(());
@@ -116,13 +123,14 @@ async fn deliver(stream: &mut TcpStream, output: &mut Buf, patience: Duration) -
     outcome.map(drop)
 }
 
+/// Tells a client that too many are there.
 async fn refuse(mut stream: TcpStream) {
     if stream.write_all(FULL).await.0.is_ok() {
         let _ = goodbye(&mut stream).await;
     }
 }
 
-/// Shuts the write side and discards late input.
+/// Shuts the write side, and discards input until the client closes or the linger time is over.
 async fn goodbye(stream: &mut TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
     let discard = async {

@@ -1,4 +1,4 @@
-//! The smol twin: a `LocalExecutor` on one thread, one task a connection.
+//! The smol twin: a `LocalExecutor` on one thread, with one task for each connection.
 
 use std::cell::RefCell;
 use std::io;
@@ -17,11 +17,13 @@ use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
 
 type Shared = Rc<RefCell<Core>>;
 
+/// Serves until SIGTERM or SIGINT and the drain that follows.
 pub fn serve(listener: TcpListener, core: Core) -> io::Result<()> {
     let executor = Rc::new(LocalExecutor::new());
     smol::block_on(executor.run(accept(Rc::clone(&executor), listener, Rc::new(RefCell::new(core)))))
 }
 
+/// Accepts connections until a signal comes, and then drains.
 async fn accept(executor: Rc<LocalExecutor<'_>>, listener: TcpListener, core: Shared) -> io::Result<()> {
     let listener = Async::new(listener)?;
     let quit = quit_pipe()?;
@@ -52,7 +54,7 @@ async fn accept(executor: Rc<LocalExecutor<'_>>, listener: TcpListener, core: Sh
     Ok(())
 }
 
-/// Becomes readable at SIGTERM or SIGINT.
+/// A socket that becomes readable at SIGTERM or SIGINT.
 fn quit_pipe() -> io::Result<Async<UnixStream>> {
     let (quit, signal) = UnixStream::pair()?;
     signal_hook::low_level::pipe::register(SIGTERM, signal.try_clone()?)?;
@@ -60,15 +62,17 @@ fn quit_pipe() -> io::Result<Async<UnixStream>> {
     Async::new(quit)
 }
 
+/// One connection, from its first byte to its slot's release.
 async fn session(mut stream: Async<TcpStream>, me: ConnId, core: Shared) {
     let _ = converse(&mut stream, me, &core).await;
     core.borrow_mut().close(me);
 }
 
+/// Reads, takes turns and writes, until the connection ends.
 async fn converse(stream: &mut Async<TcpStream>, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = core.borrow().timeouts();
     let (mut input, mut output) = (Buf::default(), Buf::default());
-    // The alarm is not moved at each read: when it goes off, it looks whether it is too early.
+    // Moving the alarm at each read would cost too much. When it goes off too early, it is set again.
     let mut alarm = pin!(Timer::after(idle));
     let mut last = Instant::now();
     let mut filled = false;
@@ -103,7 +107,7 @@ async fn converse(stream: &mut Async<TcpStream>, me: ConnId, core: &Shared) -> i
     }
 }
 
-/// Most replies go out at the first try; only then is a timer worth its price.
+/// Writes the output. Most output leaves at the first try, and only a failed try pays for a timer.
 async fn deliver(stream: &mut Async<TcpStream>, output: &mut Buf, patience: Duration) -> io::Result<()> {
     while !output.is_empty() {
         match io::Write::write(&mut stream.get_ref(), output.unread()) {
@@ -121,13 +125,14 @@ async fn deliver(stream: &mut Async<TcpStream>, output: &mut Buf, patience: Dura
     Ok(())
 }
 
+/// Tells a client that too many are there.
 async fn refuse(mut stream: Async<TcpStream>) {
     if stream.write_all(FULL).await.is_ok() {
         let _ = goodbye(&mut stream).await;
     }
 }
 
-/// Shuts the write side and discards late input.
+/// Shuts the write side, and discards input until the client closes or the linger time is over.
 async fn goodbye(stream: &mut Async<TcpStream>) -> io::Result<()> {
     stream.get_ref().shutdown(std::net::Shutdown::Write)?;
     let late = async {

@@ -1,5 +1,5 @@
-//! The twin without a runtime: one thread a connection, blocking reads, the kernel's own timeouts.
-//! The nearest that Rust comes to the original's goroutines.
+//! The twin without a runtime: one thread for each connection, blocking reads, and the kernel's own timeouts.
+//! In Rust, nothing comes nearer to the goroutines of the origin.
 
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,11 +13,13 @@ use tidegate::base::{Buf, ConnId};
 
 use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
 
-/// A session's stack. A turn nests a few calls deep; memory is only taken as it is touched.
+/// Bytes of a session's stack. A turn nests only a few calls, and the kernel gives memory only to pages that
+/// are touched.
 const STACK_BYTES: usize = 256 << 10;
 
 type Shared = Arc<Mutex<Core>>;
 
+/// Serves until SIGTERM or SIGINT and the drain that follows.
 pub fn serve(listener: TcpListener, core: Core) -> io::Result<()> {
     let mut signals = Signals::new([SIGTERM, SIGINT])?;
     let patience = core.shutdown_timeout();
@@ -26,7 +28,7 @@ pub fn serve(listener: TcpListener, core: Core) -> io::Result<()> {
     let sessions = Arc::clone(&core);
     let acceptor = thread::spawn(move || accept(&listener, &sessions));
     signals.forever().next();
-    // Wakes the acceptor with an error that never goes away.
+    // This wakes the acceptor: from now on, accepting always fails.
     socket2::SockRef::from(&stop).shutdown(Shutdown::Both)?;
     drop(stop);
     let _ = acceptor.join();
@@ -37,6 +39,7 @@ pub fn serve(listener: TcpListener, core: Core) -> io::Result<()> {
     Ok(())
 }
 
+/// Accepts connections, and starts a thread for each of them.
 fn accept(listener: &TcpListener, core: &Shared) {
     loop {
         match listener.accept() {
@@ -51,22 +54,25 @@ fn accept(listener: &TcpListener, core: &Shared) {
                     thread::sleep(ACCEPT_RETRY);
                 }
             }
-            // What accept says of a listener that has been shut down.
+            // Accepting fails like this when the listener has been shut down.
             Err(error) if error.kind() == io::ErrorKind::InvalidInput => return,
             Err(_) => thread::sleep(ACCEPT_RETRY),
         }
     }
 }
 
+/// Locks the core, also after a panic: the fence has kept it right.
 fn lock(core: &Shared) -> MutexGuard<'_, Core> {
     core.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// One connection, from its first byte to its slot's release.
 fn session(mut stream: TcpStream, me: ConnId, core: &Shared) {
     let _ = converse(&mut stream, me, core);
     lock(core).close(me);
 }
 
+/// Reads, takes turns and writes, until the connection ends.
 fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = lock(core).timeouts();
     stream.set_read_timeout(Some(idle))?;
@@ -78,7 +84,7 @@ fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()>
         let count = match stream.read(input.spare()) {
             Ok(0) => return Ok(()),
             Ok(count) => count,
-            // A read with a timeout is not resumed after a signal.
+            // After a signal, the kernel does not resume a read with a timeout.
             Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
             Err(error) => return Err(error),
         };
@@ -97,13 +103,14 @@ fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()>
     }
 }
 
+/// Tells a client that too many are there.
 fn refuse(mut stream: TcpStream) {
     if stream.write_all(FULL).is_ok() {
         let _ = goodbye(&mut stream);
     }
 }
 
-/// Shuts the write side and discards late input.
+/// Shuts the write side, and discards input until the client closes or is silent for the linger time.
 fn goodbye(stream: &mut TcpStream) -> io::Result<()> {
     stream.shutdown(Shutdown::Write)?;
     stream.set_read_timeout(Some(LINGER))?;

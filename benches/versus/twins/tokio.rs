@@ -1,8 +1,8 @@
-//! The tokio twins: one task a connection, on one thread or on as many as there are cores.
+//! The tokio twins: one task for each connection, on one thread or on as many threads as there are cores.
 //!
-//! Both share the core behind a mutex, which on one thread is never contended. An `Rc` in a `LocalSet`
-//! instead of it measured the same within the noise (`get-p1` 5.18 and 5.24 µs, `get-p100` 0.645 and
-//! 0.636 µs), so one text serves both runtimes.
+//! In both, a mutex guards the core. On one thread, no other thread ever holds it. There, an `Rc` in a
+//! `LocalSet` would do as well, but it measured the same within the noise (`get-p1` 5.18 and 5.24 µs,
+//! `get-p100` 0.645 and 0.636 µs). So the same code serves both runtimes.
 
 use std::io;
 use std::pin::pin;
@@ -21,20 +21,23 @@ use super::{ACCEPT_RETRY, Core, FULL, LINGER, Next, make_room};
 
 type Shared = Arc<Mutex<Core>>;
 
+/// Serves on this thread until SIGTERM or SIGINT and the drain that follows.
 pub fn serve_on_one_thread(listener: std::net::TcpListener, core: Core) -> io::Result<()> {
     run(&Builder::new_current_thread().enable_all().build()?, listener, core)
 }
 
+/// Serves on several threads until SIGTERM or SIGINT and the drain that follows.
 pub fn serve_on_many_threads(listener: std::net::TcpListener, core: Core) -> io::Result<()> {
     run(&Builder::new_multi_thread().enable_all().build()?, listener, core)
 }
 
 fn run(runtime: &Runtime, listener: std::net::TcpListener, core: Core) -> io::Result<()> {
     listener.set_nonblocking(true)?;
-    // Spawned, because on the multi-thread runtime what `block_on` runs itself is no worker's.
+    // Spawned, because `block_on` runs its own future on this thread, which is not one of the workers.
     runtime.block_on(async { tokio::spawn(serve(listener, core)).await })?
 }
 
+/// Accepts connections until a signal comes, and then drains.
 async fn serve(listener: std::net::TcpListener, core: Core) -> io::Result<()> {
     let listener = TcpListener::from_std(listener)?;
     let (mut term, mut int) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
@@ -63,19 +66,22 @@ async fn serve(listener: std::net::TcpListener, core: Core) -> io::Result<()> {
     Ok(())
 }
 
+/// Locks the core, also after a panic: the fence has kept it right.
 fn lock(core: &Shared) -> MutexGuard<'_, Core> {
     core.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
+/// One connection, from its first byte to its slot's release.
 async fn session(mut stream: TcpStream, me: ConnId, core: Shared) {
     let _ = converse(&mut stream, me, &core).await;
     lock(&core).close(me);
 }
 
+/// Reads, takes turns and writes, until the connection ends.
 async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = lock(core).timeouts();
     let (mut input, mut output) = (Buf::default(), Buf::default());
-    // The alarm is not moved at each read: when it goes off, it looks whether it is too early.
+    // Moving the alarm at each read would cost too much. When it goes off too early, it is set again.
     let mut alarm = pin!(sleep(idle));
     let mut last = Instant::now();
     let mut filled = false;
@@ -110,7 +116,7 @@ async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Resu
     }
 }
 
-/// Most replies go out at the first try; only then is a timer worth its price.
+/// Writes the output. Most output leaves at the first try, and only a failed try pays for a timer.
 async fn deliver(stream: &mut TcpStream, output: &mut Buf, patience: Duration) -> io::Result<()> {
     if output.is_empty() {
         return Ok(());
@@ -127,13 +133,14 @@ async fn deliver(stream: &mut TcpStream, output: &mut Buf, patience: Duration) -
     Ok(())
 }
 
+/// Tells a client that too many are there.
 async fn refuse(mut stream: TcpStream) {
     if stream.write_all(FULL).await.is_ok() {
         let _ = goodbye(&mut stream).await;
     }
 }
 
-/// Shuts the write side and discards late input.
+/// Shuts the write side, and discards input until the client closes or the linger time is over.
 async fn goodbye(stream: &mut TcpStream) -> io::Result<()> {
     stream.shutdown().await?;
     let _ = timeout(LINGER, tokio::io::copy(stream, &mut tokio::io::sink())).await;
