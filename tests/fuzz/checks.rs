@@ -1,5 +1,5 @@
-//! What each fuzz target checks about a string of bytes. Shared by cargo-fuzz (`fuzz_targets/`) and
-//! by the plain test (`main.rs`), so that stable `cargo test` covers the same ground.
+//! The checks of each fuzz target over a string of bytes. cargo-fuzz (`fuzz_targets/`) and the plain test (`main.rs`)
+//! share them, so `cargo test` covers the same ground.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -14,7 +14,7 @@ use tidegate::store::{Expiry, Hash, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
 
-/// What a stream means, in order.
+/// The requests and mistakes of a stream, in order.
 #[derive(Debug, PartialEq)]
 pub enum Heard {
     Request(Vec<Vec<u8>>),
@@ -22,7 +22,7 @@ pub enum Heard {
     Broken,
 }
 
-/// The parser, fed in pieces whose lengths the first byte decides, against the obvious reference.
+/// The parser against a simple reference. The first byte decides in which pieces the parser gets the input.
 pub fn parser(data: &[u8]) {
     let Some((&pace, stream)) = data.split_first() else { return };
     let expected = reference(stream);
@@ -34,7 +34,7 @@ pub fn parser(data: &[u8]) {
     assert_eq!(ahead, expected[..ahead.len()], "in batches: {}", stream.escape_ascii());
 }
 
-/// What can be taken in batches, from the front.
+/// The requests at the front of the input that a batch takes.
 fn in_batches(stream: &[u8]) -> Vec<Heard> {
     let (mut batch, mut at, mut heard) = (Batch::default(), 0, Vec::new());
     while batch.fill(stream, at, &LIMITS) > 0 {
@@ -81,7 +81,7 @@ fn in_pieces(stream: &[u8], step: usize) -> Vec<Heard> {
     heard
 }
 
-/// The protocol as one would write it down, with everything in hand and no thought of speed.
+/// The protocol written down simply, for whole inputs and without regard to speed.
 fn reference(stream: &[u8]) -> Vec<Heard> {
     let (mut heard, mut at) = (Vec::new(), 0);
     while at < stream.len() {
@@ -127,7 +127,7 @@ fn array(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
         Header::Number(count, end) => (count.max(0) as usize, end),
     };
     let mut refused = count > LIMITS.args_max;
-    // Once a request is refused its bytes no longer count against anything.
+    // The bytes of a request that has been refused no longer count towards a limit.
     let mut words = Vec::new();
     for _ in 0..count {
         match stream.get(at) {
@@ -217,8 +217,7 @@ fn inline(stream: &[u8], start: usize) -> (Option<Heard>, usize) {
     (Some(what), start + end + 1)
 }
 
-/// A whole turn on arbitrary bytes: never panics, stays within its budget and its limits, and what
-/// it answers is RESP.
+/// A whole turn over arbitrary bytes. It never panics, it keeps its budget and its limits, and its output is RESP.
 pub fn turn(data: &[u8]) {
     let mut config = Config {
         max_key_bytes: 64,
@@ -248,7 +247,7 @@ pub fn turn(data: &[u8]) {
         rest = &rest[progress.consumed..];
         match ended {
             Ended::Hungry { .. } | Ended::Close(_) => break,
-            // The settings may have been changed to anything but never to standing still.
+            // A request may have changed the settings, but never so that the turn makes no progress.
             Ended::Budget | Ended::Paused | Ended::Parked => assert!(progress.consumed > 0),
         }
     }
@@ -261,7 +260,7 @@ fn replies_parse(mut bytes: &[u8]) {
     }
 }
 
-/// A reference decoder of replies: what follows the first one, or nothing if there is none.
+/// A simple decoder of replies. Returns the bytes behind the first reply, or `None` if there is no reply.
 fn decoded(bytes: &[u8]) -> Option<&[u8]> {
     let end = bytes.windows(2).position(|pair| pair == b"\r\n")?;
     let (line, rest) = (&bytes[1..end], &bytes[end + 2..]);
@@ -311,8 +310,8 @@ pub fn reply(data: &[u8]) {
     assert_eq!(decoded(out.unread()), Some(&b""[..]), "{}", out.unread().escape_ascii());
 }
 
-/// The keyspace is a map, and a scan that goes on all the while misses nothing that stays. Four bytes
-/// are an operation on a stretch of keys, so that short inputs make it grow and shrink.
+/// The keyspace is a map, and a scan that runs all the time misses no key that stays. Four bytes are an operation on a
+/// range of keys, so short inputs make the table grow and shrink.
 pub fn table(data: &[u8]) {
     let mut store = Store::new(data.len() as u64);
     let mut model = BTreeMap::<Vec<u8>, (Vec<u8>, Option<u64>)>::new();
@@ -372,8 +371,8 @@ pub fn table(data: &[u8]) {
     assert!(keys.into_iter().eq(model.keys().map(|key| &key[..])), "the keys differ");
 }
 
-/// A hash is a map in each of its forms, and a scan of it misses no field that stays. Four bytes are an
-/// operation on a stretch of fields of one of a few keys.
+/// A hash is a map in each of its forms, and a scan of it misses no field that stays. Four bytes are an operation on a
+/// range of fields of one of a few keys.
 pub fn hashes(data: &[u8]) {
     let mut store = Store::new(data.len() as u64);
     let mut model = BTreeMap::<&[u8], BTreeMap<Vec<u8>, Vec<u8>>>::new();
@@ -435,7 +434,7 @@ pub fn hashes(data: &[u8]) {
     assert_eq!(store.len(), model.len());
 }
 
-/// An option takes a value or refuses it; what it has taken it shows, and takes again as shown.
+/// An option takes a value or refuses it. It shows a value that it has taken, and takes the shown value again.
 pub fn config(data: &[u8]) {
     let Some((&which, value)) = data.split_first() else { return };
     let Ok(text) = std::str::from_utf8(value) else { return };

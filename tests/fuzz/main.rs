@@ -11,10 +11,10 @@ use rand::{RngExt, SeedableRng};
 
 /// Mutations of each target's corpus that a plain `cargo test` tries.
 const ROUNDS: u64 = 200_000;
-/// Of the keyspace's, which take longer.
+/// Mutations for the key table, which take longer.
 const TABLE_ROUNDS: u64 = 2_000;
 
-/// Pieces that inputs are made of: what the protocol and its users say, and what they should not.
+/// Pieces that inputs are made of: right and wrong parts of the protocol.
 const PIECES: &[&[u8]] = &[
     b"*1\r\n$4\r\nPING\r\n",
     b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n",

@@ -10,7 +10,7 @@ use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::process::{Child, ChildStderr, Command, Stdio};
 use std::time::{Duration, Instant};
 
-/// How long anything may take before the test fails.
+/// How long a wait may take before the test fails.
 pub const DEADLINE: Duration = Duration::from_secs(20);
 
 /// A running daemon; it ends with the test.
@@ -27,7 +27,7 @@ pub fn command(options: &[&str]) -> Command {
     command
 }
 
-/// The same under what the shell's `ulimit` takes, such as `-n 200`.
+/// The same command under a limit of the shell's `ulimit`, such as `-n 200`.
 pub fn limited(limits: &str, options: &[&str]) -> Command {
     let mut shell = Command::new("sh");
     let script = format!(r#"ulimit {limits} && exec "$0" "$@""#);
@@ -81,7 +81,7 @@ impl Daemon {
         std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).map_or(0, Iterator::count)
     }
 
-    /// What the kernel has it doing (R, S, T, Z, ...), where there is a /proc to tell.
+    /// The state of the process (R, S, T, Z, ...), if there is a /proc.
     pub fn state(&self) -> Option<char> {
         let stat = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).ok()?;
         stat.rsplit(") ").next()?.chars().next()
@@ -95,7 +95,7 @@ impl Daemon {
         kib.unwrap_or_default() << 10
     }
 
-    /// Stops it, so that what is done meanwhile reaches it in one wake.
+    /// Stops the daemon, so everything that happens meanwhile reaches it in one wake.
     pub fn while_stopped(&self, meanwhile: impl FnOnce()) {
         self.signal("STOP");
         within("it to stop", || (self.state().is_none_or(|state| state == 'T')).then_some(()));
@@ -138,7 +138,7 @@ impl Drop for Guard {
     }
 }
 
-/// Asks again and again until there is an answer.
+/// Repeats `attempt` until it returns a value, or until the deadline.
 pub fn within<T>(what: &str, mut attempt: impl FnMut() -> Option<T>) -> T {
     let deadline = Instant::now() + DEADLINE;
     loop {
@@ -171,7 +171,7 @@ pub fn have_descriptors(count: u64) -> bool {
     enough
 }
 
-/// Says why a test proves nothing here. Not through `println!`, which the test runner swallows.
+/// Prints why a test skips. Not with `println!`, because the test runner would hide that.
 pub fn skipped(why: &str) {
     let test = std::thread::current().name().unwrap_or("a test").to_owned();
     let _ = writeln!(std::io::stderr(), "SKIPPED {test}: {why}");
@@ -222,7 +222,7 @@ impl Wire {
         self.expect(reply);
     }
 
-    /// Everything up to the end of the stream, which must be an orderly one.
+    /// All bytes up to the end of the stream. The end must not be a reset.
     pub fn rest(&mut self) -> Vec<u8> {
         let mut all = Vec::new();
         self.stream.read_to_end(&mut all).expect("an orderly end, no reset");

@@ -1,4 +1,4 @@
-//! Bytes that are no request, or not yet, or not quite.
+//! Bytes that are no request, half a request, or nearly a request.
 
 use crate::harness::request;
 use crate::rows::Then::{Ends, Lives, Waits};
@@ -10,7 +10,7 @@ const NO_CRLF: &str = "-ERR Protocol error: expected CRLF after bulk\r\n";
 const TOO_LONG_A_LINE: &str = "-ERR Protocol error: too big inline request\r\n";
 const QUOTES: &str = "-ERR Protocol error: unbalanced quotes in request\r\n";
 
-/// What is no number, or none that anybody could mean.
+/// Words that are no number, and numbers that make no sense.
 const NO_NUMBERS: &[(&str, &str)] = &[
     ("2^31", "2147483648"),
     ("2^32", "4294967296"),
@@ -127,7 +127,7 @@ fn endless() -> Vec<Row> {
     ]
 }
 
-/// The client closes its side amid each of these.
+/// The client closes its side in the middle of each of these.
 fn half() -> Vec<Row> {
     vec![
         row("half-closed before any byte", "", "", Waits),

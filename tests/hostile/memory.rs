@@ -1,4 +1,4 @@
-//! Those who want memory: announced, sent, asked for, or more than there is.
+//! Clients that make the daemon use memory: by lengths that they announce, by input, by replies, and beyond the limit.
 
 use std::io::{Read, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -157,7 +157,7 @@ fn request_beyond_memory() -> Seen {
         let mut greedy = daemon.connect();
         let _ = greedy.stream.write_all(b"*2\r\n$4\r\nECHO\r\n$400000000\r\n");
         let piece = vec![b'x'; 1 << 20];
-        // It may be cut off amid this.
+        // The daemon may cut it off in the middle of this.
         let taken = (0..400).take_while(|_| greedy.stream.write_all(&piece).is_ok()).count();
         assert!(taken < 400, "it had the memory after all");
         assert!(!daemon.has_died(), "it has died of {taken} MiB");
@@ -204,7 +204,7 @@ fn values_until_full() -> Seen {
     }
     assert!(refused > 0, "no value was refused");
     polite.ask(format!("EXISTS {set}\r\nDBSIZE\r\n"), format!(":0\r\n:{set}\r\n"));
-    // A time of expiry takes memory as well; it is given or refused, and nobody dies of it.
+    // A time of expiry takes memory as well. The daemon sets or refuses it, and goes on.
     for key in 0..set {
         polite.send(format!("EXPIRE {key} 1000\r\n"));
         let line = polite.line();

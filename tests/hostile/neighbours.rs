@@ -1,4 +1,4 @@
-//! Clients whose neighbours would pay: for what they hold, for how long they take, for what they know.
+//! Clients that could harm others: by the memory they hold, by the time they take, by knowing the hash.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -127,7 +127,7 @@ fn reset_before_accept() -> Seen {
     let daemon = Watched::start(&["--enable-debug-command", "yes"]);
     let mut sleeper = daemon.connect();
     sleeper.ask("PING\r\n", "+PONG\r\n");
-    // While it sleeps it accepts nobody.
+    // While the daemon sleeps, it accepts no connection.
     sleeper.send("DEBUG SLEEP 0.3\r\n");
     let mut between = None;
     for nth in 0..100 {
@@ -150,7 +150,7 @@ fn close_unread() -> Seen {
     let daemon = Watched::start(&[]);
     daemon.connect().ask(request(&[b"SET", b"k", &[b'v'; 10_000]]), "+OK\r\n");
     for _ in 0..200 {
-        // What lies unread in the client's socket when it closes makes the kernel send a reset.
+        // Unread bytes in the client's socket at its close make the kernel send a reset.
         daemon.connect().send("GET k\r\n".repeat(100));
     }
     daemon.serves();

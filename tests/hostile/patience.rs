@@ -83,8 +83,8 @@ const TIMED_OUT: &str =
 const TEXT: &[u8] = b"-ERR request not completed within request-timeout\r\n";
 const TIMEOUT: Duration = Duration::from_millis(300);
 
-/// Sends `start`, then `drip` byte by byte with a polite client's request between them, until the
-/// end.
+/// Sends `start`, then `drip` byte by byte, with the request of a polite client after each byte, until the end of the
+/// stream.
 fn loris(start: &[u8], drip: &[u8]) -> Seen {
     let limits = ["--max-key-bytes", "8000", "--proto-max-bulk-len", "8000"];
     let daemon = Watched::start(&[&["--request-timeout", "300ms"][..], &limits].concat());
@@ -235,7 +235,7 @@ fn tiny_window() -> Seen {
     format!("64 MiB both ways, {}", daemon.is_unharmed(KEPT_MIB)).into()
 }
 
-/// What counts is what has arrived, not only what the clock says.
+/// Requests that have arrived count, whatever the clock says.
 fn stopped() -> Seen {
     let daemon =
         Watched::start(&["--timeout", "300ms", "--request-timeout", "300ms", "--write-timeout", "300ms"]);
@@ -262,7 +262,7 @@ fn stopped() -> Seen {
     format!("52 served after {} ms, 1 closed, {}", lasted.as_millis(), daemon.is_unharmed(8)).into()
 }
 
-/// More of them than the kernel tells of at once.
+/// More clients than the kernel reports in one call.
 fn crowd_while_stopped() -> Seen {
     const CROWD: usize = 2_500;
     if !have_descriptors(CROWD as u64 + 500) {

@@ -3,7 +3,7 @@
 use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-/// What a situation came to; one that went wrong has panicked instead.
+/// The outcome of a situation. A situation that went wrong panics instead.
 pub enum Seen {
     Right(String),
     /// It could not be brought about here, for this reason.

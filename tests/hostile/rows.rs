@@ -1,5 +1,5 @@
-//! Situations that are nothing but bytes: what is sent, what must come back to the byte, and what
-//! becomes of the connection.
+//! Situations that consist of bytes only: what a client sends, what must come back byte for byte, and whether the
+//! connection lives.
 
 use crate::report::{Report, Seen, shown};
 use crate::watched::Watched;

@@ -187,7 +187,7 @@ fn term_amid_a_flood() -> Seen {
     let served = std::thread::scope(|scope| {
         let flood = scope.spawn(|| {
             let mut served = 0;
-            // Those whom the kernel had let in and the server had not meet a reset; then all are refused.
+            // Connections that the kernel had accepted and the server had not get a reset. Later ones are refused.
             while let Ok(stream) = TcpStream::connect(daemon.address) {
                 let mut wire = Wire::new(stream);
                 let mut reply = [0; 7];

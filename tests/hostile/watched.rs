@@ -7,8 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::harness::{Daemon, Wire, within};
 
-/// So much of what was freed the C library keeps for the next large allocation, MiB: twice the
-/// largest size that it does not map by itself, and some.
+/// Freed memory that the C library may keep for later, MiB.
 pub const KEPT_MIB: u64 = 72;
 
 /// What the daemon itself may say that it holds for clients when there is only one, bytes: a full
@@ -52,8 +51,8 @@ impl Watched {
         self.connect().ask("PING\r\n", "+PONG\r\n");
     }
 
-    /// Nobody is left but who asks, all descriptors are free again, memory has grown by less than
-    /// that many MiB, and nothing spins. Says so.
+    /// Only the client that asks is left, all descriptors are free again, memory has grown by less than this many MiB,
+    /// and the process does not spin. Returns a line that says so.
     pub fn is_unharmed(&self, grown_mib_max: u64) -> String {
         let mut judge = self.connect();
         within("everybody to be gone", || (judge.info("connected_clients") == "1").then_some(()));

@@ -15,9 +15,9 @@ use std::time::{Duration, Instant};
 
 use list::{MUTANTS, Mutant};
 
-/// A mistake must be caught within so many seeds.
+/// A mistake must be caught within this many seeds.
 const SEEDS: u32 = 2_000;
-/// So much is shown of what the simulator said.
+/// Characters of the simulator's message that the table shows.
 const HOW_CHARS_MAX: usize = 90;
 /// A run that takes longer is stuck, which is a way of being caught.
 const PATIENCE: Duration = Duration::from_secs(120);

@@ -1,5 +1,5 @@
-//! What clients have told of each other, from the replies that they got: messages, shared keys, kills. At the
-//! end of a run the stories must agree.
+//! The facts that clients' replies tell about other clients: messages, shared keys, kills. At the end of a run these
+//! facts must agree.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -67,8 +67,8 @@ impl Board {
         assert!(missing.len() <= untold, "a transaction did not run, but nobody has overwritten {missing:?}");
     }
 
-    /// What was heard was published, in one order for all, and by as many as the publishers were told: at
-    /// most so many, and exactly so many if `all_delivered`.
+    /// Every message that a client heard was published. All clients heard messages in one order. As many heard a message
+    /// as its publisher was told, or fewer unless `all_delivered`.
     pub fn check_messages(&self, clients: &[Client], world: &World, all_delivered: bool, scarce: bool) {
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
         let sent: BTreeMap<&str, (usize, usize, &str)> =
@@ -135,7 +135,7 @@ fn sent_posts<'a>(name: usize, client: &'a Client, world: &World) -> Vec<(&'a st
     posts.collect()
 }
 
-/// Between two messages of one publisher none is missing that went to a channel of the listener.
+/// Between two messages of one publisher, the listener has missed none that went to one of its channels.
 fn no_gap(name: usize, publisher: &Client, between: std::ops::Range<usize>, channels: &BTreeSet<String>) {
     for step in &publisher.steps[between] {
         if let Op::Publish(channel, text) = &step.op {

@@ -1,4 +1,4 @@
-//! Clients of the simulation: a script, a temper, and what a plain model says must come back.
+//! Clients of the simulation: a script, a temper, and the replies that a simple model demands.
 
 use std::collections::BTreeSet;
 
@@ -58,18 +58,18 @@ pub struct Client {
     pub sent: usize,
     /// All that was received.
     pub received: Vec<u8>,
-    /// The part of it that has not been found right yet: part of a reply, or a goodbye.
+    /// The part of it that has not been judged yet: part of a reply, or a goodbye.
     inbox: Vec<u8>,
     /// It can only be a goodbye.
     pub parting: bool,
-    /// How many steps have been done for certain, and how things stand after them.
+    /// How many steps have certainly been done, and the state after them.
     pub done: usize,
     pub state: State,
     /// What others have published and this client has heard, in order.
     pub heard: Vec<Heard>,
     /// Messages of its own that must come before the next reply.
     echoes: Vec<String>,
-    /// Up to which byte replies and messages were ready for it at the end of which tick.
+    /// How many bytes of replies and messages were ready for it at the end of which tick.
     ready: Vec<(usize, usize)>,
     pub saw_end: bool,
     pub gave_up: bool,
@@ -216,7 +216,7 @@ impl Client {
         let tick = self.ready[self.ready.partition_point(|(bytes, _)| *bytes <= at)].1;
         let reads = &world.pipes[self.pipe.expect("it has received something")].reads;
         let end = self.request_ends[step + 1];
-        // What breaks the framing may be answered before it is all there.
+        // The server may answer broken framing before all of it is there.
         let read = reads.get(reads.partition_point(|(total, ..)| *total < end));
         let after_ms = match read {
             Some((_, read_tick, unix_ms)) if *read_tick == tick => *unix_ms,
@@ -318,7 +318,7 @@ impl Client {
 
     /// Its requests that the server may have run, once it has read so many bytes.
     pub fn begun(&self, bytes: usize) -> &[Step] {
-        // What breaks the framing may be seen before the request is complete.
+        // The server may see broken framing before the request is complete.
         let begun = self.request_ends.iter().take_while(|end| **end < bytes).count();
         &self.steps[..begun.min(self.steps.len())]
     }
@@ -337,11 +337,11 @@ impl Client {
     /// True if its keys may be `stored` once the server has read so many bytes, and perhaps said goodbye.
     /// While memory is scarce, what was not answered may also have been refused.
     pub fn may_have_stored(&self, stored: &Keys, read: usize, scarce: bool, panics: bool) -> bool {
-        // More than this may be possible after very many; then nothing is proved.
+        // With more possible states than this, the comparison proves nothing.
         const POSSIBLE_MAX: usize = 4096;
         let silent = self.steps[self.done..].iter().take_while(|step| !step.is_answered()).count();
         let most = if self.parting {
-            // The command that was being run when the goodbye was said has left no trace.
+            // The command that ran when the server said goodbye has left no trace.
             self.done + silent
         } else {
             self.requests_within(read).max(self.done)

@@ -5,7 +5,7 @@ use rand::RngExt;
 use crate::model::{BULK_MAX, OK, Op, SHARED, TWINS};
 use crate::script::{Author, Step, Theme, ping, says, step, words};
 
-/// Ids of clients that scripts close: those that most runs have.
+/// The highest client id that scripts close. Most runs have clients with these ids.
 const KILLED_MAX: u64 = 8;
 
 impl Author<'_> {
@@ -140,7 +140,7 @@ impl Author<'_> {
         });
     }
 
-    /// What is refused before it runs, and a transaction with it.
+    /// A request that is refused before it runs. A transaction is refused with it.
     fn refused(&mut self) -> Step {
         says(words(&["GET"]), "-ERR wrong number of arguments for 'get' command\r\n")
     }

@@ -41,8 +41,8 @@ impl HashOp {
         }
     }
 
-    /// Does it to the hash of `key` and returns the reply. That of `All` and `Scan` is right only for a key
-    /// that holds no fields.
+    /// Does it to the hash of `key` and returns the reply. For `All` and `Scan` the reply is right only if the key has
+    /// no fields.
     pub fn apply(&self, keys: &mut Keys, key: &str) -> String {
         let mut fields = match keys.get(key) {
             Some(Held::Fields(fields)) => fields.clone(),

@@ -1,4 +1,4 @@
-//! What each request of the scripts must do and reply, told again as plainly as possible.
+//! A simple model of each request of the scripts: what it must do, and what it must reply.
 
 use std::collections::BTreeMap;
 
@@ -29,7 +29,7 @@ pub enum Held {
 /// One client's keys: no two clients share any.
 pub type Keys = BTreeMap<String, Held>;
 
-/// The key that several clients write, each time a value that nobody else writes.
+/// The key that several clients write. Each value is written once.
 pub const SHARED: &str = "shared";
 /// Keys that are only ever written together, in a transaction.
 pub const TWINS: [&str; 2] = ["twin:a", "twin:b"];

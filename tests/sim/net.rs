@@ -1,4 +1,4 @@
-//! The world as the reactor sees it: as stingy with edges as epoll in edge-triggered mode is allowed to be.
+//! The world as the reactor sees it. It reports as few edges as edge-triggered epoll may report.
 
 use std::cell::RefCell;
 use std::io::{self, ErrorKind, Read, Write};
@@ -136,7 +136,7 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
             && world.rng.random_bool(0.5)
         {
             let ms = deadline.since(Moment::from_nanos(world.now_ns)).as_nanos().div_ceil(1_000_000) as u64;
-            // A wait may end early, as a signal ends it; never later than it must.
+            // A wait may end early, as it does at a signal, but never late.
             // (The scripts' keys expire after decades, and the model does not follow them there.)
             let ms = if world.rng.random_bool(0.5) { world.rng.random_range(0..=ms) } else { ms }.min(60_000);
             world.advance_ms(ms);

@@ -1,4 +1,4 @@
-//! Which reasons for its end a connection has given, as far as the world and the model can tell.
+//! Which reasons a connection has given the server to end it, as far as the world and the model can tell.
 //!
 //! The server says in its counters how many connections ended for which [`Reason`] in a tick; the
 //! world knows which ones it closed. The two must be matched one to one.
@@ -21,8 +21,8 @@ pub struct Evidence {
     late: bool,
     /// Since when replies have been waiting for it without a pause.
     waiting_ns: Option<u64>,
-    /// When it last did something that a server waits for: once it is finishing, that is only to
-    /// take its replies.
+    /// When it last did something that the server waits for. From a finishing connection the server only waits for
+    /// taking replies.
     active_ns: u64,
     /// What it had taken by then.
     taken: usize,
@@ -30,8 +30,7 @@ pub struct Evidence {
     stalled: bool,
     /// It has sent as much as may be held for one client.
     full: bool,
-    /// Until when it was a subscriber or waited in a pause, at the least and at the most: such clients may
-    /// be silent.
+    /// The earliest and latest time up to which it was a subscriber or waited in a pause. Such clients may be silent.
     pub exempt_ns: (u64, u64),
     exempt: bool,
     /// More was pushed to it than it may leave untaken, perhaps.
@@ -104,7 +103,7 @@ impl Evidence {
         let script_ends =
             |reason: Reason| client.is_some_and(|client| client.script_ends_for(reason, pipe.read_total));
         match Reason::NAMES[index] {
-            // A client that waits in a pause and resets is not read from, so nobody sees the error.
+            // The server does not read from a client that waits in a pause, so it does not see a reset.
             "peer_closed" => pipe.client_fin || pipe.reset && run.pauses,
             "quit" => script_ends(Reason::Quit),
             "idle" => self.silent,

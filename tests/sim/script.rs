@@ -64,8 +64,8 @@ impl Theme {
 pub struct Contents {
     /// Limits are changed while they are in use.
     pub limits: bool,
-    /// Any request may be refused for want of memory. So none goes unanswered, and none is the
-    /// last for certain.
+    /// Any request may be refused for lack of memory. So scripts have no request without a reply, and none that is
+    /// certainly the last.
     pub refusable: bool,
     /// No request meets a limit on sizes, so that these can be changed in flight as well.
     pub modest: bool,
@@ -171,7 +171,7 @@ impl Author<'_> {
         }
         if self.rng.random_bool(0.3) {
             steps.push(self.last_step());
-            // What comes after the end must not be run.
+            // A request after the end must not run.
             if !self.contents.refusable && self.rng.random_bool(0.5) {
                 steps.push(says(words(&["SET", &self.key(), "after the end"]), ""));
             }
@@ -274,7 +274,7 @@ impl Author<'_> {
         }
     }
 
-    /// What is wrong, too long, empty, or about the server itself.
+    /// Requests that are wrong, too long, empty, or about the server itself.
     pub fn oddity(&mut self) -> Step {
         let key = self.key();
         match self.rng.random_range(0..9) {

@@ -1,4 +1,4 @@
-//! A run as it can be read, line by line. Nothing is put together while nobody listens.
+//! Tells a run line by line. No line is made while there is no listener.
 
 /// Hears each line.
 pub type Listener = Box<dyn FnMut(&str)>;
@@ -26,7 +26,7 @@ impl Story {
         }
     }
 
-    /// Tells a line, if anybody listens.
+    /// Tells a line, if there is a listener.
     pub fn tell(&mut self, line: impl FnOnce() -> String) {
         let Some(listener) = &mut self.listener else { return };
         if let Some(tick) = self.tick.take() {

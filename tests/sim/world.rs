@@ -70,11 +70,11 @@ pub struct Pipe {
     pub moved_before_ns: u64,
     /// Up to which byte the server had read when: total, tick, Unix milliseconds.
     pub reads: Vec<(usize, usize, u64)>,
-    /// The server may read so much of it in all, since its last look in a drain.
+    /// How many bytes the server may read from it in all, since its last look in a drain.
     pub last_look: Option<usize>,
     /// Its `CLIENT ID`, once it has one.
     pub serial: Option<u64>,
-    /// It ended before it was anybody's connection.
+    /// It ended before the server had a connection for it.
     pub never_served: bool,
 }
 
@@ -145,7 +145,7 @@ impl World {
         self.story.open(tick, ms);
     }
 
-    /// What takes long while the server runs a tick.
+    /// Something takes long while the server runs a tick.
     pub fn dawdle(&mut self) {
         if self.roll(|faults| faults.slow, "slow tick") {
             let ms = self.rng.random_range(1..4);

@@ -12,7 +12,7 @@ use crate::harness::{Wire, request};
 const KEYS: u32 = 20_000;
 const VALUE_MAX: usize = 20_000;
 const PIPELINE_MAX: usize = 50;
-/// A connection is given up after about so many pipelines.
+/// A connection is given up after about this many pipelines.
 const PIPELINES_PER_CONNECTION: u32 = 200;
 
 pub fn run(round: &Round, mut rng: StdRng, name: usize) {

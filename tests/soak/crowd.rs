@@ -1,4 +1,4 @@
-//! Thousands of connections that say something now and then; each answer is checked.
+//! Thousands of connections that send a request now and then. Each reply is checked.
 
 use std::sync::atomic::Ordering;
 

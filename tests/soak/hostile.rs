@@ -1,4 +1,4 @@
-//! Clients that mean ill, each for a moment, again and again.
+//! Hostile clients. Each lives for a moment, and new ones come again and again.
 
 use std::io::{ErrorKind, Read, Write};
 use std::sync::atomic::Ordering;
@@ -61,7 +61,7 @@ fn garbage(round: &Round, rng: &mut StdRng) {
     let _ = wire.stream.read_to_end(&mut Vec::new()).map_err(refuse_to_wait);
 }
 
-/// A reset is fair; a wait in vain is not.
+/// A reset is allowed. To wait for ever is not.
 fn refuse_to_wait(error: std::io::Error) {
     assert!(!matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut), "it hangs");
 }

@@ -28,7 +28,7 @@ const CROWD: usize = 4_000;
 const CROWD_IN_A_DOSE: usize = 400;
 const CHECKERS: u64 = 2;
 const HOSTILES: u64 = 2;
-/// The time is spent in so many rounds, with a rest after each.
+/// Number of rounds. After each of them the daemon rests.
 const ROUNDS: u32 = 4;
 /// The allocator keeps some of what was freed, now more, now less. A leak of one byte a command, or
 /// of a kilobyte a connection, is more than this in a minute.
@@ -82,7 +82,7 @@ fn after_a_long_day_among_all_kinds_of_clients_it_is_as_it_was_in_the_morning() 
         "warning",
     ]);
     let (descriptors, dataset) = (descriptors(&daemon), daemon.info("used_memory_dataset"));
-    // What is allocated once is allocated in the first round; the others must leave nothing behind.
+    // The first round allocates what stays allocated. The others must leave nothing behind.
     let resident_kb: Vec<i64> = (0..ROUNDS)
         .map(|_| {
             round(&daemon, time / ROUNDS, crowd);
@@ -146,7 +146,8 @@ fn watch(daemon: &Daemon, round: &Round, time: Duration, somebody_gave_up: impl 
     }
 }
 
-/// With everybody gone and nothing stored: all descriptors are free again; how much is resident.
+/// After all clients have gone and no key is stored: asserts that all descriptors are free, and returns the resident
+/// memory.
 fn come_to_rest(daemon: &Daemon, descriptors_before: usize, dataset_before: &str) -> i64 {
     daemon.connect().ask("FLUSHALL\r\n", "+OK\r\n");
     within("all descriptors to be free again", || (descriptors(daemon) == descriptors_before).then_some(()));

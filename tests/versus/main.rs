@@ -79,7 +79,7 @@ fn ask(mut stream: &TcpStream, request: &str, reply: &str) {
 fn serves_as_the_twin_it_is_told_to_be() {
     let name = std::env::var(TWIN).expect("somebody says which");
     let served = twins::serve(&name, 0);
-    // Not back into the test runner: nobody reads what it would say.
+    // The process must not go back into the test runner, because no test reads what it would print.
     std::process::exit(i32::from(served.is_err()));
 }
 

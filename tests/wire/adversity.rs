@@ -50,7 +50,7 @@ fn interrupted_calls_and_short_counts_everywhere_change_no_reply() {
         let name = rng.random_range(0..wires.len());
         pipeline(&mut wires[name], name, &mut rng);
     }
-    // The drain is no exception: nothing of this is lost.
+    // A drain must not lose anything either.
     let value = vec![b'v'; 1 << 20];
     let wire = &mut wires[0];
     wire.ask(request(&[b"SET", b"big", &value]), "+OK\r\n");

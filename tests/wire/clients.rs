@@ -1,4 +1,4 @@
-//! Clients that people use, as they come.
+//! Clients that people use, unmodified.
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};

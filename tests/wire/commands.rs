@@ -568,7 +568,7 @@ fn a_step_of_a_scan_ends_once_matching_has_cost_enough() {
         wire.ask(request(&[b"SET", key.as_bytes(), b"v"]), "+OK\r\n");
     }
     let run = "a".repeat(1_022);
-    // What never matches costs as much as what always does; only the latter can be counted.
+    // A pattern that never matches costs as much as one that always matches. Only the latter can be counted.
     for (pattern, all) in [(format!("*{run}b"), 0), (format!("*{run}a"), 100), ("*a".to_owned(), 100)] {
         let (mut cursor, mut seen, mut steps) = ("0".to_owned(), std::collections::BTreeSet::new(), 0);
         loop {

@@ -70,7 +70,7 @@ fn of_few_descriptors_half_go_to_clients_and_the_others_suffice_for_all_else() {
     for client in &mut served {
         client.ask("PING\r\n", "+PONG\r\n");
     }
-    // More at once than there are descriptors left; those who are being refused stay a while.
+    // More connections than there are descriptors left. Those that are refused stay for a while.
     let mut crowd: Vec<Wire> = (0..64).map(|_| daemon.connect()).collect();
     for client in &mut crowd {
         client.expect(NO_ROOM);
@@ -124,7 +124,7 @@ fn running_out_of_descriptors_pauses_accepting_and_recovers_by_itself() {
     assert!(cpu_ticks(pid) - cpu_before < 20, "it burns CPU");
     let refusing: u64 = watcher.info("descriptor_refusing_usec").parse().unwrap();
     assert!(refusing > 300_000, "only {refusing} us of the pause are counted while it lasts");
-    // No newcomer, no leaver: only descriptors become free.
+    // No client comes or goes. Only descriptors become free.
     limit(1000);
     for wire in &mut crowd {
         wire.expect("+PONG\r\n");
@@ -203,7 +203,7 @@ fn wake_ups(pid: u32) -> u64 {
     line.and_then(|count| count.trim().parse().ok()).unwrap_or_default()
 }
 
-/// What is promised is that nothing happens; so this has to wait for nothing.
+/// The promise is that nothing happens, so the test has to let time pass.
 fn assert_no_wake_ups(pid: u32) {
     let asleep = within("it to fall asleep", || {
         let before = wake_ups(pid);

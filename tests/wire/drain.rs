@@ -1,4 +1,4 @@
-//! The quit channel: signals, SHUTDOWN, what is still delivered, and the exit codes.
+//! The quit channel: signals, SHUTDOWN, delivery during a drain, and the exit codes.
 
 use std::net::TcpStream;
 use std::path::Path;
@@ -184,7 +184,7 @@ fn a_slow_command_at_the_deadline_takes_nothing_from_the_others() {
     // The tick that meets the deadline is a long one.
     daemon.while_stopped(|| {
         slow.send("DEBUG SLEEP 0.5\r\n");
-        // In the socket when the deadline has come, so it is answered.
+        // The request is in the socket when the deadline comes, so it is answered.
         late.send("SET k v\r\nGET k\r\nSET half a requ");
         let since = Instant::now();
         while since.elapsed() < Duration::from_millis(400) {

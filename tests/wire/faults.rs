@@ -9,7 +9,7 @@ use crate::harness::{DEADLINE, Daemon, skipped, within};
 
 /// Commands that must succeed, over as many connections as it takes.
 const COMMANDS: usize = 400;
-/// A connection is given up after so many, so that accepting is exercised as well.
+/// A connection is given up after this many commands, so that the test also exercises accepting.
 const COMMANDS_PER_CONNECTION: usize = 10;
 
 /// Which call fails how, how often.
@@ -54,7 +54,7 @@ fn failing_system_calls_cost_a_connection_at_most() {
     }
     for fault in FAULTS {
         let call = fault.split(':').next().unwrap();
-        // As a detached tracer it leaves the daemon to be our own child.
+        // strace runs as a detached tracer, so the daemon stays our own child.
         let mut traced = Command::new("strace");
         traced.args([
             "-D",

@@ -1,4 +1,4 @@
-//! Hashes: what each command says, in whichever way the hash is kept, and that a large one stalls nobody.
+//! Hashes: the replies of each command for each form of a hash, and that a large hash stalls no client.
 
 use crate::harness::{Daemon, within};
 use crate::talks::{Talk, talk, talk_in};

@@ -1,4 +1,4 @@
-//! Limits that change while requests are on their way, and replies that meet theirs.
+//! Limits that change while requests are on their way, and replies that reach their limit.
 
 use crate::harness::{Daemon, request};
 
@@ -19,7 +19,7 @@ fn a_limit_holds_from_the_next_request_on_however_the_bytes_were_cut() {
         wire.ask(&echo, refused);
         wire.ask(raise, "+OK\r\n");
         wire.ask(&echo, &echoed);
-        // And cut amid the request that it is about.
+        // And cut in the middle of the request that the change is about.
         let (head, tail) = echo.split_at(echo.len() / 2);
         wire.send([lower.as_bytes(), head].concat());
         wire.expect("+OK\r\n");

@@ -1,4 +1,4 @@
-//! What the daemon holds for its clients at most, seen from outside.
+//! The memory that the daemon uses, seen from outside.
 
 use crate::harness::{Daemon, Wire, request, within};
 

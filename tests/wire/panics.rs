@@ -1,4 +1,4 @@
-//! One client's panic is its own.
+//! A panic of one client's command ends that client and no other.
 
 use tidegate::service::catalog::COMMANDS;
 
@@ -115,7 +115,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
             judge.ask(look, untouched);
         }
         assert!(panics > 0, "{command} was never interrupted");
-        // It may have been the one that kills everybody else.
+        // The command may have closed all other clients.
         judge = daemon.connect();
         // The rest of the fuse must not hit the next round.
         judge.ask("DEBUG PANIC 0\r\nCONFIG SET maxclients 10000\r\n", "+OK\r\n+OK\r\n");

@@ -1,4 +1,4 @@
-//! Reads the sources and holds the arrows between the rooms: a diagram that nobody runs rots.
+//! Reads the sources and checks the imports between the rooms, because a diagram that no test checks becomes wrong.
 
 use std::path::{Path, PathBuf};
 

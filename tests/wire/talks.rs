@@ -60,7 +60,7 @@ impl Speaker {
         Speaker { wire, protocol }
     }
 
-    /// Says something; returns what was heard and what should have been.
+    /// Sends a request. Returns the replies that came and the replies that should have come.
     fn speak(&mut self, request: &str, expected: &str) -> (String, String) {
         if !request.is_empty() {
             self.wire.send(request.replace('\n', "\r\n") + "\r\n");
@@ -149,7 +149,7 @@ fn every_conversation_goes_as_it_is_written() {
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
-/// They go as Redis has them, not as we think it does.
+/// A redis-server holds the same conversations, so they show what Redis does and not what we think it does.
 #[test]
 fn a_redis_server_converses_alike() {
     if !have("redis-server", "--version") {

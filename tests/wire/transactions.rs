@@ -489,7 +489,7 @@ fn what_a_client_queues_is_bounded_by_client_query_buffer_limit() {
     };
     assert_eq!(refusal, "-ERR transaction exceeds client-query-buffer-limit (102400)");
     assert!(queued >= 5, "only {queued} of 10 KB were queued");
-    // What was queued is held no longer than needed, and what comes now is not kept.
+    // The queue is freed as soon as the transaction is refused, and later commands are not kept.
     for _ in 0..100 {
         wire.ask(&set, "+QUEUED\r\n");
     }

@@ -14,7 +14,7 @@ use crate::state::Event;
 
 /// No message of the scripts makes a longer frame.
 const FRAME_MAX: usize = 420;
-/// Nobody hears a message more often: by its channel and two patterns.
+/// A client hears a message at most this often: by its channel and by two patterns.
 const FRAMES_MAX: usize = 3;
 /// Commands that a pause of writes holds and that the scripts use.
 const WRITES: [&[u8]; 20] = [
@@ -66,8 +66,8 @@ impl<const HONEST: bool> Run<HONEST> {
         Paused { until, all, calls }
     }
 
-    /// While commands are held, none of them runs; when a pause ends, nobody waits any more; a client that
-    /// waits and leaves is let go at once.
+    /// While commands are held, none of them runs. When a pause ends, no client waits. A client that waits and leaves is
+    /// let go at once.
     pub(super) fn check_pause(&mut self, before: &Paused) {
         let after = self.note_pause();
         let [unpaused, paused, writes, all] = std::array::from_fn(|nth| after.calls[nth] - before.calls[nth]);
@@ -172,7 +172,8 @@ impl<const HONEST: bool> Run<HONEST> {
         self.server.stage() != Stage::Serving
     }
 
-    /// Who is subscribed is there; what a client holds is accounted; nobody is owed more than allowed.
+    /// Every subscriber is connected, the memory of every client is accounted, and no subscriber is owed more than the
+    /// limit allows.
     pub(super) fn check_shares(&mut self) {
         if self.exit.is_some() {
             return;
@@ -262,9 +263,9 @@ impl<const HONEST: bool> Run<HONEST> {
         );
     }
 
-    /// At no moment all clients together hold more than allowed, not even within a tick.
+    /// All clients together never hold more than the limit allows, not even within a tick.
     fn check_list(&mut self, text: &str) {
-        /// A script may have set this one.
+        /// The limit that a script may set.
         const LIVE_LIMIT: usize = 5 << 10;
         let field = |line: &str, name: &str| {
             let value =

@@ -1,4 +1,4 @@
-//! What must hold after every tick, and of a client's keys at the end.
+//! Promises that must hold after every tick, and about a client's keys at the end.
 
 use std::collections::BTreeSet;
 
@@ -19,8 +19,8 @@ use crate::world::{Pipe, World};
 const STARVED_TICKS_MAX: u32 = 1;
 
 impl<const HONEST: bool> Run<HONEST> {
-    /// The liveness invariant from the world's side: what the kernel holds, and the server does
-    /// not know of, it will be told of.
+    /// The liveness invariant from the world's side: if the kernel holds something that the server does not know of, an
+    /// edge is pending.
     pub(super) fn check_edges(&mut self) {
         let world = self.world.borrow();
         for pipe in &world.pipes {
@@ -92,8 +92,8 @@ impl<const HONEST: bool> Run<HONEST> {
         pipes.map(|(index, pipe)| (index, pipe.read_total + pipe.to_server.len())).collect()
     }
 
-    /// Once a drain has run out of patience, a client that is told goodbye for that has been read as
-    /// far as it had sent by then. Judged if nobody was told goodbye for anything else in this tick.
+    /// When a drain reaches its deadline, the server reads everything that its clients had sent by then. This is judged
+    /// if no client ended for another reason in this tick.
     pub(super) fn check_last_read(&mut self, closes_before: [u64; Reason::NAMES.len()]) {
         let mut others = (0..closes_before.len()).filter(|reason| *reason != Reason::Drained.index());
         let judged = others.all(|reason| self.closes[reason] == closes_before[reason]);
@@ -129,7 +129,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    /// Nobody outlives a deadline by more than the tick that noticed it.
+    /// No connection outlives a deadline by more than the tick that notices it.
     pub(super) fn check_deadlines(&mut self) {
         let world = self.world.borrow();
         let config = self.server.config().clone();
@@ -201,7 +201,7 @@ fn held(store: &mut Store, key: &[u8], now_ms: u64) -> Held {
     Held::Fields(hash.iter().map(|(field, value)| (text(field), text(value))).collect())
 }
 
-/// Whom a client may have asked to be closed by now.
+/// The clients that this client may have asked to close by now.
 fn condemned(client: &Client, world: &World) -> Vec<u64> {
     let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
     let ops = client.begun(read).iter().map(|step| &step.op);

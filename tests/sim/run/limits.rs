@@ -7,7 +7,7 @@ use crate::model;
 use crate::script::Theme;
 use crate::world::Faults;
 
-/// Limits at random, each safety net switched off in some seeds: a net hides what it catches.
+/// Random limits. In some seeds each safety net is switched off, because a net hides the bugs that it catches.
 pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
     let mut net = |max: u64| if calm || rng.random_bool(0.4) { 0 } else { rng.random_range(1..max) };
     let (timeout_ms, request_timeout_ms, write_timeout_ms) = (net(2_000), net(2_000), net(2_000));
@@ -55,7 +55,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
     }
 }
 
-/// How often which faults happen; what clients could not but notice does not happen to calm ones.
+/// How often each fault happens. Faults that clients would notice do not happen in calm runs.
 pub fn faults(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Faults {
     let mut often = |max: u32| if rng.random_bool(0.5) { rng.random_range(0..max) } else { 0 };
     let mut faults = Faults {

@@ -27,7 +27,7 @@ use crate::world::{Faults, World};
 /// More ticks than any run needs once the faults are over.
 const TICKS_OF_PEACE: usize = 60_000;
 
-/// What a run amounts to; two runs of one seed are equal.
+/// The result of a run. Two runs of one seed have equal results.
 #[derive(Debug, PartialEq)]
 pub struct Report {
     pub injected: BTreeMap<&'static str, u64>,
@@ -53,7 +53,7 @@ struct Run<const HONEST: bool> {
     clients: Vec<Client>,
     /// Connections that say nothing.
     strangers: Vec<usize>,
-    /// Nobody is faulted and no limit is in the way: everybody must get everything.
+    /// No client meets a fault or a limit, so every client must get everything.
     calm: bool,
     quits: bool,
     seen: Circumstances,
@@ -62,7 +62,7 @@ struct Run<const HONEST: bool> {
     /// Connections ended before this tick, by reason.
     closes: [u64; Reason::NAMES.len()],
     exit: Option<Exit>,
-    /// Of connections that were open when a drain ran out of patience: how much had arrived by then.
+    /// For each connection that was open when a drain reached its deadline: how many bytes had arrived by then.
     last_read: Vec<(usize, usize)>,
     /// What clients were told of each other.
     board: Board,
@@ -177,8 +177,7 @@ impl<const HONEST: bool> Run<HONEST> {
         Report { injected: std::mem::take(&mut world.injected), received }
     }
 
-    /// The phase that tests safety: everything may happen at any time, and nothing that the server
-    /// does may be wrong, however little it gets done.
+    /// The phase that tests safety: anything may happen at any time, and nothing that the server does may be wrong.
     fn make_trouble(&mut self) {
         for _ in 0..self.draw(50..600) {
             if self.exit.is_some() {
@@ -203,7 +202,7 @@ impl<const HONEST: bool> Run<HONEST> {
         self.world.borrow_mut().count(what);
     }
 
-    /// One thing happens that is not the server's doing.
+    /// The world does one thing.
     fn act(&mut self) {
         let name = self.draw(0..self.clients.len());
         if self.seen.panics && self.chance(0.03) {
@@ -289,7 +288,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let state = &world.pipes[pipe];
         client.saw_end |= state.to_client.is_empty() && (state.server_fin || state.closed);
         if client.saw_end {
-            // As a client library does on an end: close.
+            // A client library closes when it sees the end.
             world.half_close(pipe);
         }
         let events = client.check_received(name, self.seen.scarce, &world);
@@ -385,8 +384,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    /// The phase that tests liveness: ticks until everyone has what they can get; then everyone
-    /// leaves.
+    /// The phase that tests liveness: ticks until every client has everything that it can get. Then all clients leave.
     fn settle_down(&mut self) {
         let mut quiet = 0;
         for _ in 0..TICKS_OF_PEACE {

@@ -1,5 +1,5 @@
-//! The end of a run: who is still there has been answered, everybody leaves, and what was received, stored
-//! and told is right.
+//! The end of a run: clients that are still served have been answered, all clients leave, and everything that was
+//! received, stored and told is right.
 
 use std::io::ErrorKind;
 
@@ -81,8 +81,8 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    /// At the end: what was received is right, nothing was cut that need not be, and the keys are
-    /// as after the last complete command.
+    /// At the end: everything received is right, no reply was cut off without need, and the keys are as after the last
+    /// complete command.
     pub(super) fn reckon(&mut self) {
         assert_eq!(self.server.reactor().live(), 0, "something survived the exit");
         let exit = self.exit.expect("the run ends with the server");
@@ -92,7 +92,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let may_cut =
             [Reason::SlowConsumer, Reason::Forced, Reason::Evicted, Reason::Killed].into_iter().any(ended)
                 || ended(Reason::Io(ErrorKind::Other));
-        // Nobody was sent away early: what was read while it was served, was answered.
+        // No client was ended early, so everything that the server read while it served was answered.
         let early = [Reason::Idle, Reason::RequestTimeout, Reason::QueryBufferLimit];
         let only_what_was_owed = !may_cut && !early.into_iter().any(ended);
         // Without memory for the line, a refusal is only a close.

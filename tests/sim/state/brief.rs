@@ -29,7 +29,7 @@ impl Brief {
 }
 
 impl State {
-    /// Does what is about a key that lives for a short time.
+    /// Runs a command about a key that lives for a short time.
     pub(super) fn act_briefly(
         &mut self,
         op: &Op,

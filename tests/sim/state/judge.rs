@@ -1,12 +1,12 @@
-//! How what was received compares with what must be.
+//! Compares received bytes with the reply that must come.
 
 use crate::frames::{self, Frame};
 
-/// How what was received compares with what must be.
+/// The result of such a comparison.
 pub enum Answer {
     Whole(usize),
     Partial,
-    /// It is not this.
+    /// It is another reply than this one.
     Wrong(String),
 }
 

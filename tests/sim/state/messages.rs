@@ -9,12 +9,12 @@ const NOT_HERE: &str = "-ERR Can't execute 'publish': only (P|S)SUBSCRIBE / (P|S
                         are allowed in this context\r\n";
 
 impl State {
-    /// Does what is about messages.
+    /// Runs a command about messages.
     pub(super) fn speak(&mut self, op: &Op, input: &[u8], events: &mut Vec<Event>) -> Answer {
         let listens = !self.channels.is_empty() || !self.patterns.is_empty();
         let mark = if self.resp3 { '>' } else { '*' };
         match op {
-            // Its HELLO was refused for want of memory, so it speaks RESP2.
+            // The client's HELLO was refused for lack of memory, so the client speaks RESP2.
             Op::Publish(..) if listens && !self.resp3 => expect(input, NOT_HERE),
             Op::Publish(channel, text) => judge(input, "how many have heard it", |frame| match frame {
                 Frame::Int(count @ 0..) => {

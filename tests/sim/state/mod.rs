@@ -1,6 +1,6 @@
-//! What a client's requests must be answered, in the order in which it sent them: told again as plainly as
-//! possible. Where others or the clock have a say, the reply is judged by what it may be, and what it
-//! tells of others is noted as an [`Event`], to be compared with what they were told.
+//! The replies that a client's requests must get, in the order in which it sent them, by a simple model. If other
+//! clients or the clock decide about a reply, several replies may be right. What such a reply tells about others is
+//! noted as an [`Event`] and compared with what the others were told.
 
 mod brief;
 mod judge;
@@ -36,13 +36,13 @@ pub enum Event {
     Overwritten(Option<String>),
     Twins(Frame, Frame),
     Listed(String),
-    /// A `SCAN` goes on there, or is through.
+    /// The cursor at which a `SCAN` goes on; `None` at its end.
     Page(Option<String>),
     Ran,
     NotRun,
     Aborted,
     Expired,
-    /// For want of memory.
+    /// A command was refused for lack of memory.
     Refused,
 }
 
@@ -111,7 +111,7 @@ impl State {
         answer
     }
 
-    /// It was answered with an error for want of memory.
+    /// The command was answered with an error for lack of memory.
     fn refuse(&mut self, op: &Op) {
         match (&mut self.queue, op) {
             (Some(_), Op::Exec) => (self.queue, self.watched) = (None, Vec::new()),
@@ -199,7 +199,7 @@ impl State {
         }
     }
 
-    /// What tells something of others, or of all keys.
+    /// Commands that tell something about other clients, or about all keys.
     fn ask(&mut self, step: usize, op: &Op, input: &[u8], events: &mut Vec<Event>) -> Answer {
         match op {
             Op::SetShared(value) => judge(input, "what was there before", |frame| {
@@ -240,7 +240,7 @@ impl State {
         }
     }
 
-    /// Does what is about the client's own keys.
+    /// Runs a command about the client's own keys.
     pub fn do_to_own(&mut self, op: &Op) -> String {
         let before = if self.watched.is_empty() { Keys::new() } else { self.keys.clone() };
         let reply = op.apply(&mut self.keys);

@@ -123,8 +123,8 @@ impl State {
         }
     }
 
-    /// What the state may be after `op`, whose reply nobody has seen. A panic may end a transaction between
-    /// any two of its commands; then nothing follows.
+    /// The states that are possible after `op`, whose reply the client has not seen. A panic may end a transaction
+    /// between any two of its commands; then nothing follows.
     pub fn unseen(&self, op: &Op, scarce: bool) -> Vec<State> {
         let mut after = self.clone();
         let mut possible = Vec::new();
@@ -153,7 +153,7 @@ impl State {
         possible
     }
 
-    /// What the state may be after `ops`, each of which may be refused while memory is scarce.
+    /// The states that are possible after `ops`. Each of them may be refused while memory is scarce.
     fn possible(self, ops: &[Op], scarce: bool) -> Vec<State> {
         let mut possible = vec![self];
         for op in ops {
@@ -162,7 +162,7 @@ impl State {
         possible
     }
 
-    /// What the state may be if a panic has ended the transaction that `Exec` was running.
+    /// The states that are possible if a panic has ended the transaction that `Exec` was running.
     pub fn broken_off(&self, scarce: bool) -> Vec<State> {
         let Some(queue) = &self.queue else { return Vec::new() };
         let start = State { queue: None, ..self.clone() };
