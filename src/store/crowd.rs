@@ -47,6 +47,22 @@ impl Table {
         Ok(demand)
     }
 
+    /// Makes sure that a record of up to `bytes` bytes under `key`, and `bodies` new bodies, can be written without
+    /// asking for memory.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub(super) fn reserve_record(
+        &mut self,
+        hash: u64,
+        key: &[u8],
+        bytes: usize,
+        bodies: usize,
+    ) -> Result<(), WriteError> {
+        let demand = self.admit(hash, key, bytes)?;
+        Ok(self.try_reserve(Demand { bodies, ..demand })?)
+    }
+
     /// What the table must reserve to commit all of `entries`.
     ///
     /// # Errors

@@ -5,7 +5,7 @@ use super::body::Body;
 use super::journal::What;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{Kind, RECORD_MAX};
-use super::table::{Content, Demand, Table};
+use super::table::{Content, Table};
 use super::{Store, memory};
 use crate::base::fault;
 
@@ -108,7 +108,6 @@ impl Form {
             Form::Body(_) => (RECORD_MAX, 1),
             Form::There => return Ok(()),
         };
-        let demand = table.admit(hash, key, bytes)?;
-        Ok(table.try_reserve(Demand { bodies, ..demand })?)
+        table.reserve_record(hash, key, bytes, bodies)
     }
 }

@@ -11,7 +11,7 @@ use super::journal::What;
 use super::packed::{Packed, Packing};
 use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
-use super::table::{Content, Demand, Place, Table};
+use super::table::{Content, Place, Table};
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
@@ -246,8 +246,7 @@ impl Write<'_> {
             Write::Packed(_) | Write::Fields(_) => (RECORD_MAX, 0),
             Write::Body(_) => (RECORD_MAX, 1),
         };
-        let demand = table.admit(hash, key, bytes)?;
-        Ok(table.try_reserve(Demand { bodies, ..demand })?)
+        table.reserve_record(hash, key, bytes, bodies)
     }
 }
 

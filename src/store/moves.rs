@@ -7,7 +7,7 @@ use super::journal::What;
 use super::packed::Packed;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX};
-use super::table::{Content, Demand, Table};
+use super::table::{Content, Table};
 use super::{Store, memory};
 use crate::base::fault;
 
@@ -63,8 +63,7 @@ impl Store {
             } else {
                 body = Some(Body::new(hash, to, [record.value(), b""])?);
             }
-            let demand = table.admit(hash, to, bytes)?;
-            table.try_reserve(Demand { bodies: 1, ..demand })?;
+            table.reserve_record(hash, to, bytes, 1)?;
             Ok(Some(Rename { from, to, rekey, body }))
         })
     }
@@ -128,8 +127,7 @@ impl Store {
                 Value::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
                 Value::Body(_) => (RECORD_MAX, 1),
             };
-            let demand = table.admit(hash, to, bytes)?;
-            table.try_reserve(Demand { bodies, ..demand })?;
+            table.reserve_record(hash, to, bytes, bodies)?;
             Ok(Some(Copied { to, hash, kind, expires_ms, value }))
         })
     }

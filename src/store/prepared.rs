@@ -2,7 +2,7 @@
 
 use super::body::Body;
 use super::record::{INLINE_MAX, RECORD_MAX};
-use super::table::{Content, Demand, Table};
+use super::table::{Content, Table};
 use crate::base::OutOfMemory;
 
 /// The key holds another kind of value than the operation needs.
@@ -131,8 +131,7 @@ impl<'a> Prepared<'a> {
     /// Reserves room in the table. Rarely needed, so not inlined.
     #[inline(never)]
     fn reserve(&self, table: &mut Table) -> Result<(), WriteError> {
-        let demand = table.admit(self.hash, self.key, self.record_bytes())?;
-        Ok(table.try_reserve(Demand { bodies: self.bodies(), ..demand })?)
+        table.reserve_record(self.hash, self.key, self.record_bytes(), self.bodies())
     }
 
     /// Most bytes that its record may have.
