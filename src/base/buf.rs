@@ -7,8 +7,8 @@ const ROUNDED_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes waiting to be parsed or written.
 ///
-/// A buffer made by `Buf::default()` owns no memory. The whole allocation is kept initialised. So a socket can read straight into
-/// [`Buf::spare`], and we need neither `unsafe` nor a pass that clears the room before each read.
+/// A buffer made by `Buf::default()` owns no memory. The whole allocation is kept initialised. So a socket can read
+/// straight into [`Buf::spare`], and we need neither `unsafe` nor a pass that clears the room before each read.
 #[derive(Debug, Default)]
 pub struct Buf {
     bytes: Box<[u8]>,
