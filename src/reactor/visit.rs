@@ -116,8 +116,8 @@ impl<N: Net> Reactor<N> {
     }
 
     /// Appends bytes, in two parts, to the output of a connection that did not ask for them just now. A connection
-    /// whose untaken output exceeds `limit` ends as a slow consumer: at once if it is the hard limit, and after the limit's
-    /// time if it is the soft limit.
+    /// whose untaken output exceeds `limit` ends as a slow consumer: at once for the hard limit, and after the limit's
+    /// time for the soft limit.
     pub fn push(&mut self, id: ConnId, parts: [&[u8]; 2], limit: OutputLimit, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
