@@ -18,7 +18,7 @@ pub struct Wreck {
     /// The message, if it is a constant of the program. A message that was put together at run time may quote user
     /// data, so it is withheld.
     pub message: &'static str,
-    /// The stack. Its names are resolved when it is shown, because that takes milliseconds.
+    /// The stack. To resolve its names takes milliseconds, so that happens only when the stack is shown.
     pub backtrace: Backtrace,
 }
 
@@ -27,7 +27,7 @@ thread_local! {
     static WRECK: RefCell<Option<Wreck>> = const { RefCell::new(None) };
 }
 
-/// Runs `turn`; if it panics, returns what is known about that instead.
+/// Runs `turn` and returns its result. If it panics, returns what is known about the panic.
 ///
 /// A panic may leave the values that `turn` borrows half-changed. The caller repairs them from the turn's progress
 /// marks.
@@ -48,7 +48,8 @@ pub fn run<T>(turn: impl FnOnce() -> T) -> Result<T, Wreck> {
     })
 }
 
-/// Inside the fence the hook notes a panic. Outside, it calls the hook that was there before.
+/// Installs our panic hook, once. Inside the fence the hook notes the panic. Outside the fence it calls the hook that
+/// was there before.
 fn install_hook() {
     static INSTALLED: Once = Once::new();
     INSTALLED.call_once(|| {

@@ -3,28 +3,33 @@
 //! # One tick
 //!
 //! ```text
-//! wait     until an edge, the nearest deadline, or not at all if work is left over
-//! hear     stamp the time; edges become remembered readiness; a signal becomes a stage
-//! turns    64 at a time: each receives, what they ask for is fetched together, then each has one visit: a
-//!          fenced service turn, and what it pushed to others is delivered
-//! flush    for each that is owed bytes: one write loop
+//! wait     block until an edge or the nearest deadline; do not block if work is left over
+//! hear     stamp the time; edges become remembered readiness; a signal changes the stage
+//! turns    64 connections at a time: all receive; the keys they ask for are fetched together; then each has one
+//!          visit: a fenced service turn, after which its pushes to other connections are delivered
+//! flush    run one write loop for each connection that is owed bytes
 //! sweep    condemn connections whose deadline has passed; remove expired keys; end a pause that is over
-//! reap     free the condemned; nothing else frees
-//! admit    accept, up to a budget, as far as there is room
-//! settle   while draining: move on if no client is left, or if the deadline has passed
+//! reap     free the condemned connections; no other phase frees a slot
+//! admit    accept newcomers, up to a budget; at `maxclients` refuse them or leave them in the backlog
+//! settle   while the server stops: move the stage on if no connection is left or the deadline has passed
 //! ```
 //!
 //! # The rooms
 //!
-//! In reading order: [`server`] has the tick, which is [`Server::tick`](server::Server::tick). [`reactor`] moves
-//! bytes and knows time. [`service`] turns requests into replies, over [`resp`] (the protocol) and [`store`] (the
-//! keyspace). [`config`] has every limit, [`stage`] the life of the server, [`fence`] the panic fence, [`stats`] the
-//! counters, [`logging`] the log's sink, [`allocator`] how memory is given back, [`base`] the nouns that all of them
-//! use.
+//! In reading order:
 //!
-//! Who may import whom: `server` all of them; `reactor` only `base`, `config` and `stats`;
-//! `service` only `resp`, `store`, `base`, `config` and `stats`; `store` and `resp` only `base`.
-//! A test reads the sources and holds these arrows.
+//! - [`server`] has the tick, which is [`Server::tick`](server::Server::tick).
+//! - [`reactor`] moves bytes and knows time.
+//! - [`service`] turns requests into replies. It uses [`resp`] (the protocol) and [`store`] (the keyspace).
+//! - [`config`] has every limit, and [`stats`] has the counters.
+//! - [`stage`] says where the server is in its life.
+//! - [`fence`] catches the panic of one client's turn.
+//! - [`logging`] writes the log, and [`allocator`] makes glibc give memory back to the system.
+//! - [`base`] has the small types that all rooms use.
+//!
+//! Imports go one way. `server` may import every room except `allocator`, `resp` and `store`. `service` may import
+//! only `resp`, `store`, `base`, `config` and `stats`. `reactor` may import only `base`, `config` and `stats`. `store`
+//! and `resp` may import only `base`. A test reads the sources and fails if a room imports anything else.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]

@@ -1,8 +1,8 @@
 //! Where log lines go, and what happens if the sink has no room.
 //!
-//! A sink may take nothing, such as a pipe without a reader. It must not stop the server. So a line is written only
-//! if the sink says that it has room; otherwise the line is dropped and counted. A file on a disk that hangs can
-//! still stop the server.
+//! A sink may stop taking lines: for example, the reader of a pipe may hang. That must not stop the server. So the
+//! server writes a line only if the sink has room. Otherwise it drops the line and counts it. A file on a disk that
+//! hangs can still stop the server, because poll(2) always says that a file has room.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Stderr, Write};
@@ -21,7 +21,7 @@ use crate::config::{Config, LOG_LINE_MAX};
 static DROPPED: AtomicU64 = AtomicU64::new(0);
 static OUTLET: OnceLock<Mutex<Outlet>> = OnceLock::new();
 
-/// Lines dropped because the sink had no room, since the start.
+/// Number of lines dropped since the start, because the sink had no room or the write failed.
 pub fn dropped() -> u64 {
     DROPPED.load(Ordering::Relaxed)
 }
@@ -73,7 +73,7 @@ impl Target {
         if path.is_empty() {
             return Ok(Target::Stderr(io::stderr()));
         }
-        // To open a named pipe without a reader would block for ever.
+        // Without this flag the open of a named pipe would block until another process opens it to read.
         let flags = OFlag::O_NONBLOCK.bits();
         OpenOptions::new().create(true).append(true).custom_flags(flags).open(path).map(Target::File)
     }
@@ -92,7 +92,7 @@ impl Target {
         }
     }
 
-    /// True if the sink has room, or if poll(2) cannot tell (a terminal, on some systems).
+    /// True if the sink has room. Also true if poll(2) fails, as it does for a terminal on some systems.
     fn has_room(&self) -> bool {
         let mut sink = [PollFd::new(self.fd(), PollFlags::POLLOUT)];
         match poll(&mut sink, PollTimeout::ZERO) {
@@ -104,13 +104,13 @@ impl Target {
     }
 }
 
-/// Where lines go, and the path to open it again.
+/// Where lines go, and the path from which [`reopen`] opens it again.
 struct Outlet {
     target: Target,
     path: String,
 }
 
-/// Gathers the pieces in which the logger writes a line. The sink gets a whole line or nothing.
+/// Gathers the pieces in which the logger writes a line, so that a line goes to the sink in one write.
 #[derive(Default)]
 struct Sink {
     line: Vec<u8>,
@@ -129,7 +129,8 @@ impl Sink {
 }
 
 impl Write for Sink {
-    /// Never fails, and never blocks on a pipe. Lines that cannot be written are counted.
+    /// Never fails, and never blocks on a pipe. Lines that cannot be written are counted. A line longer than
+    /// [`LOG_LINE_MAX`] is cut.
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         for piece in bytes.split_inclusive(|byte| *byte == b'\n') {
             let room = (LOG_LINE_MAX - 1).saturating_sub(self.line.len());

@@ -17,7 +17,7 @@ use tidegate::server::{Exit, Server};
 
 /// Every client got all its replies.
 const EXIT_CLEAN: u8 = 0;
-/// It could not start, or waiting for events broke.
+/// The server could not start, or it could no longer wait for events.
 const EXIT_FAILED: u8 = 1;
 /// The replies of at least one client were cut off.
 const EXIT_CUT: u8 = 3;
@@ -38,7 +38,7 @@ fn run() -> Result<Exit, String> {
     let matches = match arguments().try_get_matches() {
         Ok(matches) => matches,
         Err(asked) if !asked.use_stderr() => {
-            // `--help` and `--version` are no errors.
+            // `--help` and `--version` are not errors.
             let _ = asked.print();
             return Ok(Exit::Clean);
         }
@@ -58,7 +58,7 @@ fn run() -> Result<Exit, String> {
     });
     let shown = shown.collect::<Vec<String>>().join(" ");
     log::info!("tidegate {} listening on {shown}", env!("CARGO_PKG_VERSION"));
-    // The program that started us may have closed stdout. The server serves all the same.
+    // The program that started us may have closed stdout. That must not stop the server.
     let _ = writeln!(std::io::stdout(), "listening on {shown}");
     if let Some(wanted) = lowered_from {
         log::warn!(
@@ -104,8 +104,8 @@ fn arguments() -> Command {
             .long(opt.name)
             .value_name(opt.value)
             .help(help)
-            // A negative number reaches the option, which says what is wrong with it. But the list of
-            // addresses ends at the next option.
+            // A negative number must reach the option, because the option says what is wrong with it. For
+            // `bind` a word with a hyphen must not count as an address: it is the next option.
             .allow_hyphen_values(!is_list)
             .num_args(if is_list { 1..=usize::MAX } else { 1..=1 })
             .action(ArgAction::Append)

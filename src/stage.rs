@@ -1,5 +1,5 @@
-//! Where the server is in its life. The transitions are pure functions. Every room that needs to know asks here,
-//! so no other room has a flag for it.
+//! Where the server is in its life. The transitions are pure functions. The server asks only this type whether it
+//! drains or stops, so there is no second flag that could disagree.
 
 use std::time::Duration;
 
@@ -26,8 +26,8 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// A signal asks the server to stop. The first time the server drains for `patience_ms`, the second time it
-    /// stops now.
+    /// The stage after a request to stop. The first request begins a drain, which lasts `patience_ms` milliseconds at
+    /// most. The second request stops the server now.
     #[must_use]
     pub fn quit(self, now: Moment, patience_ms: u64) -> Stage {
         match self {
@@ -36,7 +36,7 @@ impl Stage {
         }
     }
 
-    /// A drain no longer waits for clients to leave.
+    /// The stage after a request not to wait: a drain reaches its deadline now. Other stages stay as they are.
     #[must_use]
     pub fn hurry(self, now: Moment) -> Stage {
         match self {
@@ -45,8 +45,8 @@ impl Stage {
         }
     }
 
-    /// The end of a tick. Moves on if no connection is left (`live`) or the deadline has passed. `close_ms` is how
-    /// long [`Stage::Closing`] lasts, milliseconds.
+    /// The stage after a tick. A server that is stopping moves on when no connection is left or the deadline has
+    /// passed. `live` is the number of connections. `close_ms` is how long [`Stage::Closing`] lasts, milliseconds.
     #[must_use]
     pub fn advance(self, now: Moment, live: usize, close_ms: u64) -> Stage {
         match self {
@@ -59,8 +59,8 @@ impl Stage {
         }
     }
 
-    /// The server was busy with commands for `took`. Clients could not take their last replies in that time, so
-    /// the deadline moves.
+    /// The stage after the server was busy with commands for `took`. In that time it could not deliver last replies,
+    /// so the deadline of [`Stage::Closing`] moves by as much.
     #[must_use]
     pub fn excuse(self, took: Duration) -> Stage {
         match self {
@@ -69,7 +69,7 @@ impl Stage {
         }
     }
 
-    /// When [`Stage::advance`] has something to do, even if no client leaves.
+    /// When [`Stage::advance`] has something to do even if no client leaves; `None` if time alone changes nothing.
     pub fn deadline(self) -> Option<Moment> {
         match self {
             Stage::Draining { deadline } | Stage::Closing { deadline } => Some(deadline),

@@ -13,9 +13,9 @@ pub struct Stats {
     pub accepted: u64,
     /// Connections refused because `maxclients` were being served.
     pub rejected: u64,
-    /// Connections that could not be registered with the kernel's poll.
+    /// Connections that the kernel's poll did not accept. The server closed them at once.
     pub unwatched: u64,
-    /// Connections closed, by [`Reason::index`].
+    /// Connections closed, for each reason. The index is [`Reason::index`].
     pub closes: [u64; Reason::NAMES.len()],
     /// Bytes read from clients.
     pub bytes_in: u64,
@@ -25,7 +25,7 @@ pub struct Stats {
     pub commands: u64,
     /// Turns that ended because their budget was spent.
     pub yields: u64,
-    /// Turns put off because the client had too many replies to take.
+    /// Turns that ended early because the client had too many replies to take.
     pub pauses: u64,
     /// Error replies.
     pub errors: u64,
@@ -35,18 +35,19 @@ pub struct Stats {
     pub keyspace_hits: u64,
     /// Look-ups of keys that did not exist.
     pub keyspace_misses: u64,
-    /// How often the process or the system ran out of descriptors; one for each episode.
+    /// How often the server began to pause accepting, mostly because descriptors had run out. Retries during a pause
+    /// do not count.
     pub descriptor_episodes: u64,
-    /// Time in which accepting paused for that reason, in microseconds.
+    /// Time in which accepting paused, in microseconds.
     pub descriptor_refusing_us: u64,
-    /// The present state. It is no statistic, so `CONFIG RESETSTAT` leaves it.
+    /// The present state. It does not count events since a start, so `CONFIG RESETSTAT` keeps it.
     pub present: Present,
-    /// What has happened to each command, by its id.
+    /// The counters of each command.
     pub per_command: PerCommand,
 }
 
-/// The counters of each command, by its id. The index is a byte and there are 256 entries, so no index is out of
-/// range.
+/// The counters of each command. The index is the command's id, which is one byte. There are 256 entries, so no index
+/// is out of range.
 #[derive(Clone, Debug)]
 pub struct PerCommand(Box<[CommandStats; COMMANDS_MAX]>);
 
@@ -72,30 +73,30 @@ impl IndexMut<u8> for PerCommand {
     }
 }
 
-/// Commands and subcommands that can be counted: as many as a byte has values.
+/// Most commands and subcommands that can be counted. An id is one byte, so there are 256.
 pub const COMMANDS_MAX: usize = 256;
 
-/// What has happened to one command.
+/// The counters of one command.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct CommandStats {
     /// Times it was run.
     pub calls: u64,
     /// Times it was run and answered with an error.
     pub failed: u64,
-    /// Times it was refused before it ran, because of the number of arguments or a limit.
+    /// Times it was refused before it ran, for example because of the number of its arguments or a limit.
     pub rejected: u64,
-    /// Times it was run and timed because it may take long.
+    /// Runs that were timed because the request may take long.
     pub timed: u64,
-    /// Time of these runs together, nanoseconds.
+    /// Total time of the runs in `timed`, nanoseconds.
     pub timed_ns: u64,
-    /// Times it was run and timed as a sample of the other runs.
+    /// Runs that were timed as a sample of all other runs.
     pub sampled: u64,
-    /// Time of these runs together, nanoseconds.
+    /// Total time of the runs in `sampled`, nanoseconds.
     pub sampled_ns: u64,
 }
 
 impl CommandStats {
-    /// The time of all calls, microseconds. The time of calls that were not timed is estimated from the samples.
+    /// Total time of all calls, microseconds. The time of calls that were not timed is estimated from the samples.
     pub fn usec(&self) -> f64 {
         let others = self.calls.saturating_sub(self.timed) as f64;
         let each = self.sampled_ns as f64 / self.sampled.max(1) as f64;
@@ -103,19 +104,19 @@ impl CommandStats {
     }
 }
 
-/// The present state, as of the start of the tick.
+/// The present state. All fields but `cut` are as of the start of the tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Present {
     /// Clients being served.
     pub clients: usize,
-    /// Bytes of buffers held for all connections together.
+    /// Bytes of memory held for all connections together, spare buffers included.
     pub held_bytes: usize,
-    /// True while accepting pauses because there are no descriptors.
+    /// True while accepting pauses, mostly because descriptors have run out.
     pub refusing: bool,
     /// True once the server has been told to stop.
     pub draining: bool,
-    /// Connections whose replies a shutdown has cut off. The exit code depends on it.
+    /// Connections that a shutdown has cut off before they had all their replies. The exit code depends on it.
     pub cut: u64,
-    /// Log lines dropped because the sink had no room.
+    /// Log lines dropped because they could not be written whole, since the start of the process.
     pub log_lines_dropped: u64,
 }

@@ -2,13 +2,13 @@
 
 use super::memory::{self, OutOfMemory};
 
-/// Up to this size a buffer grows to a power of two.
+/// Up to this size, bytes, a buffer grows to a power of two.
 const ROUNDED_BYTES_MAX: usize = 1 << 20;
 
 /// Bytes waiting to be parsed or written.
 ///
-/// An empty `Buf` owns no memory. The whole allocation is kept initialised, so a socket can read
-/// straight into [`Buf::spare`] without `unsafe` and without clearing it each time.
+/// A buffer made by `Buf::default()` owns no memory. The whole allocation is kept initialised. So a socket can read
+/// straight into [`Buf::spare`], and we need neither `unsafe` nor a pass that clears the room before each read.
 #[derive(Debug, Default)]
 pub struct Buf {
     bytes: Box<[u8]>,
@@ -17,7 +17,7 @@ pub struct Buf {
 }
 
 impl Buf {
-    /// An empty buffer over `bytes`. Their contents do not matter.
+    /// An empty buffer that uses `bytes` as its memory. Their contents do not matter.
     pub fn over(bytes: Box<[u8]>) -> Buf {
         Buf { bytes, start: 0, end: 0 }
     }
@@ -51,7 +51,7 @@ impl Buf {
         self.bytes.len()
     }
 
-    /// Room at the back, initialised; tell [`Buf::filled`] how much of it was used.
+    /// The room at the back. After you have written to it, call [`Buf::filled`] with the number of bytes written.
     #[inline]
     pub fn spare(&mut self) -> &mut [u8] {
         &mut self.bytes[self.end..]
@@ -60,7 +60,7 @@ impl Buf {
     /// The first `count` bytes of [`Buf::spare`] now hold data.
     ///
     /// # Panics
-    /// If there was not that much room.
+    /// If `count` is larger than the room at the back.
     #[inline]
     pub fn filled(&mut self, count: usize) {
         assert!(count <= self.bytes.len() - self.end, "filled more than the spare room");
@@ -70,7 +70,7 @@ impl Buf {
     /// Drops `count` bytes from the front.
     ///
     /// # Panics
-    /// If fewer are held.
+    /// If the buffer holds fewer bytes.
     #[inline]
     pub fn consume(&mut self, count: usize) {
         assert!(count <= self.len(), "consumed more than was held");
@@ -84,7 +84,7 @@ impl Buf {
     /// Keeps the first `len` unread bytes and drops the rest from the back.
     ///
     /// # Panics
-    /// If fewer are held.
+    /// If the buffer holds fewer bytes.
     pub fn truncate(&mut self, len: usize) {
         assert!(len <= self.len(), "truncated to more than was held");
         self.end = self.start + len;
@@ -96,7 +96,7 @@ impl Buf {
         self.end = 0;
     }
 
-    /// Appends `data`, growing if need be as [`Buf::reserve`] does.
+    /// Appends `data`. If there is not enough room, it makes room as [`Buf::reserve`] does.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
@@ -125,10 +125,10 @@ impl Buf {
         Ok(())
     }
 
-    /// Makes sure that [`Buf::spare`] has at least `additional` bytes: by moving the contents to
-    /// the front if that frees a quarter of the buffer, else by growing to at least double. Either
-    /// way a byte is moved a small constant number of times in its life. A small buffer grows to a power
-    /// of two, so to less than four times what it was.
+    /// Makes sure that [`Buf::spare`] has at least `additional` bytes. If the contents can move to the front and that
+    /// frees a quarter of the buffer, they move. Otherwise the buffer grows to at least double. Either way a byte is
+    /// moved only a few times in its life, however much passes through the buffer. A new size of up to 1 MiB is
+    /// rounded up to a power of two.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
@@ -145,13 +145,16 @@ impl Buf {
             return Ok(());
         }
         let grown = needed.max(self.bytes.len().saturating_mul(2)).max(64);
-        // A few more bytes often follow.
+        // The size is rounded up because a few more bytes often follow.
         self.resize(if grown <= ROUNDED_BYTES_MAX { grown.next_power_of_two() } else { grown })
     }
 
-    /// Makes room for more input of which `missing` bytes are known to come, 0 if nothing is known.
-    /// Room grows with what has arrived, as [`Buf::reserve`] does, never with what was announced; and
-    /// it does not grow past what is missing, so a value of a known length is held once.
+    /// Makes room for at least one more byte of input. `missing` is how many bytes are still to come, as far as the
+    /// client has said; 0 if it has not said.
+    ///
+    /// The buffer grows with the bytes that have arrived, never with the bytes that the client announces: a client
+    /// could announce a gigabyte and send nothing. A large value of known length ends in a buffer that is at most a
+    /// quarter larger than the value. If the buffer always doubled, it could be twice as large as the value.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
@@ -164,15 +167,16 @@ impl Buf {
             self.compact();
             return Ok(());
         }
-        // Three times, not twice: a buffer that doubles to just below the whole would be copied once more.
+        // The factor is three, not two. With two, a buffer could double to just below the whole, and would then be
+        // copied once more.
         if missing > 0 && whole > ROUNDED_BYTES_MAX && whole <= self.bytes.len().saturating_mul(3) {
-            // By a quarter at least, because many small pieces may follow that each need little.
+            // It grows by a quarter at least. Many small pieces may follow, and a copy for each would be slow.
             return self.resize(whole.max(self.bytes.len() / 4 * 5));
         }
         self.reserve(1)
     }
 
-    /// Moves the contents to the front of the allocation.
+    /// Moves the contents to the front of the allocation, so that all free room is at the back.
     pub fn compact(&mut self) {
         self.bytes.copy_within(self.start..self.end, 0);
         self.end -= self.start;
@@ -240,9 +244,9 @@ mod tests {
         while buf.len() < whole {
             buf.reserve_for(whole - buf.len()).unwrap();
             let room = buf.spare().len().min(60_000).min(whole - buf.len());
-            assert!(room > 0, "no room for what is missing");
+            assert!(room > 0, "there is no room for the missing bytes");
             buf.filled(room);
-            assert!(buf.capacity() <= (3 * buf.len()).max(64 << 10), "grows with what has arrived");
+            assert!(buf.capacity() <= (3 * buf.len()).max(64 << 10), "it grows with what has arrived");
         }
         assert!(buf.capacity() <= whole / 4 * 5, "{} bytes for {whole}", buf.capacity());
     }

@@ -1,22 +1,22 @@
-//! A clock as a value.
+//! A clock that can be handed from room to room.
 
 use std::fmt;
 use std::sync::Arc;
 
 use super::Now;
 
-/// Reads both clocks. The reactor's world makes it, so the service can ask for the time and does not depend on the
-/// operating system.
+/// Reads the monotonic clock and the wall clock. The reactor's world makes it. So the service can ask for the time
+/// without a call to the operating system of its own, and the simulator can give it a simulated time.
 #[derive(Clone)]
 pub struct Clock(Arc<dyn Fn() -> Now + Send + Sync>);
 
 impl Clock {
-    /// A clock that `read` reads.
+    /// A clock that calls `read` for the time.
     pub fn new(read: impl Fn() -> Now + Send + Sync + 'static) -> Clock {
         Clock(Arc::new(read))
     }
 
-    /// The time.
+    /// Reads both clocks now.
     pub fn now(&self) -> Now {
         (self.0)()
     }

@@ -2,7 +2,7 @@
 //!
 //! The reply encoders and the store call [`point`] wherever a bug could interrupt a command. While no fuse is armed,
 //! a point costs one load of a thread-local integer and a branch that is never taken. So points stay in release
-//! builds, and the simulator proves the panic fence of the code that ships.
+//! builds, and the simulator tests the panic fence on the very code that ships.
 
 use std::cell::Cell;
 
@@ -10,7 +10,7 @@ thread_local! {
     static FUSE: Cell<u32> = const { Cell::new(0) };
 }
 
-/// Arms the fuse: the `nth` point from now panics; 0 disarms.
+/// Arms the fuse of this thread: the `nth` point from now panics. 0 disarms it.
 pub fn arm(nth: u32) {
     FUSE.set(nth);
 }
@@ -20,7 +20,7 @@ pub fn armed() -> bool {
     FUSE.get() != 0
 }
 
-/// Panics if it is the point the fuse was set for.
+/// Panics if the fuse was armed for this point.
 ///
 /// # Panics
 /// Only after [`arm`].

@@ -1,44 +1,48 @@
-//! Memory whose size a client decides. It is asked for here, so if there is none, the client gets an error and the
-//! process goes on.
+//! Memory whose size a client decides. Other rooms reserve it here. If there is not enough, the client gets an error
+//! and the process goes on.
 //!
-//! That works where an allocation can fail at all: under a limit on address space (`ulimit -v`), or
-//! where the kernel promises no more than it has (`vm.overcommit_memory=2`). By default Linux grants
-//! nearly every allocation, and kills a process for which there is no page left once it uses them. The
-//! limit of a container always works like that. Nothing in here can prevent it.
+//! That works only where an allocation can fail: under a limit on address space (`ulimit -v`), or where the kernel
+//! promises no more than it has (`vm.overcommit_memory=2`). By default Linux grants nearly every allocation. If no
+//! page is left when the process uses the memory, the kernel kills the process. The memory limit of a container always
+//! works like that. This module cannot prevent it.
 //!
-//! Queues and tables of connections, whose sizes no client decides, are allocated in Rust's usual way. Such an
-//! allocation aborts the process if it fails. So clients must not get the last of the memory: now and then this
-//! room tries whether enough is left for the rest.
+//! Queues and tables of connections, whose sizes no client decides, are allocated in Rust's usual way. If an
+//! allocation of that kind fails, it aborts the process. So clients must not get the last of the memory: now and then
+//! this module tests whether enough is left for everything else (the headroom).
 
 use std::cell::Cell;
 use std::collections::TryReserveError;
 
-/// Bytes that clients must leave, where allocations can fail. Queues and tables grow by far less in a tick. A piece
-/// of this size is mapped by itself and unmapped at once, so the try leaves nothing behind in the heap.
+/// Bytes that clients must leave free, where allocations can fail. Queues and tables grow by far less in a tick. The
+/// allocator maps a piece of this size by itself and unmaps it at once, so the test leaves nothing behind in the heap.
 const HEADROOM_BYTES: usize = 33 << 20;
-/// After clients were granted this many bytes, the next try is due. An allocation that is never touched costs a
-/// microsecond or two.
+/// The headroom is tested each time that clients were granted this many bytes more. A test costs a microsecond or two,
+/// because it does not touch the memory that it allocates.
 const UNTRIED_BYTES: usize = 1 << 20;
-/// Pieces up to this size may come from the headroom, because no client can be served without them, bytes.
+/// Pieces of up to this size, bytes, may come from the headroom, because no client can be served without them.
 const SMALL_BYTES: usize = 64 << 10;
 
-/// The allocator refused, or a test's allowance is used up.
+/// There is not enough memory: the allocator refused, the headroom is not free, or the allowance that a test has set
+/// is used up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutOfMemory;
 
 thread_local! {
+    /// Bytes that this thread may still ask for; [`usize::MAX`] is no limit.
     static ALLOWANCE: Cell<usize> = const { Cell::new(usize::MAX) };
-    /// Granted since the headroom was last tried.
+    /// Bytes granted since the headroom was last found to be free.
     static UNTRIED: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Lets this thread ask for `bytes` more before it is refused; [`usize::MAX`] is no limit. For tests.
+/// Lets this thread ask for `bytes` more. Beyond that it is refused. [`usize::MAX`] is no limit. For tests.
 pub fn allow(bytes: usize) {
     ALLOWANCE.set(bytes);
 }
 
-/// Makes room for `additional` more elements, at least doubling what there was. For what is given
-/// back soon; a small piece of it may come from the headroom, which is there to serve clients with.
+/// Makes room for `additional` more elements. If the vector must grow, its capacity at least doubles.
+///
+/// Use it for memory that is given back soon: a small piece may come from the headroom, because clients could not be
+/// served without it.
 ///
 /// # Errors
 /// [`OutOfMemory`]; the contents stay as they were.
@@ -51,7 +55,7 @@ pub fn reserve<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOfMemory
     grow(vec, bytes, SMALL_BYTES, |vec| vec.try_reserve(additional))
 }
 
-/// Makes room for exactly `additional` more elements. For what stays.
+/// Makes room for exactly `additional` more elements. Use it for memory that is kept, for example for values.
 ///
 /// # Errors
 /// [`OutOfMemory`]; the contents stay as they were.
@@ -63,7 +67,7 @@ pub fn reserve_exact<T>(vec: &mut Vec<T>, additional: usize) -> Result<(), OutOf
     grow(vec, bytes, 0, |vec| vec.try_reserve_exact(additional))
 }
 
-/// Lets `by` grow `vec` by `bytes`; pieces of up to `spared` bytes need not leave the headroom.
+/// Lets `by` grow `vec` by `bytes`. A piece of up to `spared` bytes may come from the headroom.
 fn grow<T>(
     vec: &mut Vec<T>,
     bytes: usize,
@@ -80,10 +84,10 @@ fn grow<T>(
     Err(OutOfMemory)
 }
 
-/// Counts `bytes` that another room is about to allocate for a client in small pieces.
+/// Counts `bytes` that another room is about to allocate for a client in small pieces. The function allocates nothing.
 ///
 /// # Errors
-/// [`OutOfMemory`] if clients have used up what they may.
+/// [`OutOfMemory`] if the headroom is not free any more; then the other room must not allocate.
 #[inline]
 pub fn charge(bytes: usize) -> Result<(), OutOfMemory> {
     use_allowance(bytes)?;
@@ -98,7 +102,7 @@ fn use_allowance(bytes: usize) -> Result<(), OutOfMemory> {
     Ok(())
 }
 
-/// True if the headroom is still free after a client was granted `bytes`, as far as the allocator can tell.
+/// True if the headroom is still free after a client was granted `bytes`. Between two tests it counts as free.
 fn leaves_headroom(bytes: usize) -> bool {
     let untried = UNTRIED.get().saturating_add(bytes);
     UNTRIED.set(untried);
@@ -115,10 +119,10 @@ fn leaves_headroom(bytes: usize) -> bool {
     there_is
 }
 
-/// Collects what `items` yields.
+/// Collects the elements of `items`.
 ///
 /// # Errors
-/// [`OutOfMemory`].
+/// [`OutOfMemory`] if there is not enough memory for all of them.
 pub fn collect<T>(items: impl Iterator<Item = T>) -> Result<Vec<T>, OutOfMemory> {
     let mut vec = Vec::new();
     for item in items {
@@ -137,7 +141,7 @@ mod tests {
         allow(10);
         let mut vec: Vec<u8> = Vec::new();
         assert_eq!(reserve_exact(&mut vec, 8), Ok(()));
-        assert_eq!(reserve_exact(&mut vec, 8), Ok(()), "it has that room already");
+        assert_eq!(reserve_exact(&mut vec, 8), Ok(()), "the vector has that room already");
         assert_eq!(reserve_exact(&mut vec, 100), Err(OutOfMemory));
         assert_eq!(collect(0..3_u64), Err(OutOfMemory));
         allow(usize::MAX);

@@ -1,4 +1,4 @@
-//! Leaf nouns that every room may use and that import nothing of ours.
+//! Small types that every room may use. They import no other room.
 
 pub mod buf;
 mod clock;

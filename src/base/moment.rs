@@ -1,8 +1,8 @@
-//! Time as the rooms see it. The server stamps it once a tick and passes it on as an argument.
+//! Time as the rooms see it. The server stamps it at the start of a tick, and most rooms get it as an argument.
 
 use std::time::Duration;
 
-/// A point on the monotonic clock, in nanoseconds since the process began to count.
+/// A point on the monotonic clock, in nanoseconds since the process started this clock.
 ///
 /// Every deadline of the reactor is a `Moment`, so a jump of the wall clock closes no connection.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -14,13 +14,13 @@ impl Moment {
         Moment(nanos)
     }
 
-    /// This moment moved on by `ms` milliseconds; stops at the end of time instead of overflowing.
+    /// The moment `ms` milliseconds after this one. It does not overflow: the last moment is the limit.
     #[must_use]
     pub const fn plus_ms(self, ms: u64) -> Moment {
         Moment(self.0.saturating_add(ms.saturating_mul(1_000_000)))
     }
 
-    /// This moment moved on by `duration`; stops at the end of time instead of overflowing.
+    /// The moment `duration` after this one. It does not overflow: the last moment is the limit.
     #[must_use]
     pub fn plus(self, duration: Duration) -> Moment {
         Moment(self.0.saturating_add(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX)))
@@ -32,13 +32,14 @@ impl Moment {
     }
 }
 
-/// Both clocks, read once a tick.
+/// Both clocks, read together. A tick reads them at its start. It reads them again where the time must be exact, for
+/// example before a command sets a time to live.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Now {
-    /// Monotonic: timeouts and ages.
+    /// The monotonic clock. Timeouts and ages use it.
     pub at: Moment,
-    /// Wall clock, milliseconds since the Unix epoch: key expiry, which Redis defines on this clock.
+    /// The wall clock, milliseconds since the Unix epoch. Key expiry uses it, because Redis defines expiry on it.
     pub unix_ms: u64,
-    /// The wall clock in microseconds, for `TIME`.
+    /// The wall clock, microseconds since the Unix epoch. `TIME` uses it.
     pub unix_us: u64,
 }

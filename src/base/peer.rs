@@ -3,7 +3,7 @@
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 
-/// An address and port in 18 bytes; IPv4 is held as its IPv6-mapped form and shown as IPv4.
+/// An IP address and a port, in 18 bytes. An IPv4 address is held in its IPv6-mapped form and shown as IPv4.
 ///
 /// Every idle connection holds one, so it must be smaller than the 32 bytes of a `SocketAddr`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -13,7 +13,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// A client that came by a Unix domain socket. It has no address of its own, and no TCP connection has this one.
+    /// The value for a client that came by a Unix domain socket and so has no address. No TCP connection has this
+    /// value.
     pub const UNIX: Peer = Peer { ip: [0; 16], port: [0; 2] };
 
     /// True if the other end is on this machine: it came by a Unix domain socket or from a loopback address.
@@ -43,7 +44,7 @@ impl From<SocketAddr> for Peer {
 }
 
 impl fmt::Display for Peer {
-    /// `127.0.0.1:6000` or `[::1]:6000`, as Redis prints it in `CLIENT LIST`.
+    /// `127.0.0.1:6000` or `[::1]:6000`, as Redis prints it in `CLIENT LIST`; `unix` for [`Peer::UNIX`].
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if *self == Peer::UNIX {
             return f.write_str("unix");

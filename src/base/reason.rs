@@ -3,41 +3,44 @@
 use std::fmt;
 use std::io::ErrorKind;
 
-/// Why a connection ended. Each close has exactly one, each has a counter, and the log prints it.
+/// Why a connection ended. Each closed connection has exactly one reason. Each reason has a counter, and the log
+/// prints it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// The peer closed its write side and has been answered.
+    /// The peer closed its write side. The server has answered its complete requests.
     PeerClosed,
-    /// `QUIT`, or a request that Redis answers by closing.
+    /// The client sent `QUIT`.
     Quit,
-    /// Silent for longer than `timeout`.
+    /// No byte moved in either direction for `timeout`.
     Idle,
-    /// A request that was begun and not completed within `request-timeout`.
+    /// The client began a request and did not complete it within `request-timeout`.
     RequestTimeout,
-    /// Framing that cannot be followed any further.
+    /// The client sent bytes that are not RESP, so the server cannot tell where the next request begins; or it sent
+    /// HTTP.
     ProtocolError,
-    /// Took none of its pending replies for `write-timeout`.
+    /// The client took its output too slowly: it took none of it for `write-timeout`, or for `timeout` while its
+    /// connection was ending; or a subscriber exceeded `client-output-buffer-limit`.
     SlowConsumer,
-    /// More unserved input than `client-query-buffer-limit`.
+    /// The client sent `client-query-buffer-limit` bytes or more without a complete request.
     QueryBufferLimit,
-    /// All clients together exceeded `maxmemory-clients`, and this one held the most.
+    /// All clients together held more than `maxmemory-clients`, and this one held the most.
     Evicted,
-    /// `CLIENT KILL`.
+    /// A client ended it by `CLIENT KILL`.
     Killed,
-    /// Its command panicked.
+    /// A command of this client panicked.
     Panicked,
-    /// The client came when `maxclients` were being served.
+    /// The client came when `maxclients` were being served, so the server refused it.
     AtCapacity,
-    /// The server was told to stop and everything it owed this client was delivered.
+    /// The server was stopping, and this client got everything that the server owed it.
     Drained,
-    /// The server stopped before this client had taken what it was owed.
+    /// The server stopped before this client had taken everything that the server owed it.
     Forced,
-    /// The socket failed.
+    /// The socket failed, or there was no memory for the connection. The kind is that of the error.
     Io(ErrorKind),
 }
 
 impl Reason {
-    /// The counters' names, in the order of [`Reason::index`].
+    /// The names of the counters, in the order of [`Reason::index`].
     pub const NAMES: [&'static str; 14] = [
         "peer_closed",
         "quit",
@@ -55,7 +58,7 @@ impl Reason {
         "io",
     ];
 
-    /// Which of [`Reason::NAMES`] this is.
+    /// The place of this reason in [`Reason::NAMES`] and among the counters, from 0.
     pub const fn index(self) -> usize {
         match self {
             Reason::PeerClosed => 0,

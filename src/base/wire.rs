@@ -1,23 +1,23 @@
 //! The facts about connections that other clients may see. The reactor has them, and `CLIENT LIST` shows them.
 
-/// The buffers of a connection, in bytes.
+/// The memory of one connection, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Wire {
-    /// Input that has been received and not yet served.
+    /// Input that the server has received and not yet served.
     pub input: usize,
-    /// Replies that have not yet been delivered.
+    /// Output that the client has not yet taken.
     pub output: usize,
-    /// Memory of both buffers.
+    /// Memory held for the connection: both buffers, and what the service holds for the client.
     pub memory: usize,
 }
 
-/// Shows the buffers of all connections.
+/// Looks up the [`Wire`] of any connection.
 pub trait Wires {
-    /// The connection in `slot`; empty buffers if there is none.
+    /// The facts about the connection in `slot`; all zero if there is no connection.
     fn wire(&self, slot: u32) -> Wire;
 }
 
-/// A transport that shows nothing of its connections.
+/// For a transport that does not show its connections: all facts are zero.
 pub struct NoWires;
 
 impl Wires for NoWires {

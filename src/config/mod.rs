@@ -1,87 +1,91 @@
 //! Every limit and timeout, with its unit in its name and its reason beside it.
 //!
-//! This room owns the numbers; it knows neither sockets nor commands. What a user may set, and how
-//! it is spelled, is the table in [`options`].
+//! This room owns the numbers. It knows neither sockets nor commands. The table in [`options`] lists the settings that
+//! a user may change, and how each is written.
 
 pub mod options;
 mod values;
 
-/// Addresses listened on at most; a connection remembers its listener in one byte.
+/// Most listeners of a server. A connection remembers the number of its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
-/// Events taken from the kernel at once.
+/// Most events that one call takes from the kernel.
 pub const EVENTS_MAX: usize = 1024;
-/// How often the kernel is asked for more events before deadlines are judged. It is enough for about 64,000
-/// connections that became ready while the process was stopped, and it bounds the loop.
+/// How often one wait asks the kernel for events, at most. Deadlines are judged after the wait, so it must hear
+/// everything that has arrived. This number is enough for about 64,000 connections that became ready while the process
+/// was stopped, and it bounds the loop.
 pub const POLLS_PER_WAIT_MAX: u32 = 64;
-/// Longest single wait, seconds. Some kqueues refuse longer ones, and to wake up early does no harm.
+/// Longest single wait, seconds. Some kqueues refuse longer waits, and an early wake-up does no harm.
 pub const WAIT_MAX_S: u64 = 1_000_000;
-/// Descriptors for everything but connections and listeners: the standard ones, the poll, the signals,
-/// the log and its successor, a look at /proc, and a few that may have been open before the start.
+/// Number of descriptors kept for everything but connections and listeners: standard input and output, stderr, the
+/// poll, the signals, the log file and the one that replaces it, a look at /proc, and a few that may have been open
+/// before the start.
 pub const DESCRIPTORS_RESERVED: u64 = 14;
-/// Interrupted calls in a row before a turn is given up; the connection stays ready.
+/// After this many interrupted calls in a row, the server stops trying for this turn. The connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;
-/// Late input of a connection that is ending is read and dropped in pieces of this size, bytes. They lie on the
-/// stack, because to let a client go must not need memory.
+/// Late input of a connection that is ending is read and dropped in pieces of this size, bytes. The buffer for them is
+/// on the stack: a connection must be able to end when there is no memory.
 pub const SCRAP_BYTES: usize = 4096;
-/// How often a drain says how many clients are left, milliseconds.
+/// How often a drain logs how many clients are left, milliseconds.
 pub const DRAIN_PROGRESS_MS: u64 = 1_000;
-/// Panics logged in a minute, each with its backtrace. The others are only counted.
+/// Most panics logged in a minute, each with its backtrace. Further panics are only counted.
 pub const BACKTRACES_PER_MINUTE: u32 = 10;
-/// A warning about HTTP on our port comes at most this often, seconds.
+/// Shortest time between two warnings that a client speaks HTTP, seconds.
 pub const CROSS_PROTOCOL_LOG_S: u64 = 60;
-/// Longest log line, bytes. A pipe with any room takes this much at once (Linux's PIPE_BUF).
+/// Longest log line, bytes, the line end included. This is Linux's PIPE_BUF: a pipe that says it has room takes that
+/// much in one write.
 pub const LOG_LINE_MAX: usize = 4096;
-/// Bytes reserved for a reply before its command runs. Every status, number and error text fits into them, so such
-/// a reply cannot fail for lack of memory after the command has taken effect.
+/// Bytes reserved for a reply before its command runs. Every status, number and error text fits into them. So when a
+/// command has taken effect, a reply of that kind cannot fail for lack of memory.
 pub const REPLY_HEADROOM_BYTES: usize = 1024;
-/// Of a command that is not known to take long, this many calls are timed at first.
+/// Number of calls of each command that are timed before sampling starts. Calls that may take long are always timed.
 pub const TIMED_CALLS: u64 = 64;
-/// After them, one call in this many is timed.
+/// After the first [`TIMED_CALLS`], one call in this many is timed.
 pub const TIMED_EVERY: u64 = 1024;
 /// A request with more arguments than this may take long, so it is timed.
 pub const LONG_REQUEST_ARGS: usize = 64;
 /// A request with more bytes than this may take long, so it is timed.
 pub const LONG_REQUEST_BYTES: usize = 16 << 10;
-/// Messages that may wait until the server delivers them. Only a transaction can come near it.
+/// Most messages that may wait in the outbox until the server delivers them. Only a transaction can come near this
+/// number.
 pub const PUSHES_PENDING_MAX: usize = 1 << 20;
-/// Most fields that one `HRANDFIELD` picks with repetitions. They take about 70 ms.
+/// Most fields that one `HRANDFIELD` picks with repetitions. To pick that many takes about 70 ms.
 pub const RANDOM_PICKS_MAX: usize = 1 << 17;
-/// Bytes that `EXEC` reserves for the reply of each command before it runs the first one. An error about missing
-/// memory fits into them.
+/// Bytes that `EXEC` reserves for the reply of each command before it runs the first one. They hold at least the error
+/// that memory has run out.
 pub const EXEC_REPLY_BYTES: usize = 256;
 /// Longest `DEBUG SLEEP`, seconds.
 pub const DEBUG_SLEEP_MAX_S: f64 = 60.0;
-/// Longest name a client may give itself or its library. Every client pays for its own.
+/// Longest name that a client may give itself or its library, bytes. Names take memory for each client.
 pub const LABEL_BYTES_MAX: usize = 256;
-/// Distinct sets of such names that clients share. If there are more, a client keeps its own.
+/// Most distinct sets of these names that clients share. A client with a further set keeps a copy of its own.
 pub const SHARED_LABELS_MAX: usize = 64;
-/// Longest glob pattern. To match one of that length takes a millisecond for a key of 64 KiB, within
-/// one turn.
+/// Longest glob pattern, bytes. To match a pattern of that length against a key of 64 KiB takes a millisecond, and no
+/// other client is served meanwhile.
 pub const PATTERN_BYTES_MAX: usize = 1024;
-/// Most patterns of one `CONFIG GET`; a long pattern counts once for each 64 bytes it begins. They take about 100
-/// microseconds.
+/// Most patterns of one `CONFIG GET`. A long pattern counts as one for every 64 bytes. To match that many takes about
+/// 100 microseconds.
 pub const CONFIG_GET_PIECES_MAX: usize = 64;
-/// A larger `COUNT` of `SCAN` counts as this many keys, which take about 100 microseconds. More calls reach the end
-/// as well, and other clients are served between them.
+/// A larger `COUNT` of `SCAN` counts as this many keys, which take about 100 microseconds. The client then needs more
+/// calls to reach the end, but other clients are served between the calls.
 pub const SCAN_COUNT_MAX: usize = 1_000;
-/// A call of `SCAN` ends after the key with which it has spent this many steps. A step takes about a nanosecond.
+/// A call of `SCAN` ends once it has spent this many steps. A step takes about a nanosecond.
 pub const SCAN_STEPS_MAX: usize = 100_000;
-/// Steps that a key of a `SCAN` takes at least.
+/// Fewest steps that a `SCAN` spends on one key.
 pub const SCAN_STEPS_PER_KEY: usize = 50;
 
-/// Cells of the table that `LCS` fills, at most: the product of the lengths of both strings. They take 16 MiB
-/// and a few milliseconds, in which no other client is served.
+/// Most cells of the table that `LCS` fills: one for each pair of bytes of the two strings. That many take 16 MiB and
+/// a few milliseconds, in which no other client is served.
 pub const LCS_CELLS_MAX: usize = 1 << 22;
 
-/// A parser with at most this much memory, bytes, is kept for the next request. It is room for 8,000 arguments.
+/// A parser with at most this much memory, bytes, is kept for the next request. That is room for 8,000 arguments.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;
 
 /// What happens to a newcomer when `maxclients` are being served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum AtMaxclients {
-    /// Accept it, say `-ERR max number of clients reached`, close. What Redis does.
+    /// The server accepts it, answers `-ERR max number of clients reached` and closes it, as Redis does.
     Reject,
-    /// Leave it in the kernel's backlog until a client leaves.
+    /// The server leaves it in the kernel's backlog until a client leaves.
     Wait,
 }
 
@@ -99,9 +103,9 @@ pub enum DebugCommand {
 /// How much output a client may leave untaken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimit {
-    /// A client with more than this is ended at once, bytes; 0 = no limit.
+    /// Hard limit, bytes; 0 = no limit. The server ends a client with more output than this at once.
     pub hard_bytes: usize,
-    /// A client with more than this for `soft_ms` is ended, bytes; 0 = no limit.
+    /// Soft limit, bytes; 0 = no limit. The server ends a client that has more output than this for `soft_ms`.
     pub soft_bytes: usize,
     /// How long a client may exceed `soft_bytes`, milliseconds; 0 = for ever.
     pub soft_ms: u64,
@@ -116,49 +120,49 @@ pub struct Config {
     pub port: u16,
     /// Path of a Unix domain socket to listen on as well; empty = none.
     pub unixsocket: String,
-    /// Permissions of that socket's file; 0 = the umask decides.
+    /// Permissions of that socket's file, as for chmod(2); 0 = the umask decides.
     pub unixsocketperm: u32,
     /// Length of the kernel's queue of connections not yet accepted.
     pub tcp_backlog: u32,
     /// Seconds of silence before the kernel probes whether a peer still exists; 0 = never.
     pub tcp_keepalive_s: u32,
 
-    /// Clients served at once.
+    /// Most clients served at once.
     pub maxclients: u32,
-    /// What `maxclients` can be raised to under the process's descriptor limit.
+    /// Most that `maxclients` can be set to. The process's limit on open descriptors allows no more.
     pub maxclients_ceiling: u32,
     /// What happens to a newcomer when `maxclients` are being served.
     pub at_maxclients: AtMaxclients,
 
-    /// A client silent in both directions for this long is closed; 0 = never.
+    /// The server closes a client when no byte has moved in either direction for this long, milliseconds; 0 = never.
     pub timeout_ms: u64,
-    /// A request must be complete this long after its first byte; 0 = never.
+    /// How long a client may take to complete a request after its first bytes have arrived, milliseconds; 0 = no limit.
     pub request_timeout_ms: u64,
-    /// A client that takes none of its pending replies for this long is closed; 0 = never.
+    /// The server closes a client that takes none of its pending replies for this long, milliseconds; 0 = never.
     pub write_timeout_ms: u64,
-    /// How long a drain waits for clients to leave by themselves.
+    /// How long a drain waits for clients to leave by themselves, milliseconds.
     pub shutdown_timeout_ms: u64,
-    /// How long, after that, clients may take to read their last replies.
+    /// How long, after that, clients may take to read their last replies, milliseconds.
     pub shutdown_flush_timeout_ms: u64,
 
     /// Longest key, bytes. A command hashes and compares whole keys within one turn. At 64 KiB that takes tens of
     /// microseconds, and ordinary keys are much shorter.
     pub max_key_bytes: usize,
-    /// Longest single argument of a request, a value included.
+    /// Longest single argument of a request, bytes. A value is an argument too.
     pub proto_max_bulk_len: usize,
     /// Most arguments of a request.
     pub max_request_args: usize,
-    /// Longest inline request.
+    /// Longest inline request, bytes.
     pub max_inline_bytes: usize,
-    /// Longest request, framing included.
+    /// Longest request, bytes, framing included.
     pub max_request_bytes: usize,
-    /// Most input held for one client.
+    /// Most input held for one client, bytes.
     pub client_query_buffer_limit: usize,
-    /// Longest reply of one command.
+    /// Longest reply of one command, bytes.
     pub max_reply_bytes: usize,
-    /// Most buffer memory held for all clients together; 0 = no limit.
+    /// Most memory held for all clients together, bytes; 0 = no limit.
     pub maxmemory_clients: usize,
-    /// What a subscriber may leave untaken of what others send it.
+    /// How much output a subscriber may leave untaken. Most of it is messages from other clients.
     pub pubsub_output_limit: OutputLimit,
 
     /// Least severe log line that is written.
@@ -174,46 +178,49 @@ pub struct Config {
 
 /// Budgets of a tick and sizes of queues. They keep one client from making the others wait.
 ///
-/// They are no options, because operators have no reason to change them. The simulator changes them.
+/// They are not options, because operators have no reason to change them. The simulator changes them.
 #[derive(Clone, Debug)]
 pub struct Bounds {
-    /// Bytes read from one connection in a turn.
+    /// Most bytes read from one connection in a turn.
     pub read_bytes_per_turn: usize,
-    /// Commands run for one connection in a turn.
+    /// Most commands run for one connection in a turn.
     pub commands_per_turn: u32,
-    /// A turn ends after its commands have asked for this many things about other connections, mostly pushes. A
-    /// single command may exceed it.
+    /// A turn ends when its commands have put this many asks into the outbox. Most asks are pushes. A single command
+    /// may exceed the number.
     pub asks_per_turn: usize,
-    /// Connections that receive before the first of them is served. Each holds its input for that long. More than 64
-    /// gain nothing.
+    /// Most connections that receive before the first of them is served. Each of them holds its input until it is
+    /// served. More than 64 gain nothing.
     pub turns_together: usize,
-    /// A connection that is owed this many bytes is flushed at the end of its turn. At the end of the tick its output
-    /// would no longer be in the cache.
+    /// A connection that is owed this many bytes is flushed at the end of its turn already. In the flush phase its
+    /// output would no longer be in the processor's cache.
     pub flush_early_bytes: usize,
-    /// Bytes written to one connection in a flush. A connection has two flushes in a tick at most.
+    /// Most bytes written to one connection in a flush. A connection has two flushes in a tick at most.
     pub bytes_per_flush: usize,
-    /// Connections accepted from one listener in a tick. Ten, as in Redis (`max-new-connections-per-cycle`): a flood of
-    /// connections must not stall the clients that are served.
+    /// Most connections accepted from one listener in a tick. Ten, as in Redis (`max-new-connections-per-cycle`): a
+    /// flood of connections must not stall the clients that are served.
     pub accepts_per_tick: u32,
     /// A client with this many bytes of untaken replies is not served until it takes some.
     pub output_pause_bytes: usize,
-    /// Size of a lent buffer. One read fills it with some 800 small requests, or with a pipeline of
-    /// 16 that carry 1 KiB each; at half the size a SET of these cost 1.64 us instead of 1.19.
+    /// Size of a lent buffer, bytes. One read fills it with some 800 small requests, or with a pipeline of 16 requests
+    /// that carry 1 KiB each. At half the size, a SET of such a pipeline cost 1.64 us instead of 1.19.
     pub lent_bytes: usize,
-    /// Bytes of lent buffers kept for the next borrower.
+    /// Most bytes of spare buffers that the pool keeps for the next connections.
     pub pool_spare_bytes_max: usize,
-    /// Connections that are refused at `maxclients` and still read why. If there are more, a refusal is brief: one
-    /// read, one write, and a close.
+    /// Most connections that are refused at `maxclients` and linger until their clients have read why. Beyond that
+    /// number a refusal is brief: one read, one write, and a close.
     pub refusals_max: usize,
-    /// How long late input of a closed connection is discarded, so that no reset eats its last reply.
+    /// How long a connection lingers, milliseconds: its late input is discarded, because a reset could eat its last
+    /// reply.
     pub linger_ms: u64,
-    /// Pause before accepting again when descriptors ran out; a close ends it early.
+    /// How long the server waits before it accepts again after descriptors ran out, milliseconds. The close of a
+    /// connection ends the wait early.
     pub accept_retry_ms: u64,
-    /// Expired keys that nobody asks for are removed at most this often.
+    /// Shortest time between two sweeps of expired keys, milliseconds. A sweep that used its whole budget is followed
+    /// by another one at once.
     pub expire_interval_ms: u64,
-    /// Expired keys removed in a tick.
+    /// Most expired keys that a sweep removes in a tick.
     pub expiries_per_tick: usize,
-    /// Steps of about 100 microseconds in which a tick frees discarded keyspaces and large hashes.
+    /// Most steps, of about 100 microseconds each, in which a tick frees discarded keyspaces and large hashes.
     pub reclaims_per_tick: usize,
 }
 
@@ -275,8 +282,8 @@ impl Default for Bounds {
 }
 
 impl Config {
-    /// Checks the relations between the options: a limit on a part must not exceed the limit on the whole, or an
-    /// operator would raise it without effect.
+    /// Checks the relations between the options. A limit on a part must not exceed the limit on the whole: an operator
+    /// could raise it, and nothing would change.
     ///
     /// # Errors
     /// A text that names two options which contradict each other, and their values.
@@ -293,11 +300,11 @@ impl Config {
         Ok(())
     }
 
-    /// Asserts the relations between the bounds, once, where a server is made.
+    /// Asserts that the bounds make sense. The server calls it once, when it is made.
     ///
     /// # Panics
-    /// If a bound is zero or two contradict each other: that is a mistake in the program, since no
-    /// option reaches them.
+    /// If a bound that must be positive is zero, or a lent buffer is smaller than 64 bytes. That is a mistake in the
+    /// program, because no option changes the bounds.
     pub fn assert_bounds(&self) {
         let b = &self.bounds;
         // With a budget of 0, work would be left over for ever.

@@ -1,24 +1,26 @@
 //! The options that a user may set: name, default, help, and how each is read and shown.
 //!
 //! The command line, `CONFIG GET`, `CONFIG SET` and the table of docs/operate.md all come from [`OPTIONS`].
-//! Names are Redis's where Redis has the option; sizes and error texts are Redis's too.
+//! Where Redis has an option, the name is Redis's. The units of sizes and the error texts are Redis's too, where Redis
+//! has them.
 
 use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
 use super::{AtMaxclients, Config, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
 
 /// One option.
 pub struct Opt {
-    /// As written on the command line (after `--`) and in `CONFIG`.
+    /// The name, as written in `CONFIG` and after `--` on the command line.
     pub name: &'static str,
-    /// What kind of value it takes, for `--help`.
+    /// The kind of value that it takes, for `--help`.
     pub value: &'static str,
-    /// One line for `--help` and docs/operate.md.
+    /// What it does, in one line. `--help` and docs/operate.md show it.
     pub help: &'static str,
     /// True if `CONFIG SET` can change it while clients are served.
     pub live: bool,
-    /// The present value, as `CONFIG GET` shows it.
+    /// Shows the present value, as `CONFIG GET` does.
     pub get: fn(&Config) -> String,
-    /// Reads a value into the settings. The error says in Redis's words what is wrong with it.
+    /// Reads a value into the settings. The error says what is wrong with the value, in Redis's words where Redis has
+    /// them.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
@@ -27,8 +29,8 @@ pub fn find(name: &[u8]) -> Option<&'static Opt> {
     OPTIONS.iter().find(|opt| opt.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Settings that are no options here but that clients and benchmarks ask for, with the values that describe this
-/// server.
+/// Names and values of settings that are not options here. Clients and benchmarks ask for them, so `CONFIG GET` answers
+/// with the values that describe this server.
 pub const CONSTANTS: &[(&str, &str)] = &[
     ("appendonly", "no"),
     ("databases", "1"),
@@ -41,22 +43,22 @@ pub const CONSTANTS: &[(&str, &str)] = &[
 
 const SECONDS: &str = "seconds";
 const BYTES: &str = "bytes";
-/// Offsets inside a request are kept in 32 bits.
+/// Largest limit on input, bytes. Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
 
-// The least values of limits. With them an operator can always connect and change a limit back by CONFIG SET.
+// The smallest values of limits. Even then an operator can connect and change a limit back by CONFIG SET.
 
-/// Seven options at once.
+/// Smallest `max-request-args`: a `CONFIG SET` of seven options fits.
 const ARGS_MIN: usize = 16;
-/// The longest name of an option, and the longest word of `CLIENT KILL`.
+/// Smallest `proto-max-bulk-len`, bytes: the longest name of an option fits, and the longest word of `CLIENT KILL`.
 const ARGUMENT_MIN: usize = 64;
-/// One option.
+/// Smallest `max-inline-bytes`: a `CONFIG SET` of one option fits.
 const LINE_MIN: usize = 64;
-/// Seven options.
+/// Smallest limit on a request and on held input, bytes: a `CONFIG SET` of seven options fits.
 const REQUEST_MIN: usize = 1 << 10;
-/// Every status, every error and `CONFIG GET` of one option fit into it.
+/// Smallest `max-reply-bytes`: every status, every error and the `CONFIG GET` of one option fit.
 const REPLY_MIN: usize = REPLY_HEADROOM_BYTES;
-/// The time of a round trip, generously.
+/// Smallest timeout that ends a client, milliseconds: ample time for a round trip.
 const PATIENCE_MIN_MS: u64 = 100;
 
 macro_rules! bytes {
@@ -170,19 +172,19 @@ pub const OPTIONS: &[Opt] = &[
             |c| choice_of(&AT_MAXCLIENTS, c.at_maxclients),
             |c, text| parse_choice(&AT_MAXCLIENTS, text).map(|v| c.at_maxclients = v),
         ),
-        "What happens to the next one: refuse with an error, or leave in the backlog",
+        "What the server does with a client beyond maxclients: refuse it, or leave it in the backlog",
     ),
     live(
         "timeout",
         SECONDS,
         duration!(timeout_ms, PATIENCE_MIN_MS),
-        "Close a client silent for this long; 0 = never",
+        "Close a client that is silent for this long; 0 = never",
     ),
     live(
         "request-timeout",
         SECONDS,
         duration!(request_timeout_ms, PATIENCE_MIN_MS),
-        "A request begun must be complete within this; 0 = never",
+        "Time in which a client must complete a request that it has begun; 0 = no limit",
     ),
     live(
         "write-timeout",
@@ -246,7 +248,7 @@ pub const OPTIONS: &[Opt] = &[
             |c| c.maxmemory_clients.to_string(),
             |c, text| {
                 let bytes = parse_bytes(text, 0, usize::MAX)?;
-                // The memory that a client needs while it asks and is answered.
+                // A client needs this much while it sends a request and receives the reply.
                 let least = 2 * c.bounds.lent_bytes;
                 if bytes != 0 && bytes < least {
                     return Err(format!("argument must be 0 or at least {least}"));
@@ -295,8 +297,8 @@ pub const OPTIONS: &[Opt] = &[
     ),
 ];
 
-/// Redis's classes of clients whose limits cannot be changed here. A client's own replies wait until it takes them,
-/// and there are no replicas.
+/// Redis's classes of clients whose limits cannot be changed here, with the limits shown for them. A normal client
+/// needs no limit: if it takes no replies, the server stops serving it. And there are no replicas.
 const FIXED_OUTPUT_LIMITS: [(&str, &str); 2] = [("normal", "0 0 0"), ("slave", "268435456 67108864 60")];
 
 fn show_output_limits(config: &Config) -> String {
@@ -346,7 +348,7 @@ const AT_MAXCLIENTS: [(&str, AtMaxclients); 2] =
 const DEBUG_COMMAND: [(&str, DebugCommand); 3] =
     [("no", DebugCommand::No), ("yes", DebugCommand::Yes), ("local", DebugCommand::Local)];
 
-/// Redis's four names. As in Redis, `verbose` and `debug` also log clients that come and go.
+/// Redis's four names of log levels. As in Redis, `verbose` and `debug` also log each client that comes or goes.
 const LOGLEVELS: [(&str, log::LevelFilter); 4] = [
     ("debug", log::LevelFilter::Trace),
     ("verbose", log::LevelFilter::Debug),
@@ -380,7 +382,7 @@ mod tests {
         }
     }
 
-    /// With the least value of each size, the size can still be set anew.
+    /// Even with the smallest value of each limit, `CONFIG SET` can change the limit again.
     #[test]
     fn no_limit_can_be_so_small_that_config_set_does_not_get_through() {
         let names = OPTIONS.iter().filter(|opt| opt.live && opt.value == BYTES).map(|opt| opt.name);

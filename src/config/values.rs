@@ -1,9 +1,9 @@
-//! How numbers, sizes and durations are read and shown; the error texts are Redis's.
+//! How numbers, sizes and durations are read and shown. The error texts are those of Redis.
 
 /// A whole number from `min` to `max`.
 ///
 /// # Errors
-/// Redis's text for a word that is no such number.
+/// Redis's text for a word that is not a number, or a number out of range.
 pub fn parse_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
     let number: i128 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
     between(number, min, max)
@@ -16,10 +16,10 @@ fn between(number: i128, min: u64, max: u64) -> Result<u64, String> {
     }
 }
 
-/// Redis's memory units: `k` is a thousand, `kb` 1,024, and so on; a plain number is bytes.
+/// A size with one of Redis's units: `k` is 1,000 bytes, `kb` is 1,024 bytes, and so on. A plain number is bytes.
 ///
 /// # Errors
-/// Redis's text for a word that is no size, or a size below `min` or above `max`.
+/// Redis's text for a word that is not a size, or for a size below `min` or above `max`.
 pub fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> {
     let digits = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
     let unit: i128 = match text[digits..].to_ascii_lowercase().as_str() {
@@ -37,14 +37,15 @@ pub fn parse_bytes(text: &str, min: usize, max: usize) -> Result<usize, String> 
     between(bytes, min as u64, max as u64).map(|n| n as usize)
 }
 
-/// The longest time-out: Redis's 2^31-1 seconds.
+/// The longest timeout: 2^31-1 seconds, as in Redis.
 const TIMEOUT_MAX_S: u64 = i32::MAX as u64;
 
-/// A plain number is seconds, as in Redis; `250ms`, `90s` or `5m` are understood too. Zero has a meaning of its own,
-/// so `min_ms` holds for other values only.
+/// A duration, in milliseconds. A plain number is seconds, as in Redis; `250ms`, `90s` and `5m` work too. Zero has a
+/// meaning of its own for each option, so it is allowed even if it is less than `min_ms`.
 ///
 /// # Errors
-/// Redis's text for a word that is no duration, or a duration that is too long or too short.
+/// Redis's text for a word that is not a duration, or for a duration that is too long. A text of ours for a duration
+/// that is too short.
 pub fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
     if let Ok(seconds) = text.parse::<i128>() {
         return between(seconds, 0, TIMEOUT_MAX_S).map(|s| s * 1_000);

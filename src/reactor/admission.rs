@@ -1,8 +1,9 @@
-//! Who may come in: accept, the cap, and what happens when descriptors run out.
+//! Which connections may come in: accept, the cap (`maxclients`), and what happens when descriptors run out.
 //!
 //! Admission comes after `reap`, so a client that leaves and comes back within one wake finds its place free. For the
-//! same reason the tick that accepts a newcomer at the cap does not refuse it. The next tick does, after all edges
-//! are heard that the kernel had before the newcomer came. So `maxclients` counts exactly.
+//! same reason, the tick that accepts a newcomer at the cap does not refuse it: the newcomer waits in the lobby. The
+//! next tick first hears all edges that the kernel had before the newcomer came, so it knows which clients have left.
+//! Then it lets the newcomer in or refuses it.
 
 use std::io::{ErrorKind, Read, Write};
 
@@ -18,27 +19,27 @@ use crate::stats::Stats;
 pub struct Newcomer {
     /// Its id.
     pub id: ConnId,
-    /// Where it comes from.
+    /// The address of its client.
     pub peer: Peer,
-    /// By which listener.
+    /// The number of the listener that accepted it.
     pub listener: u8,
 }
 
-/// The state of admission.
+/// What the reactor remembers for the next admission.
 pub struct Admission<S> {
     /// For each listener: an accept may find a connection.
     can_accept: Vec<bool>,
-    /// Connections that were accepted at the cap. The next tick decides about them. There are at most as many as a
-    /// tick accepts from each listener.
+    /// Connections that were accepted at the cap: socket, address and number of the listener. The next tick decides
+    /// about them. There are at most as many as one tick accepts from all listeners.
     lobby: Vec<(S, Peer, u8)>,
-    /// Descriptors have run out: since when, and when to try again.
+    /// Set while accepting pauses, mostly because descriptors have run out.
     exhausted: Option<Exhausted>,
 }
 
 #[derive(Clone, Copy)]
 struct Exhausted {
     since: Moment,
-    /// The time up to which the pause has been counted.
+    /// The pause has been counted in the statistics up to this moment.
     counted: Moment,
     retry_at: Moment,
 }
@@ -49,7 +50,7 @@ impl<S> Admission<S> {
         Admission { can_accept: vec![true; listeners], lobby: Vec::new(), exhausted: None }
     }
 
-    /// When accepting is to be tried again after descriptors ran out.
+    /// When the reactor tries again to accept; `None` if accepting does not pause.
     pub fn retry_at(&self) -> Option<Moment> {
         self.exhausted.map(|exhausted| exhausted.retry_at)
     }
@@ -66,9 +67,9 @@ impl<S> Admission<S> {
 enum AcceptError {
     /// No connection waits.
     Nobody,
-    /// The connection is gone already, or the call was interrupted. Try the next one.
+    /// The connection has gone already, or the call was interrupted. Try the next connection.
     Next,
-    /// There is no descriptor or memory for it, or the listener fails. Pause.
+    /// There is no descriptor or memory for the connection, or the listener fails. Pause.
     Pause,
 }
 
@@ -89,14 +90,14 @@ fn judge(kind: ErrorKind) -> AcceptError {
 }
 
 impl<N: Net> Reactor<N> {
-    /// A connection waits at that listener.
+    /// Remembers that a connection waits at that listener.
     pub fn hear_listener(&mut self, listener: usize) {
         if let Some(can_accept) = self.admission.can_accept.get_mut(listener) {
             *can_accept = true;
         }
     }
 
-    /// True if admission has work that it could do at once.
+    /// True if admission has work that it can do without waiting.
     pub fn could_accept(&self, config: &Config) -> bool {
         let admission = &self.admission;
         !admission.lobby.is_empty()
@@ -105,12 +106,12 @@ impl<N: Net> Reactor<N> {
                 && self.may_accept(config)
     }
 
-    /// True if newcomers are to be accepted, to serve them or to refuse them.
+    /// True if the reactor accepts newcomers, whether it then serves or refuses them.
     pub fn may_accept(&self, config: &Config) -> bool {
         self.has_room(config) || config.at_maxclients == AtMaxclients::Reject
     }
 
-    /// True while accepting pauses for lack of descriptors.
+    /// True while accepting pauses, mostly because descriptors have run out.
     pub fn is_exhausted(&self) -> bool {
         self.admission.exhausted.is_some()
     }
@@ -119,7 +120,8 @@ impl<N: Net> Reactor<N> {
         self.ledger.serving < config.maxclients as usize
     }
 
-    /// Accepts up to the budget of a tick at each listener. Appends the connections that were let in to `newcomers`.
+    /// Decides about the lobby, then accepts up to the budget of a tick at each listener. Appends the connections that
+    /// were let in to `newcomers`.
     pub fn admit(&mut self, now: Moment, config: &Config, stats: &mut Stats, newcomers: &mut Vec<Newcomer>) {
         for (socket, peer, listener) in std::mem::take(&mut self.admission.lobby) {
             if self.has_room(config) {
@@ -172,8 +174,8 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Descriptors have run out. One line is logged for each episode. The retry is by time, because the kernel owes no
-    /// edge for a connection that it has reported already.
+    /// Pauses accepting, mostly because descriptors have run out. The first call of an episode logs one line. The
+    /// reactor tries again after a time, because the kernel owes no edge for a connection that it has already reported.
     fn pause(&mut self, error: &std::io::Error, now: Moment, stats: &mut Stats) {
         let since = match self.admission.exhausted {
             Some(exhausted) => {
@@ -233,8 +235,8 @@ impl<N: Net> Reactor<N> {
     fn refuse(&mut self, mut socket: N::Socket, now: Moment, stats: &mut Stats) {
         stats.rejected += 1;
         if self.ledger.refusals >= self.bounds.refusals_max {
-            // There are too many refusals under way, so this one is brief: one read, one write, no slot. Its errors do
-            // not matter.
+            // Too many refused connections linger already, so this refusal takes no slot: one read, one write, and a
+            // close. If one of them fails, the client gets no explanation, which is no harm.
             let mut scrap = [0; SCRAP_BYTES];
             let _ = socket.read(&mut scrap);
             let _ = socket.write_all(self.ledger.last_words(Reason::AtCapacity));
@@ -251,8 +253,8 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// The last admission before a drain. Connections that the kernel has accepted so far are let in while there is
-    /// room. From then on the kernel refuses newcomers.
+    /// The last admission, when a drain begins. Connections that the kernel has already completed are let in while
+    /// there is room. Then the listeners close, and from then on the kernel refuses newcomers.
     pub fn stop_admitting(
         &mut self,
         now: Moment,
@@ -261,7 +263,7 @@ impl<N: Net> Reactor<N> {
         newcomers: &mut Vec<Newcomer>,
     ) {
         let mut rounds = config.tcp_backlog / self.bounds.accepts_per_tick + 1;
-        // This is the last look, so it ignores what the edges said. It costs one call for each listener.
+        // An edge that is not heard yet would come too late. So every listener is tried, which costs one call each.
         self.admission.can_accept.fill(true);
         while rounds > 0 && self.admission.can_accept.contains(&true) {
             let before = stats.accepted;

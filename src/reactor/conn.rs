@@ -9,14 +9,14 @@ pub const UNBOUNDED: u32 = u32::MAX;
 /// Where a connection is in its life. "Closed" is no phase: it is an empty slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Being served.
+    /// The client is served.
     Open,
-    /// Nothing more is served. The connection's output is being written.
+    /// No more requests are served. The connection's output is still being written.
     Finishing(Reason),
     /// All output is written and the write side is shut. Late input is discarded, because to close a socket with
     /// unread input resets the connection, and the reset may eat the last reply on its way.
     Lingering(Reason),
-    /// This tick's `reap` will free it. It no longer holds buffers.
+    /// The next `reap` frees it. It no longer holds buffers.
     Doomed(Reason),
 }
 
@@ -39,18 +39,19 @@ pub struct Conn<S> {
     pub held: usize,
     /// Bytes of memory that the service holds for it.
     pub service_bytes: u32,
-    /// Bytes that its half request still lacks, as far as the client has said.
+    /// Bytes that are missing from its half request, as far as the client has said; 0 if the client has not said.
     pub missing: u32,
-    /// Bytes that may still be read from it, [`UNBOUNDED`] until the last read of a drain.
+    /// Bytes that may still be read from it. [`UNBOUNDED`] until a drain reaches its deadline.
     pub read_left: u32,
     /// The phase of its life.
     pub phase: Phase,
-    /// Why nothing more will be received, if so. When the requests that are here are answered, the connection finishes
-    /// for this reason.
+    /// Set when nothing more will be received: the reason. When all requests that have arrived are answered, the
+    /// connection finishes for this reason.
     pub ending: Option<Reason>,
-    /// A read may find something. Set by edges, cleared by `WouldBlock`.
+    /// A read may find something. Edges set it. `WouldBlock` clears it, and so does a short read if
+    /// [`SHORT_READ_MEANS_EMPTY`](super::net::Net::SHORT_READ_MEANS_EMPTY) applies.
     pub can_read: bool,
-    /// A write may find room. Set by edges, cleared by `WouldBlock`.
+    /// A write may find room. Edges set it, and `WouldBlock` clears it.
     pub can_write: bool,
     /// An edge said that an end, an error or urgent data may hide behind the bytes. So a short read does not mean that
     /// the socket is empty.
@@ -61,11 +62,11 @@ pub struct Conn<S> {
     pub unserved: bool,
     /// The next request waits for something to happen. No turn is owed, although there is input.
     pub parked: bool,
-    /// In a queue of turns.
+    /// It is in a queue of turns.
     pub queued: bool,
-    /// In the queue of flushes.
+    /// It is in the queue of flushes.
     pub dirty: bool,
-    /// Counts towards `maxclients`.
+    /// It counts towards `maxclients`.
     pub counted: bool,
     /// How the transport treats its client.
     pub class: Class,
@@ -74,9 +75,9 @@ pub struct Conn<S> {
 /// How the transport treats a client.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Class {
-    /// Other clients send it bytes (it is a subscriber). It may be silent for ever, so it has no idle timeout.
+    /// The client is a subscriber: other clients send it bytes. It may be silent for ever, so it has no idle timeout.
     pub fed: bool,
-    /// It is not evicted for memory.
+    /// The client is never evicted, and its memory does not count towards `maxmemory-clients`.
     pub spared: bool,
 }
 
@@ -109,13 +110,13 @@ impl<S> Conn<S> {
         }
     }
 
-    /// It has so many untaken replies that it is not served until it takes some.
+    /// True if the client has so many untaken replies that it is not served until it takes some.
     #[inline]
     pub fn paused(&self, output_pause_bytes: usize) -> bool {
         self.output.len() >= output_pause_bytes
     }
 
-    /// A turn would find something to do.
+    /// True if a turn would find something to do.
     #[inline]
     pub fn wants_turn(&self, output_pause_bytes: usize) -> bool {
         let can_receive = self.can_read && self.ending.is_none();
@@ -126,7 +127,7 @@ impl<S> Conn<S> {
         }
     }
 
-    /// A flush would find something to do.
+    /// True if a flush would find something to do.
     #[inline]
     pub fn wants_flush(&self) -> bool {
         match self.phase {
@@ -136,7 +137,7 @@ impl<S> Conn<S> {
         }
     }
 
-    /// The idle timeout applies to it.
+    /// True if the idle timeout applies to it.
     #[inline]
     pub fn may_idle_out(&self) -> bool {
         match self.phase {

@@ -1,6 +1,7 @@
 //! How connections end. The reactor may condemn one at any time, with a reason; only [`Reactor::reap`] frees slots.
 //!
-//! There are two ways to condemn a connection. To finish one delivers its output first; to doom one does not.
+//! There are two ways to condemn a connection. To *finish* it means to deliver its output first. To *doom* it means to
+//! drop its output and free it in the next reap.
 
 use super::Reactor;
 use super::conn::Phase;
@@ -8,7 +9,7 @@ use super::net::Net;
 use crate::base::{ConnId, Moment, Reason};
 use crate::config::Config;
 
-/// The facts about a connection that was reaped.
+/// What is known about a connection that was reaped.
 #[derive(Debug)]
 pub struct Gone {
     /// The slot that it had.
@@ -17,9 +18,9 @@ pub struct Gone {
     pub serial: u64,
     /// Why it ended.
     pub reason: Reason,
-    /// Bytes of replies that were not delivered.
+    /// Bytes of output that were not delivered.
     pub undelivered: usize,
-    /// Bytes of complete requests that were not answered.
+    /// Bytes of input that may hold complete requests and were not answered.
     pub unserved: usize,
     /// Bytes received in its life.
     pub bytes_in: u64,
@@ -54,7 +55,7 @@ impl<N: Net> Reactor<N> {
     /// Condemns every connection whose deadline has passed, from the oldest end of each list.
     pub fn sweep(&mut self, now: Moment, config: &Config) {
         while let Some(slot) = self.ledger.idle.expired(now, config.timeout_ms) {
-            // It has one more period to take its output. After that it ends as a slow consumer.
+            // An open connection gets one more period to take its output. After that it ends as a slow consumer.
             self.ledger.idle.touch(slot, now);
             if self.slots.get(slot as usize).is_some_and(|conn| conn.phase == Phase::Open) {
                 self.finish(slot, Reason::Idle, now);
@@ -81,8 +82,8 @@ impl<N: Net> Reactor<N> {
         self.evict(now, config.maxmemory_clients);
     }
 
-    /// The time of a lingering connection is over. The server reads once more, whatever the edges said: unread input
-    /// would reset the connection at the close, and a reply may still be on its way.
+    /// Ends a lingering connection whose time is over. The server reads once more, even if no edge has reported input:
+    /// the close would reset a connection with unread input, and a reply may still be on its way.
     fn last_discard(&mut self, slot: u32) {
         self.ledger.linger.remove(slot);
         if let Some(conn) = self.slots.get_mut(slot as usize) {
@@ -94,15 +95,15 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Lets go of all connections that linger, because the server has no time left for them.
+    /// Ends all connections that linger, because the server has no time left for them.
     pub fn release_lingering(&mut self) {
         while let Some((slot, _)) = self.ledger.linger.oldest() {
             self.last_discard(slot);
         }
     }
 
-    /// While all clients together hold more than `held_max` bytes (0 = no limit), ends the one that holds the most.
-    /// Each search looks at all connections, but each also ends one.
+    /// While all clients together hold more than `held_max` bytes (0 = no limit), ends the client that holds the most.
+    /// Each search looks at all connections. That is affordable because each search also ends one.
     #[inline]
     pub fn evict(&mut self, now: Moment, held_max: usize) {
         if held_max > 0 {
@@ -118,20 +119,20 @@ impl<N: Net> Reactor<N> {
         if conn.phase == Phase::Open && conn.output.is_empty() {
             self.finish(slot, Reason::Evicted, now);
         } else {
-            // We cannot wait until it takes its replies: they are the memory that we need.
+            // We cannot wait until the client takes its replies: they are the memory that we need.
             self.doom(slot, Reason::Evicted);
         }
         true
     }
 
-    /// The last look at every open connection. Bytes that the kernel holds now are still read and served, in ordinary
-    /// turns. Bytes that come later are not.
+    /// Limits what is still read from every open connection. Bytes that the kernel holds now are read and served, in
+    /// ordinary turns. Bytes that come later are not read.
     pub fn last_read(&mut self) {
         let Reactor { net, slots, ledger, .. } = self;
         for (slot, conn) in slots.iter_mut().filter(|(_, conn)| conn.phase == Phase::Open) {
             let waiting = net.waiting(&conn.socket);
             conn.read_left = u32::try_from(waiting).unwrap_or(u32::MAX - 1);
-            // Whatever the edges have said so far.
+            // An edge for these bytes may not have been heard yet.
             conn.can_read = true;
             ledger.balance(slot as u32, conn);
         }
@@ -151,7 +152,7 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Takes condemned connections out of the queues of work. To be called before [`Reactor::reap`].
+    /// Takes doomed connections out of the queues of work. Call it before [`Reactor::reap`].
     pub fn begin_reap(&mut self) {
         if self.ledger.doomed.is_empty() {
             return;
@@ -162,7 +163,8 @@ impl<N: Net> Reactor<N> {
         self.ledger.dirty.retain(stays);
     }
 
-    /// Frees one condemned connection. `None` if there is none left. Call [`Reactor::begin_reap`] first.
+    /// Frees one doomed connection and returns what is known about it; `None` if there is none left. Call
+    /// [`Reactor::begin_reap`] first.
     pub fn reap(&mut self, now: Moment) -> Option<Gone> {
         let doomed = self.ledger.doomed.pop()?;
         let (ledger, slot) = (&mut self.ledger, doomed.slot);

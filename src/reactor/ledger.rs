@@ -1,9 +1,10 @@
-//! The accounts of all connections together: which of them are owed a turn or a flush, which deadlines run, and how
-//! much memory they hold.
+//! The accounts of all connections together: which connections are owed a turn or a flush, which deadlines run, and
+//! how much memory they hold.
 //!
-//! `Ledger::balance` ends nearly every change of a connection. It takes back buffers that are not needed, accounts for
-//! the rest and queues the work that the connection's state calls for. So no path can forget one of these. A doomed
-//! connection needs no balance, and an edge or a read only changes what `hear` and the following visit look at.
+//! Nearly every change of a connection ends with a call of `Ledger::balance`. It takes back buffers that are not
+//! needed, accounts for the rest, and queues the work that the connection's state calls for. So no path can forget one
+//! of these steps. Two kinds of change need no balance: `doom` does its own accounts, and after an edge or a read,
+//! `hear` or the following visit queues the work.
 
 use super::conn::{Class, Conn, Phase};
 use super::pool::Pool;
@@ -11,53 +12,56 @@ use super::recency::Recency;
 use crate::base::{Moment, Reason};
 use crate::config::{Bounds, OutputLimit};
 
-/// Returns the last line for a connection that ends for a reason, in the protocol of its listener; empty if there is
-/// none.
+/// A function that returns the last line for a connection that ends for a reason, in the client's protocol. The line is
+/// empty if the client gets none.
 pub type Goodbye = fn(Reason) -> &'static [u8];
 
-/// A connection that will be freed by the next `reap` and has lost its buffers.
+/// A connection that the next `reap` frees. Its buffers have been taken back already, so this remembers what was lost
+/// with them.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Doomed {
     pub slot: u32,
-    /// Bytes of replies that were not delivered.
+    /// Bytes of output that were not delivered.
     pub undelivered: usize,
-    /// Bytes of complete requests that were not answered.
+    /// Bytes of input that may hold complete requests and were not answered.
     pub unserved: usize,
 }
 
+/// The accounts of all connections together.
 pub(super) struct Ledger {
     pub pool: Pool,
-    /// By the last byte in either direction: `timeout`.
+    /// Connections by the last byte in either direction, for `timeout`.
     pub idle: Recency,
-    /// By the first byte of a half request: `request-timeout`.
+    /// Connections by the start of their half request, for `request-timeout`.
     pub request: Recency,
-    /// By the last byte taken while replies were pending: `write-timeout`.
+    /// Connections with pending output by the last bytes that their clients took, for `write-timeout`.
     pub stalled: Recency,
-    /// By the moment when the output of a subscriber grew beyond the soft limit.
+    /// Connections by the moment when their output grew beyond the soft limit, for the time of that limit.
     pub crowded: Recency,
     /// The soft limit as of the last push, bytes.
     crowded_bytes: usize,
-    /// By the start of lingering.
+    /// Connections by the start of lingering, for `linger_ms`.
     pub linger: Recency,
-    /// Connections that have been owed a turn since an earlier tick.
+    /// Slots of connections that are owed a turn because work was left over.
     pub resume: Vec<u32>,
-    /// Connections that are owed a turn since this tick's edges. They are served before `resume`, so one client's
-    /// endless pipeline cannot make others wait.
+    /// Slots of connections that are owed a turn because of this tick's edges. They are served before `resume`, so one
+    /// client's endless pipeline cannot make others wait.
     pub fresh: Vec<u32>,
-    /// Connections that are owed a flush.
+    /// Slots of connections that are owed a flush.
     pub dirty: Vec<u32>,
+    /// Connections that the next `reap` frees.
     pub doomed: Vec<Doomed>,
-    /// Connections that have ceased to be open and that the service has not been told of.
+    /// Slots of connections that have ceased to be open. The service has not been told of them yet.
     pub departed: Vec<u32>,
-    /// Connections that count towards `maxclients`.
+    /// Number of connections that count towards `maxclients`.
     pub serving: usize,
-    /// Connections that are being told that there is no room.
+    /// Number of refused connections that still have a slot, because their clients are being told why.
     pub refusals: usize,
     /// Bytes of memory held for all connections.
     pub held: usize,
-    /// The part of `held` that belongs to connections that are not evicted.
+    /// The part of `held` that belongs to clients that are never evicted.
     pub spared: usize,
-    /// A client with this many bytes of output is not served until it takes some.
+    /// A client with this many bytes of untaken output is not served until it takes some.
     pub output_pause_bytes: usize,
     goodbye: Goodbye,
 }
@@ -86,7 +90,7 @@ impl Ledger {
         }
     }
 
-    /// Brings every account up to date with the connection's state. To be called after the last change.
+    /// Brings every account up to date with the connection's state. Call it after the last change.
     #[inline]
     pub fn balance<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         self.pool.fit(&mut conn.input);
@@ -126,7 +130,8 @@ impl Ledger {
         self.renew_idle(slot, conn, now);
     }
 
-    /// More was pushed to a connection. If its output exceeds the soft limit now, the time of that limit begins.
+    /// Notes that more was pushed to a connection. If its output exceeds the soft limit now, the time of that limit
+    /// begins.
     pub fn note_crowding<S>(&mut self, slot: u32, conn: &Conn<S>, limit: OutputLimit, now: Moment) {
         self.crowded_bytes = limit.soft_bytes;
         let crowded = limit.soft_bytes > 0 && conn.output.len() > limit.soft_bytes;
@@ -135,7 +140,8 @@ impl Ledger {
         }
     }
 
-    /// A connection has taken some of its output.
+    /// Notes that a client has taken some of its output. If the rest does not exceed the soft limit, the time of that
+    /// limit stops.
     #[inline]
     pub fn note_taken<S>(&mut self, slot: u32, conn: &Conn<S>) {
         if conn.output.len() <= self.crowded_bytes {
@@ -151,7 +157,7 @@ impl Ledger {
         }
     }
 
-    /// Renews the idle deadline of a connection, or takes it off the idle list if it may be silent.
+    /// Renews the idle deadline of a connection. If the connection may be silent for ever, takes it off the idle list.
     #[inline]
     pub fn renew_idle<S>(&mut self, slot: u32, conn: &Conn<S>, now: Moment) {
         if conn.may_idle_out() {
@@ -161,7 +167,7 @@ impl Ledger {
         }
     }
 
-    /// Ends the service of an open connection. Its output is still delivered, and behind it the last line for `reason`.
+    /// Ends the service of an open connection. Its output is still delivered, and after it the last line for `reason`.
     pub fn finish<S>(&mut self, slot: u32, conn: &mut Conn<S>, reason: Reason, now: Moment) {
         if conn.phase != Phase::Open {
             return;
@@ -179,13 +185,13 @@ impl Ledger {
         self.departed.push(slot);
     }
 
-    /// Tells a newcomer that there is no room. It never was open.
+    /// Tells a newcomer that there is no room. It ends without having been served.
     pub fn refuse<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         conn.phase = Phase::Finishing(Reason::AtCapacity);
         self.refusals += 1;
         // If there is no memory for the line, the client only sees the close.
         let _ = conn.output.extend(self.last_words(Reason::AtCapacity));
-        debug_assert!(self.idle.contains(slot), "it was installed");
+        debug_assert!(self.idle.contains(slot), "a newcomer is on the idle list");
     }
 
     /// The last line for a connection that ends for `reason`.
@@ -193,10 +199,10 @@ impl Ledger {
         (self.goodbye)(reason)
     }
 
-    /// A finishing connection has no output left, and its write side is shut. Another client may have its place. It
-    /// lingers until the peer has closed, or for a time.
+    /// Makes a finishing connection linger. It has no output left, and its write side is shut. It lingers until the
+    /// peer has closed, or for `linger_ms`. From now on another client may have its place.
     pub fn linger<S>(&mut self, slot: u32, conn: &mut Conn<S>, reason: Reason, now: Moment) {
-        // Even if the server had stopped reading, late input must be discarded now.
+        // Late input must be discarded now, even if the server had stopped reading.
         conn.ending = None;
         self.serving -= usize::from(std::mem::take(&mut conn.counted));
         conn.phase = Phase::Lingering(reason);
@@ -204,7 +210,8 @@ impl Ledger {
         self.linger.touch(slot, now);
     }
 
-    /// Condemns a connection to be freed by the next `reap`, without delivery. Its buffers are free at once.
+    /// Condemns a connection, and its output is not delivered. Takes its buffers back at once. The next `reap` frees
+    /// the slot.
     pub fn doom<S>(&mut self, slot: u32, conn: &mut Conn<S>, reason: Reason) {
         match conn.phase {
             Phase::Doomed(_) => return,
@@ -224,7 +231,7 @@ impl Ledger {
         self.account(conn);
     }
 
-    /// Dooms a connection for the reason it is ending for, or as [`Reason::Forced`] if it is still open.
+    /// Dooms a connection. The reason is the one for which it is ending already, or [`Reason::Forced`] if it is open.
     pub fn doom_as_phased<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         match conn.phase {
             Phase::Finishing(reason) | Phase::Lingering(reason) => self.doom(slot, conn, reason),
@@ -233,7 +240,8 @@ impl Ledger {
         }
     }
 
-    /// Starts the clock of a half request that is new. The clock of an older one runs on.
+    /// Starts the clock of a half request if that request is new. The clock of an older half request keeps running. If
+    /// no request has begun, no clock runs.
     #[inline]
     pub fn note_request(&mut self, slot: u32, begun: bool, is_new: bool, now: Moment) {
         if !begun {

@@ -1,15 +1,18 @@
 //! Moves bytes and knows time. It knows nothing of requests, commands or keys.
 //!
-//! - [`net`]: the seam to the world and its contract; [`os`]: the world as mio shows it
-//! - [`conn`]: one connection; [`visit`]: one connection is served
+//! - [`net`]: the seam to the world, and what the world must promise; [`os`]: the world as mio shows it
+//! - [`conn`]: one connection; [`visit`]: one connection's turn
 //! - [`ledger`]: the accounts of all connections; [`recency`]: the order of last touches; [`pool`]: lent buffers
-//! - [`admission`]: accept, the cap, running out of descriptors
+//! - [`admission`]: accept, the cap, and what happens when descriptors run out
 //! - [`transfer`]: receive, discard, flush
 //! - [`ending`]: finish, doom, sweep, evict, reap
 //!
-//! Invariants, asserted by [`Reactor::audit`]: the kernel owes us an edge, or we owe ourselves a turn. So a connection
-//! with work for a turn is in `resume` or `fresh`, and one with work for a flush is in `dirty`. `serving` is the
-//! number of connections that count towards `maxclients`, and `held` is the sum of their memory.
+//! Invariants, which [`Reactor::audit`] asserts:
+//!
+//! - The kernel owes us an edge, or we owe ourselves a turn. So a connection with work for a turn is in `resume` or
+//!   `fresh`, and a connection with work for a flush is in `dirty`.
+//! - `serving` is the number of connections that count towards `maxclients`.
+//! - `held` is the memory of all connections together.
 
 pub mod admission;
 mod audit;
@@ -42,7 +45,8 @@ pub struct Reactor<N: Net> {
     next_serial: u64,
 }
 
-/// Gives `queue` the memory of `worked_off`, which was taken out of it, so that the memory is used again.
+/// Gives `queue` the memory of `worked_off` back, so that the queue need not allocate again. `worked_off` was taken out
+/// of the queue, and its work is done.
 fn give_back(queue: &mut Vec<u32>, mut worked_off: Vec<u32>) {
     worked_off.clear();
     if queue.capacity() < worked_off.capacity() {
@@ -52,8 +56,8 @@ fn give_back(queue: &mut Vec<u32>, mut worked_off: Vec<u32>) {
 }
 
 impl<N: Net> Reactor<N> {
-    /// A reactor over `net`, at which connections may already wait. `goodbye` returns the last line for a connection
-    /// that ends.
+    /// A reactor over `net`. Connections may already wait at its listeners. `goodbye` returns the last line for a
+    /// connection that ends.
     pub fn new(net: N, bounds: &Bounds, goodbye: Goodbye) -> Reactor<N> {
         let admission = Admission::new(net.listeners());
         Reactor {
@@ -66,11 +70,12 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Waits for edges. It does not block if work is left over. Otherwise it blocks until the nearest deadline, the
-    /// reactor's own or `other`, or without a time limit if there is none.
+    /// Waits for edges and appends them to `edges`. It does not block if work is left over. Otherwise it blocks until
+    /// an edge or the nearest deadline: one of the reactor's own or `other`. If there is no deadline, only an edge ends
+    /// the wait.
     ///
     /// # Errors
-    /// Only when waiting itself is broken.
+    /// Only if the wait itself fails. The process cannot go on then.
     pub fn wait(
         &mut self,
         config: &Config,
@@ -94,7 +99,7 @@ impl<N: Net> Reactor<N> {
         !self.ledger.resume.is_empty() || !self.ledger.dirty.is_empty() || self.could_accept(config)
     }
 
-    /// When time alone next gives this room something to do.
+    /// When this room next has something to do even if no edge comes.
     fn next_deadline(&self, config: &Config) -> Option<Moment> {
         [
             self.ledger.idle.deadline(config.timeout_ms),
@@ -127,26 +132,26 @@ impl<N: Net> Reactor<N> {
             ledger.dirty.push(slot);
         }
         if conn.parked && peer_closed {
-            // The client is gone, so its waiting is over.
+            // The client has gone, so it must not stay parked.
             ledger.finish(slot, conn, crate::base::Reason::PeerClosed, now);
             ledger.balance(slot, conn);
         }
     }
 
-    /// Takes the queue of turns: fresh edges first, then connections that were left over. The caller gives the vector
-    /// back by [`Reactor::return_turns`], so its memory is used again.
+    /// Takes the queue of turns: fresh edges first, then connections that were left over. When the caller has served
+    /// them, it must give the vector back by [`Reactor::return_turns`], so that its memory is used again.
     pub fn take_turns(&mut self) -> Vec<u32> {
         let mut turns = std::mem::take(&mut self.ledger.fresh);
         turns.append(&mut self.ledger.resume);
         turns
     }
 
-    /// Gives the emptied queue back.
+    /// Gives back the vector that [`Reactor::take_turns`] returned.
     pub fn return_turns(&mut self, turns: Vec<u32>) {
         give_back(&mut self.ledger.fresh, turns);
     }
 
-    /// Slots of connections that have ceased to be open since the last call. They are no longer served.
+    /// Takes the slots of connections that have ceased to be open since the last call. They are no longer served.
     pub fn take_departed(&mut self) -> Vec<u32> {
         std::mem::take(&mut self.ledger.departed)
     }
@@ -162,7 +167,7 @@ impl<N: Net> Reactor<N> {
         self.slots.get(slot as usize).map_or(&[], |conn| conn.input.unread())
     }
 
-    /// The slot of a connection, if that connection still has it.
+    /// The slot of a connection; `None` if the connection has been freed.
     fn slot_of(&self, id: ConnId) -> Option<u32> {
         let conn = self.slots.get(id.slot as usize)?;
         (conn.serial == id.serial).then_some(id.slot)
@@ -178,7 +183,7 @@ impl<N: Net> Reactor<N> {
         self.ledger.serving
     }
 
-    /// Bytes of buffers held for all connections, and spare ones.
+    /// Bytes of memory held for all connections, and of spare buffers in the pool.
     pub fn held_bytes(&self) -> usize {
         self.ledger.held + self.ledger.pool.spare_bytes()
     }

@@ -1,11 +1,11 @@
-//! Buffers are lent: a connection has one while bytes are in it, and an idle one has none.
+//! Buffers are lent. A connection has a buffer while it holds bytes, and an idle connection has none.
 
 use crate::base::{Buf, OutOfMemory};
 
-/// If the contents take less than this part of a buffer, they move to a buffer that fits.
+/// If a buffer is more than this many times as large as its contents, the contents move to a buffer that fits.
 const SNUG_PART: usize = 4;
 
-/// A spare buffer may take this part of the pool's limit at most.
+/// A spare buffer may take at most one part in this many of the pool's limit.
 const LARGEST_PART: usize = 8;
 
 /// A stack of spare buffers. The pool lends the one that came back last, because it is still in the cache.
@@ -18,15 +18,16 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// An empty pool. Its buffers have `size` bytes or more, and it keeps at most `spare_bytes_max` bytes of them.
+    /// An empty pool. Its buffers have `size` bytes or more. It keeps spare buffers of at most `spare_bytes_max` bytes
+    /// together.
     pub fn new(size: usize, spare_bytes_max: usize) -> Pool {
         Pool { spare: Vec::new(), spare_bytes: 0, size, spare_bytes_max }
     }
 
-    /// Gives `buf` a lent buffer if it has none or a smaller one. The contents stay.
+    /// Gives `buf` the memory of a lent buffer, unless it has that much memory already. The contents stay.
     ///
     /// # Errors
-    /// [`OutOfMemory`] if there is none and the allocator refuses.
+    /// [`OutOfMemory`] if the pool has no spare buffer and the allocator refuses.
     pub fn lend(&mut self, buf: &mut Buf) -> Result<(), OutOfMemory> {
         if buf.capacity() >= self.size {
             return Ok(());
@@ -46,7 +47,7 @@ impl Pool {
             self.take_back(buf);
         } else if buf.capacity() > SNUG_PART * buf.len() && buf.capacity() > 64 {
             let mut snug = Buf::default();
-            // Without memory for a smaller buffer, the larger one stays.
+            // If there is no memory for a smaller buffer, the larger one stays.
             if snug.resize(buf.len()).is_ok() && snug.extend(buf.unread()).is_ok() {
                 self.take_back(buf);
                 *buf = snug;
@@ -54,9 +55,9 @@ impl Pool {
         }
     }
 
-    /// Takes the buffer back; its contents are lost. A buffer that has grown is kept as it is, because a client that
-    /// asked for much will ask again. When a buffer grew anew for each request, a GET of 64 KiB cost 68 us instead of
-    /// 14.
+    /// Takes the memory of `buf` back; its contents are lost. The pool does not shrink a buffer that has grown, because
+    /// a client that asked for much will probably ask again: when a buffer had to grow for each request, a GET of 64
+    /// KiB cost 68 us instead of 14. The pool frees a buffer that is too small, too large, or too much for its limit.
     pub fn take_back(&mut self, buf: &mut Buf) {
         let bytes = std::mem::take(buf).into_bytes();
         let fits = self.spare_bytes + bytes.len() <= self.spare_bytes_max;
@@ -69,7 +70,7 @@ impl Pool {
         }
     }
 
-    /// Bytes of memory it keeps for the next borrower.
+    /// Bytes of memory that the pool keeps for the next connections.
     pub fn spare_bytes(&self) -> usize {
         self.spare_bytes
     }

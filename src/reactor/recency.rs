@@ -1,13 +1,15 @@
 //! A list of slots by last touch, oldest first.
 //!
 //! All members have the same timeout, so the order of touches is the order of expiry. To find expired members costs
-//! O(expired), and a touch costs a few nanoseconds. The deadline of the list is that of its head. The links lie in a
-//! vector of their own, 16 bytes a slot, because a touch also writes the links of two neighbours.
+//! O(expired), and a touch costs a few nanoseconds. The deadline of the list is the deadline of its oldest member. The
+//! links lie in a vector of their own, 16 bytes for each slot: a touch also writes the links of two neighbours, so the
+//! links should lie close together.
 
 use crate::base::Moment;
 
+/// In `prev`, `next`, `head` and `tail`: there is no member.
 const NONE: u32 = u32::MAX;
-/// In `prev`: the slot is not a member.
+/// In `prev`: the slot itself is not a member.
 const OUT: u32 = u32::MAX - 1;
 
 #[derive(Clone, Copy, Debug)]
@@ -34,14 +36,15 @@ impl Default for Recency {
 impl Recency {
     /// Makes `slot` the newest member, whether it was a member or not.
     ///
-    /// `now` must not lie before the newest member's moment. The stamp of a tick never goes back, so it does not.
+    /// `now` must not be earlier than the newest member's moment. The monotonic clock ensures that.
     #[inline]
     pub fn touch(&mut self, slot: u32, now: Moment) {
         if self.tail == slot {
             self.links[slot as usize].since = now;
             return;
         }
-        // A member with the same moment is as new as any. Its place among its equals does not matter.
+        // A member with the same moment is as new as the newest. The order of members with the same moment does not
+        // matter.
         if self.contains(slot) && self.links[slot as usize].since == now {
             return;
         }
@@ -59,7 +62,7 @@ impl Recency {
         self.tail = slot;
     }
 
-    /// Takes `slot` out, if it is in.
+    /// Takes `slot` out if it is a member.
     #[inline]
     pub fn remove(&mut self, slot: u32) {
         if !self.contains(slot) {
@@ -83,7 +86,7 @@ impl Recency {
         self.links.get(slot as usize).is_some_and(|link| link.prev != OUT)
     }
 
-    /// The member touched longest ago, and when.
+    /// The member that was touched longest ago, and when that was.
     #[inline]
     pub fn oldest(&self) -> Option<(u32, Moment)> {
         self.links.get(self.head as usize).map(|link| (self.head, link.since))
@@ -95,7 +98,7 @@ impl Recency {
         (self.deadline(timeout_ms)? <= now).then_some(slot)
     }
 
-    /// When the oldest member expires. `None` without members or with a timeout of 0.
+    /// When the oldest member expires. `None` if there are no members or the timeout is 0.
     pub fn deadline(&self, timeout_ms: u64) -> Option<Moment> {
         if timeout_ms == 0 {
             return None;

@@ -12,11 +12,13 @@ use crate::stats::Stats;
 
 /// The outcome of one read or write. Interrupted calls have been repeated.
 enum Did {
+    /// That many bytes moved.
     Bytes(usize),
-    /// The socket would block. The kernel owes an edge.
+    /// The socket would block. The kernel now owes an edge.
     Blocked,
-    /// The call was interrupted too often. Another turn tries again.
+    /// The call was interrupted too often. A later turn or flush tries again.
     Interrupted,
+    /// The call failed with this error.
     Failed(ErrorKind),
 }
 
@@ -34,8 +36,8 @@ fn attempt(mut call: impl FnMut() -> std::io::Result<usize>) -> Did {
     Did::Interrupted
 }
 
-/// Reads into a connection's input, up to `budget` bytes, while the input holds less than `held_max` bytes. If
-/// `empties`, a short read means that the socket is empty.
+/// Reads up to `budget` bytes into a connection's input, while the input holds less than `held_max` bytes. If `empties`
+/// returns true, a short read means that the socket is empty.
 #[inline]
 fn read<S: Read>(
     conn: &mut Conn<S>,
@@ -68,7 +70,7 @@ fn read<S: Read>(
                     conn.read_left -= count as u32;
                 }
                 if count == asked {
-                    // The input that is here is served before there is room for more.
+                    // The buffer or an allowance is full. Serve this input first instead of growing the buffer.
                     break;
                 }
                 if empties(conn) {
@@ -84,8 +86,9 @@ fn read<S: Read>(
 }
 
 impl<N: Net> Reactor<N> {
-    /// Receives for an open connection whose turn it is, up to the budget of a turn and the limits on held input. If
-    /// there is unserved input, the connection does not read: that is the back-pressure.
+    /// Receives for an open connection whose turn it is, up to the budget of a turn and the limit on held input. If the
+    /// connection has unserved input, the reactor does not read more. This is the back-pressure: the kernel's buffer
+    /// fills, and the client must wait.
     pub fn receive(&mut self, slot: u32, now: Moment, config: &Config, stats: &mut Stats) {
         let Reactor { slots, ledger, bounds, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return };
@@ -158,7 +161,7 @@ impl<N: Net> Reactor<N> {
     }
 
     /// Writes the output of a connection, up to the budget of a flush. When a finishing connection has no output left,
-    /// it goes on to linger. Returns how many bytes went out.
+    /// it begins to linger. Returns how many bytes were written.
     pub(super) fn write_out(&mut self, slot: u32, now: Moment) -> u64 {
         let Reactor { net, slots, ledger, bounds, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return 0 };
@@ -191,7 +194,8 @@ impl<N: Net> Reactor<N> {
             ledger.renew_idle(slot, conn, now);
             ledger.note_taken(slot, conn);
         }
-        // A finishing client must take more than a trickle, or it would never be done.
+        // To renew its deadline, a finishing client must take as many bytes as a lent buffer holds. Otherwise a client
+        // that takes one byte now and then would keep its connection for ever.
         let unit = match conn.phase {
             Phase::Finishing(_) => bounds.lent_bytes as u64,
             _ => 1,

@@ -1,5 +1,6 @@
-//! One visit to a connection. The reactor lends the connection's buffers to the caller, which serves it and returns a
-//! verdict. Everything that follows from the verdict is done here, so the caller cannot forget a step.
+//! One visit to a connection. The reactor lends the connection's buffers to the caller. The caller serves the client
+//! and returns a verdict. The reactor then does everything that follows from the verdict, so the caller cannot forget
+//! a step.
 
 use std::io::ErrorKind;
 
@@ -10,57 +11,57 @@ use super::net::Net;
 use crate::base::{Buf, ConnId, Moment, Reason, Wires};
 use crate::config::OutputLimit;
 
-/// The things that a visit lends.
+/// The things that a visit lends to its caller.
 pub struct Lent<'a> {
-    /// Whose turn it is.
+    /// The connection whose turn it is.
     pub id: ConnId,
-    /// Input that has been received and not yet served.
+    /// Its input that has been received and not yet served.
     pub input: &'a [u8],
-    /// Output that has not yet been delivered. New replies go behind it.
+    /// Its output that has not yet been delivered. The caller appends new replies.
     pub output: &'a mut Buf,
-    /// Shows the buffers of all other connections.
+    /// Looks up the buffers of any other connection. While the buffers of this one are lent, they look empty there.
     pub wires: &'a dyn Wires,
 }
 
 /// The outcome of a visit.
 #[derive(Clone, Copy, Debug)]
 pub struct Verdict {
-    /// Bytes of input that have been served.
+    /// Bytes at the front of the input that have been served.
     pub consumed: usize,
-    /// How it goes on.
+    /// What happens to the connection next.
     pub next: Next,
     /// Bytes of memory that the service holds for the client.
     pub held: usize,
-    /// How the client is to be treated from now on.
+    /// How the transport treats the client from now on.
     pub class: Class,
 }
 
-/// How it goes on with a connection after a visit.
+/// What happens to a connection after a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
-    /// No complete request is left.
+    /// No complete request is left, so the connection waits for more input.
     Receive {
         /// A request has begun and its rest is missing, so `request-timeout` runs.
         begun: bool,
-        /// It is another request than before the visit, so its time starts anew.
+        /// That request is not the one that had begun before the visit, so its time starts anew.
         is_new: bool,
-        /// How many bytes are missing, as far as the client has said.
+        /// How many bytes are missing, as far as the client has said; 0 if it has not said.
         missing: usize,
     },
     /// Complete requests may be left. The connection gets another turn.
     Turn,
-    /// The next request waits for something to happen. The connection gets no turn until [`Reactor::wake`].
+    /// The next request must wait for an event. The connection gets no turn until [`Reactor::wake`].
     Park,
-    /// The connection ends when its replies are delivered.
+    /// The connection ends for this reason when its replies are delivered.
     Finish(Reason),
 }
 
 impl<N: Net> Reactor<N> {
-    /// Gives a connection its turn. `serve` serves the input of an open connection; late input of a connection that is
-    /// ending is dropped. Much output is written at once, while it is in the cache. Returns how many bytes that
-    /// were.
+    /// Gives a connection its turn. If the connection is open, `serve` serves its input. If it is ending, its late
+    /// input is dropped. If it is owed much output afterwards, the output is written at once, while it is in the
+    /// processor's cache. Returns how many bytes were written.
     ///
-    /// A client that has sent `input_max` bytes or more without a complete request ends.
+    /// A connection ends if its client has sent `input_max` bytes or more without a complete request.
     pub fn visit(
         &mut self,
         slot: u32,
@@ -73,8 +74,8 @@ impl<N: Net> Reactor<N> {
         match conn.phase {
             Phase::Open if conn.parked => return 0,
             Phase::Open if conn.paused(ledger.output_pause_bytes) => {
-                // Other clients have pushed much to it since it received. Its input waits for a later turn, as after a
-                // turn that ended because of too many replies.
+                // Other clients have pushed much to it since it received. Its input must wait until the client takes
+                // some output, so this is the same state as after a turn that ended because of too many replies.
                 if !conn.input.is_empty() || conn.ending.is_some() {
                     conn.unserved = true;
                     ledger.request.remove(slot);
@@ -95,7 +96,7 @@ impl<N: Net> Reactor<N> {
         let id = ConnId { slot, serial: conn.serial };
         let (input, mut output) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.output));
         let verdict = serve(Lent { id, input: input.unread(), output: &mut output, wires: &*slots });
-        // The connection is still there, because `serve` could only look at `slots`.
+        // The connection is still in its slot, because `serve` could only look at `slots`.
         let conn = &mut slots[slot as usize];
         (conn.input, conn.output) = (input, output);
         ledger.conclude(slot, conn, &verdict, input_max, now);
@@ -106,7 +107,7 @@ impl<N: Net> Reactor<N> {
         0
     }
 
-    /// Gives a parked connection its turns again.
+    /// Ends the wait of a parked connection: it gets turns again.
     pub fn wake(&mut self, id: ConnId, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
@@ -114,8 +115,9 @@ impl<N: Net> Reactor<N> {
         self.ledger.balance(slot, conn);
     }
 
-    /// Sends bytes, in two parts, to a connection that did not ask for them just now. One that leaves more untaken
-    /// than `limit` allows ends as a slow consumer.
+    /// Appends bytes, in two parts, to the output of a connection that did not ask for them just now. A connection
+    /// whose untaken output exceeds `limit` ends as a slow consumer: at once for the hard limit, and after the limit's
+    /// time for the soft limit.
     pub fn push(&mut self, id: ConnId, parts: [&[u8]; 2], limit: OutputLimit, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
@@ -153,7 +155,7 @@ impl Ledger {
             Next::Receive { begun, is_new, missing } => {
                 conn.missing = u32::try_from(missing).unwrap_or(u32::MAX);
                 if let Some(reason) = conn.ending {
-                    // The rest of a half request will not come.
+                    // Nothing more is received, so the rest of a half request will not come.
                     self.finish(slot, conn, reason, now);
                 } else if conn.input.len() >= input_max {
                     self.finish(slot, conn, Reason::QueryBufferLimit, now);
@@ -162,7 +164,7 @@ impl Ledger {
                 }
             }
             Next::Turn => self.request.remove(slot),
-            // A client that has closed its side is not there to see what it waits for.
+            // A client that has closed its side has gone, so it must not wait.
             Next::Park if conn.peer_closed || conn.ending.is_some() => {
                 let reason = conn.ending.unwrap_or(Reason::PeerClosed);
                 self.finish(slot, conn, reason, now);

@@ -1,6 +1,6 @@
-//! How a server ends. Newcomers are refused, and the clients that are connected are served until they leave. At the
-//! deadline the requests that have arrived are still answered, in ordinary ticks, and delivered as long as clients
-//! take the replies; then the server stops. Every room asks [`Stage`]; none has a flag of its own for it.
+//! How a server ends. It refuses newcomers and serves the connected clients until they leave. At the deadline it takes
+//! the requests that have arrived by then, answers them in ordinary ticks, and delivers the replies for a bounded time.
+//! Then it stops. The server keeps this state only in [`Stage`], so there is no second flag that could disagree.
 
 use super::{Exit, Server};
 use crate::config::DRAIN_PROGRESS_MS;
@@ -9,7 +9,8 @@ use crate::service::world::World;
 use crate::stage::Stage;
 
 impl<N: Net> Server<N> {
-    /// A signal asks the server to stop: the first one begins a drain, the second one ends it at once.
+    /// Reacts to a request to stop. The first request begins a drain, which waits `patience_ms` milliseconds for
+    /// clients to leave. The second request stops the server at once.
     pub(super) fn quit(&mut self, patience_ms: u64) {
         let before = self.stage;
         self.stage = self.stage.quit(self.service.world.now.at, patience_ms);
@@ -27,8 +28,8 @@ impl<N: Net> Server<N> {
         }
     }
 
-    /// `SHUTDOWN` does what the first signal does, however often clients send it. With `NOW` the server does not wait
-    /// for clients to leave.
+    /// Reacts to `SHUTDOWN`. It begins a drain, as the first signal does. Further `SHUTDOWN`s do not stop the server at
+    /// once, as a second signal does. If `at_once` (`SHUTDOWN NOW`), the server does not wait for clients to leave.
     pub(super) fn shutdown(&mut self, at_once: bool) {
         if self.stage == Stage::Serving {
             self.quit(if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms });
@@ -42,7 +43,8 @@ impl<N: Net> Server<N> {
         if self.stage == Stage::Serving {
             return None;
         }
-        // A command of this tick may have taken long. The time of the clients must not run out for that.
+        // This tick may have taken long. The deadline of the next stage must count from the present time, or clients
+        // would lose the time that the tick took.
         self.service.world.refresh();
         let now = self.service.world.now.at;
         if let Some(due) = self.next_progress
@@ -56,7 +58,7 @@ impl<N: Net> Server<N> {
         if matches!(self.stage, Stage::Closing { .. }) {
             if self.stage != before {
                 log::info!("shutting down: patience has ended for {} clients", self.reactor.live());
-                // The server has no more time to keep clients waiting.
+                // Clients that `CLIENT PAUSE` holds must get their replies now, because there is no later.
                 self.service.world.pause.give_up();
                 self.service.world.end_pause();
                 self.deliver();
@@ -75,7 +77,7 @@ impl<N: Net> Server<N> {
         self.stage.advance(now.at, self.reactor.live(), config.shutdown_flush_timeout_ms)
     }
 
-    /// Ends all connections at once.
+    /// Ends all connections at once, and returns how the server ended.
     fn stop(&mut self) -> Exit {
         self.reactor.doom_all();
         self.dismiss();

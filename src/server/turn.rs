@@ -1,5 +1,5 @@
-//! One client's turn: the visit to its connection, with the service inside the panic fence, and then the things that
-//! its commands asked about other connections.
+//! One client's turn. The server visits the client's connection and runs the service inside the panic fence. Then it
+//! does what the client's commands have asked for in the outbox: most asks concern other connections.
 
 use super::Server;
 use crate::base::{Moment, Reason};
@@ -32,7 +32,7 @@ impl Backtraces {
 }
 
 impl<N: Net> Server<N> {
-    /// Serves what has been received from one client, then does what its commands asked of others.
+    /// Serves the requests that one client has sent, then does what its commands have asked for in the outbox.
     pub(super) fn turn(&mut self, slot: u32) {
         let Server { reactor, service, backtraces, .. } = self;
         let (now, input_max) = (service.world.now.at, service.world.config.client_query_buffer_limit);
@@ -46,7 +46,7 @@ impl<N: Net> Server<N> {
             let next = match outcome {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut world.stats),
                 Err(wreck) => {
-                    // The replies of complete commands stand; the half-written one is gone.
+                    // The client keeps the replies of complete commands. The half-written reply must not reach it.
                     world.outbox.forget_half_done(progress.asks);
                     output.truncate(progress.output);
                     world.stats.panics += 1;
@@ -68,7 +68,8 @@ impl<N: Net> Server<N> {
         self.reactor.evict(world.now.at, world.config.maxmemory_clients);
     }
 
-    /// Does what commands asked about other connections. It runs when the borrows of the turn have ended.
+    /// Does what commands have asked for in the outbox. It runs after the visit, because a visit borrows the reactor
+    /// and the service.
     pub(super) fn deliver(&mut self) {
         if !self.service.world.outbox.asks.is_empty() {
             for ask in self.service.world.outbox.take() {
@@ -88,7 +89,8 @@ impl<N: Net> Server<N> {
         self.dismiss();
     }
 
-    /// Tells the service which connections are no longer open.
+    /// Tells the service which connections are no longer open, so that it ends their transactions, watches and
+    /// subscriptions.
     pub(super) fn dismiss(&mut self) {
         for slot in self.reactor.take_departed() {
             self.service.leave(slot);

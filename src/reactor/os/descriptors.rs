@@ -1,15 +1,15 @@
-//! How many descriptors the process may have, and what they are for.
+//! How many descriptors the process may have, and how they are shared out.
 
 use nix::sys::resource::{Resource, getrlimit, rlim_t, setrlimit};
 
 use crate::config::{Config, DESCRIPTORS_RESERVED};
 
-/// Raises the soft limit on open descriptors towards what `maxclients` needs. Lowers `maxclients`
-/// if that is not possible, and returns what it was.
+/// Raises the soft limit on open descriptors to what `maxclients` needs, as far as the hard limit allows. If that is
+/// not enough, lowers `maxclients` and returns its old value.
 pub fn provide_descriptors(config: &mut Config) -> Option<u32> {
     let needed = u64::from(config.maxclients) + reserved(config) + newcomers_max(config);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return None };
-    // Signed on some systems, where "no limit" may be negative.
+    // On some systems the limit is a signed number, and "no limit" may be negative.
     let bounded = |limit: rlim_t| u64::try_from(i128::from(limit)).unwrap_or(u64::MAX);
     let mut available = bounded(soft);
     if available < needed {
@@ -23,8 +23,9 @@ pub fn provide_descriptors(config: &mut Config) -> Option<u32> {
     (wanted > lowered_to).then_some(wanted)
 }
 
-/// Shares out `available` descriptors and returns how many clients there may be. All shares together never need more
-/// than there are. If the limit is small, clients get half of it, and fewer newcomers are accepted at once.
+/// Shares out `available` descriptors and returns how many clients there may be. The shares together never exceed
+/// `available`, unless it is so small that even one client does not fit. If it is small, clients get half of it, and
+/// the server accepts and refuses fewer newcomers at once.
 fn share_descriptors(available: u64, config: &mut Config) -> u32 {
     let (reserved, listeners) = (reserved(config), listeners(config));
     let newcomers = newcomers_max(config).min((available / 2).saturating_sub(reserved)).max(listeners);
@@ -36,13 +37,12 @@ fn share_descriptors(available: u64, config: &mut Config) -> u32 {
     config.maxclients_ceiling
 }
 
-/// Descriptors for other things than connections.
+/// Number of descriptors for everything but connections.
 fn reserved(config: &Config) -> u64 {
     DESCRIPTORS_RESERVED + listeners(config)
 }
 
-/// Connections that are no clients: those that are being refused, and those that a tick has accepted and not decided
-/// about.
+/// Most connections that are not clients: the connections that are being refused, and those that wait in the lobby.
 fn newcomers_max(config: &Config) -> u64 {
     let undecided = u64::from(config.bounds.accepts_per_tick) * listeners(config);
     config.bounds.refusals_max as u64 + undecided
@@ -75,6 +75,6 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(share_descriptors(64, &mut config), 32);
         assert_eq!((config.bounds.accepts_per_tick, config.bounds.refusals_max), (8, 9));
-        assert_eq!(share_descriptors(3, &mut Config::default()), 1, "so few that it fails on its own");
+        assert_eq!(share_descriptors(3, &mut Config::default()), 1, "the server still tries to start");
     }
 }

@@ -1,4 +1,4 @@
-//! What the daemon listens on: TCP addresses, and at most one Unix domain socket.
+//! The sockets that the daemon listens on: TCP addresses, and at most one Unix domain socket.
 
 use std::fs::{self, Permissions};
 use std::io::{self, ErrorKind};
@@ -16,10 +16,11 @@ use super::stream::Stream;
 use crate::base::{Address, Peer};
 use crate::config::{Config, LISTENERS_MAX};
 
-/// On this system accepted sockets inherit these settings of their listener. Elsewhere each socket is set up anew.
+/// True if accepted sockets inherit the settings of `set_up` from their listener. On other systems each accepted socket
+/// is set up anew.
 const ACCEPTED_SOCKETS_INHERIT: bool = cfg!(target_os = "linux");
 
-/// A socket that connections arrive at.
+/// A socket at which connections arrive.
 #[derive(Debug)]
 pub struct Listener {
     transport: Transport,
@@ -29,7 +30,8 @@ pub struct Listener {
 #[derive(Debug)]
 enum Transport {
     Tcp(TcpListener),
-    /// The device and number of the socket's file. The listener removes the file only if it is still this one.
+    /// The socket, the path of its file, and the device and inode number of the file. The listener removes the file
+    /// only if both numbers are still the same: another process may have put its own file there.
     Unix(UnixListener, PathBuf, (u64, u64)),
 }
 
@@ -37,7 +39,7 @@ impl Listener {
     /// Binds and listens on every address of `config`.
     ///
     /// # Errors
-    /// One line that says what could not be done.
+    /// One line that says what failed, and why.
     pub fn all(config: &Config) -> Result<Vec<Listener>, String> {
         let mut listeners: Vec<Listener> = Vec::new();
         for address in resolve(config)? {
@@ -68,7 +70,7 @@ impl Listener {
         }
     }
 
-    /// Its address, with the port that was picked.
+    /// The address it listens on. If the kernel has picked the port, this is the picked one.
     pub fn address(&self) -> Address {
         match &self.transport {
             Transport::Tcp(listener) => {
@@ -79,7 +81,7 @@ impl Listener {
         }
     }
 
-    /// Watches it for newcomers.
+    /// Registers it with the kernel's poll, to hear of newcomers.
     ///
     /// # Errors
     /// The error of the kernel's poll.
@@ -99,7 +101,7 @@ impl Listener {
             Transport::Tcp(listener) => {
                 let (stream, address) = listener.accept()?;
                 if !ACCEPTED_SOCKETS_INHERIT {
-                    // A socket that refuses these settings works nevertheless.
+                    // A socket that refuses these settings still works.
                     let _ = set_up(&SockRef::from(&stream), self.keepalive_s);
                 }
                 Ok((Stream::Tcp(stream), Peer::from(address)))
@@ -113,7 +115,7 @@ impl Listener {
 }
 
 impl Drop for Listener {
-    /// Removes the file of a Unix domain socket, which would outlive it.
+    /// Removes the file of a Unix domain socket. The kernel would leave it behind.
     fn drop(&mut self) {
         if let Transport::Unix(_, path, file) = &self.transport
             && fs::symlink_metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == *file)
@@ -145,7 +147,7 @@ fn resolve(config: &Config) -> Result<Vec<SocketAddr>, String> {
 fn tcp(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
-        // So 0.0.0.0 and :: can have listeners side by side.
+        // Otherwise a listener for `::` would take IPv4 connections too, and we could not bind 0.0.0.0 beside it.
         socket.set_only_v6(true)?;
     }
     socket.set_reuse_address(true)?;
@@ -162,7 +164,9 @@ fn backlog(config: &Config) -> i32 {
     i32::try_from(config.tcp_backlog).unwrap_or(i32::MAX)
 }
 
-/// Makes way for a socket at `path`: removes a socket file that a dead process has left, and no other.
+/// Listens on a Unix domain socket at `path`. If a dead process has left a socket file there, replaces it. Fails if the
+/// path holds any other file or if a running process listens there. Also returns the device and inode number of the new
+/// file.
 fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {}
@@ -175,7 +179,8 @@ fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> 
         }
         Ok(_) => {
             let probe = Socket::new(Domain::UNIX, Type::STREAM, None)?;
-            // A process that is stopped or busy does not answer, but it is alive.
+            // A process that is stopped or busy does not accept. A blocking connect could then wait for ever, so this
+            // one does not block; `WouldBlock` means that the process is alive.
             probe.set_nonblocking(true)?;
             match probe.connect(&SockAddr::unix(path)?) {
                 Err(error) if error.kind() == ErrorKind::ConnectionRefused => fs::remove_file(path)?,
@@ -199,7 +204,7 @@ fn unix(path: &Path, config: &Config) -> io::Result<(UnixListener, (u64, u64))> 
 fn set_up(socket: &SockRef<'_>, keepalive_s: u32) -> io::Result<()> {
     socket.set_tcp_nodelay(true)?;
     if keepalive_s > 0 {
-        // Redis's schedule: three probes in the last third of the time.
+        // Redis's schedule: after that time without traffic come up to three probes, a third of that time apart.
         let keepalive = TcpKeepalive::new().with_time(Duration::from_secs(keepalive_s.into()));
         #[cfg(not(target_os = "openbsd"))]
         let keepalive = {

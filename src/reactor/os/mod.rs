@@ -1,8 +1,9 @@
 //! The world as mio shows it: epoll on Linux, kqueue on macOS and the BSDs. No other room names mio, signals,
 //! `std::net` or `Instant`.
 //!
-//! - `listen`: what the daemon listens on; `stream`: a connection's socket; `descriptors`: how many there
-//!   may be
+//! - `listen`: the addresses that the daemon listens on
+//! - `stream`: a connection's socket
+//! - `descriptors`: how many descriptors the process may have
 
 mod descriptors;
 mod listen;
@@ -25,10 +26,10 @@ use listen::Listener;
 pub use stream::Stream;
 
 const SIGNALS: Token = Token(usize::MAX);
-/// Listeners are numbered downwards from here.
+/// The token of listener 0. The tokens of further listeners count down from here.
 const LISTENERS: usize = usize::MAX - 1;
 
-/// The kernel's poll, the listeners and the signals.
+/// The world of the daemon: the kernel's poll, the listeners and the signals.
 pub struct OsNet {
     poll: Poll,
     events: Events,
@@ -41,7 +42,7 @@ impl OsNet {
     /// Binds and listens on every address of `config`, and catches SIGINT, SIGTERM and SIGHUP.
     ///
     /// # Errors
-    /// One line that says what could not be done.
+    /// One line that says what failed, and why.
     pub fn new(config: &Config) -> Result<OsNet, String> {
         let poll = Poll::new().map_err(|error| format!("cannot create a poll: {error}"))?;
         let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP])
@@ -101,8 +102,8 @@ fn now(started: Instant) -> Now {
     Now { at: moment(started), unix_ms: unix.as_millis() as u64, unix_us: unix.as_micros() as u64 }
 }
 
-/// The interest of a connection, which never changes. Urgent data makes a read come back short although more bytes
-/// are there, so Linux must report it. On other systems a short read means nothing.
+/// The kinds of change for which a connection is watched. They never change. Urgent data makes a read come back short
+/// although more bytes are there, so Linux must report urgent data. On other systems a short read means nothing.
 fn interest() -> Interest {
     let both = Interest::READABLE | Interest::WRITABLE;
     #[cfg(any(target_os = "linux", target_os = "android"))]
@@ -134,9 +135,9 @@ impl Net for OsNet {
             }
             Patience::Endless => None,
         };
-        // Deadlines are judged after this, so everything that has arrived by now must be heard first. One call may not
-        // report all of it. And if the process was stopped and continued, the wait is interrupted and reports
-        // nothing.
+        // The reactor judges deadlines after this, so everything that has arrived by now must be heard first. One call
+        // may not report all of it: the list of events may be full. And if the process was stopped and continued, the
+        // wait is interrupted and reports nothing.
         for _ in 0..POLLS_PER_WAIT_MAX {
             let before = edges.len();
             let may_know_more = match self.poll.poll(&mut self.events, timeout) {
@@ -184,7 +185,8 @@ impl Net for OsNet {
         socket.shut_write()
     }
 
-    /// To close the only descriptor takes it out of epoll and kqueue, so no further call is needed.
+    /// No call to the poll is needed: when the only descriptor of a socket closes, the kernel takes the socket out of
+    /// epoll and kqueue.
     fn forget(&mut self, socket: Stream) {
         drop(socket);
     }

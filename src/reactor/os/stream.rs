@@ -18,7 +18,7 @@ pub enum Stream {
 }
 
 impl Stream {
-    /// Shuts the write side.
+    /// Shuts the write side: the peer reads the end after the last byte written.
     ///
     /// # Errors
     /// The error of shutdown(2).
