@@ -46,8 +46,8 @@ pub struct Stats {
     pub per_command: PerCommand,
 }
 
-/// The counters of each command. The index is the command's id, which is one byte. There are 256 entries, so no index
-/// is out of range.
+/// The counters of each command. The index is the command's id. The remainder costs one instruction, and
+/// shows the compiler that no index is out of range.
 #[derive(Clone, Debug)]
 pub struct PerCommand(Box<[CommandStats; COMMANDS_MAX]>);
 
@@ -57,24 +57,24 @@ impl Default for PerCommand {
     }
 }
 
-impl Index<u8> for PerCommand {
+impl Index<u16> for PerCommand {
     type Output = CommandStats;
 
     #[inline]
-    fn index(&self, id: u8) -> &CommandStats {
-        &self.0[usize::from(id)]
+    fn index(&self, id: u16) -> &CommandStats {
+        &self.0[usize::from(id) % COMMANDS_MAX]
     }
 }
 
-impl IndexMut<u8> for PerCommand {
+impl IndexMut<u16> for PerCommand {
     #[inline]
-    fn index_mut(&mut self, id: u8) -> &mut CommandStats {
-        &mut self.0[usize::from(id)]
+    fn index_mut(&mut self, id: u16) -> &mut CommandStats {
+        &mut self.0[usize::from(id) % COMMANDS_MAX]
     }
 }
 
-/// Most commands and subcommands that can be counted. An id is one byte, so there are 256.
-pub const COMMANDS_MAX: usize = 256;
+/// Most commands and subcommands that can be counted. A power of two.
+pub const COMMANDS_MAX: usize = 512;
 
 /// The counters of one command.
 #[derive(Clone, Copy, Debug, Default)]

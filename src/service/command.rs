@@ -6,7 +6,7 @@ use crate::resp::Args;
 #[derive(Clone, Copy)]
 pub struct Command {
     /// Number of the command: the index of its counters and of its function.
-    pub id: u8,
+    pub id: u16,
     /// Name in lower case. The name of a subcommand begins with that of its container, as in `client|id`.
     pub name: &'static str,
     /// How many arguments it takes, the name included.
@@ -130,6 +130,18 @@ pub(super) const fn same(one: &[u8], other: &[u8]) -> bool {
         at += 1;
     }
     true
+}
+
+/// True if `one` comes before `other` in the order of their bytes. For constants too.
+pub(super) const fn is_before(one: &[u8], other: &[u8]) -> bool {
+    let mut at = 0;
+    while at < one.len() && at < other.len() {
+        if one[at] != other[at] {
+            return one[at] < other[at];
+        }
+        at += 1;
+    }
+    one.len() < other.len()
 }
 
 /// A row of the catalog, with what most commands have in common: no keys, no subcommands, constant time.

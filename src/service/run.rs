@@ -8,6 +8,7 @@ use super::world::World;
 use crate::base::{ConnId, Moment, Reason, Wires};
 use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS, TIMED_EVERY};
 use crate::resp::{Args, Reply};
+use crate::stats::COMMANDS_MAX;
 
 /// One command that is to be run.
 #[derive(Clone, Copy)]
@@ -41,7 +42,7 @@ impl World {
         let sampled = counted.calls <= TIMED_CALLS || counted.calls.is_multiple_of(TIMED_EVERY);
         let timing = (long || sampled).then(|| self.begin_timing(long));
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
-        let outcome = runs[usize::from(command.id)](&mut cx);
+        let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
         let close = cx.close;
         if failed {

@@ -1,0 +1,72 @@
+//! The subcommands of the containers.
+
+use super::words::{ADMIN, ALWAYS, CONNECTION, PUBSUB_ASK, PUBSUB_GROUP, SERVER, SESSION};
+use super::{SUBCOMMANDS_FROM, after, numbered};
+use crate::service::command::{Command, row};
+
+#[rustfmt::skip]
+pub(super) const CLIENT: &[Command] = &numbered(SUBCOMMANDS_FROM, [
+    row("client|getname", 2, SESSION, CONNECTION, "2.6.9", "Get the current connection name"),
+    row("client|help", 2, ALWAYS, CONNECTION, "5.0.0", "Show the subcommands of CLIENT"),
+    row("client|id", 2, SESSION, CONNECTION, "5.0.0", "Get the client ID of the current connection"),
+    row("client|info", 2, SESSION, CONNECTION, "6.2.0", "Get information about the current connection"),
+    row("client|kill", -3, ADMIN, CONNECTION, "2.4.0", "Close the connections of clients").heavy()
+        .complexity("O(N log N) where N is the number of clients"),
+    row("client|list", -2, ADMIN, CONNECTION, "2.4.0", "Get the list of client connections").heavy()
+        .complexity("O(N log N) where N is the number of clients"),
+    row("client|no-evict", 3, ADMIN, CONNECTION, "7.0.0", "Spare the current connection when client memory runs out"),
+    row("client|no-touch", 3, SESSION, CONNECTION, "7.2.0", "Control whether commands update the access time of keys"),
+    row("client|pause", -3, ADMIN, CONNECTION, "3.0.0", "Hold the commands of all clients for the given time in milliseconds"),
+    row("client|reply", 3, SESSION, CONNECTION, "3.2.0", "Instruct the server whether to reply to commands"),
+    row("client|setinfo", 4, SESSION, CONNECTION, "7.2.0", "Set information about the client's library"),
+    row("client|setname", 3, SESSION, CONNECTION, "2.6.9", "Set the current connection name"),
+    row("client|unpause", 2, ADMIN, CONNECTION, "6.2.0", "End the pause and run the commands that it held")
+        .complexity("O(N) where N is the number of clients that wait"),
+]);
+
+#[rustfmt::skip]
+pub(super) const COMMAND: &[Command] = &numbered(after(CLIENT), [
+    row("command|count", 2, ALWAYS, SERVER, "2.8.13", "Get the number of commands"),
+    row("command|docs", -2, ALWAYS, SERVER, "7.0.0", "Get documentation about commands").heavy()
+        .complexity("O(N) where N is the number of commands to look up"),
+    row("command|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of COMMAND"),
+    row("command|info", -2, ALWAYS, SERVER, "2.8.13", "Get details about commands").heavy()
+        .complexity("O(N) where N is the number of commands to look up"),
+    row("command|list", -2, ALWAYS, SERVER, "7.0.0", "Get the names of the commands").heavy()
+        .complexity("O(N) where N is the number of commands"),
+]);
+
+#[rustfmt::skip]
+pub(super) const CONFIG: &[Command] = &numbered(after(COMMAND), [
+    row("config|get", -3, ADMIN, SERVER, "2.0.0", "Get the values of configuration parameters").heavy()
+        .complexity("O(N*M) where N is the number of configuration parameters and M the number of patterns"),
+    row("config|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of CONFIG"),
+    row("config|resetstat", 2, ADMIN, SERVER, "2.0.0", "Reset the statistics returned by INFO"),
+    row("config|set", -4, ADMIN, SERVER, "2.0.0", "Set configuration parameters to the given values").heavy()
+        .complexity("O(N) where N is the number of parameters given"),
+]);
+
+#[rustfmt::skip]
+pub(super) const DEBUG: &[Command] = &numbered(after(CONFIG), [
+    row("debug|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of DEBUG").debug(),
+    row("debug|panic", -2, ADMIN, SERVER, "2.8.12", "Panic inside the command; with a number, at its nth step")
+        .debug(),
+    row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for the given time in seconds").heavy().debug(),
+]);
+
+#[rustfmt::skip]
+pub(super) const PUBSUB: &[Command] = &numbered(after(DEBUG), [
+    row("pubsub|channels", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Get the channels that have subscribers").heavy()
+        .complexity("O(N) where N is the number of channels"),
+    row("pubsub|help", 2, ALWAYS, PUBSUB_GROUP, "6.2.0", "Show the subcommands of PUBSUB"),
+    row("pubsub|numpat", 2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the patterns that have subscribers"),
+    row("pubsub|numsub", -2, PUBSUB_ASK, PUBSUB_GROUP, "2.8.0", "Count the clients that listen to each of the given channels")
+        .complexity("O(N) where N is the number of channels given"),
+    row("pubsub|shardchannels", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Get the shard channels that have subscribers").heavy()
+        .complexity("O(N) where N is the number of shard channels"),
+    row("pubsub|shardnumsub", -2, PUBSUB_ASK, PUBSUB_GROUP, "7.0.0", "Count the clients that listen to each of the given shard channels")
+        .complexity("O(N) where N is the number of shard channels given"),
+]);
+
+/// The id of the last subcommand.
+pub(super) const LAST_ID: u16 = after(PUBSUB) - 1;

@@ -1,0 +1,32 @@
+//! Groups and sets of flags, in Redis's words.
+
+// Groups, as Redis names them.
+pub(super) const BITMAP: &str = "bitmap";
+pub(super) const CONNECTION: &str = "connection";
+pub(super) const GENERIC: &str = "generic";
+pub(super) const HASH: &str = "hash";
+pub(super) const SERVER: &str = "server";
+pub(super) const STRING: &str = "string";
+pub(super) const TRANSACTIONS: &str = "transactions";
+pub(super) const PUBSUB_GROUP: &str = "pubsub";
+
+// Sets of flags, as Redis names the flags.
+pub(super) const FAST: &[&str] = &["fast"];
+pub(super) const NONE: &[&str] = &[];
+pub(super) const READ: &[&str] = &["readonly"];
+pub(super) const READ_FAST: &[&str] = &["readonly", "fast"];
+pub(super) const WRITE: &[&str] = &["write"];
+pub(super) const WRITE_FAST: &[&str] = &["write", "fast"];
+pub(super) const WRITE_OOM: &[&str] = &["write", "denyoom"];
+pub(super) const WRITE_OOM_FAST: &[&str] = &["write", "denyoom", "fast"];
+pub(super) const ADMIN: &[&str] = &["admin", "noscript", "loading", "stale"];
+pub(super) const SHUTDOWN: &[&str] = &["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"];
+pub(super) const ALWAYS: &[&str] = &["loading", "stale"];
+pub(super) const ALWAYS_FAST: &[&str] = &["fast", "loading", "stale"];
+pub(super) const SESSION: &[&str] = &["noscript", "loading", "stale"];
+pub(super) const TRANSACT_FAST: &[&str] = &["noscript", "loading", "stale", "fast", "allow_busy"];
+pub(super) const SKIP_SLOWLOG: &[&str] = &["noscript", "loading", "stale", "skip_slowlog"];
+pub(super) const PUBSUB_FLAGS: &[&str] = &["pubsub", "noscript", "loading", "stale"];
+pub(super) const PUBSUB_ASK: &[&str] = &["pubsub", "loading", "stale"];
+pub(super) const PUBLISH: &[&str] = &["pubsub", "loading", "stale", "fast"];
+pub(super) const GREETING: &[&str] = &["noscript", "loading", "stale", "fast", "no_auth", "allow_busy"];
