@@ -218,7 +218,7 @@ pub struct Bounds {
     /// Shortest time between two sweeps of expired keys, milliseconds. A sweep that used its whole budget is followed
     /// by another one at once.
     pub expire_interval_ms: u64,
-    /// Most expired keys that a sweep removes in a tick.
+    /// Most expired keys that a sweep removes in a tick; a look at the keys of a segment counts as 16.
     pub expiries_per_tick: usize,
     /// Most steps, of about 100 microseconds each, in which a tick frees discarded keyspaces and large hashes.
     pub reclaims_per_tick: usize,

@@ -11,7 +11,7 @@ mod turn;
 use std::io;
 
 use crate::base::{Address, Moment, Reason};
-use crate::config::{Bounds, Config};
+use crate::config::Config;
 use crate::logging;
 use crate::reactor::Reactor;
 use crate::reactor::admission::Newcomer;
@@ -43,7 +43,6 @@ pub struct Server<N: Net> {
     newcomers: Vec<Newcomer>,
     /// When the drain next logs how many clients are left.
     next_progress: Option<Moment>,
-    next_key_sweep: Moment,
     backtraces: Backtraces,
 }
 
@@ -63,7 +62,6 @@ impl<N: Net> Server<N> {
             edges: Vec::new(),
             newcomers: Vec::new(),
             next_progress: None,
-            next_key_sweep: Moment::default(),
             backtraces: Backtraces::default(),
         }
     }
@@ -86,24 +84,9 @@ impl<N: Net> Server<N> {
     /// Blocks until there is something to do. A server with no deadline blocks without a time limit, so it makes no
     /// wake-ups.
     fn wait(&mut self) -> io::Result<()> {
-        let own = [
-            self.stage.deadline(),
-            self.next_progress,
-            self.key_deadline(),
-            self.service.world.next_deadline(),
-        ];
+        let own = [self.stage.deadline(), self.next_progress, self.service.world.next_deadline()];
         let nearest = own.into_iter().flatten().min();
         self.reactor.wait(&self.service.world.config, nearest, &mut self.edges)
-    }
-
-    /// When the next key is due to be removed because it expires. If discarded keys wait to be freed, that is now.
-    fn key_deadline(&self) -> Option<Moment> {
-        let World { store, now, .. } = &self.service.world;
-        if store.has_leftovers() {
-            return Some(now.at);
-        }
-        let in_ms = store.next_expiry()?.saturating_sub(now.unix_ms);
-        Some(now.at.plus_ms(in_ms).max(self.next_key_sweep))
     }
 
     /// Stamps the time, remembers which connections became ready, and reacts to signals.
@@ -173,17 +156,9 @@ impl<N: Net> Server<N> {
     /// Condemns connections whose deadline has passed, removes expired keys, and ends a pause that is over. It comes
     /// after the turns, so a client whose bytes have arrived in time does not lose its connection.
     fn sweep(&mut self) {
-        let World { now, config, store, .. } = &mut self.service.world;
+        let World { now, config, .. } = &self.service.world;
         self.reactor.sweep(now.at, config);
-        let Bounds { expiries_per_tick, expire_interval_ms, reclaims_per_tick, .. } = config.bounds;
-        if now.at >= self.next_key_sweep && store.next_expiry().is_some_and(|at| at <= now.unix_ms) {
-            let removed = store.sweep(now.unix_ms, expiries_per_tick);
-            let pause_ms = if removed < expiries_per_tick { expire_interval_ms } else { 0 };
-            self.next_key_sweep = now.at.plus_ms(pause_ms);
-        }
-        store.reclaim(reclaims_per_tick);
-        self.service.world.tell_effects();
-        self.service.world.sweep_pause();
+        self.service.world.sweep();
         self.deliver();
     }
 

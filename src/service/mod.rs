@@ -8,6 +8,7 @@
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
+//! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
 //!   (floating point numbers as Redis writes them).
 //! - `errors`: the answers to requests that do not run. [`goodbye`]: the last line that a client reads.
@@ -18,6 +19,7 @@
 
 pub mod catalog;
 pub mod channels;
+mod chores;
 pub mod command;
 mod commands;
 pub mod cx;

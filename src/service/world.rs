@@ -4,7 +4,7 @@
 //! inside another one, as those of a transaction do, sees the same world.
 
 use super::channels::Channels;
-use super::outbox::{Ask, Outbox};
+use super::outbox::Outbox;
 use super::pause::Pause;
 use super::session::Sessions;
 use super::transaction::{Transaction, Watches};
@@ -39,6 +39,8 @@ pub struct World {
     /// How many times `CONFIG SET` has changed the settings. If this number changes during a turn, the turn
     /// reads the limits again.
     pub settings_changed: u64,
+    /// The sweep looks for expired keys no sooner than this.
+    pub(super) next_key_sweep: Moment,
     clock: Clock,
 }
 
@@ -59,6 +61,7 @@ impl World {
             started: now,
             now,
             settings_changed: 0,
+            next_key_sweep: Moment::default(),
             clock,
         }
     }
@@ -128,25 +131,6 @@ impl World {
             self.channels.unsubscribe_all(id, &mut session.extras().subscriptions);
             session.drop_empty_extras();
         }
-    }
-
-    /// The next moment at which this room has work to do even if no client sends anything: the end of a
-    /// pause. Keys that expire are not included; the server asks the store about them.
-    pub fn next_deadline(&self) -> Option<Moment> {
-        self.pause.until()
-    }
-
-    /// Ends the pause of commands if its time is over.
-    pub fn sweep_pause(&mut self) {
-        if self.pause.until().is_some_and(|until| until <= self.now.at) {
-            self.end_pause();
-        }
-    }
-
-    /// Ends the pause of commands, and asks the server to wake the clients that have waited.
-    pub fn end_pause(&mut self) {
-        let parked = self.pause.end();
-        self.outbox.asks.extend(parked.into_iter().map(Ask::Wake));
     }
 
     /// Passes on the effects that the store has noted: a client that watches a changed key learns of it.

@@ -3,6 +3,7 @@
 use super::hash::{Form, Hash};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
 use super::record::{Kind, Record};
+use super::sweep::LOOK_PAUSE_MAX_MS;
 use super::table::Table;
 
 impl Table {
@@ -11,7 +12,7 @@ impl Table {
     /// # Panics
     /// If an invariant does not hold.
     pub(super) fn audit(&self) {
-        let (mut items, mut blocks, mut entries) = (0, 0, 0);
+        let (mut items, mut blocks, mut entries, mut expiring) = (0, 0, 0, 0);
         let mut bodies = vec![false; self.bodies.len()];
         for (number, segment) in self.segments.iter().enumerate() {
             let number = number as u32;
@@ -30,6 +31,10 @@ impl Table {
                 if let Some(body) = record.body() {
                     assert!(!std::mem::replace(&mut bodies[body as usize], true), "a body is shared");
                 }
+                if let Some(at_ms) = record.expires_ms() {
+                    assert!(segment.due_ms <= at_ms.saturating_add(LOOK_PAUSE_MAX_MS), "the agenda is late");
+                    expiring += 1;
+                }
                 if record.kind() == Kind::Hash {
                     audit_hash(self, record);
                 }
@@ -42,6 +47,8 @@ impl Table {
             items += counted;
         }
         assert_eq!(items, self.len(), "the table's count of items is wrong");
+        assert_eq!(expiring, self.expiring, "the table's count of items that expire is wrong");
+        self.agenda.audit(&self.segments);
         assert_eq!(blocks, self.blocks.len(), "a block belongs to no segment");
         assert_eq!(entries, self.directory.entries().len(), "a directory entry names a wrong segment");
         assert!(bodies.into_iter().all(|named| named), "no record names a body");

@@ -3,7 +3,7 @@
 
 use super::Store;
 use super::body::Fields;
-use super::expiries::Expiries;
+use super::journal::What;
 use super::table::Table;
 
 /// Most flushed keyspaces that wait to be freed.
@@ -12,8 +12,6 @@ const KEYSPACES_MAX: usize = 8;
 const PIECES_PER_STEP: usize = 256;
 /// A step ends when it has freed this many bytes: as many as a chunk of the table has.
 const BYTES_PER_STEP: usize = 1 << 20;
-/// Entries of the expiry index that make one piece.
-const EXPIRIES_PER_PIECE: usize = 4;
 /// Most bytes of a hash that is freed at once.
 const SMALL_BYTES: usize = 64 << 10;
 /// Most bodies of a hash that is freed at once.
@@ -23,8 +21,8 @@ impl Store {
     /// Removes every key. [`Store::reclaim`] frees their memory later.
     pub fn clear(&mut self) {
         if !self.is_empty() {
-            let table = self.table.start_over();
-            self.discards.keep_keyspace(Box::new(Keyspace { table, expiries: self.changes.note_flush() }));
+            self.changes.note(What::Flushed, b"");
+            self.discards.keep_keyspace(Box::new(self.table.start_over()));
         }
     }
 
@@ -46,19 +44,12 @@ impl Store {
     }
 }
 
-/// A keyspace that was flushed.
-#[derive(Debug)]
-struct Keyspace {
-    table: Table,
-    expiries: Expiries,
-}
-
 /// One discarded thing that waits to be freed. It is boxed, because very many may wait, and the list of them
 /// should take little memory.
 #[derive(Debug)]
 enum Discarded {
     /// A keyspace that was flushed.
-    Keyspace(Box<Keyspace>),
+    Keyspace(Box<Table>),
     /// A large hash that was removed.
     Hash(Box<Fields>),
 }
@@ -104,7 +95,7 @@ impl Discards {
     }
 
     /// Takes a keyspace and frees it: at once if it is small, later otherwise.
-    fn keep_keyspace(&mut self, keyspace: Box<Keyspace>) {
+    fn keep_keyspace(&mut self, keyspace: Box<Table>) {
         // The number of waiting keyspaces is bounded. If clients fill and flush faster than the server frees,
         // the flush itself must free some first.
         while self.keyspaces >= KEYSPACES_MAX {
@@ -153,7 +144,7 @@ impl Discarded {
     /// Memory held, in bytes.
     fn memory(&self) -> usize {
         match self {
-            Discarded::Keyspace(keyspace) => keyspace.table.memory() + keyspace.expiries.memory(),
+            Discarded::Keyspace(keyspace) => keyspace.memory(),
             Discarded::Hash(fields) => fields.memory(),
         }
     }
@@ -162,9 +153,7 @@ impl Discarded {
     fn is_small(&self) -> bool {
         match self {
             Discarded::Keyspace(keyspace) => {
-                self.memory() <= BYTES_PER_STEP
-                    && keyspace.table.bodies.len() <= PIECES_PER_STEP
-                    && keyspace.expiries.len() <= PIECES_PER_STEP * EXPIRIES_PER_PIECE
+                self.memory() <= BYTES_PER_STEP && keyspace.bodies.len() <= PIECES_PER_STEP
             }
             Discarded::Hash(fields) => {
                 fields.memory() <= SMALL_BYTES && fields.table.bodies.len() <= SMALL_BODIES
@@ -174,20 +163,11 @@ impl Discarded {
 
     /// Frees one piece.
     fn free_piece(&mut self) -> Freed {
-        let (table, expiries) = match self {
-            Discarded::Keyspace(keyspace) => (&mut keyspace.table, Some(&mut keyspace.expiries)),
-            Discarded::Hash(fields) => (&mut fields.table, None),
-        };
-        match table.free_piece() {
-            Freed::Nothing if expiries.is_some_and(free_expiries) => Freed::Something,
-            freed => freed,
+        match self {
+            Discarded::Keyspace(keyspace) => keyspace.free_piece(),
+            Discarded::Hash(fields) => fields.table.free_piece(),
         }
     }
-}
-
-/// Frees one piece of an expiry index. Returns false if the index was empty.
-fn free_expiries(expiries: &mut Expiries) -> bool {
-    (0..EXPIRIES_PER_PIECE).fold(false, |freed, _| expiries.pop_first().is_some() || freed)
 }
 
 impl Table {

@@ -1,13 +1,13 @@
 //! Changes a string in its place: a few bytes of it, or bytes behind its end. The cost is that of the change
 //! and of the zeros in front of it, not the length of the string.
 
+use super::Store;
 use super::body::Body;
 use super::journal::What;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{Kind, RECORD_MAX};
 use super::table::{Content, Table};
-use super::{Store, memory};
-use crate::base::fault;
+use crate::base::{fault, memory};
 
 /// A string that can be changed by [`Store::commit_edit`].
 #[derive(Debug)]
@@ -76,7 +76,7 @@ impl Store {
         let Edit { key, hash, len, form } = edit;
         let place = self.table.find(hash, key);
         let expires_ms = place.and_then(|place| self.table.record(place).expires_ms());
-        self.changes.note(What::Set, hash, key, expires_ms, expires_ms);
+        self.changes.note(What::Set, key);
         let left = match form {
             Form::Small(mut copy) => {
                 change(&mut copy);

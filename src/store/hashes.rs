@@ -132,7 +132,7 @@ impl Store {
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
         let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
-        self.changes.note(What::Set, hash, key, expires_ms, expires_ms);
+        self.changes.note(What::Set, key);
         let left = match (write, body) {
             (Write::Fields(entries), Some(number)) => {
                 self.table.with_body(number, |body| {
@@ -186,10 +186,9 @@ impl Store {
             return;
         }
         if Hash::of(&self.table, record).len() == fields.len() {
-            return self.take(What::Removed, hash, place);
+            return self.take(What::Removed, place);
         }
-        let expires_ms = record.expires_ms();
-        self.changes.note(What::Set, hash, key, expires_ms, expires_ms);
+        self.changes.note(What::Set, key);
         match record.body().filter(|_| self.table.fields_of(record).is_some()) {
             Some(number) => self.table.with_body(number, |body| {
                 let table = &mut body.fields_mut().expect("it has a table").table;

@@ -2,23 +2,23 @@
 //!
 //! This room knows neither the protocol nor the clients. It keeps two invariants:
 //!
-//! - Every key with a time of expiry is in the expiry index exactly once, with that time. No other key is
-//!   in the index.
+//! - The agenda has each segment with keys that expire, at a time that is at most [`LOOK_PAUSE_MAX_MS`] after the
+//!   first of these.
 //! - A write has two steps. Preparing it allocates all memory whose size a client chooses; this step can
 //!   fail. Committing it changes the table; this step cannot fail or panic half-way. So a command that
 //!   prepares first and commits last is atomic, even if it panics.
 //!
 //! The parts:
 //!
-//! - `table` finds, writes and removes items. `reshape` grows and shrinks the table piece by piece. `scan`
+//! - `table` finds items. `write` writes and removes them. `reshape` grows and shrinks the table piece by piece. `scan`
 //!   iterates over it; `cursor` hides a scan's position from clients. `audit` checks the table.
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
 //!   are the memory that items lie in.
 //! - `hashes` reads and writes keys that hold hashes. `hash` is one hash as a command reads it. `packed` is
 //!   the memory layout of a small hash.
-//! - `changes` is the one door for changes. `expiries` knows which key expires next. `journal` keeps what
-//!   happened to which key, for a listener.
+//! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
+//! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
 //! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
 //! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
@@ -29,6 +29,7 @@
 //! hundred items, and copying the key's value. Only the directory is ever copied as a whole. It is small:
 //! each segment has a few entries in it, of four bytes each.
 
+mod agenda;
 mod audit;
 mod block;
 mod body;
@@ -40,7 +41,6 @@ mod cursor;
 mod directory;
 mod discard;
 mod edit;
-mod expiries;
 mod hash;
 mod hashes;
 mod journal;
@@ -52,21 +52,22 @@ mod record;
 mod reshape;
 mod scan;
 mod segment;
+mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
 mod walk;
 mod warm;
+mod write;
 
 use ahash::RandomState;
 
-use crate::base::{fault, memory};
+use crate::base::fault;
 use changes::Changes;
 use chunked::Size;
 use cursor::Cursors;
 use discard::Discards;
 pub use edit::Edit;
-use expiries::ENTRY_BYTES;
 pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::What;
@@ -74,6 +75,7 @@ pub use moves::{Copied, Rename};
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
 use record::RECORD_MAX;
+pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};
 use table::{Place, Table};
 pub use walk::Dice;
 use walk::is_live;
@@ -95,7 +97,7 @@ pub struct Store {
     table: Table,
     /// Turns a scan's position into the cursor that a client sees.
     cursors: Cursors,
-    /// The expiry index and the journal of effects.
+    /// What happened to which key, and how many keys have expired.
     changes: Changes,
     /// Removed memory that is not freed yet.
     discards: Discards,
@@ -131,7 +133,7 @@ impl Store {
 
     /// Number of keys with a time of expiry.
     pub fn expiring(&self) -> usize {
-        self.changes.expiries.len()
+        self.table.expiring
     }
 
     /// Number of keys that the store has removed since its start because they had expired.
@@ -139,12 +141,9 @@ impl Store {
         self.changes.expired
     }
 
-    /// Memory held, in bytes. The share of the expiry index is an estimate.
+    /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
-        self.table.memory()
-            + self.changes.expiries.memory()
-            + self.changes.journal.memory()
-            + self.discards.memory()
+        self.table.memory() + self.changes.journal.memory() + self.discards.memory()
     }
 
     /// The string of `key`; `None` if there is no such key or it has expired. `now_ms` is the Unix time in
@@ -248,18 +247,16 @@ impl Store {
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
-        self.changes.note(What::Set, hash, key, before, expires_ms);
+        self.changes.note(What::Set, key);
         let left = self.table.write(place, hash, key, Kind::String, content, expires_ms);
         self.discards.keep(left);
     }
 
-    /// Reserves the memory for giving `key` a time of expiry: its record becomes longer, and the expiry
-    /// index gets an entry.
+    /// Reserves the memory for giving `key` a time of expiry: its record becomes longer.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
     pub fn prepare_expiry(&mut self, key: &[u8]) -> Result<(), WriteError> {
-        memory::charge(ENTRY_BYTES)?;
         self.with_memory(|table| {
             let demand = table.admit(table.hash(key), key, RECORD_MAX)?;
             Ok(table.try_reserve(demand)?)
@@ -273,7 +270,7 @@ impl Store {
         let Some(place) = self.table.find(hash, key) else { return };
         let before = self.table.record(place).expires_ms();
         if before != expires_ms {
-            self.changes.note(What::Set, hash, key, before, expires_ms);
+            self.changes.note(What::Set, key);
             self.table.set_expiry(place, hash, expires_ms);
         }
     }
@@ -284,33 +281,8 @@ impl Store {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
         let live = is_live(self.table.record(place), now_ms);
-        self.take(if live { What::Removed } else { What::Expired }, hash, place);
+        self.take(if live { What::Removed } else { What::Expired }, place);
         live
-    }
-
-    /// The earliest time at which a key expires, in Unix milliseconds.
-    pub fn next_expiry(&self) -> Option<u64> {
-        self.changes.expiries.first().map(|(at, _)| at)
-    }
-
-    /// Removes up to `budget` expired keys, beginning with the one that expired first. Returns how many it
-    /// removed.
-    pub fn sweep(&mut self, now_ms: u64, budget: usize) -> usize {
-        let mut removed = 0;
-        while removed < budget
-            && let Some((at, hash)) = self.changes.expiries.first()
-            && at <= now_ms
-        {
-            let place = self.table.find_record(hash, |record| {
-                record.expires_ms() == Some(at) && self.table.hash_of(record) == hash
-            });
-            match place {
-                Some(place) => self.take(What::Expired, hash, place),
-                None => drop(self.changes.expiries.pop_first()),
-            }
-            removed += 1;
-        }
-        removed
     }
 
     /// Starts or stops noting effects. While nobody listens, the store notes none.
@@ -347,10 +319,6 @@ impl Store {
     /// If an invariant does not hold.
     pub fn audit(&self) {
         self.table.audit();
-        let expiring = self.table.records().filter_map(|record| {
-            record.expires_ms().map(|at| (at, self.table.hash(self.table.key_of(record))))
-        });
-        self.changes.expiries.audit(expiring);
     }
 
     /// Where `key` is. If it has expired, removes it and returns `None`.
@@ -361,14 +329,14 @@ impl Store {
         if is_live(self.table.record(place), now_ms) {
             return Some(place);
         }
-        self.take(What::Expired, hash, place);
+        self.take(What::Expired, place);
         None
     }
 
-    /// Removes the item at `place`, whose key has the hash `hash`, and notes `what` as the effect.
-    fn take(&mut self, what: What, hash: u64, place: Place) {
+    /// Removes the item at `place`, and notes `what` as the effect.
+    fn take(&mut self, what: What, place: Place) {
         let record = self.table.record(place);
-        self.changes.note(what, hash, self.table.key_of(record), record.expires_ms(), None);
+        self.changes.note(what, self.table.key_of(record));
         let left = self.table.remove(place);
         self.discards.keep(left);
     }

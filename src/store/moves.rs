@@ -1,5 +1,6 @@
 //! Gives what a key holds to another key: all of it, or a copy.
 
+use super::Store;
 use super::body::{Body, Rekey};
 use super::hash::{Form, Hash};
 use super::hashes::spread;
@@ -8,8 +9,7 @@ use super::packed::Packed;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX};
 use super::table::{Content, Table};
-use super::{Store, memory};
-use crate::base::fault;
+use crate::base::{fault, memory};
 
 /// A key that can be renamed by [`Store::commit_rename`].
 #[derive(Debug)]
@@ -80,7 +80,7 @@ impl Store {
             len = record.value().len();
             small[..len].copy_from_slice(record.value());
         }
-        self.changes.note(What::Removed, hash, from, expires_ms, None);
+        self.changes.note(What::Removed, from);
         let taken = self.table.take_out(place);
         let content = match (taken.zip(rekey), body) {
             (Some((mut body, rekey)), _) => {
@@ -120,9 +120,6 @@ impl Store {
                 }
                 None => Value::Body(Body::new(hash, to, [table.value_of(record), b""])?),
             };
-            if expires_ms.is_some() {
-                memory::charge(super::ENTRY_BYTES)?;
-            }
             let (bytes, bodies) = match &value {
                 Value::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
                 Value::Body(_) => (RECORD_MAX, 1),
@@ -145,8 +142,7 @@ impl Store {
     fn put_over(&mut self, key: &[u8], kind: Kind, content: Content<'_>, expires_ms: Option<u64>) {
         let hash = self.table.hash(key);
         let place = self.table.find(hash, key);
-        let before = place.and_then(|place| self.table.record(place).expires_ms());
-        self.changes.note(What::Set, hash, key, before, expires_ms);
+        self.changes.note(What::Set, key);
         let left = self.table.write(place, hash, key, kind, content, expires_ms);
         self.discards.keep(left);
     }

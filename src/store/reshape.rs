@@ -57,7 +57,7 @@ impl Table {
     /// Copies the records of segment `number` into new blocks, without gaps.
     fn pack(&mut self, number: u32) {
         let segment = self.segments.get_mut(number);
-        let fresh = Segment::new(segment.prefix, segment.depth);
+        let fresh = segment.successor(segment.prefix, segment.depth);
         let old = std::mem::replace(segment, fresh);
         self.move_items(&old, |_| number);
         self.free_blocks(&[old]);
@@ -68,9 +68,10 @@ impl Table {
     fn split(&mut self, number: u32) {
         let segment = self.segments.get_mut(number);
         let (prefix, depth) = (segment.prefix, segment.depth);
-        let low = Segment::new(prefix << 1, depth + 1);
+        let (due_ms, low) = (segment.due_ms, segment.successor(prefix << 1, depth + 1));
         let old = std::mem::replace(segment, low);
         let high = self.segments.push(Segment::new(prefix << 1 | 1, depth + 1));
+        self.agenda.hasten(&mut self.segments, high, due_ms);
         self.directory.split(prefix, depth, high);
         self.move_items(&old, |hash| if hash << depth >> 63 == 0 { number } else { high });
         self.free_blocks(&[old]);
@@ -94,7 +95,10 @@ impl Table {
         {
             return None;
         }
-        let whole = Segment::new(prefix >> 1, depth - 1);
+        let due_ms = sibling.due_ms;
+        self.agenda.hasten(&mut self.segments, number, due_ms);
+        self.agenda.remove(&mut self.segments, other);
+        let whole = self.segments.get(number).successor(prefix >> 1, depth - 1);
         let one = std::mem::replace(self.segments.get_mut(number), whole);
         let two = std::mem::replace(self.segments.get_mut(other), Segment::new(0, 0));
         self.directory.merge(prefix >> 1, depth, number);
@@ -153,6 +157,7 @@ impl Table {
         if number != last {
             let segment = self.segments.get(number);
             self.directory.fill(segment.prefix, segment.depth, number);
+            self.agenda.renumber(segment.agenda, number);
             for block in segment.blocks() {
                 self.blocks.get_mut(*block).owner = number;
             }

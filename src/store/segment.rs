@@ -5,6 +5,7 @@
 //! in the bucket. If the home is full, the item goes to the next bucket with a free place. The home keeps
 //! its reach: how far away the farthest of its items went. A search stops there.
 
+use super::agenda::{NEVER, NOWHERE};
 use super::block::BLOCK_BYTES;
 use super::bucket::{Bucket, PLACES};
 use super::prefetch::prefetch;
@@ -78,6 +79,10 @@ pub struct Segment {
     block_count: u8,
     /// The numbers of the blocks; the first `block_count` of them are in use.
     blocks: [u32; BLOCKS_MAX],
+    /// Its position in the agenda, or [`NOWHERE`].
+    pub agenda: u32,
+    /// When the sweep looks at its keys next, in Unix milliseconds; [`NEVER`] if none expires.
+    pub due_ms: u64,
 }
 
 impl Segment {
@@ -93,7 +98,15 @@ impl Segment {
             items: 0,
             tail: 0,
             block_count: 0,
+            agenda: NOWHERE,
+            due_ms: NEVER,
         }
+    }
+
+    /// An empty segment for the hashes whose first `depth` bits are `prefix`, in the place of this one in the
+    /// agenda.
+    pub fn successor(&self, prefix: u64, depth: u32) -> Segment {
+        Segment { agenda: self.agenda, due_ms: self.due_ms, ..Segment::new(prefix, depth) }
     }
 
     /// Number of items.

@@ -56,9 +56,9 @@ fn a_sweep_stays_within_its_budget() {
     for n in 0..10_u8 {
         put(&mut store, &[n], b"v", Expiry::At(u64::from(n)));
     }
-    assert_eq!(store.sweep(7, 5), 5);
-    assert_eq!(store.sweep(7, 5), 3);
-    assert_eq!(store.sweep(7, 5), 0);
+    assert_eq!(store.sweep(7, 5, 1), 5);
+    assert_eq!(store.sweep(7, 5, 1), 3);
+    assert_eq!(store.sweep(7, 5, 1), 0);
     store.audit();
     assert_eq!(store.len(), 2);
 }
@@ -294,4 +294,51 @@ fn a_key_that_is_alone_is_always_the_random_one() {
         put(&mut store, b"alone", b"v", Expiry::Never);
         assert_eq!(store.random_key(0), Some(&b"alone"[..]), "seed {seed}");
     }
+}
+
+#[test]
+fn an_expiry_costs_a_key_less_than_ten_bytes() {
+    let held = |expiry: Expiry| {
+        let mut store = Store::new(1);
+        (0..100_000_u32).for_each(|n| put(&mut store, &n.to_be_bytes(), &[7; 32], expiry));
+        store.audit();
+        store.memory()
+    };
+    let (never, expiring) = (held(Expiry::Never), held(Expiry::At(9)));
+    assert!(expiring - never < 10 * 100_000, "{} bytes for a key", (expiring - never) / 100_000);
+}
+
+#[test]
+fn overdue_keys_are_counted_and_go_step_by_step() {
+    let mut store = Store::new(1);
+    for n in 0..20_000_u32 {
+        let expiry = if n.is_multiple_of(4) { Expiry::Never } else { Expiry::At(100 + u64::from(n % 50)) };
+        put(&mut store, &n.to_be_bytes(), b"v", expiry);
+    }
+    assert_eq!(store.overdue(99), Overdue::default());
+    let overdue = store.overdue(1_000);
+    assert!((14_000..16_000).contains(&overdue.keys) && overdue.oldest_ms == 900, "{overdue:?}");
+    let mut sweeps = 0;
+    while store.next_expiry().is_some_and(|at_ms| at_ms <= 1_000) {
+        assert!(store.sweep(1_000, 500, 1) <= 500);
+        store.audit();
+        sweeps += 1;
+    }
+    assert!(sweeps >= 30, "{sweeps} sweeps");
+    assert_eq!((store.len(), store.expiring(), store.next_expiry()), (5_000, 0, None));
+}
+
+#[test]
+fn a_sweep_leaves_a_segment_alone_for_a_while() {
+    let mut store = Store::new(1);
+    for (key, at_ms) in [(&b"a"[..], 10), (b"b", 12), (b"c", 300)] {
+        put(&mut store, key, b"v", Expiry::At(at_ms));
+    }
+    assert_eq!((store.next_expiry(), store.sweep(11, 100, 100)), (Some(10), 1));
+    // The second key has expired for readers, and its memory is due at the next look.
+    assert_eq!((store.next_expiry(), store.sweep(50, 100, 100), store.len()), (Some(111), 0, 2));
+    assert_eq!((store.sweep(111, 100, 100), store.next_expiry()), (1, Some(300)));
+    // A key that expires sooner is not made to wait for that.
+    put(&mut store, b"d", b"v", Expiry::At(120));
+    assert_eq!(store.next_expiry(), Some(120));
 }

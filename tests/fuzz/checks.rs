@@ -346,7 +346,7 @@ pub fn table(data: &[u8]) {
                 _ => now_ms += 1,
             }
         }
-        store.sweep(now_ms, usize::from(*size));
+        store.sweep(now_ms, usize::from(*size), 1);
         store.reclaim(1);
         if *op == [7, 7, 7, 7] {
             store.clear();

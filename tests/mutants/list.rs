@@ -455,13 +455,13 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "nobody is told that fields were set",
         "src/store/hashes.rs",
-        "self.changes.note(What::Set, hash, key, expires_ms, expires_ms);\n        let left = match (write, body) {",
+        "self.changes.note(What::Set, key);\n        let left = match (write, body) {",
         "let left = match (write, body) {",
     ),
     mutant(
         "nobody is told that fields were removed",
         "src/store/hashes.rs",
-        "self.changes.note(What::Set, hash, key, expires_ms, expires_ms);\n        match record.body()",
+        "self.changes.note(What::Set, key);\n        match record.body()",
         "match record.body()",
     ),
     mutant(

@@ -35,7 +35,6 @@ use tidegate::service::Service;
 use tidegate::service::goodbye::goodbye;
 use tidegate::service::outbox::Ask;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::service::world::World;
 
 /// First size of a connection's read buffer, in bytes. Most servers of this sort begin with it.
 const READ_BYTES: usize = 4 << 10;
@@ -156,11 +155,10 @@ impl Core {
 
     /// Runs one fenced turn over `input`. The replies go to `output`.
     fn turn(&mut self, me: ConnId, at: Instant, input: &mut Buf, output: &mut Buf) -> Next {
-        let World { store, config, now: stamp, .. } = &mut self.service.world;
-        *stamp = now(self.started, at);
-        if store.next_expiry().is_some_and(|due| due <= stamp.unix_ms) {
-            store.sweep(stamp.unix_ms, config.bounds.expiries_per_tick);
-        }
+        let world = &mut self.service.world;
+        world.now = now(self.started, at);
+        world.sweep();
+        let config = &world.config;
         let input_max = config.client_query_buffer_limit;
         let mut progress = Progress { output: output.len(), ..Progress::default() };
         let turn = Turn { me, input: input.unread(), output, wires: &NoWires };

@@ -116,6 +116,9 @@ fn stats(text: &mut String, world: &World) {
     field(text, "total_net_output_bytes", stats.bytes_out);
     field(text, "rejected_connections", stats.rejected);
     field(text, "expired_keys", world.store.expired());
+    let overdue = world.store.overdue(world.now.unix_ms);
+    field(text, "expire_overdue_keys", overdue.keys);
+    field(text, "expire_overdue_ms", overdue.oldest_ms);
     field(text, "evicted_keys", 0);
     field(text, "evicted_clients", stats.closes[Reason::Evicted.index()]);
     field(text, "keyspace_hits", stats.keyspace_hits);

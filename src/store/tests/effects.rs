@@ -30,7 +30,7 @@ fn each_change_is_told_with_its_key() {
     put(&mut store, b"late", b"v", Expiry::At(7));
     store.forget_effects();
     assert_eq!(store.get(b"k", 5), Ok(None));
-    assert_eq!(store.sweep(6, 10), 1);
+    assert_eq!(store.sweep(6, 10, 1), 1);
     assert_eq!(told(&mut store), [("k", What::Expired), ("other", What::Expired)]);
     store.clear();
     assert_eq!(told(&mut store), [("", What::Flushed)]);
@@ -45,7 +45,7 @@ fn what_changes_nothing_is_not_told() {
     assert!(!store.remove(b"other", 0));
     store.expire(b"k", Some(5));
     store.expire(b"other", Some(5));
-    assert_eq!(store.sweep(4, 10), 0);
+    assert_eq!(store.sweep(4, 10, 1), 0);
     drop(store.prepare(b"k", b"w").unwrap());
     store.random_key(4);
     assert!(!store.has_effects());

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::base::memory;
 use crate::store::hash::Form;
 use crate::store::packed::PACKED_FIELDS_MAX;
 
@@ -201,7 +202,7 @@ fn what_a_large_hash_leaves_is_freed_in_steps() {
                 store.expire(&[key], Some(5));
                 store.expire(&[key, key], Some(5));
             }
-            store.sweep(5, 100);
+            store.sweep(5, 100, 1);
         }),
         ("flushed", Store::clear),
         ("flushed in a crowd", |store| {
@@ -351,7 +352,7 @@ impl HashTrial {
             }
             95 => {
                 self.now_ms += 1;
-                self.store.sweep(self.now_ms, 3);
+                self.store.sweep(self.now_ms, 3, 1);
             }
             _ => self.store.reclaim(1),
         }
@@ -393,7 +394,7 @@ impl HashTrial {
         self.store.audit();
         let now_ms = self.now_ms;
         self.model.retain(|_, (_, at)| at.is_none_or(|at| at > now_ms));
-        self.store.sweep(now_ms, usize::MAX);
+        self.store.sweep(now_ms, usize::MAX, 1);
         assert_eq!(self.store.len(), self.model.len());
         for (key, (fields, at)) in &self.model {
             assert_eq!(self.store.expiry(key, now_ms), Some(*at));

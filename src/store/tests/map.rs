@@ -77,7 +77,7 @@ impl Trial {
             }
             85..97 => {
                 self.now_ms += self.rng.random_range(0..3);
-                self.store.sweep(self.now_ms, 20);
+                self.store.sweep(self.now_ms, 20, 1);
             }
             97 if self.rng.random_bool(0.02) => {
                 self.store.clear();

@@ -1,0 +1,46 @@
+//! Work that falls due although no client asks for it: keys expire, removed memory waits to be freed, a pause ends.
+
+use super::outbox::Ask;
+use super::world::World;
+use crate::base::Moment;
+use crate::config::Bounds;
+use crate::store::LOOK_PAUSE_MAX_MS;
+
+impl World {
+    /// The next moment at which there is work to do even if no client sends anything.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        [self.pause.until(), self.key_deadline()].into_iter().flatten().min()
+    }
+
+    /// When the sweep has to look for expired keys next. If discarded memory waits to be freed, that is now.
+    fn key_deadline(&self) -> Option<Moment> {
+        if self.store.has_leftovers() {
+            return Some(self.now.at);
+        }
+        let in_ms = self.store.next_expiry()?.saturating_sub(self.now.unix_ms);
+        Some(self.now.at.plus_ms(in_ms).max(self.next_key_sweep))
+    }
+
+    /// Does what has fallen due, within the budgets of a tick.
+    pub fn sweep(&mut self) {
+        let Bounds { expiries_per_tick, expire_interval_ms, reclaims_per_tick, .. } = self.config.bounds;
+        let now_ms = self.now.unix_ms;
+        let is_due = |due_ms: Option<u64>| due_ms.is_some_and(|at_ms| at_ms <= now_ms);
+        if self.now.at >= self.next_key_sweep && is_due(self.store.next_expiry()) {
+            self.store.sweep(now_ms, expiries_per_tick, LOOK_PAUSE_MAX_MS);
+            let pause_ms = if is_due(self.store.next_expiry()) { 0 } else { expire_interval_ms };
+            self.next_key_sweep = self.now.at.plus_ms(pause_ms);
+        }
+        self.store.reclaim(reclaims_per_tick);
+        self.tell_effects();
+        if self.pause.until().is_some_and(|until| until <= self.now.at) {
+            self.end_pause();
+        }
+    }
+
+    /// Ends the pause of commands, and asks the server to wake the clients that have waited.
+    pub fn end_pause(&mut self) {
+        let parked = self.pause.end();
+        self.outbox.asks.extend(parked.into_iter().map(Ask::Wake));
+    }
+}
