@@ -74,8 +74,11 @@ pub const SCAN_STEPS_MAX: usize = 100_000;
 pub const SCAN_STEPS_PER_KEY: usize = 50;
 
 /// Most cells of the table that `LCS` fills: one for each pair of bytes of the two strings. That many take 16 MiB and
-/// a few milliseconds, in which no other client is served.
+/// up to 50 milliseconds, in which no other client is served.
 pub const LCS_CELLS_MAX: usize = 1 << 22;
+
+/// Most that `databases` can be. A database that was once used keeps about 7 KB, even if it is empty.
+pub const DATABASES_MAX: u16 = 1_024;
 
 /// A parser with at most this much memory, bytes, is kept for the next request. That is room for 8,000 arguments.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;
@@ -165,6 +168,9 @@ pub struct Config {
     /// How much output a subscriber may leave untaken. Most of it is messages from other clients.
     pub pubsub_output_limit: OutputLimit,
 
+    /// Number of databases.
+    pub databases: u16,
+
     /// Least severe log line that is written.
     pub loglevel: log::LevelFilter,
     /// File to log to; empty = stderr.
@@ -250,6 +256,7 @@ impl Default for Config {
             max_reply_bytes: 1 << 30,
             maxmemory_clients: 2 << 30,
             pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
+            databases: 16,
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),
             enable_debug_command: DebugCommand::No,

@@ -5,7 +5,7 @@
 //! has them.
 
 use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
-use super::{AtMaxclients, Config, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
+use super::{AtMaxclients, Config, DATABASES_MAX, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
 
 /// One option.
 pub struct Opt {
@@ -33,7 +33,6 @@ pub fn find(name: &[u8]) -> Option<&'static Opt> {
 /// with the values that describe this server.
 pub const CONSTANTS: &[(&str, &str)] = &[
     ("appendonly", "no"),
-    ("databases", "1"),
     ("maxmemory", "0"),
     ("maxmemory-policy", "noeviction"),
     ("replica-read-only", "yes"),
@@ -265,6 +264,7 @@ pub const OPTIONS: &[Opt] = &[
         (show_output_limits, |c, text| set_output_limits(c, text)),
         "Bytes of messages that a subscriber may leave untaken: hard limit, soft limit, seconds above the soft limit",
     ),
+    at_start("databases", "number", number!(databases, 1, DATABASES_MAX), "Number of databases"),
     live(
         "loglevel",
         "debug|verbose|notice|warning",

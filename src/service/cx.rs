@@ -115,6 +115,28 @@ impl<'a> Cx<'a> {
         parse_i64(self.arg(index)).ok_or(NOT_INTEGER)
     }
 
+    /// The argument at `index` as the number of a database.
+    ///
+    /// # Errors
+    /// If it is no number, or a number that no database has.
+    pub fn database(&self, index: usize) -> Result<u16, Failure> {
+        self.database_or(index, NOT_INTEGER)
+    }
+
+    /// As [`Cx::database`], with the error for an argument that is no number.
+    ///
+    /// # Errors
+    /// If it is no number, or a number that no database has.
+    pub fn database_or(&self, index: usize, not_integer: Failure) -> Result<u16, Failure> {
+        let number = self.int(index).map_err(|_| not_integer)?;
+        if i32::try_from(number).is_err() {
+            let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
+            return Err(Failure::text(text));
+        }
+        let db = u16::try_from(number).ok().filter(|db| *db < self.world.config.databases);
+        db.ok_or(Failure::text("ERR DB index is out of range"))
+    }
+
     /// The session of the client that sent the command.
     ///
     /// # Panics

@@ -32,8 +32,14 @@ impl LongDouble {
             return None;
         }
         let read = X87DoubleExtended::from_str_r(unsigned, Round::NearestTiesToEven).ok()?.value;
+        // Too small a number becomes 0, which C's `strtold` reports as an error.
+        let is_lost = read.is_zero()
+            && unsigned
+                .bytes()
+                .take_while(|byte| !matches!(byte, b'e' | b'E'))
+                .any(|byte| (b'1'..=b'9').contains(&byte));
         let value = if text.starts_with('-') { -read } else { read };
-        value.is_finite().then_some(LongDouble(value))
+        (value.is_finite() && !is_lost).then_some(LongDouble(value))
     }
 
     /// False for infinities.
@@ -80,7 +86,8 @@ fn is_decimal(text: &[u8]) -> bool {
     let exponent_is_right = match exponent {
         [] => true,
         [_, b'+' | b'-', digits @ ..] | [_, digits @ ..] => {
-            !digits.is_empty() && digits.len() < 9 && digits.iter().all(u8::is_ascii_digit)
+            let zeros = digits.iter().take_while(|digit| **digit == b'0').count();
+            !digits.is_empty() && digits.len() - zeros < 9 && digits.iter().all(u8::is_ascii_digit)
         }
     };
     digits > 0 && points <= 1 && digits + points == number.len() && exponent_is_right
@@ -142,6 +149,7 @@ mod tests {
             ("1", "-1", "0"),
             ("-1.5", "0.25", "-1.25"),
             ("1e-20", "0", "0"),
+            ("1e0000000000001", "0e-9999", "10"),
             ("-1e-20", "0", "0"),
             ("3", "1e-17", "3.00000000000000001"),
             ("1e30", "0", "1000000000000000000024696061952"),
@@ -155,7 +163,7 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", " 1", "1 ", "abc", "1.2.3", "1e", "1e+", ".", "-", "nan", "0x10", "1e999999"] {
+        for text in ["", " 1", "1 ", "abc", "1.2.3", "1e", "1e+", ".", "-", "nan", "0x10", "1e999999", "1e-5000"] {
             assert!(LongDouble::parse(text.as_bytes()).is_none(), "{text:?}");
         }
         let infinite = LongDouble::parse(b"-inf").unwrap();

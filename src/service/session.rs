@@ -78,6 +78,8 @@ pub struct Session {
     pub peer: Peer,
     /// Number of the listener that accepted it.
     pub listener: u8,
+    /// The number of the database that it has selected.
+    pub db: u16,
     /// The protocol version that it speaks.
     pub proto: Proto,
     /// Which of its commands get a reply.
@@ -185,6 +187,7 @@ impl Sessions {
             labels: Arc::clone(&self.shared[0]),
             peer,
             listener,
+            db: 0,
             proto: Proto::Resp2,
             reply: ReplyMode::On,
             no_evict: false,
@@ -272,7 +275,7 @@ mod tests {
 
     #[test]
     fn a_session_stays_small() {
-        assert!(size_of::<Option<Session>>() <= 104, "{}", size_of::<Option<Session>>());
+        assert!(size_of::<Option<Session>>() <= 96, "{}", size_of::<Option<Session>>());
     }
 
     #[test]

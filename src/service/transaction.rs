@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::command::Command;
 use crate::base::{ConnId, OutOfMemory, memory};
 use crate::resp::{Args, Kept};
-use crate::store::{Store, What};
+use crate::store::{Effect, Store, What};
 
 /// The requests that a client has queued since `MULTI`.
 #[derive(Debug, Default)]
@@ -76,8 +76,9 @@ impl Watching {
     /// True if a watched key has changed, or if it existed and `is_there` says that it does not exist now.
     /// It may have expired: the store notes that only when something looks the key up or the sweep removes
     /// it.
-    pub fn has_changed(&self, mut is_there: impl FnMut(&[u8]) -> bool) -> bool {
-        self.touched || self.keys.iter().any(|watched| watched.existed && !is_there(&watched.key))
+    pub fn has_changed(&self, mut is_there: impl FnMut(u16, &[u8]) -> bool) -> bool {
+        let mut is_gone = |watched: &Watched| watched.existed && !is_there(watched.db, &watched.key);
+        self.touched || self.keys.iter().any(&mut is_gone)
     }
 
     /// Bytes of memory that the watches take, estimated.
@@ -89,6 +90,8 @@ impl Watching {
 /// A key that a client watches.
 #[derive(Debug)]
 struct Watched {
+    /// The number of the key's database.
+    db: u16,
     key: Arc<[u8]>,
     /// True if the key existed when the client began to watch it.
     existed: bool,
@@ -105,11 +108,12 @@ struct Watcher {
 /// The watched keys of all clients, and who watches each of them.
 #[derive(Debug, Default)]
 pub struct Watches {
-    by_key: BTreeMap<Arc<[u8]>, Vec<Watcher>>,
+    /// By database and key.
+    by_key: BTreeMap<u16, BTreeMap<Arc<[u8]>, Vec<Watcher>>>,
 }
 
 impl Watches {
-    /// Lets a client watch `key`. `watching` are the client's own watches; `existed` says whether the key
+    /// Lets a client watch `key` of the selected database. `watching` are the client's own watches; `existed` says whether the key
     /// exists now.
     pub fn watch(
         &mut self,
@@ -119,63 +123,85 @@ impl Watches {
         existed: bool,
         store: &mut Store,
     ) {
-        let shared = match self.by_key.get_key_value(key) {
+        let db = store.selected();
+        let by_key = self.by_key.entry(db).or_default();
+        let shared = match by_key.get_key_value(key) {
             Some((_, watchers)) if watchers.iter().any(|watcher| watcher.id == id) => {
                 return;
             }
             Some((shared, _)) => Arc::clone(shared),
             None => Arc::from(key),
         };
-        self.by_key.entry(Arc::clone(&shared)).or_default().push(Watcher { id, existed });
+        by_key.entry(Arc::clone(&shared)).or_default().push(Watcher { id, existed });
         watching.bytes += key.len() + WATCH_BYTES;
-        watching.keys.push(Watched { key: shared, existed });
+        watching.keys.push(Watched { db, key: shared, existed });
         store.listen(true);
     }
 
     /// Ends all watches of a client, which are those in `watching`.
     pub fn unwatch(&mut self, id: ConnId, watching: Watching, store: &mut Store) {
-        for Watched { key, .. } in watching.keys {
-            if let Some(watchers) = self.by_key.get_mut(&key) {
+        for Watched { db, key, .. } in watching.keys {
+            let Some(by_key) = self.by_key.get_mut(&db) else { continue };
+            if let Some(watchers) = by_key.get_mut(&key) {
                 watchers.retain(|watcher| watcher.id != id);
                 if watchers.is_empty() {
-                    self.by_key.remove(&key);
+                    by_key.remove(&key);
                 }
             }
         }
+        self.listen_while_needed(store);
+    }
+
+    /// Lets the store note effects as long as a key is watched.
+    fn listen_while_needed(&mut self, store: &mut Store) {
+        self.by_key.retain(|_, by_key| !by_key.is_empty());
         store.listen(!self.by_key.is_empty());
     }
 
     /// Reads the effects that the store has noted, makes the store forget them, and returns the clients
     /// that watch a changed key. A key that was set or removed leaves the list, because its watchers need
     /// to hear of one change only.
-    pub fn take_touched(&mut self, store: &mut Store) -> Vec<ConnId> {
+    pub fn take_touched(&mut self, store: &mut Store, now_ms: u64) -> Vec<ConnId> {
         let mut touched = Vec::new();
         if store.effects_lost() {
             let all = std::mem::take(&mut self.by_key);
-            touched.extend(all.into_values().flatten().map(|watcher| watcher.id));
+            touched.extend(
+                all.into_values().flatten().flat_map(|(_, watchers)| watchers).map(|watcher| watcher.id),
+            );
         }
-        for (key, what) in store.effects() {
+        let mut swapped = Vec::new();
+        for Effect { db, key, what } in store.effects() {
+            let Some(by_key) = self.by_key.get_mut(&db) else { continue };
             match what {
                 What::Flushed => {
                     // A flush changes only keys that exist. If a watched key was missing at first and was
                     // created later, its watchers heard of that.
-                    let existing = self.by_key.values().flatten().filter(|watcher| watcher.existed);
+                    let existing = by_key.values().flatten().filter(|watcher| watcher.existed);
                     touched.extend(existing.map(|watcher| watcher.id));
                 }
                 // A key that had expired before it was watched did not exist for its watcher, and does not
                 // exist now.
                 What::Expired => {
-                    let watchers = self.by_key.get(key).into_iter().flatten();
+                    let watchers = by_key.get(key).into_iter().flatten();
                     touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));
                 }
+                What::Swapped => swapped.push(db),
                 What::Set | What::Removed => {
-                    let watchers = self.by_key.remove(key).into_iter().flatten();
+                    let watchers = by_key.remove(key).into_iter().flatten();
                     touched.extend(watchers.map(|watcher| watcher.id));
                 }
             }
         }
         store.forget_effects();
-        store.listen(!self.by_key.is_empty());
+        for db in swapped {
+            // A key has changed if it was in the database before, or if it is in there now.
+            let changed = self.by_key.get(&db).into_iter().flatten().flat_map(|(key, watchers)| {
+                let is_there = store.contains_in(db, key, now_ms);
+                watchers.iter().filter(move |watcher| watcher.existed || is_there).map(|watcher| watcher.id)
+            });
+            touched.extend(changed);
+        }
+        self.listen_while_needed(store);
         touched
     }
 }

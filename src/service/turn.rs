@@ -88,6 +88,7 @@ impl Service {
             return Ended::Hungry { begun: false, missing: 0 };
         };
         session.last = now;
+        self.world.store.select(session.db);
         let mut parser = session.partial.take().or_else(|| self.parser.take()).unwrap_or_default();
         let mut batch = self.batch.take().unwrap_or_default();
         let ended = self.serve(&mut turn, &mut parser, &mut batch, progress);

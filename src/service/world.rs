@@ -79,6 +79,14 @@ impl World {
         found
     }
 
+    /// Counts a key that a command has looked up, as a hit or a miss.
+    pub fn count_lookup(&mut self, found: bool) {
+        match found {
+            true => self.stats.keyspace_hits += 1,
+            false => self.stats.keyspace_misses += 1,
+        }
+    }
+
     /// Lets a client watch `key` until its next `EXEC`, `DISCARD`, `UNWATCH` or `RESET`.
     pub fn watch(&mut self, id: ConnId, key: &[u8]) {
         let existed = self.store.contains(key, self.now.unix_ms);
@@ -90,7 +98,7 @@ impl World {
     pub fn has_watched_change(&mut self, id: ConnId) -> bool {
         let World { sessions, store, now, .. } = self;
         let Some(session) = sessions.get_mut(id.slot) else { return false };
-        session.extras().watching.has_changed(|key| store.contains(key, now.unix_ms))
+        session.extras().watching.has_changed(|db, key| store.contains_in(db, key, now.unix_ms))
     }
 
     /// Ends all watches of a client.
@@ -144,7 +152,7 @@ impl World {
 
     #[cold]
     fn touch_watchers(&mut self) {
-        for id in self.watches.take_touched(&mut self.store) {
+        for id in self.watches.take_touched(&mut self.store, self.now.unix_ms) {
             if let Some(session) = self.sessions.get_mut(id.slot) {
                 session.extras().watching.touched = true;
             }

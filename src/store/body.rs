@@ -58,6 +58,10 @@ impl Fields {
     }
 }
 
+/// Most bytes that a string gets beyond what it needs when it grows, as in Redis. The allocator grows a long piece of
+/// memory without copying it.
+const SPARE_BYTES_MAX: usize = 1 << 20;
+
 impl Body {
     /// Bytes that a body costs besides its contents: the allocator's header.
     const ALLOCATION: usize = 16;
@@ -217,7 +221,8 @@ impl Body {
         if count <= bytes.capacity() - bytes.len() {
             return Ok(());
         }
-        let doubled = count.max(bytes.len());
+        // At least as much more as there is, but not more than this: most long strings do not grow again.
+        let doubled = count.max(bytes.len().min(SPARE_BYTES_MAX));
         memory::reserve_exact(bytes, doubled).or_else(|_| memory::reserve_exact(bytes, count))
     }
 

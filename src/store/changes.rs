@@ -8,6 +8,8 @@ use super::journal::{Journal, What};
 pub struct Changes {
     /// What happened to which key, while somebody listens.
     pub(super) journal: Journal,
+    /// The number of the selected database.
+    pub(super) db: u16,
     /// Number of keys that were removed since the start because they had expired.
     pub(super) expired: u64,
 }
@@ -17,6 +19,6 @@ impl Changes {
     #[inline]
     pub fn note(&mut self, what: What, key: &[u8]) {
         self.expired += u64::from(what == What::Expired);
-        self.journal.note(key, what);
+        self.journal.note(self.db, key, what);
     }
 }

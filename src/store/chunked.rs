@@ -45,6 +45,11 @@ impl<T> Chunked<T> {
         Chunked { chunks: Vec::new(), len: 0, size }
     }
 
+    /// How many elements it expects.
+    pub fn size(&self) -> Size {
+        self.size
+    }
+
     /// Number of elements.
     pub fn len(&self) -> usize {
         self.len

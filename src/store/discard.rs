@@ -6,8 +6,8 @@ use super::body::Fields;
 use super::journal::What;
 use super::table::Table;
 
-/// Most flushed keyspaces that wait to be freed.
-const KEYSPACES_MAX: usize = 8;
+/// Most flushed databases that wait to be freed.
+const KEYSPACES_MAX: usize = 1_024;
 /// Most pieces that a step frees.
 const PIECES_PER_STEP: usize = 256;
 /// A step ends when it has freed this many bytes: as many as a chunk of the table has.
@@ -18,7 +18,7 @@ const SMALL_BYTES: usize = 64 << 10;
 const SMALL_BODIES: usize = 16;
 
 impl Store {
-    /// Removes every key. [`Store::reclaim`] frees their memory later.
+    /// Removes every key of the selected database. [`Store::reclaim`] frees their memory later.
     pub fn clear(&mut self) {
         if !self.is_empty() {
             self.changes.note(What::Flushed, b"");
@@ -28,13 +28,15 @@ impl Store {
 
     /// True while [`Store::reclaim`] has memory to free.
     pub fn has_leftovers(&self) -> bool {
-        !self.discards.is_empty() || self.table.is_loose()
+        !self.discards.is_empty() || self.loose_database().is_some()
     }
 
     /// Frees discarded memory, in up to `budget` steps. A step takes some 100 microseconds. Also frees some
     /// of the memory that was reserved and not used.
     pub fn reclaim(&mut self, budget: usize) {
-        self.table.trim();
+        if let Some(db) = self.loose_database() {
+            self.within(db, |store| store.table.trim());
+        }
         for _ in 0..budget {
             if self.discards.is_empty() {
                 return;

@@ -16,6 +16,8 @@ pub struct Edit<'a> {
     hash: u64,
     /// Bytes of the string after the change.
     len: usize,
+    /// True if the key is new, or the string gets longer.
+    grows: bool,
     form: Form,
 }
 
@@ -50,6 +52,7 @@ impl Store {
                 None => b"",
             };
             let len = before.len().max(len_min);
+            let grows = place.is_none() || len > before.len();
             let form = if fits_block(key.len(), len) {
                 let mut copy = Vec::new();
                 memory::reserve_exact(&mut copy, len)?;
@@ -67,36 +70,42 @@ impl Store {
                 Form::Body(body)
             };
             form.reserve(table, hash, key)?;
-            Ok(Edit { key, hash, len, form })
+            Ok(Edit { key, hash, len, grows, form })
         })
     }
 
-    /// Lets `change` work on the bytes of the string. Cannot fail or panic half-way, unless `change` does.
-    pub fn commit_edit(&mut self, edit: Edit<'_>, change: impl FnOnce(&mut [u8])) {
-        let Edit { key, hash, len, form } = edit;
+    /// Lets `change` work on the bytes of the string; it returns true if it has changed any. If it has not, and the
+    /// string is as long as before, there is no effect. Returns true if there is one. Cannot fail or panic half-way,
+    /// unless `change` does.
+    pub fn commit_edit(&mut self, edit: Edit<'_>, change: impl FnOnce(&mut [u8]) -> bool) -> bool {
+        let Edit { key, hash, len, grows, form } = edit;
         let place = self.table.find(hash, key);
         let expires_ms = place.and_then(|place| self.table.record(place).expires_ms());
-        self.changes.note(What::Set, key);
+        let changed;
         let left = match form {
             Form::Small(mut copy) => {
-                change(&mut copy);
+                changed = change(&mut copy);
                 self.table.write(place, hash, key, Kind::String, Content::Small(&copy), expires_ms)
             }
             Form::Body(mut body) => {
-                change(body.value_mut());
+                changed = change(body.value_mut());
                 self.table.write(place, hash, key, Kind::String, Content::Body(body), expires_ms)
             }
             Form::There => {
                 let number = place.and_then(|place| self.table.record(place).body());
                 let number = number.expect("nobody removes a key between prepare and commit");
-                self.table.with_body(number, |body| {
+                changed = self.table.with_body(number, |body| {
                     body.fill_up(len);
-                    change(body.value_mut());
+                    change(body.value_mut())
                 });
                 None
             }
         };
         self.discards.keep(left);
+        if changed || grows {
+            self.changes.note(What::Set, key);
+        }
+        changed || grows
     }
 }
 

@@ -22,15 +22,29 @@ pub enum What {
     Removed,
     /// The store removed it because it had expired.
     Expired,
-    /// All keys were removed. The effect's key is empty.
+    /// All keys of the database were removed.
     Flushed,
+    /// The database has other keys now: those of another database.
+    Swapped,
 }
 
 /// What happened to one key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Effect<'a> {
+    /// The number of the database.
+    pub db: u16,
+    /// The key; empty if all keys of the database are meant.
+    pub key: &'a [u8],
+    /// What happened to it.
+    pub what: What,
+}
+
+/// An effect whose key lies in [`Journal::keys`].
 #[derive(Clone, Copy, Debug)]
-struct Effect {
+struct Entry {
     /// Where the key ends in [`Journal::keys`]. It begins where the key of the effect before ends.
     key_end: usize,
+    db: u16,
     what: What,
 }
 
@@ -44,7 +58,7 @@ pub struct Journal {
     /// The keys of all effects, one after the other.
     keys: Vec<u8>,
     /// The effects, in the order in which they happened.
-    effects: Vec<Effect>,
+    effects: Vec<Entry>,
 }
 
 impl Journal {
@@ -57,15 +71,15 @@ impl Journal {
 
     /// Notes an effect if somebody listens.
     #[inline]
-    pub fn note(&mut self, key: &[u8], what: What) {
+    pub fn note(&mut self, db: u16, key: &[u8], what: What) {
         if self.listening {
-            self.keep(key, what);
+            self.keep(db, key, what);
         }
     }
 
     /// Not inlined: while nobody listens, a write pays for one test only.
     #[inline(never)]
-    fn keep(&mut self, key: &[u8], what: What) {
+    fn keep(&mut self, db: u16, key: &[u8], what: What) {
         let key_end = self.keys.len() + key.len();
         let too_many = key_end > KEY_BYTES_MAX || self.effects.len() >= EFFECTS_MAX;
         if self.lost
@@ -78,7 +92,7 @@ impl Journal {
             return;
         }
         self.keys.extend_from_slice(key);
-        self.effects.push(Effect { key_end, what });
+        self.effects.push(Entry { key_end, db, what });
     }
 
     /// True if there are effects to read, or if effects were lost.
@@ -92,10 +106,14 @@ impl Journal {
         self.lost
     }
 
-    /// The effects in the order in which they happened: each is a key and what happened to it.
-    pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
-        let starts = std::iter::once(0).chain(self.effects.iter().map(|effect| effect.key_end));
-        starts.zip(&self.effects).map(|(start, effect)| (&self.keys[start..effect.key_end], effect.what))
+    /// The effects in the order in which they happened.
+    pub fn effects(&self) -> impl Iterator<Item = Effect<'_>> {
+        let starts = std::iter::once(0).chain(self.effects.iter().map(|entry| entry.key_end));
+        starts.zip(&self.effects).map(|(start, &Entry { key_end, db, what })| Effect {
+            db,
+            key: &self.keys[start..key_end],
+            what,
+        })
     }
 
     /// Forgets all effects, and that some were lost.
@@ -107,7 +125,7 @@ impl Journal {
 
     /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
-        self.keys.capacity() + self.effects.capacity() * size_of::<Effect>()
+        self.keys.capacity() + self.effects.capacity() * size_of::<Entry>()
     }
 }
 
@@ -118,17 +136,18 @@ mod tests {
     #[test]
     fn effects_are_read_in_order_and_only_while_somebody_listens() {
         let mut journal = Journal::default();
-        journal.note(b"unheard", What::Set);
+        journal.note(0, b"unheard", What::Set);
         assert!(!journal.has_news());
         journal.listen(true);
         for (key, what) in [(&b"a"[..], What::Set), (b"", What::Removed), (b"ccc", What::Expired)] {
-            journal.note(key, what);
+            journal.note(7, key, what);
         }
-        let effects: Vec<_> = journal.effects().collect();
+        assert!(journal.effects().all(|effect| effect.db == 7));
+        let effects: Vec<_> = journal.effects().map(|effect| (effect.key, effect.what)).collect();
         assert_eq!(effects, [(&b"a"[..], What::Set), (b"", What::Removed), (b"ccc", What::Expired)]);
         journal.forget();
         assert!(!journal.has_news());
-        journal.note(b"d", What::Set);
+        journal.note(0, b"d", What::Set);
         journal.listen(false);
         assert!(!journal.has_news() && journal.memory() == 0);
     }
@@ -136,7 +155,7 @@ mod tests {
     #[test]
     fn too_much_to_keep_is_said_to_be_lost() {
         let fill = |journal: &mut Journal, key: &[u8], count: usize| {
-            (0..count).for_each(|_| journal.note(key, What::Set));
+            (0..count).for_each(|_| journal.note(0, key, What::Set));
         };
         for (key, fitting) in [(&[7; 1 << 10][..], 1 << 10), (b"", EFFECTS_MAX)] {
             let mut journal = Journal::default();

@@ -20,6 +20,7 @@
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
+//! - `databases` has the keyspaces that are not selected.
 //! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
 //! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
 //! - `edit` changes a string in its place. `moves` gives what a key holds to another key.
@@ -38,6 +39,7 @@ mod changes;
 mod chunked;
 mod crowd;
 mod cursor;
+mod databases;
 mod directory;
 mod discard;
 mod edit;
@@ -66,11 +68,13 @@ use crate::base::fault;
 use changes::Changes;
 use chunked::Size;
 use cursor::Cursors;
+use databases::Others;
+pub use databases::Size as DatabaseSize;
 use discard::Discards;
 pub use edit::Edit;
 pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
-pub use journal::What;
+pub use journal::{Effect, What};
 pub use moves::{Copied, Rename};
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
@@ -90,11 +94,15 @@ pub trait WritePairs<'a>: Iterator<Item = Pair<'a>> + Clone {}
 
 impl<'a, T: Iterator<Item = Pair<'a>> + Clone> WritePairs<'a> for T {}
 
-/// The keyspace: keys with their values and times of expiry.
+/// The keyspace: keys with their values and times of expiry, in several databases.
+///
+/// One database is selected; at first it is database 0. All methods work on it unless they say otherwise.
 #[derive(Debug)]
 pub struct Store {
-    /// The items, found by the hash of their key.
+    /// The items of the selected database, found by the hash of their key.
     table: Table,
+    /// The other databases.
+    others: Others,
     /// Turns a scan's position into the cursor that a client sees.
     cursors: Cursors,
     /// What happened to which key, and how many keys have expired.
@@ -113,7 +121,8 @@ impl Store {
         let hash = |n: u64| spread.hash_one(n);
         let seeded = |n: u64| RandomState::with_seeds(hash(n), hash(n + 1), hash(n + 2), hash(n + 3));
         Store {
-            table: Table::new(seeded(1), Size::Large),
+            table: Table::keyspace(seeded(1), Size::Large),
+            others: Others::default(),
             cursors: Cursors::new(seeded(6)),
             changes: Changes::default(),
             discards: Discards::default(),
@@ -121,7 +130,7 @@ impl Store {
         }
     }
 
-    /// Number of keys. Counts a key whose time of expiry has passed until the store removes it.
+    /// Number of keys of the selected database. Counts a key whose time of expiry has passed until the store removes it.
     pub fn len(&self) -> usize {
         self.table.len()
     }
@@ -131,7 +140,7 @@ impl Store {
         self.len() == 0
     }
 
-    /// Number of keys with a time of expiry.
+    /// Number of keys of the selected database with a time of expiry.
     pub fn expiring(&self) -> usize {
         self.table.expiring
     }
@@ -143,7 +152,7 @@ impl Store {
 
     /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
-        self.table.memory() + self.changes.journal.memory() + self.discards.memory()
+        self.table.memory() + self.others.memory + self.changes.journal.memory() + self.discards.memory()
     }
 
     /// The string of `key`; `None` if there is no such key or it has expired. `now_ms` is the Unix time in
@@ -268,11 +277,8 @@ impl Store {
     pub fn expire(&mut self, key: &[u8], expires_ms: Option<u64>) {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return };
-        let before = self.table.record(place).expires_ms();
-        if before != expires_ms {
-            self.changes.note(What::Set, key);
-            self.table.set_expiry(place, hash, expires_ms);
-        }
+        self.changes.note(What::Set, key);
+        self.table.set_expiry(place, hash, expires_ms);
     }
 
     /// Removes `key`. Returns false if there was no such key or it had expired. Cannot fail or panic
@@ -296,9 +302,8 @@ impl Store {
         self.changes.journal.has_news()
     }
 
-    /// The effects since [`Store::forget_effects`] was last called, in order: each is a key and what happened
-    /// to it.
-    pub fn effects(&self) -> impl Iterator<Item = (&[u8], What)> {
+    /// The effects since [`Store::forget_effects`] was last called, in order.
+    pub fn effects(&self) -> impl Iterator<Item = Effect<'_>> {
         self.changes.journal.effects()
     }
 
@@ -318,6 +323,7 @@ impl Store {
     /// # Panics
     /// If an invariant does not hold.
     pub fn audit(&self) {
+        self.audit_databases();
         self.table.audit();
     }
 

@@ -16,6 +16,8 @@ use crate::base::{fault, memory};
 pub struct Rename<'a> {
     from: &'a [u8],
     to: &'a [u8],
+    /// The database of the new key.
+    to_db: u16,
     /// What the body of the key needs to be told, if it has one.
     rekey: Option<Rekey>,
     /// A small value that gets a body, because it does not fit a block with the longer key.
@@ -26,6 +28,8 @@ pub struct Rename<'a> {
 #[derive(Debug)]
 pub struct Copied<'a> {
     to: &'a [u8],
+    /// The database of the copy.
+    to_db: u16,
     hash: u64,
     kind: Kind,
     expires_ms: Option<u64>,
@@ -40,7 +44,8 @@ enum Value {
 }
 
 impl Store {
-    /// Makes sure that what `from` holds can be given to `to`. `None` if there is no such key.
+    /// Makes sure that what `from` holds can be given to the key `to` of database `to_db`. `None` if there is no such
+    /// key.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -48,12 +53,14 @@ impl Store {
         &mut self,
         from: &'a [u8],
         to: &'a [u8],
+        to_db: u16,
         now_ms: u64,
     ) -> Result<Option<Rename<'a>>, WriteError> {
         fault::point();
+        self.prepare_database(to_db)?;
         let Some(place) = self.find(from, now_ms) else { return Ok(None) };
         let hash = self.table.hash(to);
-        self.with_memory(|table| {
+        let (rekey, body, bytes) = self.with_memory(|table| {
             let record = table.record(place);
             let (mut rekey, mut body, mut bytes) = (None, None, RECORD_MAX);
             if let Some(number) = record.body() {
@@ -63,14 +70,27 @@ impl Store {
             } else {
                 body = Some(Body::new(hash, to, [record.value(), b""])?);
             }
-            table.reserve_record(hash, to, bytes, 1)?;
-            Ok(Some(Rename { from, to, rekey, body }))
-        })
+            Ok((rekey, body, bytes))
+        })?;
+        self.reserve_within(to_db, hash, to, bytes, 1)?;
+        Ok(Some(Rename { from, to, to_db, rekey, body }))
+    }
+
+    /// Makes sure that the record of `key` can be written in database `db`.
+    fn reserve_within(
+        &mut self,
+        db: u16,
+        hash: u64,
+        key: &[u8],
+        bytes: usize,
+        bodies: usize,
+    ) -> Result<(), WriteError> {
+        self.within(db, |store| store.with_memory(|table| table.reserve_record(hash, key, bytes, bodies)))
     }
 
     /// Renames a key; what the new key held before is gone. Cannot fail or panic half-way.
     pub fn commit_rename(&mut self, rename: Rename<'_>) {
-        let Rename { from, to, rekey, body } = rename;
+        let Rename { from, to, to_db, rekey, body } = rename;
         let hash = self.table.hash(from);
         let Some(place) = self.table.find(hash, from) else { return };
         let record = self.table.record(place);
@@ -90,10 +110,11 @@ impl Store {
             (None, Some(body)) => Content::Body(body),
             (None, None) => Content::Small(&small[..len]),
         };
-        self.put_over(to, kind, content, expires_ms);
+        self.within(to_db, |store| store.put_over(to, kind, content, expires_ms));
     }
 
-    /// Makes a copy of what `from` holds, with its time of expiry, for `to`. `None` if there is no such key.
+    /// Makes a copy of what `from` holds, with its time of expiry, for the key `to` of database `to_db`. `None` if there
+    /// is no such key.
     /// The cost is that of the whole value.
     ///
     /// # Errors
@@ -102,12 +123,14 @@ impl Store {
         &mut self,
         from: &[u8],
         to: &'a [u8],
+        to_db: u16,
         now_ms: u64,
     ) -> Result<Option<Copied<'a>>, WriteError> {
         fault::point();
+        self.prepare_database(to_db)?;
         let Some(place) = self.find(from, now_ms) else { return Ok(None) };
         let hash = self.table.hash(to);
-        self.with_memory(|table| {
+        let copied = self.with_memory(|table| {
             let record = table.record(place);
             let (kind, expires_ms) = (record.kind(), record.expires_ms());
             let value = match table.fields_of(record) {
@@ -120,23 +143,24 @@ impl Store {
                 }
                 None => Value::Body(Body::new(hash, to, [table.value_of(record), b""])?),
             };
-            let (bytes, bodies) = match &value {
-                Value::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
-                Value::Body(_) => (RECORD_MAX, 1),
-            };
-            table.reserve_record(hash, to, bytes, bodies)?;
-            Ok(Some(Copied { to, hash, kind, expires_ms, value }))
-        })
+            Ok(Copied { to, to_db, hash, kind, expires_ms, value })
+        })?;
+        let (bytes, bodies) = match &copied.value {
+            Value::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
+            Value::Body(_) => (RECORD_MAX, 1),
+        };
+        self.reserve_within(to_db, hash, to, bytes, bodies)?;
+        Ok(Some(copied))
     }
 
     /// Writes a copy; what the key held before is gone. Cannot fail or panic half-way.
     pub fn commit_copy(&mut self, copied: Copied<'_>) {
-        let Copied { to, hash, kind, expires_ms, value } = copied;
+        let Copied { to, to_db, hash, kind, expires_ms, value } = copied;
         debug_assert_eq!(hash, self.table.hash(to), "the copy was made for this key");
-        match value {
-            Value::Small(copy) => self.put_over(to, kind, Content::Small(&copy), expires_ms),
-            Value::Body(body) => self.put_over(to, kind, Content::Body(body), expires_ms),
-        }
+        self.within(to_db, |store| match value {
+            Value::Small(copy) => store.put_over(to, kind, Content::Small(&copy), expires_ms),
+            Value::Body(body) => store.put_over(to, kind, Content::Body(body), expires_ms),
+        });
     }
 
     fn put_over(&mut self, key: &[u8], kind: Kind, content: Content<'_>, expires_ms: Option<u64>) {

@@ -26,21 +26,24 @@ pub struct Overdue {
 impl Store {
     /// When the sweep is due next, in Unix milliseconds; `None` if no key expires.
     pub fn next_expiry(&self) -> Option<u64> {
-        self.table.next_expiry()
+        self.next_due().map(|(at_ms, _)| at_ms)
     }
 
-    /// Removes expired keys, until none is left or `budget` is spent: a removal costs one, and a look at the keys
+    /// Removes expired keys of all databases, until none is left or `budget` is spent: a removal costs one, and a look at the keys
     /// of a segment 16. Returns how many keys it removed.
     ///
     /// The sweep looks at a segment again after `pause_ms` at the earliest. So it finds the keys that expire one
     /// after another in one look, and a key stays for at most that time. The pause is at most [`LOOK_PAUSE_MAX_MS`].
     pub fn sweep(&mut self, now_ms: u64, budget: usize, pause_ms: u64) -> usize {
         debug_assert!(pause_ms <= LOOK_PAUSE_MAX_MS);
-        let (mut removed, mut spent) = (0, 0);
+        let (here, mut removed, mut spent) = (self.selected(), 0, 0);
         let mut expired = [0; ITEMS_MAX];
         while spent < budget
-            && let Some(number) = self.table.due_segment(now_ms)
+            && let Some((at_ms, db)) = self.next_due()
+            && at_ms <= now_ms
         {
+            self.select(db);
+            let number = self.table.agenda.first().expect("a segment is due");
             let (found, next_ms) = self.table.look(number, now_ms, &mut expired);
             let count = found.min(budget - spent);
             if count == found {
@@ -58,10 +61,11 @@ impl Store {
             removed += count;
             spent += count + LOOK_COST;
         }
+        self.select(here);
         removed
     }
 
-    /// The keys that have expired and have not been removed yet. Looks at a few segments only.
+    /// The keys of the selected database that have expired and have not been removed yet. Looks at a few segments only.
     pub fn overdue(&self, now_ms: u64) -> Overdue {
         let (mut segments, mut looked, mut keys, mut due_ms) = (0, 0, 0, now_ms);
         let mut expired = [0; ITEMS_MAX];
@@ -86,12 +90,6 @@ impl Table {
     pub(super) fn next_expiry(&self) -> Option<u64> {
         let first = self.agenda.first().filter(|_| self.expiring > 0)?;
         Some(self.segments.get(first).due_ms)
-    }
-
-    /// The segment whose time comes first, if that is not after `now_ms`.
-    fn due_segment(&self, now_ms: u64) -> Option<u32> {
-        let first = self.agenda.first().filter(|_| self.expiring > 0)?;
-        (self.segments.get(first).due_ms <= now_ms).then_some(first)
     }
 
     /// Looks at all items of segment `number`. Fills `expired` with the hashes of those that have expired.

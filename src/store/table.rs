@@ -84,10 +84,19 @@ pub struct Table {
 }
 
 impl Table {
-    /// An empty table that hashes with `hasher` and expects as many items as `size` says.
+    /// An empty table that hashes with `hasher` and expects as many items as `size` says. Its items never expire.
     pub fn new(hasher: RandomState, size: Size) -> Table {
-        let agenda = if size == Size::Large { Agenda::with_room() } else { Agenda::default() };
-        Table::over(Chunked::new(size), agenda, hasher, size)
+        Table::over(Chunked::new(size), Agenda::default(), hasher)
+    }
+
+    /// As [`Table::new`], for items that may expire.
+    pub fn keyspace(hasher: RandomState, size: Size) -> Table {
+        Table::over(Chunked::new(size), Agenda::with_room(), hasher)
+    }
+
+    /// An empty keyspace with the same hash function, which expects few keys.
+    pub fn sibling(&self) -> Table {
+        Table::keyspace(self.hasher.clone(), Size::Small)
     }
 
     /// Puts an empty table in the place of this one and returns the old one. The new table takes over a piece of its
@@ -95,12 +104,13 @@ impl Table {
     pub fn start_over(&mut self) -> Table {
         let segments = self.segments.split_off_chunk();
         let agenda = std::mem::take(&mut self.agenda).cleared();
-        let empty = Table::over(segments, agenda, self.hasher.clone(), Size::Large);
+        let empty = Table::over(segments, agenda, self.hasher.clone());
         std::mem::replace(self, empty)
     }
 
     /// An empty table that takes its first segment from `segments`.
-    fn over(mut segments: Chunked<Segment>, agenda: Agenda, hasher: RandomState, size: Size) -> Table {
+    fn over(mut segments: Chunked<Segment>, agenda: Agenda, hasher: RandomState) -> Table {
+        let size = segments.size();
         segments.push(Segment::new(0, 0));
         Table {
             hasher,

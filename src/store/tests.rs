@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use super::*;
 
 mod crowds;
+mod databases;
 mod effects;
 mod hashes;
 mod map;

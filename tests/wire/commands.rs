@@ -291,7 +291,7 @@ pub fn every_reply_in_a_session_is_as_expected(wire: &mut Wire) {
 pub fn start_redis(options: &[&str]) -> (Guard, Wire, u16) {
     let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let child = Command::new("redis-server")
-        .args(["--port", &port.to_string(), "--save", "", "--databases", "1"])
+        .args(["--port", &port.to_string(), "--save", "", "--databases", "16"])
         .args(options)
         .stdout(Stdio::null())
         .spawn()

@@ -234,7 +234,8 @@ fn an_idle_daemon_makes_no_wake_ups() {
 
 #[test]
 fn an_idle_connection_costs_at_most_300_bytes_after_use() {
-    const CONNECTIONS: usize = 4_000;
+    // So many that the tables of connections grow more than once: what growing costs is shared by all.
+    const CONNECTIONS: usize = 8_000;
     if !cfg!(target_os = "linux") {
         skipped("resident memory is read from /proc");
         return;

@@ -5,6 +5,7 @@ mod adversity;
 mod clients;
 mod commands;
 mod connections;
+mod databases;
 mod drain;
 mod faults;
 #[path = "../harness/mod.rs"]

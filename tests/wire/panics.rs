@@ -60,6 +60,8 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "INCR n",
         "INCRBY n 7",
         "INCRBYFLOAT n 0.5",
+        "MOVE a 1",
+        "MOVE h 1",
         "MSET a new b new fresh new",
         "MSETNX fresh new other new",
         "PERSIST t",
@@ -76,6 +78,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "SETEX a 100 new",
         "SETNX fresh new",
         "SETRANGE a 300 new",
+        "SWAPDB 0 1",
         "UNLINK a b n",
         // Those that write elsewhere than to the keys.
         "CONFIG SET maxclients 77",

@@ -190,6 +190,7 @@ pub const TALKS: &[Talk] = &[
         BOTH,
         "wrong arguments are wrong for a key that does not exist as well",
         &[
+            ("a", "BITCOUNT none x", "-ERR syntax error"),
             ("a", "BITCOUNT none x 1", "-ERR value is not an integer or out of range"),
             ("a", "BITCOUNT none 1 2 WORD", "-ERR syntax error"),
             ("a", "BITPOS none 1 x", "-ERR value is not an integer or out of range"),

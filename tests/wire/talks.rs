@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
-use crate::{hashes, keys, pauses, pubsub, strings, transactions};
+use crate::{databases, hashes, keys, pauses, pubsub, strings, transactions};
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
 /// requests that arrive together. [`END`] is the end of the stream.
@@ -140,6 +140,7 @@ fn all() -> impl Iterator<Item = &'static Talk> {
         .chain(hashes::TALKS)
         .chain(strings::TALKS)
         .chain(keys::TALKS)
+        .chain(databases::TALKS)
 }
 
 #[test]

@@ -16,6 +16,8 @@ pub(super) const ROWS: &[Command] = &[
     row("expiretime", 2, READ_FAST, GENERIC, "7.0.0", "Get the Unix time in seconds at which a key expires").keys(ONE_KEY),
     row("keys", 2, READ, GENERIC, "1.0.0", "Find all keys that match a pattern, in order").heavy()
         .acl(&["dangerous"]).complexity("O(N) over the keyspace, up to 1 ms for a key of 64 KiB, and O(M log M) over the matches; no other client is served in that time"),
+    row("move", 3, WRITE_FAST, GENERIC, "1.0.0", "Move a key to another database").heavy()
+        .keys(ONE_KEY).complexity("O(1) for small values and large hashes; O(N) where N is the length of a long string"),
     row("persist", 2, WRITE_FAST, GENERIC, "2.2.0", "Remove the expiration from a key").keys(ONE_KEY),
     row("pexpire", -3, WRITE_FAST, GENERIC, "2.6.0", "Set a key's time to live in milliseconds").keys(ONE_KEY),
     row("pexpireat", -3, WRITE_FAST, GENERIC, "2.6.0", "Set the Unix time in milliseconds at which a key expires").keys(ONE_KEY),

@@ -3,6 +3,7 @@
 use super::containers::{CLIENT, COMMAND, CONFIG, DEBUG};
 use super::words::{
     ADMIN, ALWAYS, ALWAYS_FAST, CONNECTION, FAST, GREETING, NONE, READ_FAST, SERVER, SHUTDOWN, WRITE,
+    WRITE_FAST,
 };
 use crate::service::command::{Command, row};
 
@@ -31,5 +32,7 @@ pub(super) const ROWS: &[Command] = &[
     row("reset", 1, GREETING, CONNECTION, "6.2.0", "Reset the connection").at_once().for_subscribers(),
     row("select", 2, ALWAYS_FAST, CONNECTION, "1.0.0", "Change the selected database for the current connection"),
     row("shutdown", -1, SHUTDOWN, SERVER, "1.0.0", "Drain the open clients and stop the server").heavy(),
+    row("swapdb", 3, WRITE_FAST, SERVER, "4.0.0", "Swap two databases").heavy()
+        .acl(&["keyspace", "dangerous"]).complexity("O(N) where N is the number of clients that watch keys of these databases"),
     row("time", 1, ALWAYS_FAST, SERVER, "2.6.0", "Return the current server time"),
 ];

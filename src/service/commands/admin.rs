@@ -25,16 +25,41 @@ pub fn time(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `FLUSHALL [ASYNC | SYNC]` and `FLUSHDB [ASYNC | SYNC]`: removes all keys. The store frees their memory
-/// piece by piece afterwards.
-pub fn flush(cx: &mut Cx<'_>) -> Outcome {
-    match cx.args.get(1) {
-        None => {}
-        Some(word) if cx.args.len() == 2 && (is(word, "ASYNC") || is(word, "SYNC")) => {}
-        Some(_) => return Err(SYNTAX),
-    }
+/// `FLUSHALL [ASYNC | SYNC]`: removes all keys of all databases. The store frees their memory piece by piece afterwards,
+/// whatever the word says.
+pub fn flushall(cx: &mut Cx<'_>) -> Outcome {
+    check_how(cx)?;
+    cx.reply.assure();
+    cx.world.store.clear_all();
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `FLUSHDB [ASYNC | SYNC]`: removes all keys of the selected database.
+pub fn flushdb(cx: &mut Cx<'_>) -> Outcome {
+    check_how(cx)?;
     cx.reply.assure();
     cx.world.store.clear();
+    cx.reply.ok();
+    Ok(())
+}
+
+/// Checks the word that may follow a flush.
+fn check_how(cx: &Cx<'_>) -> Outcome {
+    match cx.args.get(1) {
+        None => Ok(()),
+        Some(word) if cx.args.len() == 2 && (is(word, "ASYNC") || is(word, "SYNC")) => Ok(()),
+        Some(_) => Err(SYNTAX),
+    }
+}
+
+/// `SWAPDB index index`: swaps two databases.
+pub fn swapdb(cx: &mut Cx<'_>) -> Outcome {
+    let one = cx.database_or(1, Failure::text("ERR invalid first DB index"));
+    let other = cx.database_or(2, Failure::text("ERR invalid second DB index"));
+    let (one, other) = (one?, other?);
+    cx.reply.assure();
+    cx.world.store.swap_databases(one, other)?;
     cx.reply.ok();
     Ok(())
 }

@@ -182,6 +182,7 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.array(count);
     let reply = &mut cx.reply;
     cx.world.store.commit_edit(edit, |bytes| {
+        let mut changed = false;
         for Step { width, offset, action } in operations.map_while(Result::ok) {
             let before = width.read(bytes, offset);
             let (after, told) = match action {
@@ -199,12 +200,14 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
             };
             if let Some(number) = after {
                 width.write(bytes, offset, number);
+                changed |= width.read(bytes, offset) != before;
             }
             match told {
                 Some(number) => reply.int(number as i64),
                 None => reply.null(),
             }
         }
+        changed
     });
     Ok(())
 }

@@ -19,6 +19,7 @@ pub fn setbit(cx: &mut Cx<'_>) -> Outcome {
     cx.world.store.commit_edit(edit, |bytes| {
         before = bytes[byte] & mask != 0;
         bytes[byte] = if on { bytes[byte] | mask } else { bytes[byte] & !mask };
+        before != on
     });
     cx.reply.int(i64::from(before));
     Ok(())
@@ -43,10 +44,10 @@ fn bits_of(bit_span: &BitSpan, value: &[u8]) -> Option<(usize, usize)> {
 
 /// `BITCOUNT key [start end [BYTE | BIT]]`: how many bits are 1.
 pub fn bitcount(cx: &mut Cx<'_>) -> Outcome {
-    let bit_span = BitSpan::of(cx, 2, true)?;
     if cx.args.len() == 3 {
         return Err(SYNTAX);
     }
+    let bit_span = BitSpan::of(cx, 2, true)?;
     let key = cx.arg(1);
     let value = cx.world.lookup(key)?.unwrap_or_default();
     let whole = BitSpan { first: 0, last: None, bits: false };
@@ -121,12 +122,20 @@ fn find_bit(value: &[u8], first: usize, last: usize, wanted: bool) -> Option<usi
         byte & !head & !tail
     };
     let idle = if wanted { 0 } else { 0xff };
-    let skipped = value[first / 8 + 1..].iter().take_while(|byte| **byte == idle).count();
+    let between = value.get(first / 8 + 1..last / 8).unwrap_or_default();
+    let skipped = count_leading(between, idle);
     let mut candidates = [first / 8, first / 8 + 1 + skipped].into_iter().filter(|at| *at <= last / 8);
     candidates.find_map(|at| {
         let byte = looked_at(value[at], at);
         (byte != 0).then(|| at * 8 + byte.leading_zeros() as usize)
     })
+}
+
+/// How many bytes at the beginning equal `idle`: eight at once, as far as possible.
+fn count_leading(bytes: &[u8], idle: u8) -> usize {
+    let (words, _) = bytes.as_chunks::<8>();
+    let whole = 8 * words.iter().take_while(|word| **word == [idle; 8]).count();
+    whole + bytes[whole..].iter().take_while(|byte| **byte == idle).count()
 }
 
 /// What `BITOP` does with its strings.
@@ -154,7 +163,7 @@ pub fn bitop(cx: &mut Cx<'_>) -> Outcome {
     let (dest, now_ms) = (cx.arg(2), cx.world.now.unix_ms);
     let mut result: Vec<u8> = Vec::new();
     for (nth, key) in cx.args.from(3).enumerate() {
-        let value = cx.world.store.get(key, now_ms)?.unwrap_or_default();
+        let value = cx.world.lookup(key)?.unwrap_or_default();
         if value.len() > result.len() {
             let more = value.len() - result.len();
             memory::reserve_exact(&mut result, more)?;

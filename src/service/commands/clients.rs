@@ -98,7 +98,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
     let subscribed = |kind| session.subscriptions().map_or(0, |mine| mine.count(kind));
     let _ = writeln!(
         text,
-        " fd={slot} name={name} age={age} idle={idle} flags={flags} db=0 sub={sub} psub={psub} ssub={ssub} \
+        " fd={slot} name={name} age={age} idle={idle} flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} \
          multi={multi} qbuf={input} qbuf-free=0 argv-mem=0 multi-mem={queued} obl={output} oll=0 omem={output} \
          tot-mem={total} events=r cmd={command} user=default redir=-1 resp={resp} lib-name={lib_name} \
          lib-ver={lib_ver}",
@@ -107,6 +107,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
         age = now.at.since(session.opened).as_secs(),
         idle = now.at.since(session.last).as_secs(),
         flags = flags(session),
+        db = session.db,
         sub = subscribed(Kind::Channel),
         psub = subscribed(Kind::Pattern),
         ssub = subscribed(Kind::Shard),

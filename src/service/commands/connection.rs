@@ -57,19 +57,17 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     }
     session.no_evict = false;
     session.no_touch = false;
+    session.db = 0;
+    cx.world.store.select(0);
     Ok(())
 }
 
-/// `SELECT index`: there is only the database 0.
+/// `SELECT index`: selects a database for the caller.
 pub fn select(cx: &mut Cx<'_>) -> Outcome {
-    let index = cx.int(1)?;
-    if i32::try_from(index).is_err() {
-        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
-        return Err(Failure::text(text));
-    }
-    if index != 0 {
-        return Err(Failure::text("ERR DB index is out of range"));
-    }
+    let db = cx.database(1)?;
+    cx.world.store.prepare_database(db)?;
+    cx.session().db = db;
+    cx.world.store.select(db);
     cx.reply.ok();
     Ok(())
 }

@@ -146,9 +146,8 @@ fn cluster(text: &mut String, _: &World) {
 }
 
 fn keyspace(text: &mut String, world: &World) {
-    if !world.store.is_empty() {
-        let (keys, expires) = (world.store.len(), world.store.expiring());
-        let _ = write!(text, "db0:keys={keys},expires={expires},avg_ttl=0\r\n");
+    for (db, size) in world.store.sizes() {
+        let _ = write!(text, "db{db}:keys={},expires={},avg_ttl=0\r\n", size.keys, size.expiring);
     }
 }
 

@@ -4,6 +4,9 @@ use super::strings::{Unit, invalid_expire};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::store::Kind;
 
+/// The error for a key that should be copied or moved to where it is.
+const SAME_OBJECT: Failure = Failure::text("ERR source and destination objects are the same");
+
 /// `DEL key [key ...]` and `UNLINK key [key ...]`: removes the keys. The reply is the number of keys that
 /// existed.
 pub fn del(cx: &mut Cx<'_>) -> Outcome {
@@ -39,7 +42,8 @@ pub fn renamenx(cx: &mut Cx<'_>) -> Outcome {
 /// Renames a key; the reply is still owed.
 fn give(cx: &mut Cx<'_>) -> Outcome {
     let (from, to, now_ms) = (cx.arg(1), cx.arg(2), cx.world.now.unix_ms);
-    let rename = cx.world.store.prepare_rename(from, to, now_ms)?;
+    let db = cx.world.store.selected();
+    let rename = cx.world.store.prepare_rename(from, to, db, now_ms)?;
     let rename = rename.ok_or(Failure::text("ERR no such key"))?;
     cx.reply.assure();
     if from != to {
@@ -48,34 +52,51 @@ fn give(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `COPY source destination [DB 0] [REPLACE]`: gives a copy of what a key holds, and of its time of expiry, to
+/// `COPY source destination [DB index] [REPLACE]`: gives a copy of what a key holds, and of its time of expiry, to
 /// another key. The reply is 1, or 0 if there is nothing to copy or, without `REPLACE`, if the other key exists.
 pub fn copy(cx: &mut Cx<'_>) -> Outcome {
-    let (mut replace, mut at) = (false, 3);
+    let (mut replace, mut db, mut at) = (false, cx.world.store.selected(), 3);
     while at < cx.args.len() {
         match cx.arg(at) {
             word if is(word, "REPLACE") => replace = true,
             word if is(word, "DB") && at + 1 < cx.args.len() => {
                 at += 1;
-                if cx.int(at)? != 0 {
-                    return Err(Failure::text("ERR DB index is out of range"));
-                }
+                db = cx.database(at)?;
             }
             _ => return Err(SYNTAX),
         }
         at += 1;
     }
     let (from, to, now_ms) = (cx.arg(1), cx.arg(2), cx.world.now.unix_ms);
-    if from == to {
-        return Err(Failure::text("ERR source and destination objects are the same"));
+    if from == to && db == cx.world.store.selected() {
+        return Err(SAME_OBJECT);
     }
-    let free = replace || !cx.world.store.contains(to, now_ms);
-    let copied = cx.world.store.contains(from, now_ms) && free;
-    let copied = if copied { cx.world.store.prepare_copy(from, to, now_ms)? } else { None };
+    let free = replace || !cx.world.store.contains_in(db, to, now_ms);
+    let exists = cx.world.store.contains(from, now_ms);
+    cx.world.count_lookup(exists);
+    let copied = exists && free;
+    let copied = if copied { cx.world.store.prepare_copy(from, to, db, now_ms)? } else { None };
     cx.reply.assure();
     cx.reply.int(i64::from(copied.is_some()));
     if let Some(copied) = copied {
         cx.world.store.commit_copy(copied);
+    }
+    Ok(())
+}
+
+/// `MOVE key db`: moves a key to another database. The reply is 1, or 0 if there is no such key or the other database
+/// has one.
+pub fn move_key(cx: &mut Cx<'_>) -> Outcome {
+    let (key, db, now_ms) = (cx.arg(1), cx.database(2)?, cx.world.now.unix_ms);
+    if db == cx.world.store.selected() {
+        return Err(SAME_OBJECT);
+    }
+    let is_free = !cx.world.store.contains_in(db, key, now_ms);
+    let moved = if is_free { cx.world.store.prepare_rename(key, key, db, now_ms)? } else { None };
+    cx.reply.assure();
+    cx.reply.int(i64::from(moved.is_some()));
+    if let Some(moved) = moved {
+        cx.world.store.commit_rename(moved);
     }
     Ok(())
 }
@@ -86,10 +107,7 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
         let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
-        match exists {
-            true => cx.world.stats.keyspace_hits += 1,
-            false => cx.world.stats.keyspace_misses += 1,
-        }
+        cx.world.count_lookup(exists);
         count += i64::from(exists);
     }
     cx.reply.int(count);
@@ -99,6 +117,7 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 /// `TYPE key`: the kind of value that a key holds, or `none`.
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
     let kind = cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms);
+    cx.world.count_lookup(kind.is_some());
     cx.reply.simple(kind.map_or("none", Kind::name));
     Ok(())
 }
@@ -237,7 +256,9 @@ pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
 /// Replies with what `tell` says of the time at which a key expires and of the present, both in Unix
 /// milliseconds.
 fn about_expiry(cx: &mut Cx<'_>, tell: fn(u64, u64) -> u64) -> Outcome {
-    let answer = match cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms) {
+    let found = cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms);
+    cx.world.count_lookup(found.is_some());
+    let answer = match found {
         None => -2,
         Some(None) => -1,
         Some(Some(at)) => tell(at, cx.world.now.unix_ms) as i64,

@@ -55,7 +55,10 @@ pub fn setrange(cx: &mut Cx<'_>) -> Outcome {
     check_len(cx, end)?;
     let edit = cx.world.store.prepare_edit(key, end, cx.world.now.unix_ms)?;
     cx.reply.assure();
-    cx.world.store.commit_edit(edit, |bytes| bytes[offset..end].copy_from_slice(part));
+    cx.world.store.commit_edit(edit, |bytes| {
+        bytes[offset..end].copy_from_slice(part);
+        true
+    });
     cx.reply.int(before.max(end) as i64);
     Ok(())
 }
@@ -109,7 +112,7 @@ pub fn lcs(cx: &mut Cx<'_>) -> Outcome {
     let now_ms = cx.world.now.unix_ms;
     let mut cells = 1_usize;
     for key in [cx.arg(1), cx.arg(2)] {
-        let value = cx.world.store.get(key, now_ms);
+        let value = cx.world.lookup(key);
         let value = value.map_err(|_| Failure::text("ERR The specified keys must contain string values"))?;
         cells = cells.saturating_mul(value.map_or(0, <[u8]>::len) + 1);
     }

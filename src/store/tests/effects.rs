@@ -5,7 +5,7 @@ use super::*;
 /// The effects since the last call, with names for their keys. Forgets them.
 fn told(store: &mut Store) -> Vec<(&'static str, What)> {
     let name = |key: &[u8]| ["", "k", "other", "late"].into_iter().find(|name| name.as_bytes() == key);
-    let told = store.effects().map(|(key, what)| (name(key).unwrap(), what)).collect();
+    let told = store.effects().map(|effect| (name(effect.key).unwrap(), effect.what)).collect();
     store.forget_effects();
     told
 }
@@ -43,8 +43,9 @@ fn what_changes_nothing_is_not_told() {
     store.listen(true);
     assert!(store.contains(b"k", 4) && !store.contains(b"other", 4));
     assert!(!store.remove(b"other", 0));
-    store.expire(b"k", Some(5));
     store.expire(b"other", Some(5));
+    let edit = store.prepare_edit(b"k", 1, 4).unwrap();
+    assert!(!store.commit_edit(edit, |_| false));
     assert_eq!(store.sweep(4, 10, 1), 0);
     drop(store.prepare(b"k", b"w").unwrap());
     store.random_key(4);

@@ -433,10 +433,10 @@ fn a_hash_of_any_form_is_renamed_and_copied() {
             set(&mut store, &from, &numbered(0..count, len));
             set(&mut store, &to, &numbered(0..1_000, 1));
             let fields = read(&mut store, &from);
-            let rename = store.prepare_rename(&from, &to, 0).unwrap().expect("it is there");
+            let rename = store.prepare_rename(&from, &to, 0, 0).unwrap().expect("it is there");
             store.commit_rename(rename);
             assert_eq!((store.len(), read(&mut store, &to)), (1, fields.clone()));
-            let copied = store.prepare_copy(&to, &from, 0).unwrap().expect("it is there");
+            let copied = store.prepare_copy(&to, &from, 0, 0).unwrap().expect("it is there");
             store.commit_copy(copied);
             set(&mut store, &to, &numbered(0..1, 3));
             assert_eq!((store.len(), read(&mut store, &from)), (2, fields), "the copy changes with it");

@@ -98,13 +98,19 @@ impl Trial {
             0 | 1 => {
                 let (at, len) = (self.rng.random_range(0..=self.len_max), self.rng.random_range(1..9));
                 let edit = self.store.prepare_edit(key, at + len, now_ms).unwrap();
-                self.store.commit_edit(edit, |bytes| bytes[at..at + len].fill(7));
+                let told = self.store.commit_edit(edit, |bytes| {
+                    let part = &mut bytes[at..at + len];
+                    let differs = part.iter().any(|byte| *byte != 7);
+                    part.fill(7);
+                    differs
+                });
+                assert!(told || lives, "a new key has an effect");
                 let value = &mut self.model.entry(key.to_vec()).or_default().0;
                 value.resize(value.len().max(at + len), 0);
                 value[at..at + len].fill(7);
             }
             2 => {
-                let rename = self.store.prepare_rename(key, &other, now_ms).unwrap();
+                let rename = self.store.prepare_rename(key, &other, 0, now_ms).unwrap();
                 assert_eq!(rename.is_some(), lives);
                 if let Some(rename) = rename.filter(|_| key != other) {
                     self.store.commit_rename(rename);
@@ -113,7 +119,7 @@ impl Trial {
                 }
             }
             _ => {
-                let copied = self.store.prepare_copy(key, &other, now_ms).unwrap();
+                let copied = self.store.prepare_copy(key, &other, 0, now_ms).unwrap();
                 assert_eq!(copied.is_some(), lives);
                 if let Some(copied) = copied.filter(|_| key != other) {
                     self.store.commit_copy(copied);
@@ -154,10 +160,11 @@ impl Trial {
     fn listen(&mut self) {
         assert!(!self.store.effects_lost());
         let effects: Vec<(Vec<u8>, What)> =
-            self.store.effects().map(|(key, what)| (key.to_vec(), what)).collect();
+            self.store.effects().map(|effect| (effect.key.to_vec(), effect.what)).collect();
         for (key, what) in effects {
             match what {
                 What::Flushed => self.replica.clear(),
+                What::Swapped => unreachable!("there is one database"),
                 What::Removed | What::Expired => drop(self.replica.remove(&key)),
                 What::Set => {
                     let at = self.store.expiry(&key, 0).expect("it was set");
