@@ -3,8 +3,11 @@
 //! This room owns the numbers. It knows neither sockets nor commands. The table in [`options`] lists the settings that
 //! a user may change, and how each is written.
 
+mod events;
 pub mod options;
 mod values;
+
+pub use events::{EventClass, Events};
 
 /// Most listeners of a server. A connection remembers the number of its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
@@ -168,6 +171,8 @@ pub struct Config {
     /// How much output a subscriber may leave untaken. Most of it is messages from other clients.
     pub pubsub_output_limit: OutputLimit,
 
+    /// Which events of keys are published.
+    pub notify_keyspace_events: Events,
     /// Number of databases.
     pub databases: u16,
 
@@ -256,6 +261,7 @@ impl Default for Config {
             max_reply_bytes: 1 << 30,
             maxmemory_clients: 2 << 30,
             pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
+            notify_keyspace_events: Events::default(),
             databases: 16,
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),

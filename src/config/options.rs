@@ -5,7 +5,7 @@
 //! has them.
 
 use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
-use super::{AtMaxclients, Config, DATABASES_MAX, DebugCommand, OutputLimit, REPLY_HEADROOM_BYTES};
+use super::{AtMaxclients, Config, DATABASES_MAX, DebugCommand, Events, OutputLimit, REPLY_HEADROOM_BYTES};
 
 /// One option.
 pub struct Opt {
@@ -263,6 +263,15 @@ pub const OPTIONS: &[Opt] = &[
         "class hard soft seconds",
         (show_output_limits, |c, text| set_output_limits(c, text)),
         "Bytes of messages that a subscriber may leave untaken: hard limit, soft limit, seconds above the soft limit",
+    ),
+    live(
+        "notify-keyspace-events",
+        "letters",
+        (
+            |c| c.notify_keyspace_events.show(),
+            |c, text| Events::parse(text).map(|events| c.notify_keyspace_events = events),
+        ),
+        "Events of keys that are published, by their letters as in Redis; empty = none",
     ),
     at_start("databases", "number", number!(databases, 1, DATABASES_MAX), "Number of databases"),
     live(

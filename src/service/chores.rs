@@ -3,7 +3,7 @@
 use super::outbox::Ask;
 use super::world::World;
 use crate::base::Moment;
-use crate::config::Bounds;
+use crate::config::{Bounds, EventClass};
 use crate::store::LOOK_PAUSE_MAX_MS;
 
 impl World {
@@ -17,7 +17,8 @@ impl World {
         if self.store.has_leftovers() {
             return Some(self.now.at);
         }
-        let in_ms = self.store.next_expiry()?.saturating_sub(self.now.unix_ms);
+        let next_ms = self.store.next_expiry().filter(|_| self.active_expire)?;
+        let in_ms = next_ms.saturating_sub(self.now.unix_ms);
         Some(self.now.at.plus_ms(in_ms).max(self.next_key_sweep))
     }
 
@@ -26,13 +27,17 @@ impl World {
         let Bounds { expiries_per_tick, expire_interval_ms, reclaims_per_tick, .. } = self.config.bounds;
         let now_ms = self.now.unix_ms;
         let is_due = |due_ms: Option<u64>| due_ms.is_some_and(|at_ms| at_ms <= now_ms);
-        if self.now.at >= self.next_key_sweep && is_due(self.store.next_expiry()) {
-            self.store.sweep(now_ms, expiries_per_tick, LOOK_PAUSE_MAX_MS);
-            let pause_ms = if is_due(self.store.next_expiry()) { 0 } else { expire_interval_ms };
+        if self.active_expire && self.now.at >= self.next_key_sweep && is_due(self.store.next_expiry()) {
+            // Clients that wait for the event should hear of it at once.
+            let prompt = self.config.notify_keyspace_events.has(EventClass::Expired);
+            let pause_ms = if prompt { 1 } else { LOOK_PAUSE_MAX_MS };
+            self.store.sweep(now_ms, expiries_per_tick, pause_ms);
+            let more = is_due(self.store.next_expiry());
+            let pause_ms = if more || prompt { 0 } else { expire_interval_ms };
             self.next_key_sweep = self.now.at.plus_ms(pause_ms);
         }
         self.store.reclaim(reclaims_per_tick);
-        self.tell_effects();
+        self.tell_effects(None);
         if self.pause.until().is_some_and(|until| until <= self.now.at) {
             self.end_pause();
         }

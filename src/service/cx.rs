@@ -185,6 +185,7 @@ impl<'a> Cx<'a> {
     /// [`WrongKind`] if the key holds something else; nothing has been written then.
     #[inline]
     pub fn reply_value(&mut self, key: &[u8]) -> Result<(), WrongKind> {
+        self.world.tell_miss(key);
         match self.world.store.get(key, self.world.now.unix_ms) {
             Ok(Some(value)) => {
                 self.world.stats.keyspace_hits += 1;
@@ -207,7 +208,17 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// If memory runs out, or if too many keys have similar hashes; nothing has changed then.
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
+        self.notice_expired(key);
         Ok(self.world.store.prepare(key, value)?)
+    }
+
+    /// Removes a key that has expired, before a command overwrites it without looking: if somebody wants to hear of
+    /// events, that is one.
+    #[inline]
+    pub fn notice_expired(&mut self, key: &[u8]) {
+        if self.world.store.wants_events() {
+            self.world.store.contains(key, self.world.now.unix_ms);
+        }
     }
 }
 

@@ -81,6 +81,7 @@ const NAMED: &[(&str, Run)] = &[
     ("debug", introspect::no_subcommand),
     ("debug|help", introspect::help),
     ("debug|panic", admin::debug_panic),
+    ("debug|set-active-expire", admin::debug_set_active_expire),
     ("debug|sleep", admin::debug_sleep),
     ("decr", counters::decr),
     ("decrby", counters::decrby),

@@ -163,7 +163,9 @@ mod tests {
 
     #[test]
     fn what_is_no_number_is_refused() {
-        for text in ["", " 1", "1 ", "abc", "1.2.3", "1e", "1e+", ".", "-", "nan", "0x10", "1e999999", "1e-5000"] {
+        for text in
+            ["", " 1", "1 ", "abc", "1.2.3", "1e", "1e+", ".", "-", "nan", "0x10", "1e999999", "1e-5000"]
+        {
             assert!(LongDouble::parse(text.as_bytes()).is_none(), "{text:?}");
         }
         let infinite = LongDouble::parse(b"-inf").unwrap();

@@ -11,6 +11,8 @@
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
 //!   (floating point numbers as Redis writes them).
+//! - `effects`: who hears of changes. `events`: the names that Redis has for them. `post`: the messages of one
+//!   publication.
 //! - `errors`: the answers to requests that do not run. [`goodbye`]: the last line that a client reads.
 //!
 //! Of the files that declare and run commands, each imports only those to its left:
@@ -24,7 +26,9 @@ pub mod command;
 mod commands;
 pub mod cx;
 mod dispatch;
+mod effects;
 mod errors;
+mod events;
 mod gate;
 mod glob;
 pub mod goodbye;
@@ -32,6 +36,7 @@ mod long_double;
 pub mod names;
 pub mod outbox;
 pub mod pause;
+mod post;
 pub mod run;
 pub mod session;
 pub mod transaction;

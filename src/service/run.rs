@@ -51,8 +51,8 @@ impl World {
             self.stats.errors += 1;
         }
         self.stats.commands += 1;
+        self.tell_effects(Some(me));
         self.outbox.complete();
-        self.tell_effects();
         if let Some(timing) = timing {
             self.end_timing(&timing, command, inside);
         }

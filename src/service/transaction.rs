@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::command::Command;
 use crate::base::{ConnId, OutOfMemory, memory};
 use crate::resp::{Args, Kept};
-use crate::store::{Effect, Store, What};
+use crate::store::{Effect, Effects, Listener, Store, What};
 
 /// The requests that a client has queued since `MULTI`.
 #[derive(Debug, Default)]
@@ -135,7 +135,7 @@ impl Watches {
         by_key.entry(Arc::clone(&shared)).or_default().push(Watcher { id, existed });
         watching.bytes += key.len() + WATCH_BYTES;
         watching.keys.push(Watched { db, key: shared, existed });
-        store.listen(true);
+        store.listen(Listener::Watches, true);
     }
 
     /// Ends all watches of a client, which are those in `watching`.
@@ -155,22 +155,21 @@ impl Watches {
     /// Lets the store note effects as long as a key is watched.
     fn listen_while_needed(&mut self, store: &mut Store) {
         self.by_key.retain(|_, by_key| !by_key.is_empty());
-        store.listen(!self.by_key.is_empty());
+        store.listen(Listener::Watches, !self.by_key.is_empty());
     }
 
-    /// Reads the effects that the store has noted, makes the store forget them, and returns the clients
-    /// that watch a changed key. A key that was set or removed leaves the list, because its watchers need
+    /// Reads the effects, and returns the clients that watch a changed key. A key that was set or removed leaves the list, because its watchers need
     /// to hear of one change only.
-    pub fn take_touched(&mut self, store: &mut Store, now_ms: u64) -> Vec<ConnId> {
+    pub fn take_touched(&mut self, effects: &Effects, store: &mut Store, now_ms: u64) -> Vec<ConnId> {
         let mut touched = Vec::new();
-        if store.effects_lost() {
+        if effects.lost {
             let all = std::mem::take(&mut self.by_key);
             touched.extend(
                 all.into_values().flatten().flat_map(|(_, watchers)| watchers).map(|watcher| watcher.id),
             );
         }
         let mut swapped = Vec::new();
-        for Effect { db, key, what } in store.effects() {
+        for Effect { db, key, what } in effects.iter() {
             let Some(by_key) = self.by_key.get_mut(&db) else { continue };
             match what {
                 What::Flushed => {
@@ -186,13 +185,13 @@ impl Watches {
                     touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));
                 }
                 What::Swapped => swapped.push(db),
-                What::Set | What::Removed => {
+                What::Told(_) => {}
+                What::Set | What::Created | What::Removed | What::Evicted => {
                     let watchers = by_key.remove(key).into_iter().flatten();
                     touched.extend(watchers.map(|watcher| watcher.id));
                 }
             }
         }
-        store.forget_effects();
         for db in swapped {
             // A key has changed if it was in the database before, or if it is in there now.
             let changed = self.by_key.get(&db).into_iter().flatten().flat_map(|(key, watchers)| {

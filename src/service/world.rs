@@ -4,6 +4,7 @@
 //! inside another one, as those of a transaction do, sees the same world.
 
 use super::channels::Channels;
+use super::events::KEYMISS;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::session::Sessions;
@@ -26,7 +27,7 @@ pub struct World {
     /// Whether `CLIENT PAUSE` holds commands, and which clients wait.
     pub pause: Pause,
     /// The keys that clients watch with `WATCH`.
-    watches: Watches,
+    pub(super) watches: Watches,
     /// The settings.
     pub config: Config,
     /// The counters.
@@ -39,6 +40,8 @@ pub struct World {
     /// How many times `CONFIG SET` has changed the settings. If this number changes during a turn, the turn
     /// reads the limits again.
     pub settings_changed: u64,
+    /// False if `DEBUG SET-ACTIVE-EXPIRE` has stopped the sweep: then an expired key stays until a command finds it.
+    pub active_expire: bool,
     /// The sweep looks for expired keys no sooner than this.
     pub(super) next_key_sweep: Moment,
     clock: Clock,
@@ -49,7 +52,7 @@ impl World {
     /// that the server listens on; `CLIENT LIST` shows them.
     pub fn new(seed: u64, config: Config, clock: Clock, listeners: Vec<Address>) -> World {
         let now = clock.now();
-        World {
+        let mut world = World {
             store: Store::new(seed),
             sessions: Sessions::new(listeners),
             outbox: Outbox::default(),
@@ -61,9 +64,12 @@ impl World {
             started: now,
             now,
             settings_changed: 0,
+            active_expire: true,
             next_key_sweep: Moment::default(),
             clock,
-        }
+        };
+        world.heed_events();
+        world
     }
 
     /// The string of `key`, counted as a hit or a miss.
@@ -71,6 +77,7 @@ impl World {
     /// # Errors
     /// If the key holds something else.
     pub fn lookup(&mut self, key: &[u8]) -> Result<Option<&[u8]>, WrongKind> {
+        self.tell_miss(key);
         let found = self.store.get(key, self.now.unix_ms);
         match found {
             Ok(None) => self.stats.keyspace_misses += 1,
@@ -79,11 +86,22 @@ impl World {
         found
     }
 
-    /// Counts a key that a command has looked up, as a hit or a miss.
-    pub fn count_lookup(&mut self, found: bool) {
+    /// Counts `key`, which a command has looked up, as a hit or a miss.
+    pub fn count_lookup(&mut self, found: bool, key: &[u8]) {
         match found {
             true => self.stats.keyspace_hits += 1,
-            false => self.stats.keyspace_misses += 1,
+            false => {
+                self.stats.keyspace_misses += 1;
+                self.store.tell(KEYMISS, key);
+            }
+        }
+    }
+
+    /// Tells of a miss if a command is going to look for `key` and it is not there.
+    #[inline]
+    pub fn tell_miss(&mut self, key: &[u8]) {
+        if self.store.wants_events() && !self.store.contains(key, self.now.unix_ms) {
+            self.store.tell(KEYMISS, key);
         }
     }
 
@@ -138,24 +156,6 @@ impl World {
         if let Some(session) = self.sessions.get_mut(id.slot).filter(|session| session.has_extras()) {
             self.channels.unsubscribe_all(id, &mut session.extras().subscriptions);
             session.drop_empty_extras();
-        }
-    }
-
-    /// Passes on the effects that the store has noted: a client that watches a changed key learns of it.
-    /// This must run after each command and after each sweep.
-    #[inline]
-    pub fn tell_effects(&mut self) {
-        if self.store.has_effects() {
-            self.touch_watchers();
-        }
-    }
-
-    #[cold]
-    fn touch_watchers(&mut self) {
-        for id in self.watches.take_touched(&mut self.store, self.now.unix_ms) {
-            if let Some(session) = self.sessions.get_mut(id.slot) {
-                session.extras().watching.touched = true;
-            }
         }
     }
 

@@ -3,7 +3,6 @@
 
 use super::Store;
 use super::body::Body;
-use super::journal::What;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{Kind, RECORD_MAX};
 use super::table::{Content, Table};
@@ -103,7 +102,7 @@ impl Store {
         };
         self.discards.keep(left);
         if changed || grows {
-            self.changes.note(What::Set, key);
+            self.changes.note_write(place.is_some(), key);
         }
         changed || grows
     }

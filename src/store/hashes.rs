@@ -132,7 +132,7 @@ impl Store {
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
         let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
-        self.changes.note(What::Set, key);
+        self.changes.note_write(place.is_some(), key);
         let left = match (write, body) {
             (Write::Fields(entries), Some(number)) => {
                 self.table.with_body(number, |body| {
@@ -175,18 +175,19 @@ impl Store {
         Ok(HashRemoval { key, fields })
     }
 
-    /// Removes the fields, and also the key if no field is left. Needs no memory. Cannot fail or panic
-    /// half-way.
-    pub fn commit_hash_remove(&mut self, removal: HashRemoval<'_>) {
+    /// Removes the fields, and also the key if no field is left. Returns true if it has removed the key. Needs no memory.
+    /// Cannot fail or panic half-way.
+    pub fn commit_hash_remove(&mut self, removal: HashRemoval<'_>) -> bool {
         let HashRemoval { key, fields } = removal;
         let hash = self.table.hash(key);
-        let Some(place) = self.table.find(hash, key) else { return };
+        let Some(place) = self.table.find(hash, key) else { return false };
         let record = self.table.record(place);
         if fields.is_empty() {
-            return;
+            return false;
         }
         if Hash::of(&self.table, record).len() == fields.len() {
-            return self.take(What::Removed, place);
+            self.take(What::Removed, place);
+            return true;
         }
         self.changes.note(What::Set, key);
         match record.body().filter(|_| self.table.fields_of(record).is_some()) {
@@ -200,6 +201,7 @@ impl Store {
             }),
             None => self.table.retain_packed(place, hash, |field| fields.binary_search(&field).is_err()),
         }
+        false
     }
 
     /// One step of a scan over the hash of `key`. It works as [`Store::scan`] does, but calls `visit` with

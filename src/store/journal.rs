@@ -1,31 +1,69 @@
-//! The journal of effects: it tells a listener what happened to which key. So far, only transactions that
-//! watch keys need it.
+//! The journal of effects: it tells listeners what happened to which key.
 //!
-//! While somebody listens, the store notes an effect with every change. The listener reads the effects
-//! after each command and then forgets them. Their memory is bounded: if there are too many of them, or the
+//! While somebody listens, the store notes an effect with every change, and commands add the events that Redis has
+//! names for. The listeners read the effects after each command. Their memory is bounded: if there are too many of them, or the
 //! allocator refuses, the journal drops them all and only remembers that effects were lost. The listener must
 //! then assume that every key has changed.
 
 use crate::base::memory;
 
 /// Most bytes of keys that the journal keeps.
-const KEY_BYTES_MAX: usize = 1 << 20;
+const KEY_BYTES_MAX: usize = 16 << 20;
 /// Most effects that the journal keeps.
-const EFFECTS_MAX: usize = 1 << 16;
+const EFFECTS_MAX: usize = 1 << 20;
 
 /// What happened to a key.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum What {
     /// A command wrote its value or changed its time of expiry.
     Set,
+    /// A command wrote it, and there was no key of this name before.
+    Created,
     /// A command removed it.
     Removed,
     /// The store removed it because it had expired.
     Expired,
+    /// The store removed it because memory had run out.
+    Evicted,
     /// All keys of the database were removed.
     Flushed,
     /// The database has other keys now: those of another database.
     Swapped,
+    /// A command told of an event. What it changed is noted besides.
+    Told(Event),
+}
+
+/// An event that Redis has a name for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Event {
+    /// The class.
+    pub class: Class,
+    /// The name.
+    pub name: &'static str,
+}
+
+/// The classes of events that commands tell of, as Redis has them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Class {
+    /// Events of keys of any kind.
+    Generic,
+    /// Events of strings.
+    String,
+    /// Events of hashes.
+    Hash,
+    /// A command looked for a key that is not there.
+    Miss,
+}
+
+/// Who listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Listener {
+    /// Clients that watch keys.
+    Watches = 1,
+    /// Those who want to hear of events, and not only of changes.
+    Events = 2,
+    /// Clients that keep copies of keys.
+    Tracking = 4,
 }
 
 /// What happened to one key.
@@ -48,11 +86,38 @@ struct Entry {
     what: What,
 }
 
-/// The effects since [`Journal::forget`] was last called.
+/// Memory for keys that an empty journal keeps, in bytes.
+const SPARE_BYTES: usize = 64 << 10;
+/// Room for effects that an empty journal keeps.
+const SPARE_EFFECTS: usize = 1 << 10;
+
+/// Effects that the listeners are reading.
+#[derive(Debug, Default)]
+pub struct Effects {
+    /// True if effects were lost because there were too many, or no memory for them. The listeners must then assume
+    /// that every key has changed.
+    pub lost: bool,
+    keys: Vec<u8>,
+    entries: Vec<Entry>,
+}
+
+impl Effects {
+    /// The effects in the order in which they happened.
+    pub fn iter(&self) -> impl Iterator<Item = Effect<'_>> {
+        let starts = std::iter::once(0).chain(self.entries.iter().map(|entry| entry.key_end));
+        starts.zip(&self.entries).map(|(start, &Entry { key_end, db, what })| Effect {
+            db,
+            key: &self.keys[start..key_end],
+            what,
+        })
+    }
+}
+
+/// The effects since [`Journal::take`] was last called.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// True while somebody listens.
-    listening: bool,
+    /// Who listens: a bit for each [`Listener`].
+    listening: u8,
     /// True if effects were dropped.
     lost: bool,
     /// The keys of all effects, one after the other.
@@ -62,17 +127,25 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Starts or stops noting effects. What was noted before is forgotten.
-    pub fn listen(&mut self, on: bool) {
-        if on != self.listening {
-            *self = Journal { listening: on, ..Journal::default() };
+    /// A listener begins or stops to listen. When the last one stops, what was noted before is forgotten.
+    pub fn listen(&mut self, who: Listener, on: bool) {
+        let bit = who as u8;
+        self.listening = if on { self.listening | bit } else { self.listening & !bit };
+        if self.listening == 0 {
+            *self = Journal::default();
         }
+    }
+
+    /// True if somebody wants the events.
+    #[inline]
+    pub fn wants_events(&self) -> bool {
+        self.listening & Listener::Events as u8 != 0
     }
 
     /// Notes an effect if somebody listens.
     #[inline]
     pub fn note(&mut self, db: u16, key: &[u8], what: What) {
-        if self.listening {
+        if self.listening != 0 {
             self.keep(db, key, what);
         }
     }
@@ -101,23 +174,25 @@ impl Journal {
         self.lost || !self.effects.is_empty()
     }
 
-    /// True if effects were lost, so that any key may have changed.
-    pub fn lost(&self) -> bool {
-        self.lost
+    /// Takes the effects out. [`Journal::put_back`] takes their memory back.
+    pub fn take(&mut self) -> Effects {
+        let lost = std::mem::take(&mut self.lost);
+        Effects { lost, keys: std::mem::take(&mut self.keys), entries: std::mem::take(&mut self.effects) }
     }
 
-    /// The effects in the order in which they happened.
-    pub fn effects(&self) -> impl Iterator<Item = Effect<'_>> {
-        let starts = std::iter::once(0).chain(self.effects.iter().map(|entry| entry.key_end));
-        starts.zip(&self.effects).map(|(start, &Entry { key_end, db, what })| Effect {
-            db,
-            key: &self.keys[start..key_end],
-            what,
-        })
+    /// Takes back the memory of effects that the listeners have read.
+    pub fn put_back(&mut self, effects: Effects) {
+        if self.listening != 0 && self.effects.is_empty() {
+            let Effects { keys, entries, .. } = effects;
+            if keys.capacity() <= SPARE_BYTES && entries.capacity() <= SPARE_EFFECTS {
+                (self.keys, self.effects) = (keys, entries);
+                self.forget();
+            }
+        }
     }
 
     /// Forgets all effects, and that some were lost.
-    pub fn forget(&mut self) {
+    fn forget(&mut self) {
         self.keys.clear();
         self.effects.clear();
         self.lost = false;
@@ -138,17 +213,21 @@ mod tests {
         let mut journal = Journal::default();
         journal.note(0, b"unheard", What::Set);
         assert!(!journal.has_news());
-        journal.listen(true);
+        journal.listen(Listener::Watches, true);
         for (key, what) in [(&b"a"[..], What::Set), (b"", What::Removed), (b"ccc", What::Expired)] {
             journal.note(7, key, what);
         }
-        assert!(journal.effects().all(|effect| effect.db == 7));
-        let effects: Vec<_> = journal.effects().map(|effect| (effect.key, effect.what)).collect();
+        let told = journal.take();
+        assert!(told.iter().all(|effect| effect.db == 7));
+        let effects: Vec<_> = told.iter().map(|effect| (effect.key, effect.what)).collect();
         assert_eq!(effects, [(&b"a"[..], What::Set), (b"", What::Removed), (b"ccc", What::Expired)]);
-        journal.forget();
+        journal.put_back(told);
         assert!(!journal.has_news());
         journal.note(0, b"d", What::Set);
-        journal.listen(false);
+        journal.listen(Listener::Events, true);
+        journal.listen(Listener::Watches, false);
+        assert!(journal.has_news() && journal.wants_events(), "one still listens");
+        journal.listen(Listener::Events, false);
         assert!(!journal.has_news() && journal.memory() == 0);
     }
 
@@ -157,22 +236,27 @@ mod tests {
         let fill = |journal: &mut Journal, key: &[u8], count: usize| {
             (0..count).for_each(|_| journal.note(0, key, What::Set));
         };
-        for (key, fitting) in [(&[7; 1 << 10][..], 1 << 10), (b"", EFFECTS_MAX)] {
+        for (key, fitting) in [(&[7; 1 << 10][..], KEY_BYTES_MAX >> 10), (b"", EFFECTS_MAX)] {
             let mut journal = Journal::default();
-            journal.listen(true);
+            journal.listen(Listener::Watches, true);
             fill(&mut journal, key, fitting);
-            assert_eq!((journal.lost(), journal.effects().count()), (false, fitting));
+            let told = |journal: &mut Journal| {
+                let effects = journal.take();
+                (effects.lost, effects.iter().count())
+            };
+            assert_eq!(told(&mut journal), (false, fitting));
+            fill(&mut journal, key, fitting);
             fill(&mut journal, key, 2);
-            assert!(journal.lost() && journal.has_news() && journal.effects().count() == 0);
-            journal.forget();
+            assert!(journal.has_news());
+            assert_eq!(told(&mut journal), (true, 0));
             fill(&mut journal, key, 1);
-            assert_eq!((journal.lost(), journal.effects().count()), (false, 1));
+            assert_eq!(told(&mut journal), (false, 1));
         }
         let mut journal = Journal::default();
-        journal.listen(true);
+        journal.listen(Listener::Watches, true);
         memory::allow(10);
         fill(&mut journal, b"key", 1);
         memory::allow(usize::MAX);
-        assert!(journal.lost());
+        assert!(journal.take().lost);
     }
 }

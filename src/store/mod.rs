@@ -74,7 +74,7 @@ use discard::Discards;
 pub use edit::Edit;
 pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
-pub use journal::{Effect, What};
+pub use journal::{Class, Effect, Effects, Event, Listener, What};
 pub use moves::{Copied, Rename};
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
@@ -143,6 +143,11 @@ impl Store {
     /// Number of keys of the selected database with a time of expiry.
     pub fn expiring(&self) -> usize {
         self.table.expiring
+    }
+
+    /// Number of keys that the store has removed since its start because memory had run out.
+    pub fn evicted(&self) -> u64 {
+        self.changes.evicted
     }
 
     /// Number of keys that the store has removed since its start because they had expired.
@@ -256,7 +261,7 @@ impl Store {
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
-        self.changes.note(What::Set, key);
+        self.changes.note_write(place.is_some(), key);
         let left = self.table.write(place, hash, key, Kind::String, content, expires_ms);
         self.discards.keep(left);
     }
@@ -291,9 +296,9 @@ impl Store {
         live
     }
 
-    /// Starts or stops noting effects. While nobody listens, the store notes none.
-    pub fn listen(&mut self, on: bool) {
-        self.changes.journal.listen(on);
+    /// A listener begins or stops to listen. While nobody listens, the store notes no effects.
+    pub fn listen(&mut self, who: Listener, on: bool) {
+        self.changes.journal.listen(who, on);
     }
 
     /// True if there are effects to read, or if effects were lost.
@@ -302,20 +307,31 @@ impl Store {
         self.changes.journal.has_news()
     }
 
-    /// The effects since [`Store::forget_effects`] was last called, in order.
-    pub fn effects(&self) -> impl Iterator<Item = Effect<'_>> {
-        self.changes.journal.effects()
+    /// True if somebody wants to hear of events.
+    #[inline]
+    pub fn wants_events(&self) -> bool {
+        self.changes.journal.wants_events()
     }
 
-    /// True if effects were lost because there were too many, or no memory for them. The listener must then
-    /// assume that every key has changed.
-    pub fn effects_lost(&self) -> bool {
-        self.changes.journal.lost()
+    /// Takes out the effects since the last call. [`Store::put_back_effects`] takes their memory back.
+    pub fn take_effects(&mut self) -> Effects {
+        self.changes.journal.take()
     }
 
-    /// Forgets the effects. The listener calls it after reading them.
-    pub fn forget_effects(&mut self) {
-        self.changes.journal.forget();
+    /// Takes back the memory of effects that the listeners have read.
+    pub fn put_back_effects(&mut self, effects: Effects) {
+        self.changes.journal.put_back(effects);
+    }
+
+    /// A command tells of an event of `key`, which it has changed.
+    #[inline]
+    pub fn tell(&mut self, event: Event, key: &[u8]) {
+        self.changes.tell(event, key);
+    }
+
+    /// The same, of a key of database `db`.
+    pub fn tell_in(&mut self, db: u16, event: Event, key: &[u8]) {
+        self.within(db, |store| store.tell(event, key));
     }
 
     /// Walks the whole store and asserts its invariants. For tests.

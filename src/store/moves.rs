@@ -166,7 +166,8 @@ impl Store {
     fn put_over(&mut self, key: &[u8], kind: Kind, content: Content<'_>, expires_ms: Option<u64>) {
         let hash = self.table.hash(key);
         let place = self.table.find(hash, key);
-        self.changes.note(What::Set, key);
+        // As in Redis, a key that takes over what another one held is new, whatever it held before.
+        self.changes.note(What::Created, key);
         let left = self.table.write(place, hash, key, kind, content, expires_ms);
         self.discards.keep(left);
     }

@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
-use crate::{databases, hashes, keys, pauses, pubsub, strings, transactions};
+use crate::{databases, events, hashes, keys, pauses, pubsub, strings, transactions};
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
 /// requests that arrive together. [`END`] is the end of the stream.
@@ -85,7 +85,7 @@ impl Speaker {
 }
 
 /// Reads one reply, however deep, and shows it as these conversations write it.
-fn frame(wire: &mut Wire) -> String {
+pub fn frame(wire: &mut Wire) -> String {
     let line = wire.line();
     let (mark, rest) = line.split_at(1);
     let mut several = |each: usize| {
@@ -141,6 +141,7 @@ fn all() -> impl Iterator<Item = &'static Talk> {
         .chain(strings::TALKS)
         .chain(keys::TALKS)
         .chain(databases::TALKS)
+        .chain(events::TALKS)
 }
 
 #[test]

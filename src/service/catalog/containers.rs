@@ -51,6 +51,7 @@ pub(super) const DEBUG: &[Command] = &numbered(after(CONFIG), [
     row("debug|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of DEBUG").debug(),
     row("debug|panic", -2, ADMIN, SERVER, "2.8.12", "Panic inside the command; with a number, at its nth step")
         .debug(),
+    row("debug|set-active-expire", 3, ADMIN, SERVER, "2.8.12", "Stop or start the removal of expired keys that no command asks for").debug(),
     row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for the given time in seconds").heavy().debug(),
 ]);
 

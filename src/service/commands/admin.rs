@@ -112,6 +112,14 @@ pub fn debug_sleep(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// `DEBUG SET-ACTIVE-EXPIRE 0 | 1`: stops or starts the sweep of expired keys. A test of keys that have expired and are
+/// still there needs it.
+pub fn debug_set_active_expire(cx: &mut Cx<'_>) -> Outcome {
+    cx.world.active_expire = cx.int(2)? != 0;
+    cx.reply.ok();
+    Ok(())
+}
+
 /// `DEBUG PANIC [n]`: panics at once. With `n`, the `n`th fault point after it panics instead; that may be
 /// in a later command.
 pub fn debug_panic(cx: &mut Cx<'_>) -> Outcome {

@@ -3,6 +3,7 @@
 use super::ranges::bit_offset;
 use crate::resp::{Args, parse_i64};
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use crate::service::events::SETBIT;
 
 /// An integer type such as `i16` or `u8`.
 #[derive(Clone, Copy)]
@@ -181,7 +182,7 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     cx.reply.array(count);
     let reply = &mut cx.reply;
-    cx.world.store.commit_edit(edit, |bytes| {
+    let told = cx.world.store.commit_edit(edit, |bytes| {
         let mut changed = false;
         for Step { width, offset, action } in operations.map_while(Result::ok) {
             let before = width.read(bytes, offset);
@@ -209,6 +210,9 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
         }
         changed
     });
+    if told {
+        cx.world.store.tell(SETBIT, key);
+    }
     Ok(())
 }
 

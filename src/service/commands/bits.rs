@@ -3,6 +3,7 @@
 use super::ranges::{BitSpan, bit_offset, is_backwards, span};
 use crate::base::memory;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::events::{DEL, SET, SETBIT};
 use crate::store::Expiry;
 
 /// `SETBIT key offset bit`: the reply is what the bit was before.
@@ -16,11 +17,14 @@ pub fn setbit(cx: &mut Cx<'_>) -> Outcome {
     let edit = cx.world.store.prepare_edit(key, byte + 1, cx.world.now.unix_ms)?;
     cx.reply.assure();
     let mut before = false;
-    cx.world.store.commit_edit(edit, |bytes| {
+    let told = cx.world.store.commit_edit(edit, |bytes| {
         before = bytes[byte] & mask != 0;
         bytes[byte] = if on { bytes[byte] | mask } else { bytes[byte] & !mask };
         before != on
     });
+    if told {
+        cx.world.store.tell(SETBIT, key);
+    }
     cx.reply.int(i64::from(before));
     Ok(())
 }
@@ -187,11 +191,14 @@ pub fn bitop(cx: &mut Cx<'_>) -> Outcome {
     }
     if result.is_empty() {
         cx.reply.assure();
-        cx.world.store.remove(dest, now_ms);
+        if cx.world.store.remove(dest, now_ms) {
+            cx.world.store.tell(DEL, dest);
+        }
     } else {
-        let entry = cx.world.store.prepare(dest, &result)?;
+        let entry = cx.prepare(dest, &result)?;
         cx.reply.assure();
         cx.world.store.commit(entry, Expiry::Never);
+        cx.world.store.tell(SET, dest);
     }
     cx.reply.int(result.len() as i64);
     Ok(())

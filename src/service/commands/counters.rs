@@ -3,6 +3,7 @@
 use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome};
+use crate::service::events::{INCRBY, INCRBYFLOAT};
 use crate::service::long_double::LongDouble;
 use crate::store::Expiry;
 
@@ -40,6 +41,7 @@ fn add(cx: &mut Cx<'_>, by: i64) -> Outcome {
     let entry = cx.prepare(key, digits.format(after).as_bytes())?;
     cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Keep);
+    cx.world.store.tell(INCRBY, key);
     cx.reply.int(after);
     Ok(())
 }
@@ -56,6 +58,7 @@ pub fn incrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     let entry = cx.world.store.prepare(key, after.as_bytes())?;
     cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Keep);
+    cx.world.store.tell(INCRBYFLOAT, key);
     cx.reply.bulk(after.as_bytes());
     Ok(())
 }

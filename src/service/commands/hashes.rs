@@ -4,9 +4,10 @@ use super::scan::{Filter, cursor};
 use crate::config::{RANDOM_PICKS_MAX, REPLY_HEADROOM_BYTES, SCAN_STEPS_MAX};
 use crate::resp::{Proto, Reply, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::events::{DEL, HDEL, HINCRBY, HINCRBYFLOAT, HSET};
 use crate::service::long_double::LongDouble;
 use crate::service::world::World;
-use crate::store::{Hash, Pair, WrongKind};
+use crate::store::{Event, Hash, Pair, WrongKind};
 
 /// `HSET key field value [field value ...]`: sets fields. The reply is the number of new fields.
 pub fn hset(cx: &mut Cx<'_>) -> Outcome {
@@ -34,6 +35,7 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     cx.reply.assure();
     let added = prepared.added();
     cx.world.store.commit_hash_set(prepared);
+    cx.world.store.tell(HSET, cx.arg(1));
     Ok(added)
 }
 
@@ -56,23 +58,25 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
         cx.reply.int(0);
         return Ok(());
     }
-    write_one(cx, field, value)?;
+    write_one(cx, field, value, HSET)?;
     cx.reply.int(1);
     Ok(())
 }
 
-/// Sets one field. The caller writes the reply.
-fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8]) -> Outcome {
+/// Sets one field, and tells of `event`. The caller writes the reply.
+fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8], event: Event) -> Outcome {
     check_field(cx, field)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     let prepared = cx.world.store.prepare_hash_set(key, std::iter::once((field, value)), now_ms)?;
     cx.reply.assure();
     cx.world.store.commit_hash_set(prepared);
+    cx.world.store.tell(event, key);
     Ok(())
 }
 
 /// The hash of `key`, if there is one. Counts a hit or a miss.
 fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Hash<'w>>, WrongKind> {
+    world.tell_miss(key);
     let found = world.store.hash(key, world.now.unix_ms);
     match found {
         Ok(None) => world.stats.keyspace_misses += 1,
@@ -109,7 +113,13 @@ pub fn hdel(cx: &mut Cx<'_>) -> Outcome {
     let removal = cx.world.store.prepare_hash_remove(cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
     cx.reply.assure();
     let removed = removal.removed();
-    cx.world.store.commit_hash_remove(removal);
+    let gone = cx.world.store.commit_hash_remove(removal);
+    if removed > 0 {
+        cx.world.store.tell(HDEL, cx.arg(1));
+    }
+    if gone {
+        cx.world.store.tell(DEL, cx.arg(1));
+    }
     cx.reply.int(removed as i64);
     Ok(())
 }
@@ -186,7 +196,7 @@ pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
         None => 0,
     };
     let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
-    write_one(cx, field, itoa::Buffer::new().format(after).as_bytes())?;
+    write_one(cx, field, itoa::Buffer::new().format(after).as_bytes(), HINCRBY)?;
     cx.reply.int(after);
     Ok(())
 }
@@ -205,7 +215,7 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     let after = before.plus(by).ok_or(Failure::text("ERR increment would produce NaN or Infinity"))?.text();
     // A number may have thousands of digits, and its frame comes on top of it.
     cx.reply.reserve(after.len() + REPLY_HEADROOM_BYTES)?;
-    write_one(cx, field, after.as_bytes())?;
+    write_one(cx, field, after.as_bytes(), HINCRBYFLOAT)?;
     cx.reply.bulk(after.as_bytes());
     Ok(())
 }

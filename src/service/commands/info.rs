@@ -157,6 +157,7 @@ fn reactor(text: &mut String, world: &World) {
     field(text, "turns_yielded", stats.yields);
     field(text, "turns_paused", stats.pauses);
     field(text, "command_panics", stats.panics);
+    field(text, "keyspace_events_lost", stats.events_lost);
     field(text, "unwatched_connections", stats.unwatched);
     field(text, "descriptor_exhaustions", stats.descriptor_episodes);
     field(text, "descriptor_refusing_usec", stats.descriptor_refusing_us);

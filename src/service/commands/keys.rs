@@ -2,6 +2,7 @@
 
 use super::strings::{Unit, invalid_expire};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::events::{COPY_TO, DEL, EXPIRE, MOVE_FROM, MOVE_TO, PERSIST, RENAME_FROM, RENAME_TO};
 use crate::store::Kind;
 
 /// The error for a key that should be copied or moved to where it is.
@@ -14,7 +15,10 @@ pub fn del(cx: &mut Cx<'_>) -> Outcome {
     let mut removed = 0;
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
-        removed += i64::from(cx.world.store.remove(key, cx.world.now.unix_ms));
+        if cx.world.store.remove(key, cx.world.now.unix_ms) {
+            cx.world.store.tell(DEL, key);
+            removed += 1;
+        }
     }
     cx.reply.int(removed);
     Ok(())
@@ -48,6 +52,8 @@ fn give(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     if from != to {
         cx.world.store.commit_rename(rename);
+        cx.world.store.tell(RENAME_FROM, from);
+        cx.world.store.tell(RENAME_TO, to);
     }
     Ok(())
 }
@@ -73,13 +79,14 @@ pub fn copy(cx: &mut Cx<'_>) -> Outcome {
     }
     let free = replace || !cx.world.store.contains_in(db, to, now_ms);
     let exists = cx.world.store.contains(from, now_ms);
-    cx.world.count_lookup(exists);
+    cx.world.count_lookup(exists, from);
     let copied = exists && free;
     let copied = if copied { cx.world.store.prepare_copy(from, to, db, now_ms)? } else { None };
     cx.reply.assure();
     cx.reply.int(i64::from(copied.is_some()));
     if let Some(copied) = copied {
         cx.world.store.commit_copy(copied);
+        cx.world.store.tell_in(db, COPY_TO, to);
     }
     Ok(())
 }
@@ -97,6 +104,8 @@ pub fn move_key(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.int(i64::from(moved.is_some()));
     if let Some(moved) = moved {
         cx.world.store.commit_rename(moved);
+        cx.world.store.tell(MOVE_FROM, key);
+        cx.world.store.tell_in(db, MOVE_TO, key);
     }
     Ok(())
 }
@@ -107,7 +116,7 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
     for (nth, key) in cx.args.from(1).enumerate() {
         cx.read_ahead(nth, 1);
         let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
-        cx.world.count_lookup(exists);
+        cx.world.count_lookup(exists, key);
         count += i64::from(exists);
     }
     cx.reply.int(count);
@@ -117,7 +126,7 @@ pub fn exists(cx: &mut Cx<'_>) -> Outcome {
 /// `TYPE key`: the kind of value that a key holds, or `none`.
 pub fn type_of(cx: &mut Cx<'_>) -> Outcome {
     let kind = cx.world.store.kind(cx.arg(1), cx.world.now.unix_ms);
-    cx.world.count_lookup(kind.is_some());
+    cx.world.count_lookup(kind.is_some(), cx.arg(1));
     cx.reply.simple(kind.map_or("none", Kind::name));
     Ok(())
 }
@@ -209,10 +218,14 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     cx.world.store.prepare_expiry(key)?;
     cx.reply.assure();
     match u64::try_from(at) {
-        Ok(ms) if ms > cx.world.now.unix_ms => cx.world.store.expire(key, Some(ms)),
+        Ok(ms) if ms > cx.world.now.unix_ms => {
+            cx.world.store.expire(key, Some(ms));
+            cx.world.store.tell(EXPIRE, key);
+        }
         // A time that has already passed removes the key at once.
         _ => {
             cx.world.store.remove(key, cx.world.now.unix_ms);
+            cx.world.store.tell(DEL, key);
         }
     }
     cx.reply.int(1);
@@ -226,6 +239,7 @@ pub fn persist(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     if had_expiry {
         cx.world.store.expire(key, None);
+        cx.world.store.tell(PERSIST, key);
     }
     cx.reply.int(i64::from(had_expiry));
     Ok(())
@@ -257,7 +271,7 @@ pub fn pttl(cx: &mut Cx<'_>) -> Outcome {
 /// milliseconds.
 fn about_expiry(cx: &mut Cx<'_>, tell: fn(u64, u64) -> u64) -> Outcome {
     let found = cx.world.store.expiry(cx.arg(1), cx.world.now.unix_ms);
-    cx.world.count_lookup(found.is_some());
+    cx.world.count_lookup(found.is_some(), cx.arg(1));
     let answer = match found {
         None => -2,
         Some(None) => -1,

@@ -1,16 +1,13 @@
 //! The commands about publish and subscribe.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 
-use crate::base::{Buf, OutOfMemory, memory};
-use crate::config::PUSHES_PENDING_MAX;
-use crate::resp::{Proto, Reply};
+use crate::base::memory;
 use crate::service::channels::{Kind, SUBSCRIPTION_BYTES};
 use crate::service::cx::{Cx, Failure, Outcome};
 use crate::service::errors::wrong_arguments;
 use crate::service::glob::{Case, Pattern};
-use crate::service::outbox::Ask;
+use crate::service::post::Post;
 
 /// `SUBSCRIBE channel [channel ...]`: subscribes the caller to channels.
 pub fn subscribe(cx: &mut Cx<'_>) -> Outcome {
@@ -133,13 +130,9 @@ fn reserve_replies(cx: &mut Cx<'_>, bytes: usize) -> Outcome {
 pub fn publish(cx: &mut Cx<'_>) -> Outcome {
     let channel = cx.arg(1);
     check_length(cx, channel)?;
-    let mut post = Post::of(cx.arg(2));
-    post.add(cx, Kind::Channel, &[b"message", channel])?;
-    let patterns: Vec<Arc<[u8]>> = cx.world.channels.matching(channel).cloned().collect();
-    for name in patterns {
-        post.add(cx, Kind::Pattern, &[b"pmessage", &name, channel])?;
-    }
-    post.send(cx)
+    let mut post = Post::of(cx.arg(2), Some(cx.me));
+    post.add_channel(cx.world, channel)?;
+    send(cx, post)
 }
 
 /// `SPUBLISH channel message`: sends a message to the clients that have subscribed to the shard channel.
@@ -147,85 +140,18 @@ pub fn publish(cx: &mut Cx<'_>) -> Outcome {
 pub fn spublish(cx: &mut Cx<'_>) -> Outcome {
     let channel = cx.arg(1);
     check_length(cx, channel)?;
-    let mut post = Post::of(cx.arg(2));
-    post.add(cx, Kind::Shard, &[b"smessage", channel])?;
-    post.send(cx)
+    let mut post = Post::of(cx.arg(2), Some(cx.me));
+    post.add(cx.world, Kind::Shard, &[b"smessage", channel])?;
+    send(cx, post)
 }
 
-/// The messages of one `PUBLISH`. It collects all of them before it sends the first, because it must
-/// send all or none.
-struct Post<'a> {
-    message: &'a [u8],
-    /// The message as a bulk string, once there is a receiver.
-    framed: Option<Arc<Buf>>,
-    asks: Vec<Ask>,
-    /// True if the caller is one of the receivers.
-    to_myself: bool,
-}
-
-impl<'a> Post<'a> {
-    fn of(message: &'a [u8]) -> Post<'a> {
-        Post { message, framed: None, asks: Vec::new(), to_myself: false }
-    }
-
-    /// Adds a message for each subscriber of a name. `head` are the words before the message; the second of
-    /// them is the name.
-    fn add(&mut self, cx: &mut Cx<'_>, kind: Kind, head: &[&[u8]]) -> Result<(), OutOfMemory> {
-        let name = head[1];
-        memory::reserve(&mut self.asks, cx.world.channels.count(kind, name))?;
-        let mut heads: [Option<Arc<Buf>>; 2] = [None, None];
-        for to in cx.world.channels.subscribers(kind, name) {
-            let Some(session) = cx.world.sessions.get(to.slot) else { continue };
-            let shared = &mut heads[session.proto as usize];
-            let head = match shared {
-                Some(bytes) => Arc::clone(bytes),
-                None => {
-                    Arc::clone(shared.insert(Arc::new(bulks(session.proto, Some(head.len() + 1), head)?)))
-                }
-            };
-            self.to_myself |= to == cx.me;
-            let message = match &self.framed {
-                Some(framed) => Arc::clone(framed),
-                // A bulk string is the same in both versions of the protocol.
-                None => {
-                    let framed = Arc::new(bulks(Proto::Resp2, None, &[self.message])?);
-                    Arc::clone(self.framed.insert(framed))
-                }
-            };
-            self.asks.push(Ask::Push { to, head, message });
-        }
-        Ok(())
-    }
-
-    /// Puts the messages into the outbox, and replies with their number.
-    fn send(mut self, cx: &mut Cx<'_>) -> Outcome {
-        let outbox = &mut cx.world.outbox;
-        if outbox.asks.len() + self.asks.len() > PUSHES_PENDING_MAX {
-            return Err(Failure::text("ERR this transaction publishes too many messages"));
-        }
-        memory::reserve(&mut outbox.asks, self.asks.len())?;
-        cx.reply.assure();
-        cx.world.outbox.to_caller |= self.to_myself;
-        cx.reply.int(self.asks.len() as i64);
-        cx.world.outbox.asks.append(&mut self.asks);
-        Ok(())
-    }
-}
-
-/// Encodes `parts` as bulk strings. If there is a `count`, the header of a push of `count` elements comes
-/// before them.
-fn bulks(proto: Proto, count: Option<usize>, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
-    const FRAMING_BYTES: usize = 32;
-    let mut bytes = Buf::default();
-    bytes.reserve(FRAMING_BYTES + parts.iter().map(|part| part.len() + FRAMING_BYTES).sum::<usize>())?;
-    let mut reply = Reply::new(&mut bytes, proto, usize::MAX);
-    if let Some(count) = count {
-        reply.push_header(count);
-    }
-    for part in parts {
-        reply.bulk(part);
-    }
-    Ok(bytes)
+/// Sends the messages, and replies with their number.
+fn send(cx: &mut Cx<'_>, post: Post<'_>) -> Outcome {
+    post.reserve(cx.world)?;
+    cx.reply.assure();
+    let count = post.send(cx.world);
+    cx.reply.int(count as i64);
+    Ok(())
 }
 
 /// `PUBSUB CHANNELS [pattern]`: the channels that have subscribers.

@@ -4,6 +4,7 @@ use crate::base::memory;
 use crate::config::LCS_CELLS_MAX;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::events::SETRANGE;
 
 const TOO_LONG: Failure = Failure::text("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 
@@ -59,6 +60,7 @@ pub fn setrange(cx: &mut Cx<'_>) -> Outcome {
         bytes[offset..end].copy_from_slice(part);
         true
     });
+    cx.world.store.tell(SETRANGE, key);
     cx.reply.int(before.max(end) as i64);
     Ok(())
 }

@@ -53,6 +53,7 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     log::set_max_level(changed.loglevel);
     cx.world.config = changed;
     cx.world.settings_changed += 1;
+    cx.world.heed_events();
     cx.reply.ok();
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use super::ranges::check_len;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::events::{APPEND, DEL, EXPIRE, PERSIST, SET};
 use crate::store::Expiry;
 
 /// `GET key`: the string of a key, or null.
@@ -154,6 +155,10 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     cx.reply.assure();
     if let Some(entry) = entry {
         cx.world.store.commit(entry, options.expiry);
+        cx.world.store.tell(SET, key);
+        if matches!(options.expiry, Expiry::At(_)) {
+            cx.world.store.tell(EXPIRE, key);
+        }
     }
     match (options.get, refused) {
         (true, _) => {}
@@ -173,6 +178,7 @@ pub fn setnx(cx: &mut Cx<'_>) -> Outcome {
     let entry = cx.prepare(key, value)?;
     cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Never);
+    cx.world.store.tell(SET, key);
     cx.reply.int(1);
     Ok(())
 }
@@ -200,7 +206,9 @@ pub fn getdel(cx: &mut Cx<'_>) -> Outcome {
     cx.reply_value(key)?;
     cx.whole_reply()?;
     cx.reply.assure();
-    cx.world.store.remove(key, cx.world.now.unix_ms);
+    if cx.world.store.remove(key, cx.world.now.unix_ms) {
+        cx.world.store.tell(DEL, key);
+    }
     Ok(())
 }
 
@@ -214,7 +222,8 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
         at = when.option(cx, at, "PERSIST")? + 1;
     }
     // Redis looks up the key before it checks the time. So a wrong time is no error if there is no key.
-    let exists = cx.world.store.contains(key, cx.world.now.unix_ms);
+    let before = cx.world.store.expiry(key, cx.world.now.unix_ms);
+    let (exists, expires) = (before.is_some(), before.flatten().is_some());
     let expires_ms = match when {
         When::At { unit, index } if exists => match unit.expiry(cx, index)? {
             Expiry::At(ms) => Some(ms),
@@ -228,8 +237,21 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     cx.reply_value(key)?;
     cx.whole_reply()?;
     cx.reply.assure();
-    if !matches!(when, When::Unsaid) {
-        cx.world.store.expire(key, expires_ms);
+    let store = &mut cx.world.store;
+    match (when, expires_ms) {
+        (When::At { .. }, Some(ms)) if ms <= cx.world.now.unix_ms => {
+            store.remove(key, ms);
+            store.tell(DEL, key);
+        }
+        (When::At { .. }, Some(_)) => {
+            store.expire(key, expires_ms);
+            store.tell(EXPIRE, key);
+        }
+        (When::Word, _) if expires => {
+            store.expire(key, None);
+            store.tell(PERSIST, key);
+        }
+        _ => {}
     }
     Ok(())
 }
@@ -280,11 +302,13 @@ pub fn msetnx(cx: &mut Cx<'_>) -> Outcome {
 /// Sets the keys of `MSET` and its like; the reply is still owed.
 fn set_pairs(cx: &mut Cx<'_>) -> Outcome {
     let pairs = cx.args.from(1).step_by(2).zip(cx.args.from(2).step_by(2));
+    cx.args.from(1).step_by(2).for_each(|key| cx.notice_expired(key));
     let entries = cx.world.store.prepare_all(pairs)?;
     cx.reply.assure();
-    for (nth, entry) in entries.into_iter().enumerate() {
+    for (nth, (entry, key)) in entries.into_iter().zip(cx.args.from(1).step_by(2)).enumerate() {
         cx.read_ahead(nth, 2);
         cx.world.store.commit(entry, Expiry::Never);
+        cx.world.store.tell(SET, key);
     }
     Ok(())
 }
@@ -295,6 +319,9 @@ pub fn delifeq(cx: &mut Cx<'_>) -> Outcome {
     let equal = cx.world.store.get(key, now_ms)? == Some(value);
     cx.reply.assure();
     let removed = equal && cx.world.store.remove(key, now_ms);
+    if removed {
+        cx.world.store.tell(DEL, key);
+    }
     cx.reply.int(i64::from(removed));
     Ok(())
 }
@@ -309,6 +336,7 @@ pub fn append(cx: &mut Cx<'_>) -> Outcome {
     let entry = cx.world.store.prepare_append(key, tail)?;
     cx.reply.assure();
     cx.world.store.commit(entry, Expiry::Keep);
+    cx.world.store.tell(APPEND, key);
     cx.reply.int(len as i64);
     Ok(())
 }

@@ -95,22 +95,24 @@ impl Trial {
 
     /// Reads the effects, and updates the replicas for the keys that they name.
     fn listen(&mut self) {
-        assert!(!self.store.effects_lost());
+        let told = self.store.take_effects();
+        assert!(!told.lost);
         let effects: Vec<(u16, Vec<u8>, What)> =
-            self.store.effects().map(|effect| (effect.db, effect.key.to_vec(), effect.what)).collect();
-        self.store.forget_effects();
+            told.iter().map(|effect| (effect.db, effect.key.to_vec(), effect.what)).collect();
+        self.store.put_back_effects(told);
         for (db, key, what) in effects {
             let replica = &mut self.replicas[usize::from(db)];
             match what {
                 What::Flushed => replica.clear(),
                 What::Removed | What::Expired => drop(replica.remove(&key)),
-                What::Set => {
+                What::Set | What::Created => {
                     let found = self.store.within(db, |store| {
                         let at = store.expiry(&key, 0).expect("it was set");
                         (store.get(&key, 0).unwrap().expect("it was set").to_vec(), at)
                     });
                     replica.insert(key, found);
                 }
+                What::Evicted | What::Told(_) => unreachable!("nobody evicts and nobody tells"),
                 What::Swapped => {
                     let all = self.store.within(db, |store| {
                         let keys: Vec<Vec<u8>> = store.keys(0).map(<[u8]>::to_vec).collect();
@@ -156,7 +158,7 @@ fn each_database_is_a_map_whatever_is_done_to_the_others() {
         let mut rng = StdRng::seed_from_u64(seed);
         let keys = 10_u32.pow(rng.random_range(1..4));
         let mut store = Store::new(seed);
-        store.listen(true);
+        store.listen(Listener::Watches, true);
         let (models, replicas) = (Default::default(), Default::default());
         let mut trial = Trial { rng, store, models, replicas, now_ms: 0, keys };
         for _ in 0..10 {

@@ -5,16 +5,14 @@ use super::*;
 /// The effects since the last call, with names for their keys. Forgets them.
 fn told(store: &mut Store) -> Vec<(&'static str, What)> {
     let name = |key: &[u8]| ["", "k", "other", "late"].into_iter().find(|name| name.as_bytes() == key);
-    let told = store.effects().map(|effect| (name(effect.key).unwrap(), effect.what)).collect();
-    store.forget_effects();
-    told
+    store.take_effects().iter().map(|effect| (name(effect.key).unwrap(), effect.what)).collect()
 }
 
 #[test]
 fn each_change_is_told_with_its_key() {
     let mut store = Store::new(1);
     put(&mut store, b"k", b"unheard", Expiry::Never);
-    store.listen(true);
+    store.listen(Listener::Watches, true);
     put(&mut store, b"k", b"v", Expiry::Never);
     let tail = store.prepare_append(b"k", &[7; 400]).unwrap();
     store.commit(tail, Expiry::Keep);
@@ -28,7 +26,7 @@ fn each_change_is_told_with_its_key() {
     put(&mut store, b"k", b"v", Expiry::At(5));
     put(&mut store, b"other", b"v", Expiry::At(6));
     put(&mut store, b"late", b"v", Expiry::At(7));
-    store.forget_effects();
+    told(&mut store);
     assert_eq!(store.get(b"k", 5), Ok(None));
     assert_eq!(store.sweep(6, 10, 1), 1);
     assert_eq!(told(&mut store), [("k", What::Expired), ("other", What::Expired)]);
@@ -40,7 +38,7 @@ fn each_change_is_told_with_its_key() {
 fn what_changes_nothing_is_not_told() {
     let mut store = Store::new(1);
     put(&mut store, b"k", b"v", Expiry::At(5));
-    store.listen(true);
+    store.listen(Listener::Watches, true);
     assert!(store.contains(b"k", 4) && !store.contains(b"other", 4));
     assert!(!store.remove(b"other", 0));
     store.expire(b"other", Some(5));
@@ -51,10 +49,10 @@ fn what_changes_nothing_is_not_told() {
     store.random_key(4);
     assert!(!store.has_effects());
     store.clear();
-    store.forget_effects();
+    told(&mut store);
     store.clear();
     assert!(!store.has_effects(), "there was no key to flush");
-    store.listen(false);
+    store.listen(Listener::Watches, false);
     put(&mut store, b"k", b"v", Expiry::Never);
     assert!(!store.has_effects());
 }
@@ -62,7 +60,7 @@ fn what_changes_nothing_is_not_told() {
 #[test]
 fn a_hash_tells_of_its_changes_by_its_key() {
     let mut store = Store::new(1);
-    store.listen(true);
+    store.listen(Listener::Watches, true);
     let pairs = [(&b"a"[..], &b"1"[..]), (b"b", b"2")];
     let prepared = store.prepare_hash_set(b"k", pairs.into_iter(), 0).unwrap();
     store.commit_hash_set(prepared);
@@ -70,5 +68,5 @@ fn a_hash_tells_of_its_changes_by_its_key() {
         let removal = store.prepare_hash_remove(b"k", fields.iter().copied(), 0).unwrap();
         store.commit_hash_remove(removal);
     }
-    assert_eq!(told(&mut store), [("k", What::Set), ("k", What::Set), ("k", What::Removed)]);
+    assert_eq!(told(&mut store), [("k", What::Created), ("k", What::Set), ("k", What::Removed)]);
 }

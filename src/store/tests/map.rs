@@ -30,7 +30,7 @@ impl Trial {
         let keys = 10_u32.pow(rng.random_range(0..5));
         let len_max = [2, 30, 250, 300, 2_000][rng.random_range(0..5)];
         let mut store = Store::new(seed);
-        store.listen(true);
+        store.listen(Listener::Watches, true);
         let (model, replica) = (Model::new(), Model::new());
         Trial { rng, store, model, replica, now_ms: 0, keys, len_max, writes: 50 }
     }
@@ -158,22 +158,24 @@ impl Trial {
 
     /// Reads the effects, and updates the replica for the keys that they name.
     fn listen(&mut self) {
-        assert!(!self.store.effects_lost());
+        let told = self.store.take_effects();
+        assert!(!told.lost);
         let effects: Vec<(Vec<u8>, What)> =
-            self.store.effects().map(|effect| (effect.key.to_vec(), effect.what)).collect();
+            told.iter().map(|effect| (effect.key.to_vec(), effect.what)).collect();
         for (key, what) in effects {
             match what {
                 What::Flushed => self.replica.clear(),
                 What::Swapped => unreachable!("there is one database"),
+                What::Evicted | What::Told(_) => unreachable!("nobody evicts and nobody tells"),
                 What::Removed | What::Expired => drop(self.replica.remove(&key)),
-                What::Set => {
+                What::Set | What::Created => {
                     let at = self.store.expiry(&key, 0).expect("it was set");
                     let value = self.store.get(&key, 0).unwrap().expect("it was set").to_vec();
                     self.replica.insert(key, (value, at));
                 }
             }
         }
-        self.store.forget_effects();
+        self.store.put_back_effects(told);
     }
 
     /// Asserts that store, model and replica are equal.

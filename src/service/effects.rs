@@ -1,0 +1,87 @@
+//! Passes on the effects that the store has noted, after each command and after each sweep, never within a command.
+
+use super::cx::Failure;
+use super::post::Post;
+use super::world::World;
+use crate::base::ConnId;
+use crate::config::EventClass;
+use crate::store::{Class, Effect, Effects, Event, Listener, What};
+
+impl World {
+    /// Passes on the effects that the store has noted: to clients that watch a changed key, and to those that have
+    /// subscribed to events. `by` is the client whose command had the effects.
+    #[inline]
+    pub fn tell_effects(&mut self, by: Option<ConnId>) {
+        if self.store.has_effects() {
+            self.pass_on(by);
+        }
+    }
+
+    #[cold]
+    fn pass_on(&mut self, by: Option<ConnId>) {
+        let effects = self.store.take_effects();
+        for id in self.watches.take_touched(&effects, &mut self.store, self.now.unix_ms) {
+            if let Some(session) = self.sessions.get_mut(id.slot) {
+                session.extras().watching.touched = true;
+            }
+        }
+        if self.store.wants_events() {
+            self.notify(&effects, by);
+        }
+        self.store.put_back_effects(effects);
+    }
+
+    /// The settings have changed, or the server starts: notes whether events are wanted.
+    pub fn heed_events(&mut self) {
+        self.store.listen(Listener::Events, self.config.notify_keyspace_events.is_on());
+    }
+
+    /// Publishes the events among the effects.
+    fn notify(&mut self, effects: &Effects, by: Option<ConnId>) {
+        self.stats.events_lost += u64::from(effects.lost);
+        let wanted = self.config.notify_keyspace_events;
+        for Effect { db, key, what } in effects.iter() {
+            let Some((_, name)) = named(what).filter(|(class, _)| wanted.has(*class)) else { continue };
+            let mut told = Ok(());
+            if wanted.keyspace() {
+                let channel = [format!("__keyspace@{db}__:").as_bytes(), key].concat();
+                told = told.and(self.publish(&channel, name.as_bytes(), by));
+            }
+            if wanted.keyevent() {
+                let channel = format!("__keyevent@{db}__:{name}");
+                told = told.and(self.publish(channel.as_bytes(), key, by));
+            }
+            self.stats.events_lost += u64::from(told.is_err());
+        }
+    }
+
+    /// Sends `message` to the subscribers of `channel`.
+    fn publish(&mut self, channel: &[u8], message: &[u8], by: Option<ConnId>) -> Result<(), Failure> {
+        let mut post = Post::of(message, by);
+        post.add_channel(self, channel)?;
+        post.reserve(self)?;
+        post.send(self);
+        Ok(())
+    }
+}
+
+/// The class and the name of the event that Redis has for an effect; `None` if it has none.
+fn named(what: What) -> Option<(EventClass, &'static str)> {
+    match what {
+        What::Created => Some((EventClass::New, "new")),
+        What::Expired => Some((EventClass::Expired, "expired")),
+        What::Evicted => Some((EventClass::Evicted, "evicted")),
+        What::Told(Event { class, name }) => Some((class_of(class), name)),
+        // The event of a change comes from the command that has made it.
+        What::Set | What::Removed | What::Flushed | What::Swapped => None,
+    }
+}
+
+fn class_of(class: Class) -> EventClass {
+    match class {
+        Class::Generic => EventClass::Generic,
+        Class::String => EventClass::String,
+        Class::Hash => EventClass::Hash,
+        Class::Miss => EventClass::Miss,
+    }
+}

@@ -1,0 +1,30 @@
+//! The events that commands tell of, by the names that Redis has for them.
+
+use crate::store::{Class, Event};
+
+const fn event(class: Class, name: &'static str) -> Event {
+    Event { class, name }
+}
+
+pub const COPY_TO: Event = event(Class::Generic, "copy_to");
+pub const DEL: Event = event(Class::Generic, "del");
+pub const EXPIRE: Event = event(Class::Generic, "expire");
+pub const MOVE_FROM: Event = event(Class::Generic, "move_from");
+pub const MOVE_TO: Event = event(Class::Generic, "move_to");
+pub const PERSIST: Event = event(Class::Generic, "persist");
+pub const RENAME_FROM: Event = event(Class::Generic, "rename_from");
+pub const RENAME_TO: Event = event(Class::Generic, "rename_to");
+
+pub const APPEND: Event = event(Class::String, "append");
+pub const INCRBY: Event = event(Class::String, "incrby");
+pub const INCRBYFLOAT: Event = event(Class::String, "incrbyfloat");
+pub const SET: Event = event(Class::String, "set");
+pub const SETBIT: Event = event(Class::String, "setbit");
+pub const SETRANGE: Event = event(Class::String, "setrange");
+
+pub const HDEL: Event = event(Class::Hash, "hdel");
+pub const HINCRBY: Event = event(Class::Hash, "hincrby");
+pub const HINCRBYFLOAT: Event = event(Class::Hash, "hincrbyfloat");
+pub const HSET: Event = event(Class::Hash, "hset");
+
+pub const KEYMISS: Event = event(Class::Miss, "keymiss");

@@ -1,0 +1,210 @@
+//! Events of keys (`notify-keyspace-events`): which command tells of which, and when.
+
+use std::time::{Duration, Instant};
+
+use crate::commands::start_redis;
+use crate::harness::{Daemon, Wire, have};
+use crate::talks::{Talk, frame, talk};
+
+pub const TALKS: &[Talk] = &[
+    talk(
+        "an event goes to the channel of its key and to its own, as far as the letters say",
+        &[
+            ("op", "CONFIG SET notify-keyspace-events KEA", "+OK"),
+            ("a", "PSUBSCRIBE __key*", ">['psubscribe' '__key*' :1]"),
+            ("op", "SELECT 3\nSET k v", "+OK +OK"),
+            (
+                "a",
+                "",
+                ">['pmessage' '__key*' '__keyspace@3__:k' 'set'] >['pmessage' '__key*' '__keyevent@3__:set' 'k']",
+            ),
+            ("op", "CONFIG SET notify-keyspace-events Eg\nSET k w\nDEL k none", "+OK +OK :1"),
+            ("a", "", ">['pmessage' '__key*' '__keyevent@3__:del' 'k']"),
+            ("op", "CONFIG SET notify-keyspace-events ''\nSET k v\nDEL k", "+OK +OK :1"),
+            (
+                "op",
+                "CONFIG SET notify-keyspace-events q",
+                "-ERR CONFIG SET failed (possibly related to argument \
+              'notify-keyspace-events') - Invalid event class character. Use 'Ag$lshzxeKEtmdn'.",
+            ),
+        ],
+    ),
+    talk(
+        "the events of a transaction come in the order of its commands, behind what it replies",
+        &[
+            ("op", "CONFIG SET notify-keyspace-events E$g", "+OK"),
+            (
+                "a",
+                "SUBSCRIBE __keyevent@0__:set __keyevent@0__:del",
+                ">['subscribe' '__keyevent@0__:set' :1] >['subscribe' '__keyevent@0__:del' :2]",
+            ),
+            ("b", "MULTI\nSET k v\nSET l w\nDEL k\nEXEC", "+OK +QUEUED +QUEUED +QUEUED *[+OK +OK :1]"),
+            (
+                "a",
+                "",
+                ">['message' '__keyevent@0__:set' 'k'] >['message' '__keyevent@0__:set' 'l'] >['message' \
+                 '__keyevent@0__:del' 'k']",
+            ),
+            ("op", "CONFIG SET notify-keyspace-events ''", "+OK"),
+        ],
+    ),
+];
+
+/// Each line is run on both servers. What their subscribers hear must be the same.
+const COMMANDS: &str = "\
+SET k v
+SET k v EX 100
+SET k v XX GET
+SET k v NX
+SETNX k v
+SETNX n v
+SETEX k 100 v
+PSETEX k 100000 v
+GETSET k w
+GETDEL n
+GETDEL n
+GET n
+GETEX k EX 50
+GETEX k PERSIST
+GETEX k PERSIST
+GETEX k PXAT 1000
+EXISTS k n
+MSET a 1 b 2 a 3
+MSETNX a 1 c 2
+MSETNX c 1 d 2
+APPEND a x
+APPEND new x
+APPEND new2
+SETRANGE a 3 xyz
+SETRANGE a 3 ''
+INCR i
+DECRBY i 7
+INCRBYFLOAT i 1.5
+SETBIT bits 7 1
+SETBIT bits 7 1
+BITFIELD bits SET u8 0 255 GET u8 0
+BITFIELD bits GET u8 0
+BITOP OR out bits a
+BITOP OR out none none
+BITOP AND none2 none none
+DEL c d none
+UNLINK b none
+EXPIRE a 100
+EXPIRE none 100
+EXPIRE a 200 LT
+EXPIREAT a 99999999999
+PEXPIRE a 100000
+PERSIST a
+PERSIST a
+EXPIRE a -1
+SET a 1
+RENAME a r
+RENAME r r
+RENAMENX r s
+SET t 1
+RENAMENX t s
+RENAME t s
+COPY s t
+COPY s t
+COPY s t REPLACE
+COPY s t DB 1
+MOVE s 2
+MOVE s 2
+SELECT 2
+MOVE s 0
+SELECT 0
+HSET h f v g w
+HSET h f v
+HSETNX h f v
+HSETNX h new v
+HINCRBY h n 1
+HINCRBYFLOAT h n 1.5
+HMSET h f v
+HDEL h none
+HDEL h f
+HDEL h g new n
+HGET none f
+HGETALL none
+HLEN none
+STRLEN none
+GETRANGE none 0 1
+GETBIT none 1
+BITCOUNT none
+MGET none k none
+TTL none
+TYPE none
+TOUCH none k
+RANDOMKEY
+SWAPDB 0 1
+SWAPDB 0 1
+FLUSHDB
+SET k v PX 1
+DEBUG SLEEP 0.01
+GET k
+SET k v PX 1
+DEBUG SLEEP 0.01
+DEL k
+FLUSHALL
+GETSET none v
+LCS none k";
+
+#[test]
+fn the_events_are_those_of_a_redis_server() {
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let (_redis, theirs, port) = start_redis(&["--enable-debug-command", "yes"]);
+    let connect = || Wire::new(std::net::TcpStream::connect(("127.0.0.1", port)).expect("it listens"));
+    let mut pairs = [(daemon.connect(), daemon.connect()), (theirs, connect())];
+    for (wire, listener) in &mut pairs {
+        // Keys that expire must wait until a command finds them, or the order would be a matter of time.
+        wire.ask(
+            "CONFIG SET notify-keyspace-events KEAnm\r\nDEBUG SET-ACTIVE-EXPIRE 0\r\n",
+            "+OK\r\n+OK\r\n",
+        );
+        listener.send("PSUBSCRIBE __key* end\r\n");
+        frame(listener);
+        frame(listener);
+    }
+    let mut events = 0;
+    for command in COMMANDS.lines() {
+        let heard = pairs.each_mut().map(|(wire, listener)| {
+            wire.send(format!("{command}\r\n"));
+            let reply = frame(wire);
+            wire.ask("PUBLISH end x\r\n", ":1\r\n");
+            let mut heard = vec![if command == "RANDOMKEY" { String::new() } else { reply }];
+            loop {
+                let message = frame(listener);
+                if message.contains("'end'") {
+                    return heard;
+                }
+                events += 1;
+                heard.push(message);
+            }
+        });
+        assert_eq!(heard[0], heard[1], "{command}");
+    }
+    assert!(events > 200, "only {events} events");
+}
+
+#[test]
+fn a_key_that_expires_is_told_unasked_and_at_once() {
+    const SLACK: Duration = Duration::from_millis(100);
+    let daemon = Daemon::start(&["--notify-keyspace-events", "Ex"]);
+    let (mut wire, mut listener) = (daemon.connect(), daemon.connect());
+    listener.send("PSUBSCRIBE __keyevent@*__:expired\r\n");
+    frame(&mut listener);
+    wire.ask("SELECT 5\r\n", "+OK\r\n");
+    for n in 1..=20 {
+        wire.ask(format!("SET k{n} v PX {}\r\n", 10 * n), "+OK\r\n");
+    }
+    let began = Instant::now();
+    for n in 1..=20 {
+        let told = frame(&mut listener);
+        assert!(told.contains(&format!("'__keyevent@5__:expired' 'k{n}'")), "{told}");
+    }
+    // It would take five looks of the sweep, half a second apart, if nobody waited for the events.
+    assert!(began.elapsed() < Duration::from_millis(200) + SLACK * 10, "{:?}", began.elapsed());
+    wire.ask("DBSIZE\r\n", ":0\r\n");
+}
