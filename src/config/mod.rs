@@ -173,6 +173,8 @@ pub struct Config {
 
     /// Which events of keys are published.
     pub notify_keyspace_events: Events,
+    /// Most keys that the server remembers for clients that keep copies of them; 0 = no limit.
+    pub tracking_table_max_keys: usize,
     /// Number of databases.
     pub databases: u16,
 
@@ -262,6 +264,7 @@ impl Default for Config {
             maxmemory_clients: 2 << 30,
             pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
             notify_keyspace_events: Events::default(),
+            tracking_table_max_keys: 1_000_000,
             databases: 16,
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),

@@ -273,6 +273,12 @@ pub const OPTIONS: &[Opt] = &[
         ),
         "Events of keys that are published, by their letters as in Redis; empty = none",
     ),
+    live(
+        "tracking-table-max-keys",
+        "number",
+        number!(tracking_table_max_keys, 0, usize::MAX),
+        "Most keys remembered for clients that keep copies of them; 0 = no limit",
+    ),
     at_start("databases", "number", number!(databases, 1, DATABASES_MAX), "Number of databases"),
     live(
         "loglevel",

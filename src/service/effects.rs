@@ -8,8 +8,8 @@ use crate::config::EventClass;
 use crate::store::{Class, Effect, Effects, Event, Listener, What};
 
 impl World {
-    /// Passes on the effects that the store has noted: to clients that watch a changed key, and to those that have
-    /// subscribed to events. `by` is the client whose command had the effects.
+    /// Passes on the effects that the store has noted: to clients that watch a changed key or keep a copy of it, and
+    /// to those that have subscribed to events. `by` is the client whose command had the effects.
     #[inline]
     pub fn tell_effects(&mut self, by: Option<ConnId>) {
         if self.store.has_effects() {
@@ -24,6 +24,9 @@ impl World {
             if let Some(session) = self.sessions.get_mut(id.slot) {
                 session.extras().watching.touched = true;
             }
+        }
+        if self.tracking.is_on() {
+            self.invalidate(&effects, by);
         }
         if self.store.wants_events() {
             self.notify(&effects, by);

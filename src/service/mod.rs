@@ -7,7 +7,7 @@
 //! - `gate`: decides whether a request runs, waits or is queued. [`run`]: checks and runs one command.
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
-//!   [`transaction`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
+//!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
 //!   (floating point numbers as Redis writes them).
@@ -39,6 +39,7 @@ pub mod pause;
 mod post;
 pub mod run;
 pub mod session;
+pub mod tracking;
 pub mod transaction;
 pub mod turn;
 pub mod world;

@@ -51,6 +51,9 @@ impl World {
             self.stats.errors += 1;
         }
         self.stats.commands += 1;
+        if self.tracking.is_on() {
+            self.track_reads(me, command, args, inside);
+        }
         self.tell_effects(Some(me));
         self.outbox.complete();
         if let Some(timing) = timing {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::channels::Subscriptions;
 use super::command::Command;
+use super::tracking::Wishes;
 use super::transaction::{Transaction, Watching};
 use crate::base::{Address, ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;
@@ -44,17 +45,23 @@ pub struct Extras {
     pub watching: Watching,
     /// The channels and patterns to which the client has subscribed.
     pub subscriptions: Subscriptions,
+    /// What the client wants to be told of keys that it keeps copies of.
+    pub tracking: Option<Box<Wishes>>,
 }
 
 impl Extras {
     fn is_empty(&self) -> bool {
-        self.transaction.is_none() && self.watching.is_empty() && self.subscriptions.is_empty()
+        self.transaction.is_none()
+            && self.watching.is_empty()
+            && self.subscriptions.is_empty()
+            && self.tracking.is_none()
     }
 
     /// Bytes of memory that the extras take.
     fn memory(&self) -> usize {
         let queued = self.transaction.as_ref().map_or(0, Transaction::memory);
-        size_of::<Extras>() + queued + self.watching.memory() + self.subscriptions.memory()
+        let tracking = self.tracking.as_ref().map_or(0, |wishes| wishes.memory());
+        size_of::<Extras>() + queued + tracking + self.watching.memory() + self.subscriptions.memory()
     }
 }
 
@@ -140,6 +147,16 @@ impl Session {
         self.extras.as_ref().is_some_and(|extras| extras.watching.touched)
     }
 
+    /// What the client wants to be told of keys that it keeps copies of, if it tracks them.
+    pub fn tracking(&self) -> Option<&Wishes> {
+        self.extras.as_ref()?.tracking.as_deref()
+    }
+
+    /// The same, to change it.
+    pub fn tracking_mut(&mut self) -> Option<&mut Wishes> {
+        self.extras.as_mut()?.tracking.as_deref_mut()
+    }
+
     /// The transaction that the client has begun, if any.
     pub fn transaction(&self) -> Option<&Transaction> {
         self.extras.as_ref()?.transaction.as_ref()
@@ -211,6 +228,13 @@ impl Sessions {
     #[inline]
     pub fn get_mut(&mut self, slot: u32) -> Option<&mut Session> {
         self.by_slot.get_mut(slot as usize)?.as_mut()
+    }
+
+    /// The client with this serial number, unless its connection is ending.
+    pub fn by_serial(&self, serial: u64) -> Option<ConnId> {
+        let is_it = |session: &Session| session.serial == serial && !session.leaving;
+        let slot = self.by_slot.iter().position(|session| session.as_ref().is_some_and(is_it))?;
+        Some(ConnId { slot: slot as u32, serial })
     }
 
     /// All clients with their ids, the oldest client first. It leaves out clients whose connection is

@@ -8,6 +8,7 @@ use super::events::KEYMISS;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::session::Sessions;
+use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::Config;
@@ -26,6 +27,8 @@ pub struct World {
     pub channels: Channels,
     /// Whether `CLIENT PAUSE` holds commands, and which clients wait.
     pub pause: Pause,
+    /// Which clients keep copies of which keys (`CLIENT TRACKING`).
+    pub tracking: Tracking,
     /// The keys that clients watch with `WATCH`.
     pub(super) watches: Watches,
     /// The settings.
@@ -58,6 +61,7 @@ impl World {
             outbox: Outbox::default(),
             channels: Channels::default(),
             pause: Pause::default(),
+            tracking: Tracking::default(),
             watches: Watches::default(),
             config,
             stats: Stats::default(),
@@ -150,9 +154,10 @@ impl World {
         }
     }
 
-    /// Ends a client's transaction, watches and subscriptions.
+    /// Ends a client's transaction, watches, tracking and subscriptions.
     pub fn forget_dealings(&mut self, id: ConnId) {
         self.end_transaction(id);
+        self.untrack(id);
         if let Some(session) = self.sessions.get_mut(id.slot).filter(|session| session.has_extras()) {
             self.channels.unsubscribe_all(id, &mut session.extras().subscriptions);
             session.drop_empty_extras();

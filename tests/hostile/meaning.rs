@@ -406,7 +406,7 @@ fn sessions() -> Vec<Row> {
         ),
         row(
             "another database",
-            "SELECT 1\r\nSELECT -1\r\nSELECT 99999999999\r\nSELECT x\r\n",
+            "SELECT 16\r\nSELECT -1\r\nSELECT 99999999999\r\nSELECT x\r\n",
             "-ERR DB index is out of range\r\n".repeat(2)
                 + "-ERR value is out of range, value must between -2147483648 and 2147483647\r\n"
                 + NO_INTEGER,

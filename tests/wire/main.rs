@@ -25,5 +25,6 @@ mod sources;
 mod strings;
 mod talks;
 mod time;
+mod tracking;
 mod transactions;
 mod unixsocket;

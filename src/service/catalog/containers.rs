@@ -6,7 +6,9 @@ use crate::service::command::{Command, row};
 
 #[rustfmt::skip]
 pub(super) const CLIENT: &[Command] = &numbered(SUBCOMMANDS_FROM, [
+    row("client|caching", 3, SESSION, CONNECTION, "6.0.0", "Tell whether the keys of the next request are to be tracked"),
     row("client|getname", 2, SESSION, CONNECTION, "2.6.9", "Get the current connection name"),
+    row("client|getredir", 2, SESSION, CONNECTION, "6.0.0", "Get the client ID to which tracking messages are redirected"),
     row("client|help", 2, ALWAYS, CONNECTION, "5.0.0", "Show the subcommands of CLIENT"),
     row("client|id", 2, SESSION, CONNECTION, "5.0.0", "Get the client ID of the current connection"),
     row("client|info", 2, SESSION, CONNECTION, "6.2.0", "Get information about the current connection"),
@@ -20,6 +22,9 @@ pub(super) const CLIENT: &[Command] = &numbered(SUBCOMMANDS_FROM, [
     row("client|reply", 3, SESSION, CONNECTION, "3.2.0", "Instruct the server whether to reply to commands"),
     row("client|setinfo", 4, SESSION, CONNECTION, "7.2.0", "Set information about the client's library"),
     row("client|setname", 3, SESSION, CONNECTION, "2.6.9", "Set the current connection name"),
+    row("client|tracking", -3, SESSION, CONNECTION, "6.0.0", "Let the server tell of changes of keys that the connection keeps copies of")
+        .complexity("O(N) where N is the number of prefixes given"),
+    row("client|trackinginfo", 2, SESSION, CONNECTION, "6.2.0", "Get information about the tracking of the connection"),
     row("client|unpause", 2, ADMIN, CONNECTION, "6.2.0", "End the pause and run the commands that it held")
         .complexity("O(N) where N is the number of clients that wait"),
 ]);

@@ -8,6 +8,7 @@ use crate::service::channels::Kind;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::service::outbox::Ask;
 use crate::service::session::{Session, Sessions};
+use crate::service::tracking::Wishes;
 use crate::service::transaction::Transaction;
 
 /// `CLIENT INFO`: the caller's own line of `CLIENT LIST`.
@@ -100,7 +101,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
         text,
         " fd={slot} name={name} age={age} idle={idle} flags={flags} db={db} sub={sub} psub={psub} ssub={ssub} \
          multi={multi} qbuf={input} qbuf-free=0 argv-mem=0 multi-mem={queued} obl={output} oll=0 omem={output} \
-         tot-mem={total} events=r cmd={command} user=default redir=-1 resp={resp} lib-name={lib_name} \
+         tot-mem={total} events=r cmd={command} user=default redir={redir} resp={resp} lib-name={lib_name} \
          lib-ver={lib_ver}",
         slot = id.slot,
         name = String::from_utf8_lossy(&labels.name),
@@ -108,6 +109,7 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
         idle = now.at.since(session.last).as_secs(),
         flags = flags(session),
         db = session.db,
+        redir = redirection(session),
         sub = subscribed(Kind::Channel),
         psub = subscribed(Kind::Pattern),
         ssub = subscribed(Kind::Shard),
@@ -121,11 +123,20 @@ fn describe(text: &mut String, cx: &Cx<'_>, id: ConnId, session: &Session) {
     );
 }
 
+/// The client to which a tracking client redirects its messages: 0 for none, -1 if the client is not tracking.
+pub fn redirection(session: &Session) -> i64 {
+    let to = |wishes: &Wishes| wishes.redirect.map_or(0, |id| id.serial as i64);
+    session.tracking().map_or(-1, to)
+}
+
 /// The flags of a client: Redis's letters in Redis's order, or `N` if it has none.
 fn flags(session: &Session) -> String {
     let letters = [
         ('P', session.is_subscriber()),
         ('x', session.transaction().is_some()),
+        ('t', session.tracking().is_some()),
+        ('R', session.tracking().is_some_and(|wishes| wishes.broken)),
+        ('B', session.tracking().is_some_and(|wishes| wishes.bcast)),
         ('d', session.is_touched()),
         ('U', session.peer == Peer::UNIX),
         ('e', session.no_evict),

@@ -81,6 +81,7 @@ fn clients(text: &mut String, world: &World) {
     field(text, "connected_clients", world.stats.present.clients);
     field(text, "maxclients", world.config.maxclients);
     field(text, "blocked_clients", 0);
+    field(text, "tracking_clients", world.tracking.clients());
 }
 
 fn memory(text: &mut String, world: &World) {
@@ -124,6 +125,9 @@ fn stats(text: &mut String, world: &World) {
     field(text, "keyspace_hits", stats.keyspace_hits);
     field(text, "keyspace_misses", stats.keyspace_misses);
     field(text, "total_error_replies", stats.errors);
+    field(text, "tracking_total_keys", world.tracking.keys());
+    field(text, "tracking_total_items", world.tracking.items());
+    field(text, "tracking_total_prefixes", world.tracking.prefixes());
     field(text, "client_query_buffer_limit_disconnections", stats.closes[Reason::QueryBufferLimit.index()]);
     field(text, "client_output_buffer_limit_disconnections", stats.closes[Reason::SlowConsumer.index()]);
 }

@@ -1,7 +1,8 @@
 //! The commands about strings.
 
+use super::expiry::{Unit, When};
 use super::ranges::check_len;
-use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::service::events::{APPEND, DEL, EXPIRE, PERSIST, SET};
 use crate::store::Expiry;
 
@@ -94,43 +95,6 @@ struct SetOptions {
 impl Default for SetOptions {
     fn default() -> SetOptions {
         SetOptions { condition: Condition::Always, get: false, expiry: Expiry::Never }
-    }
-}
-
-/// What the options of a command say about the time of expiry: a unit with a number, or a word that only
-/// this command has (`KEEPTTL`, `PERSIST`). As in Redis, a client may repeat the same option; then the last
-/// number counts.
-#[derive(Clone, Copy, Default)]
-enum When {
-    /// Nothing.
-    #[default]
-    Unsaid,
-    /// The command's own word.
-    Word,
-    /// A time in this unit. Its number is the argument at `index`.
-    At { unit: Unit, index: usize },
-}
-
-impl When {
-    /// Reads the option at position `at`; `own` is the command's own word. Returns the position of the
-    /// option's last word.
-    fn option(&mut self, cx: &Cx<'_>, at: usize, own: &str) -> Result<usize, Failure> {
-        let word = cx.arg(at);
-        match (*self, Unit::named(word)) {
-            (When::Unsaid | When::Word, None) if is(word, own) => {
-                *self = When::Word;
-                Ok(at)
-            }
-            (When::Unsaid, Some(unit)) if at + 1 < cx.args.len() => {
-                *self = When::At { unit, index: at + 1 };
-                Ok(at + 1)
-            }
-            (When::At { unit, .. }, Some(again)) if unit == again && at + 1 < cx.args.len() => {
-                *self = When::At { unit, index: at + 1 };
-                Ok(at + 1)
-            }
-            _ => Err(SYNTAX),
-        }
     }
 }
 
@@ -346,56 +310,4 @@ pub fn strlen(cx: &mut Cx<'_>) -> Outcome {
     let len = cx.world.lookup(cx.arg(1))?.map_or(0, <[u8]>::len);
     cx.reply.int(len as i64);
     Ok(())
-}
-
-/// The units in which a client gives a time of expiry.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// `EX`: seconds from now.
-    Seconds,
-    /// `PX`: milliseconds from now.
-    Milliseconds,
-    /// `EXAT`: Unix seconds.
-    UnixSeconds,
-    /// `PXAT`: Unix milliseconds.
-    UnixMilliseconds,
-}
-
-impl Unit {
-    /// The unit of an option, if it is one of the four.
-    fn named(word: &[u8]) -> Option<Unit> {
-        let units = [
-            ("EX", Unit::Seconds),
-            ("PX", Unit::Milliseconds),
-            ("EXAT", Unit::UnixSeconds),
-            ("PXAT", Unit::UnixMilliseconds),
-        ];
-        units.into_iter().find(|(name, _)| is(word, name)).map(|(_, unit)| unit)
-    }
-
-    /// The expiry that the argument at `index` gives in this unit. The number must be positive, and the
-    /// time must not overflow.
-    fn expiry(self, cx: &mut Cx<'_>, index: usize) -> Result<Expiry, Failure> {
-        let number = cx.int(index)?;
-        match self.unix_ms(number, cx.exact_unix_ms()) {
-            Some(ms) if number > 0 => Ok(Expiry::At(ms as u64)),
-            _ => Err(invalid_expire(cx)),
-        }
-    }
-
-    /// The Unix time in milliseconds that `number` means in this unit; `None` on overflow.
-    pub fn unix_ms(self, number: i64, now_ms: u64) -> Option<i64> {
-        let (scale, base) = match self {
-            Unit::Seconds => (1_000, now_ms as i64),
-            Unit::Milliseconds => (1, now_ms as i64),
-            Unit::UnixSeconds => (1_000, 0),
-            Unit::UnixMilliseconds => (1, 0),
-        };
-        number.checked_mul(scale)?.checked_add(base)
-    }
-}
-
-/// Redis's error for a time of expiry that is not allowed.
-pub fn invalid_expire(cx: &Cx<'_>) -> Failure {
-    Failure::telling(format!("ERR invalid expire time in '{}' command", cx.command.name))
 }
