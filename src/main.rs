@@ -74,6 +74,7 @@ fn run() -> Result<Exit, String> {
     // The standard library seeds its hasher from the system's entropy.
     let seed = RandomState::new().hash_one(std::process::id());
     let mut server = Server::new(net, config, seed, addresses);
+    server.service().world.log_maxmemory();
     loop {
         match server.tick() {
             Ok(None) => {}

@@ -4,10 +4,12 @@
 //! a user may change, and how each is written.
 
 mod events;
+mod maxmemory;
 pub mod options;
 mod values;
 
 pub use events::{EventClass, Events};
+pub use maxmemory::{EvictionPolicy, MaxMemory, Part};
 
 /// Most listeners of a server. A connection remembers the number of its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
@@ -79,6 +81,16 @@ pub const SCAN_STEPS_PER_KEY: usize = 50;
 /// Most cells of the table that `LCS` fills: one for each pair of bytes of the two strings. That many take 16 MiB and
 /// up to 50 milliseconds, in which no other client is served.
 pub const LCS_CELLS_MAX: usize = 1 << 22;
+
+/// Most keys that are evicted before one command. They take about half a millisecond.
+pub const EVICTIONS_PER_COMMAND: usize = 1_000;
+/// Most keys that are evicted at the end of a tick.
+pub const EVICTIONS_PER_TICK: usize = 2_000;
+/// Shortest time between two looks at the resident memory, milliseconds. A look takes some ten microseconds.
+pub const RESIDENT_LOOK_PAUSE_MS: u64 = 100;
+/// What the allocator wastes counts up to this part of `maxmemory`: an eighth. Evicting keys does not always help against
+/// waste, so waste must not evict all keys.
+pub const WASTE_PART_MAX: usize = 8;
 
 /// Most that `databases` can be. A database that was once used keeps about 7 KB, even if it is empty.
 pub const DATABASES_MAX: u16 = 1_024;
@@ -173,6 +185,12 @@ pub struct Config {
 
     /// Which events of keys are published.
     pub notify_keyspace_events: Events,
+    /// Most memory that the server uses.
+    pub maxmemory: MaxMemory,
+    /// Which keys are evicted when that is used up.
+    pub maxmemory_policy: EvictionPolicy,
+    /// Accepted and not used: the server looks at all keys of a bucket.
+    pub maxmemory_samples: u32,
     /// Most keys that the server remembers for clients that keep copies of them; 0 = no limit.
     pub tracking_table_max_keys: usize,
     /// Number of databases.
@@ -264,6 +282,9 @@ impl Default for Config {
             maxmemory_clients: 2 << 30,
             pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
             notify_keyspace_events: Events::default(),
+            maxmemory: MaxMemory::default(),
+            maxmemory_policy: EvictionPolicy::NoEviction,
+            maxmemory_samples: 5,
             tracking_table_max_keys: 1_000_000,
             databases: 16,
             loglevel: log::LevelFilter::Info,

@@ -4,8 +4,11 @@
 //! Where Redis has an option, the name is Redis's. The units of sizes and the error texts are Redis's too, where Redis
 //! has them.
 
+use super::maxmemory::POLICIES;
 use super::values::{parse_bytes, parse_ms, parse_number, show_ms};
-use super::{AtMaxclients, Config, DATABASES_MAX, DebugCommand, Events, OutputLimit, REPLY_HEADROOM_BYTES};
+use super::{
+    AtMaxclients, Config, DATABASES_MAX, DebugCommand, Events, MaxMemory, OutputLimit, REPLY_HEADROOM_BYTES,
+};
 
 /// One option.
 pub struct Opt {
@@ -31,14 +34,8 @@ pub fn find(name: &[u8]) -> Option<&'static Opt> {
 
 /// Names and values of settings that are not options here. Clients and benchmarks ask for them, so `CONFIG GET` answers
 /// with the values that describe this server.
-pub const CONSTANTS: &[(&str, &str)] = &[
-    ("appendonly", "no"),
-    ("maxmemory", "0"),
-    ("maxmemory-policy", "noeviction"),
-    ("replica-read-only", "yes"),
-    ("save", ""),
-    ("slave-read-only", "yes"),
-];
+pub const CONSTANTS: &[(&str, &str)] =
+    &[("appendonly", "no"), ("replica-read-only", "yes"), ("save", ""), ("slave-read-only", "yes")];
 
 const SECONDS: &str = "seconds";
 const BYTES: &str = "bytes";
@@ -273,6 +270,22 @@ pub const OPTIONS: &[Opt] = &[
         ),
         "Events of keys that are published, by their letters as in Redis; empty = none",
     ),
+    live(
+        "maxmemory",
+        "bytes|percent",
+        (|c| c.maxmemory.show(), |c, text| MaxMemory::parse(text).map(|max| c.maxmemory = max)),
+        "Most memory used, or the part of it that there is (75%); 0 = no limit",
+    ),
+    live(
+        "maxmemory-policy",
+        "policy",
+        (
+            |c| c.maxmemory_policy.name().to_owned(),
+            |c, text| parse_choice(&POLICIES, text).map(|v| c.maxmemory_policy = v),
+        ),
+        "Which keys are evicted when maxmemory is used up, by Redis's names",
+    ),
+    live("maxmemory-samples", "number", number!(maxmemory_samples, 1, i32::MAX), "Accepted and not used"),
     live(
         "tracking-table-max-keys",
         "number",

@@ -14,7 +14,7 @@ impl World {
 
     /// When the sweep has to look for expired keys next. If discarded memory waits to be freed, that is now.
     fn key_deadline(&self) -> Option<Moment> {
-        if self.store.has_leftovers() {
+        if self.store.has_leftovers() || self.must_evict() {
             return Some(self.now.at);
         }
         let next_ms = self.store.next_expiry().filter(|_| self.active_expire)?;
@@ -37,6 +37,7 @@ impl World {
             self.next_key_sweep = self.now.at.plus_ms(pause_ms);
         }
         self.store.reclaim(reclaims_per_tick);
+        self.tend_memory();
         self.tell_effects(None);
         if self.pause.until().is_some_and(|until| until <= self.now.at) {
             self.end_pause();

@@ -29,6 +29,8 @@ pub struct Command {
     pub debug: bool,
     /// True if it may take long, whatever its arguments are. Every call of it is timed.
     pub heavy: bool,
+    /// True if it may add to the memory that keys hold. It is refused when the memory is used up.
+    pub grows: bool,
     /// True if it reads keys and changes nothing.
     pub reads: bool,
     /// True if it changes keys or sends something to other clients. `CLIENT PAUSE WRITE` holds it.
@@ -169,6 +171,7 @@ pub(super) const fn row(
         complexity: "O(1)",
         debug: false,
         heavy: false,
+        grows: has(flags, b"denyoom"),
         reads: has(flags, b"readonly"),
         writes: has(flags, b"write"),
         multi: if has(flags, b"no_multi") { Multi::Refused } else { Multi::Queued },

@@ -34,8 +34,8 @@ impl World {
         self.store.put_back_effects(effects);
     }
 
-    /// The settings have changed, or the server starts: notes whether events are wanted.
-    pub fn heed_events(&mut self) {
+    /// The settings have changed, or the server starts: tells the store whether events are wanted.
+    pub(super) fn heed_events(&mut self) {
         self.store.listen(Listener::Events, self.config.notify_keyspace_events.is_on());
     }
 

@@ -8,6 +8,7 @@
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
+//! - [`memory`]: keeps the memory below `maxmemory`.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
 //!   (floating point numbers as Redis writes them).
@@ -33,6 +34,7 @@ mod gate;
 mod glob;
 pub mod goodbye;
 mod long_double;
+pub mod memory;
 pub mod names;
 pub mod outbox;
 pub mod pause;

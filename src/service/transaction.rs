@@ -18,6 +18,8 @@ pub struct Transaction {
     /// True if one of the commands changes keys or sends something to other clients. `CLIENT PAUSE WRITE`
     /// then holds the `EXEC`.
     pub writes: bool,
+    /// True if one of the commands may add to the memory that keys hold.
+    pub grows: bool,
 }
 
 impl Transaction {
@@ -30,6 +32,7 @@ impl Transaction {
         self.requests.push(args)?;
         self.commands.push(command);
         self.writes |= command.writes;
+        self.grows |= command.grows;
         Ok(())
     }
 

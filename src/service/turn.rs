@@ -239,13 +239,20 @@ impl Service {
                 None => return self.refuse(turn, unknown_subcommand(command, word)),
             }
         }
-        let World { config, sessions, pause, .. } = &mut self.world;
+        let World { config, sessions, .. } = &mut self.world;
         if may_be_wrong(command, args, config)
             && let Err(failure) = check(command, args, config, sessions, turn.me)
         {
             return self.reject(turn, command, failure);
         }
+        if self.world.config.maxmemory.bytes > 0
+            && self.world.needs_room(turn.me, command)
+            && let Err(failure) = self.world.make_room(turn.me)
+        {
+            return self.reject(turn, command, failure);
+        }
         progress.running = Some(command);
+        let World { sessions, pause, .. } = &mut self.world;
         let Some(mut session) = sessions.get_mut(turn.me.slot) else { return Served::Whole };
         if session.has_extras() || pause.is_on() {
             if let Some(served) = self.gate(turn, args, command) {

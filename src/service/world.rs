@@ -5,6 +5,7 @@
 
 use super::channels::Channels;
 use super::events::KEYMISS;
+use super::memory::Memory;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::session::Sessions;
@@ -31,6 +32,8 @@ pub struct World {
     pub tracking: Tracking,
     /// The keys that clients watch with `WATCH`.
     pub(super) watches: Watches,
+    /// What is known of the memory besides what the rooms count.
+    pub memory: Memory,
     /// The settings.
     pub config: Config,
     /// The counters.
@@ -63,6 +66,7 @@ impl World {
             pause: Pause::default(),
             tracking: Tracking::default(),
             watches: Watches::default(),
+            memory: Memory::default(),
             config,
             stats: Stats::default(),
             started: now,
@@ -72,8 +76,14 @@ impl World {
             next_key_sweep: Moment::default(),
             clock,
         };
-        world.heed_events();
+        world.heed_settings();
         world
+    }
+
+    /// The settings have changed, or the server starts.
+    pub fn heed_settings(&mut self) {
+        self.heed_events();
+        self.heed_policy();
     }
 
     /// The string of `key`, counted as a hit or a miss.

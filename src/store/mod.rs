@@ -21,6 +21,7 @@
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
 //! - `databases` has the keyspaces that are not selected.
+//! - `evict` removes keys to make room; `sketch` knows about how often keys were used.
 //! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
 //! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
 //! - `edit` changes a string in its place. `moves` gives what a key holds to another key.
@@ -43,6 +44,7 @@ mod databases;
 mod directory;
 mod discard;
 mod edit;
+mod evict;
 mod hash;
 mod hashes;
 mod journal;
@@ -54,6 +56,7 @@ mod record;
 mod reshape;
 mod scan;
 mod segment;
+mod sketch;
 mod sweep;
 mod table;
 #[cfg(test)]
@@ -72,6 +75,8 @@ use databases::Others;
 pub use databases::Size as DatabaseSize;
 use discard::Discards;
 pub use edit::Edit;
+use evict::Evictor;
+pub use evict::{First, Policy};
 pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::{Class, Effect, Effects, Event, Listener, What};
@@ -109,6 +114,8 @@ pub struct Store {
     changes: Changes,
     /// Removed memory that is not freed yet.
     discards: Discards,
+    /// Chooses the keys that are evicted.
+    evictor: Evictor,
     /// Random numbers for picking keys and fields.
     dice: Dice,
 }
@@ -126,6 +133,7 @@ impl Store {
             cursors: Cursors::new(seeded(6)),
             changes: Changes::default(),
             discards: Discards::default(),
+            evictor: Evictor::default(),
             dice: Dice::new(hash(5)),
         }
     }
@@ -157,7 +165,11 @@ impl Store {
 
     /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
-        self.table.memory() + self.others.memory + self.changes.journal.memory() + self.discards.memory()
+        self.table.memory()
+            + self.others.memory
+            + self.changes.journal.memory()
+            + self.discards.memory()
+            + self.evictor.memory()
     }
 
     /// The string of `key`; `None` if there is no such key or it has expired. `now_ms` is the Unix time in
@@ -258,6 +270,7 @@ impl Store {
     #[inline]
     pub fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry) {
         let Prepared { key, hash, content } = entry;
+        self.evictor.note_use(hash);
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
@@ -343,10 +356,22 @@ impl Store {
         self.table.audit();
     }
 
-    /// Where `key` is. If it has expired, removes it and returns `None`.
+    /// Where `key` is; this counts as a use. If it has expired, removes it and returns `None`.
     #[inline(always)]
     fn find(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
         let hash = self.table.hash(key);
+        let place = self.find_hashed(hash, key, now_ms)?;
+        self.evictor.note_use(hash);
+        Some(place)
+    }
+
+    /// As [`Store::find`], but it does not count as a use.
+    fn find_unused(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
+        self.find_hashed(self.table.hash(key), key, now_ms)
+    }
+
+    #[inline(always)]
+    fn find_hashed(&mut self, hash: u64, key: &[u8], now_ms: u64) -> Option<Place> {
         let place = self.table.find(hash, key)?;
         if is_live(self.table.record(place), now_ms) {
             return Some(place);

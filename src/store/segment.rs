@@ -12,7 +12,7 @@ use super::prefetch::prefetch;
 use super::record::RECORD_MAX;
 
 /// Buckets in a segment.
-const BUCKETS: usize = 32;
+pub const BUCKETS: usize = 32;
 /// Most items in a segment: it splits before it gets more. At more than nine tenths of its places, buckets
 /// overflow too often; at much less, the empty places cost too much memory.
 pub const ITEMS_MAX: usize = BUCKETS * PLACES * 9 / 10;
@@ -230,6 +230,12 @@ impl Segment {
         self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
             bucket.used().map(move |place| Cell { bucket: at as u8, place: place as u8 })
         })
+    }
+
+    /// The cells of the items in bucket number `at`.
+    pub fn bucket(&self, at: usize) -> impl Iterator<Item = Cell> + '_ {
+        let used = self.buckets[at % BUCKETS].used();
+        used.map(move |place| Cell { bucket: at as u8, place: place as u8 })
     }
 
     /// The cell of the `nth` item in the order of the index.

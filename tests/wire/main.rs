@@ -15,6 +15,7 @@ mod hashes;
 mod keys;
 mod limits;
 mod logging;
+mod maxmemory;
 mod memory;
 mod origin;
 mod pages;

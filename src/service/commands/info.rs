@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use crate::base::Reason;
 use crate::service::catalog;
+use crate::service::memory::resident_bytes;
 use crate::service::world::World;
 
 /// The version of Redis that the commands and their texts follow.
@@ -86,21 +87,13 @@ fn clients(text: &mut String, world: &World) {
 
 fn memory(text: &mut String, world: &World) {
     let present = &world.stats.present;
-    field(text, "used_memory", world.store.memory() + present.held_bytes);
-    field(text, "used_memory_dataset", world.store.memory());
+    field(text, "used_memory", world.used_memory());
+    field(text, "used_memory_dataset", world.dataset_memory());
     field(text, "mem_clients_normal", present.held_bytes);
     field(text, "used_memory_rss", resident_bytes().unwrap_or(0));
-    field(text, "maxmemory", 0);
-    field(text, "maxmemory_policy", "noeviction");
+    field(text, "maxmemory", world.config.maxmemory.bytes);
+    field(text, "maxmemory_policy", world.config.maxmemory_policy.name());
     field(text, "maxmemory_clients", world.config.maxmemory_clients);
-}
-
-/// Bytes of memory that the process has resident. Only Linux tells this without unsafe code. Elsewhere the
-/// result is `None`, and the field shows 0.
-fn resident_bytes() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-    line.split_whitespace().next()?.parse::<u64>().ok().map(|kib| kib * 1_024)
 }
 
 fn persistence(text: &mut String, _: &World) {
@@ -120,7 +113,7 @@ fn stats(text: &mut String, world: &World) {
     let overdue = world.store.overdue(world.now.unix_ms);
     field(text, "expire_overdue_keys", overdue.keys);
     field(text, "expire_overdue_ms", overdue.oldest_ms);
-    field(text, "evicted_keys", 0);
+    field(text, "evicted_keys", world.store.evicted());
     field(text, "evicted_clients", stats.closes[Reason::Evicted.index()]);
     field(text, "keyspace_hits", stats.keyspace_hits);
     field(text, "keyspace_misses", stats.keyspace_misses);

@@ -51,9 +51,13 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
     })?;
     cx.reply.assure();
     log::set_max_level(changed.loglevel);
+    let before = cx.world.config.maxmemory;
     cx.world.config = changed;
     cx.world.settings_changed += 1;
-    cx.world.heed_events();
+    cx.world.heed_settings();
+    if cx.world.config.maxmemory != before {
+        cx.world.log_maxmemory();
+    }
     cx.reply.ok();
     Ok(())
 }

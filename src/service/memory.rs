@@ -1,0 +1,140 @@
+//! Keeps the memory below `maxmemory`: evicts keys, or refuses the commands that would need more.
+
+use super::command::Command;
+use super::cx::Failure;
+use super::world::World;
+use crate::base::{ConnId, Moment};
+use crate::config::{
+    EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy, MaxMemory, Part, RESIDENT_LOOK_PAUSE_MS,
+    WASTE_PART_MAX,
+};
+use crate::store::{First, Policy};
+
+/// What is known of the memory besides what the rooms count themselves.
+#[derive(Debug, Default)]
+pub struct Memory {
+    /// Bytes that are resident and that no room counts: the program itself, and what the allocator cannot use.
+    waste: usize,
+    /// When `waste` is measured next.
+    next_look: Moment,
+    /// The most that was used, as far as it was looked at.
+    pub peak: usize,
+    /// True if the last eviction found no key that may be evicted.
+    stuck: bool,
+}
+
+impl World {
+    /// Bytes of memory that are used: keys and their indexes, buffers and sessions of clients, and what is remembered for
+    /// clients. With `maxmemory`, also what the allocator wastes, as far as that can be known.
+    pub fn used_memory(&self) -> usize {
+        self.dataset_memory() + self.stats.present.held_bytes + self.memory.waste
+    }
+
+    /// Bytes of memory that keys take, and what the server remembers of them.
+    pub fn dataset_memory(&self) -> usize {
+        self.store.memory() + self.tracking.memory()
+    }
+
+    /// The settings have changed, or the server starts: tells the store how to evict.
+    pub(super) fn heed_policy(&mut self) {
+        let policy = |expiring_only, first| Some(Policy { expiring_only, first });
+        let policy = match self.config.maxmemory_policy {
+            _ if self.config.maxmemory.bytes == 0 => None,
+            EvictionPolicy::NoEviction => None,
+            EvictionPolicy::AllkeysLru => policy(false, First::LeastRecent),
+            EvictionPolicy::AllkeysLfu => policy(false, First::LeastFrequent),
+            EvictionPolicy::AllkeysRandom => policy(false, First::Random),
+            EvictionPolicy::VolatileLru => policy(true, First::LeastRecent),
+            EvictionPolicy::VolatileLfu => policy(true, First::LeastFrequent),
+            EvictionPolicy::VolatileRandom => policy(true, First::Random),
+            EvictionPolicy::VolatileTtl => policy(true, First::SoonestExpiry),
+        };
+        self.store.set_policy(policy);
+        self.memory.stuck = false;
+        if self.config.maxmemory.bytes == 0 {
+            self.memory.waste = 0;
+        }
+    }
+
+    /// Logs how `maxmemory` was found, if it is a part of the memory that there is.
+    pub fn log_maxmemory(&self) {
+        let MaxMemory { bytes, part } = self.config.maxmemory;
+        if let Some(Part { percent, whole, source }) = part {
+            log::info!(
+                "maxmemory is {bytes} bytes: {percent} % of the {whole} bytes that the {source} allows"
+            );
+        }
+    }
+
+    /// True if a command may need memory, so that there must be room for it: it adds to what keys hold, or it runs queued
+    /// commands that do.
+    pub fn needs_room(&self, id: ConnId, command: &Command) -> bool {
+        let queued = || self.sessions.get(id.slot).and_then(|session| session.transaction());
+        command.grows || command.name == "exec" && queued().is_some_and(|queued| queued.grows)
+    }
+
+    /// Evicts keys until the memory is below `maxmemory`, within a budget. The next commands and ticks go on with it.
+    ///
+    /// # Errors
+    /// If the memory is used up and there is no key to evict.
+    #[cold]
+    pub fn make_room(&mut self, by: ConnId) -> Result<(), Failure> {
+        self.memory.stuck = false;
+        self.evict(EVICTIONS_PER_COMMAND);
+        self.tell_effects(Some(by));
+        if self.memory.stuck {
+            return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
+        }
+        Ok(())
+    }
+
+    /// What a tick does for the memory: measures what is wasted, and goes on with evicting.
+    pub(super) fn tend_memory(&mut self) {
+        if self.config.maxmemory.bytes == 0 {
+            return;
+        }
+        if self.now.at >= self.memory.next_look {
+            self.memory.next_look = self.now.at.plus_ms(RESIDENT_LOOK_PAUSE_MS);
+            // What the rooms count changes more often than what is resident. So the difference may be too large for a
+            // while, and a bound keeps it from evicting all keys.
+            let counted = self.dataset_memory() + self.stats.present.held_bytes;
+            let waste = resident_bytes().map_or(0, |bytes| bytes.saturating_sub(counted));
+            self.memory.waste = waste.min(self.config.maxmemory.bytes / WASTE_PART_MAX);
+        }
+        self.store.fit_uses();
+        if !self.memory.stuck {
+            self.evict(EVICTIONS_PER_TICK);
+        }
+    }
+
+    /// True if keys wait to be evicted.
+    pub(super) fn must_evict(&self) -> bool {
+        self.config.maxmemory.bytes > 0 && !self.memory.stuck && self.excess() > 0
+    }
+
+    /// Bytes above the limit, without those that were removed and wait to be freed.
+    fn excess(&self) -> usize {
+        let used = self.used_memory() - self.store.waiting_bytes();
+        used.saturating_sub(self.config.maxmemory.bytes)
+    }
+
+    fn evict(&mut self, budget: usize) {
+        self.memory.peak = self.memory.peak.max(self.used_memory());
+        for _ in 0..budget {
+            if self.excess() == 0 {
+                return;
+            }
+            if !self.store.evict() {
+                self.memory.stuck = true;
+                return;
+            }
+        }
+    }
+}
+
+/// Bytes of memory that the process has resident. Only Linux tells this without unsafe code.
+pub fn resident_bytes() -> Option<usize> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+    line.split_whitespace().next()?.parse::<usize>().ok().map(|kib| kib * 1_024)
+}
