@@ -13,9 +13,9 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 /// Keys that a trace asks for.
-const KEYS: usize = 1_000_000;
+const KEYS: usize = 250_000;
 /// Memory that both servers get.
-const MAXMEMORY: usize = 16 << 20;
+const MAXMEMORY: usize = 6 << 20;
 /// Requests that are sent together.
 const TOGETHER: usize = 100;
 const VALUE: [u8; 32] = [b'v'; 32];
@@ -23,7 +23,7 @@ const VALUE: [u8; 32] = [b'v'; 32];
 const EXPONENT: f64 = 0.8;
 
 fn main() {
-    let requests = std::env::var("REQUESTS").map_or(1_500_000, |text| text.parse().expect("a number"));
+    let requests = std::env::var("REQUESTS").map_or(2_000_000, |text| text.parse().expect("a number"));
     let redis = Command::new("redis-server").arg("--version").stdout(Stdio::null()).status().is_ok();
     if !redis {
         println!("redis-server is not installed, so its columns are missing");
@@ -109,14 +109,17 @@ impl Outcome {
 
 /// A server that this program has started, and a connection to it.
 struct Server {
-    child: Child,
+    _child: Started,
     wire: BufReader<TcpStream>,
 }
 
-impl Drop for Server {
+/// A process that ends when this is dropped.
+struct Started(Child);
+
+impl Drop for Started {
     fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 
@@ -138,11 +141,12 @@ impl Server {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .spawn()
+            .map(Started)
             .expect("the server starts");
         for _ in 0..100 {
             if let Ok(stream) = TcpStream::connect(("127.0.0.1", port.parse().expect("a port"))) {
                 stream.set_nodelay(true).expect("a socket option");
-                return Server { child, wire: BufReader::new(stream) };
+                return Server { _child: child, wire: BufReader::new(stream) };
             }
             std::thread::sleep(Duration::from_millis(50));
         }

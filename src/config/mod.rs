@@ -3,6 +3,7 @@
 //! This room owns the numbers. It knows neither sockets nor commands. The table in [`options`] lists the settings that
 //! a user may change, and how each is written.
 
+mod choices;
 mod events;
 mod maxmemory;
 pub mod options;
@@ -82,6 +83,11 @@ pub const SCAN_STEPS_PER_KEY: usize = 50;
 /// up to 50 milliseconds, in which no other client is served.
 pub const LCS_CELLS_MAX: usize = 1 << 22;
 
+/// If `slowlog-log-slower-than` is less than this, microseconds, the time of every command is taken. Otherwise only of those
+/// that may take long, and of samples.
+pub const TIMED_ALL_BELOW_US: i64 = 5_000;
+/// Most entries that the slow log may have.
+pub const SLOWLOG_LEN_MAX: usize = 100_000;
 /// Most keys that are evicted before one command. They take about half a millisecond.
 pub const EVICTIONS_PER_COMMAND: usize = 1_000;
 /// Most keys that are evicted at the end of a tick.
@@ -185,6 +191,14 @@ pub struct Config {
 
     /// Which events of keys are published.
     pub notify_keyspace_events: Events,
+    /// Commands that take this many microseconds or more go to the slow log; negative = none.
+    pub slowlog_log_slower_than: i64,
+    /// Most entries of the slow log.
+    pub slowlog_max_len: usize,
+    /// Commands that take this many milliseconds or more are samples of `LATENCY`; 0 = none.
+    pub latency_monitor_threshold_ms: u64,
+    /// True if the time of every command is taken, for `LATENCY HISTOGRAM`.
+    pub latency_tracking: bool,
     /// Most memory that the server uses.
     pub maxmemory: MaxMemory,
     /// Which keys are evicted when that is used up.
@@ -282,6 +296,10 @@ impl Default for Config {
             maxmemory_clients: 2 << 30,
             pubsub_output_limit: OutputLimit { hard_bytes: 32 << 20, soft_bytes: 8 << 20, soft_ms: 60_000 },
             notify_keyspace_events: Events::default(),
+            slowlog_log_slower_than: 10_000,
+            slowlog_max_len: 128,
+            latency_monitor_threshold_ms: 0,
+            latency_tracking: false,
             maxmemory: MaxMemory::default(),
             maxmemory_policy: EvictionPolicy::NoEviction,
             maxmemory_samples: 5,

@@ -9,6 +9,16 @@ pub fn parse_number(text: &str, min: u64, max: u64) -> Result<u64, String> {
     between(number, min, max)
 }
 
+/// A whole number from `min` on, which may be negative.
+///
+/// # Errors
+/// Redis's text for a word that is not a number, or a number out of range.
+pub fn parse_signed(text: &str, min: i64) -> Result<i64, String> {
+    let number: i128 = text.parse().map_err(|_| "argument couldn't be parsed into an integer".to_owned())?;
+    let fits = i64::try_from(number).ok().filter(|number| *number >= min);
+    fits.ok_or_else(|| format!("argument must be between {min} and {} inclusive", i64::MAX))
+}
+
 fn between(number: i128, min: u64, max: u64) -> Result<u64, String> {
     match u64::try_from(number) {
         Ok(n) if (min..=max).contains(&n) => Ok(n),

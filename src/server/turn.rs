@@ -57,7 +57,8 @@ impl<N: Net> Server<N> {
                 }
             };
             let (class, held) = session.map_or((Class::default(), 0), |session| {
-                let class = Class { fed: session.is_subscriber(), spared: session.no_evict };
+                let class =
+                    Class { fed: session.is_subscriber() || session.monitor, spared: session.no_evict };
                 (class, session.held_bytes())
             });
             Verdict { consumed: progress.consumed, next, held, class }

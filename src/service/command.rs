@@ -102,8 +102,11 @@ impl Keys {
 pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
 /// The first argument after the name is the only key.
 pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
-/// All arguments after the name are keys.
+/// The argument after the name of the subcommand is the only key.
+pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1 };
+/// The first two arguments after the name are keys.
 pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1 };
+/// All arguments after the name are keys.
 pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
 /// The arguments after the name are pairs of a key and a value.
 pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };

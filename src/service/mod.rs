@@ -9,6 +9,7 @@
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
 //! - [`memory`]: keeps the memory below `maxmemory`.
+//! - [`slowlog`], [`latency`] and `monitors`: who may see what runs, and how long it takes.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
 //!   (floating point numbers as Redis writes them).
@@ -33,14 +34,17 @@ mod events;
 mod gate;
 mod glob;
 pub mod goodbye;
+pub mod latency;
 mod long_double;
 pub mod memory;
+mod monitors;
 pub mod names;
 pub mod outbox;
 pub mod pause;
 mod post;
 pub mod run;
 pub mod session;
+pub mod slowlog;
 pub mod tracking;
 pub mod transaction;
 pub mod turn;

@@ -3,6 +3,7 @@
 
 use super::command::Command;
 use super::cx::{Cx, Failure, Outcome, Runs};
+use super::latency::Event;
 use super::session::{Session, Sessions};
 use super::world::World;
 use crate::base::{ConnId, Moment, Reason, Wires};
@@ -40,7 +41,8 @@ impl World {
         // Of the others, the first `TIMED_CALLS` are timed, and then one in `TIMED_EVERY`.
         let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
         let sampled = counted.calls <= TIMED_CALLS || counted.calls.is_multiple_of(TIMED_EVERY);
-        let timing = (long || sampled).then(|| self.begin_timing(long));
+        let timing = (long || sampled || self.times_all).then(|| self.begin_timing(long));
+        let db = self.store.selected();
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
@@ -54,10 +56,14 @@ impl World {
         if self.tracking.is_on() {
             self.track_reads(me, command, args, inside);
         }
+        if !self.monitors.is_empty() {
+            self.show_to_monitors(me, command, args, db);
+        }
         self.tell_effects(Some(me));
         self.outbox.complete();
         if let Some(timing) = timing {
-            self.end_timing(&timing, command, inside);
+            let us = self.end_timing(&timing, command, inside);
+            self.judge_time(me, command, args, us);
         }
         close
     }
@@ -68,7 +74,7 @@ impl World {
     }
 
     #[cold]
-    fn end_timing(&mut self, timing: &Timing, command: &'static Command, inside: bool) {
+    fn end_timing(&mut self, timing: &Timing, command: &'static Command, inside: bool) -> u64 {
         // The command may have been slow, and the next ones must not see a time that is too early. Inside a
         // transaction, however, time stands still.
         let now = self.read_clock();
@@ -83,6 +89,29 @@ impl World {
         } else {
             counted.sampled += 1;
             counted.sampled_ns += nanos;
+        }
+        nanos / 1_000
+    }
+
+    /// Notes a command for `SLOWLOG` and `LATENCY` if it took long.
+    #[cold]
+    fn judge_time(&mut self, me: ConnId, command: &'static Command, args: Args<'_>, us: u64) {
+        self.latency.count(command.id, us);
+        let unix_s = self.now.unix_ms / 1_000;
+        let Config { slowlog_log_slower_than, slowlog_max_len, latency_monitor_threshold_ms, .. } =
+            self.config;
+        let is_slow = u64::try_from(slowlog_log_slower_than).is_ok_and(|limit| us >= limit);
+        if is_slow
+            && !command.flags.contains(&"skip_slowlog")
+            && let Some(session) = self.sessions.get(me.slot)
+        {
+            let client = self.sessions.remote(session);
+            self.slowlog.note(unix_s, us, args, client, &session.labels().name, slowlog_max_len);
+        }
+        if latency_monitor_threshold_ms > 0 && us >= latency_monitor_threshold_ms * 1_000 {
+            let is_fast = command.flags.contains(&"fast");
+            let event = if is_fast { Event::FastCommand } else { Event::Command };
+            self.latency.sample(event, unix_s, us / 1_000);
         }
     }
 }

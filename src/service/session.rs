@@ -95,6 +95,8 @@ pub struct Session {
     pub no_evict: bool,
     /// True after `CLIENT NO-TOUCH ON`. It has no effect yet, because keys have no access time.
     pub no_touch: bool,
+    /// True after `MONITOR`: the client is sent every command that runs.
+    pub monitor: bool,
     /// `None` for nearly all clients.
     extras: Option<Box<Extras>>,
     /// True once the connection is ending. `CLIENT LIST` and `CLIENT KILL` no longer see the client.
@@ -209,6 +211,7 @@ impl Sessions {
             reply: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            monitor: false,
             extras: None,
             leaving: false,
         });

@@ -5,14 +5,17 @@
 
 use super::channels::Channels;
 use super::events::KEYMISS;
+use super::latency::Latency;
 use super::memory::Memory;
+use super::monitors::Monitors;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::session::Sessions;
+use super::slowlog::SlowLog;
 use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
 use crate::base::{Address, Clock, ConnId, Moment, Now};
-use crate::config::Config;
+use crate::config::{Config, TIMED_ALL_BELOW_US};
 use crate::stats::Stats;
 use crate::store::{Store, WrongKind};
 
@@ -28,6 +31,12 @@ pub struct World {
     pub channels: Channels,
     /// Whether `CLIENT PAUSE` holds commands, and which clients wait.
     pub pause: Pause,
+    /// The clients that see every command.
+    pub monitors: Monitors,
+    /// The commands that took longest lately.
+    pub slowlog: SlowLog,
+    /// How long commands take.
+    pub latency: Latency,
     /// Which clients keep copies of which keys (`CLIENT TRACKING`).
     pub tracking: Tracking,
     /// The keys that clients watch with `WATCH`.
@@ -46,6 +55,8 @@ pub struct World {
     /// How many times `CONFIG SET` has changed the settings. If this number changes during a turn, the turn
     /// reads the limits again.
     pub settings_changed: u64,
+    /// True if the time of every command is taken, because an operator wants to know of short ones too.
+    pub(super) times_all: bool,
     /// False if `DEBUG SET-ACTIVE-EXPIRE` has stopped the sweep: then an expired key stays until a command finds it.
     pub active_expire: bool,
     /// The sweep looks for expired keys no sooner than this.
@@ -64,6 +75,9 @@ impl World {
             outbox: Outbox::default(),
             channels: Channels::default(),
             pause: Pause::default(),
+            monitors: Monitors::default(),
+            slowlog: SlowLog::default(),
+            latency: Latency::default(),
             tracking: Tracking::default(),
             watches: Watches::default(),
             memory: Memory::default(),
@@ -72,6 +86,7 @@ impl World {
             started: now,
             now,
             settings_changed: 0,
+            times_all: false,
             active_expire: true,
             next_key_sweep: Moment::default(),
             clock,
@@ -84,6 +99,8 @@ impl World {
     pub fn heed_settings(&mut self) {
         self.heed_events();
         self.heed_policy();
+        let slowlog_us = self.config.slowlog_log_slower_than;
+        self.times_all = self.config.latency_tracking || (0..TIMED_ALL_BELOW_US).contains(&slowlog_us);
     }
 
     /// The string of `key`, counted as a hit or a miss.
@@ -157,6 +174,7 @@ impl World {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.leaving = true;
         session.partial = None;
+        self.monitors.remove(&session.serial);
         self.pause.forget(ConnId { slot, serial: session.serial });
         let id = ConnId { slot, serial: session.serial };
         if session.has_extras() {

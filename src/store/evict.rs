@@ -166,7 +166,7 @@ impl Store {
             }
         }
         let (uses, Found { number, cell }) = best?;
-        self.evictor.bar = (self.evictor.bar * 15 + u16::from(uses) * 16 + 15) / 16;
+        self.evictor.bar = (self.evictor.bar * 15 + u16::from(uses) * 16).div_ceil(16);
         Some(self.table.place_of(number, cell))
     }
 

@@ -22,6 +22,7 @@
 //! - `chunked` is a vector that almost never moves its elements.
 //! - `databases` has the keyspaces that are not selected.
 //! - `evict` removes keys to make room; `sketch` knows about how often keys were used.
+//! - `object` tells what a key holds, for those who only look at it.
 //! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
 //! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
 //! - `edit` changes a string in its place. `moves` gives what a key holds to another key.
@@ -49,6 +50,7 @@ mod hash;
 mod hashes;
 mod journal;
 mod moves;
+mod object;
 mod packed;
 mod prefetch;
 mod prepared;
@@ -81,6 +83,7 @@ pub use hash::Hash;
 pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::{Class, Effect, Effects, Event, Listener, What};
 pub use moves::{Copied, Rename};
+pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
 use record::RECORD_MAX;

@@ -114,7 +114,7 @@ impl Sketch {
     }
 
     fn block_of(&self, hash: u64) -> usize {
-        (u128::from(hash) * self.blocks.len() as u128 >> 64) as usize
+        ((u128::from(hash) * self.blocks.len() as u128) >> 64) as usize
     }
 }
 

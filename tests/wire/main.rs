@@ -17,6 +17,7 @@ mod limits;
 mod logging;
 mod maxmemory;
 mod memory;
+mod operators;
 mod origin;
 mod pages;
 mod panics;

@@ -25,7 +25,7 @@ fn a_panic_ends_one_client_after_its_complete_replies_and_nobody_else() {
     let (code, log) = daemon.exit();
     assert_eq!(code, Some(0));
     assert!(log.contains("panic in command 'debug|panic' of client id=2 addr=127.0.0.1:"), "{log}");
-    assert!(log.contains("admin.rs"), "no backtrace in {log}");
+    assert!(log.contains("debug.rs"), "no backtrace in {log}");
     assert!(!log.contains("secret"), "user data in {log}");
 }
 

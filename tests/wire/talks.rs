@@ -10,7 +10,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
-use crate::{databases, events, hashes, keys, pauses, pubsub, strings, tracking, transactions};
+use crate::{databases, events, hashes, keys, operators, pauses, pubsub, strings, tracking, transactions};
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
 /// requests that arrive together. [`END`] is the end of the stream.
@@ -143,6 +143,7 @@ fn all() -> impl Iterator<Item = &'static Talk> {
         .chain(databases::TALKS)
         .chain(events::TALKS)
         .chain(tracking::TALKS)
+        .chain(operators::TALKS)
 }
 
 #[test]

@@ -1,8 +1,11 @@
 //! The subcommands of the containers.
 
-use super::words::{ADMIN, ALWAYS, CONNECTION, PUBSUB_ASK, PUBSUB_GROUP, SERVER, SESSION};
+use super::words::{
+    ADMIN, ADMIN_DISK, ADMIN_LOG, ADMIN_ONLY, ALWAYS, CONNECTION, GENERIC, NONE, PUBSUB_ASK, PUBSUB_GROUP,
+    READ, SERVER, SESSION,
+};
 use super::{SUBCOMMANDS_FROM, after, numbered};
-use crate::service::command::{Command, row};
+use crate::service::command::{Command, SECOND_KEY, row};
 
 #[rustfmt::skip]
 pub(super) const CLIENT: &[Command] = &numbered(SUBCOMMANDS_FROM, [
@@ -34,6 +37,10 @@ pub(super) const COMMAND: &[Command] = &numbered(after(CLIENT), [
     row("command|count", 2, ALWAYS, SERVER, "2.8.13", "Get the number of commands"),
     row("command|docs", -2, ALWAYS, SERVER, "7.0.0", "Get documentation about commands").heavy()
         .complexity("O(N) where N is the number of commands to look up"),
+    row("command|getkeys", -4, ALWAYS, SERVER, "2.8.13", "Get the keys of a full command").heavy()
+        .complexity("O(N) where N is the number of its arguments"),
+    row("command|getkeysandflags", -4, ALWAYS, SERVER, "7.0.0", "Get the keys of a full command, and what it does with them").heavy()
+        .complexity("O(N) where N is the number of its arguments"),
     row("command|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of COMMAND"),
     row("command|info", -2, ALWAYS, SERVER, "2.8.13", "Get details about commands").heavy()
         .complexity("O(N) where N is the number of commands to look up"),
@@ -47,17 +54,24 @@ pub(super) const CONFIG: &[Command] = &numbered(after(COMMAND), [
         .complexity("O(N*M) where N is the number of configuration parameters and M the number of patterns"),
     row("config|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of CONFIG"),
     row("config|resetstat", 2, ADMIN, SERVER, "2.0.0", "Reset the statistics returned by INFO"),
+    row("config|rewrite", 2, ADMIN, SERVER, "2.8.0", "Refuse: there is no configuration file"),
     row("config|set", -4, ADMIN, SERVER, "2.0.0", "Set configuration parameters to the given values").heavy()
         .complexity("O(N) where N is the number of parameters given"),
 ]);
 
 #[rustfmt::skip]
 pub(super) const DEBUG: &[Command] = &numbered(after(CONFIG), [
+    row("debug|change-repl-id", 2, ADMIN, SERVER, "2.8.12", "Answer as if there were another replication ID").debug(),
+    row("debug|digest", 2, ADMIN, SERVER, "2.8.12", "Get a digest of all data").heavy().debug()
+        .complexity("O(N) where N is the size of all data; no other client is served meanwhile"),
     row("debug|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of DEBUG").debug(),
+    row("debug|jmap", 2, ADMIN, SERVER, "2.8.12", "Answer as Redis does").debug(),
+    row("debug|object", 3, ADMIN, SERVER, "2.8.12", "Tell how a value is held").debug(),
     row("debug|panic", -2, ADMIN, SERVER, "2.8.12", "Panic inside the command; with a number, at its nth step")
         .debug(),
     row("debug|set-active-expire", 3, ADMIN, SERVER, "2.8.12", "Stop or start the removal of expired keys that no command asks for").debug(),
     row("debug|sleep", 3, ADMIN, SERVER, "2.8.12", "Stop the server for the given time in seconds").heavy().debug(),
+    row("debug|stringmatch-len", 4, ADMIN, SERVER, "2.8.12", "Match a pattern against so many letters a").heavy().debug(),
 ]);
 
 #[rustfmt::skip]
@@ -74,5 +88,54 @@ pub(super) const PUBSUB: &[Command] = &numbered(after(DEBUG), [
         .complexity("O(N) where N is the number of shard channels given"),
 ]);
 
+#[rustfmt::skip]
+pub(super) const LATENCY: &[Command] = &numbered(after(PUBSUB), [
+    row("latency|doctor", 2, ADMIN, SERVER, "2.8.13", "Get a report of what was slow"),
+    row("latency|graph", 3, ADMIN, SERVER, "2.8.13", "Get a graph of the samples of an event"),
+    row("latency|help", 2, ALWAYS, SERVER, "2.8.13", "Show the subcommands of LATENCY"),
+    row("latency|histogram", -2, ADMIN, SERVER, "7.0.0", "Get how long the calls of commands took")
+        .complexity("O(N) where N is the number of commands"),
+    row("latency|history", 3, ADMIN, SERVER, "2.8.13", "Get the samples of an event"),
+    row("latency|latest", 2, ADMIN, SERVER, "2.8.13", "Get the latest sample of every event"),
+    row("latency|reset", -2, ADMIN, SERVER, "2.8.13", "Forget the samples"),
+]);
+
+#[rustfmt::skip]
+pub(super) const MEMORY: &[Command] = &numbered(after(LATENCY), [
+    row("memory|doctor", 2, NONE, SERVER, "4.0.0", "Get a report about the memory"),
+    row("memory|help", 2, ALWAYS, SERVER, "4.0.0", "Show the subcommands of MEMORY"),
+    row("memory|malloc-stats", 2, NONE, SERVER, "4.0.0", "Get the statistics of the allocator, if it keeps any"),
+    row("memory|purge", 2, NONE, SERVER, "4.0.0", "Free some of the memory that waits to be freed"),
+    row("memory|stats", 2, NONE, SERVER, "4.0.0", "Get where the memory is"),
+    row("memory|usage", -3, READ, SERVER, "4.0.0", "Get the bytes that a key and its value take").keys(SECOND_KEY),
+]);
+
+#[rustfmt::skip]
+pub(super) const MODULE: &[Command] = &numbered(after(MEMORY), [
+    row("module|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of MODULE"),
+    row("module|list", 2, ADMIN_ONLY, SERVER, "4.0.0", "Get the modules: none"),
+    row("module|load", -3, ADMIN_DISK, SERVER, "4.0.0", "Refuse: there are no modules"),
+    row("module|loadex", -3, ADMIN_DISK, SERVER, "7.0.0", "Refuse: there are no modules"),
+    row("module|unload", 3, ADMIN_DISK, SERVER, "4.0.0", "Refuse: there are no modules"),
+]);
+
+#[rustfmt::skip]
+pub(super) const OBJECT: &[Command] = &numbered(after(MODULE), [
+    row("object|encoding", 3, READ, GENERIC, "2.2.3", "Get Redis's name for the encoding of a value").keys(SECOND_KEY),
+    row("object|freq", 3, READ, GENERIC, "4.0.0", "Get about how often a key was used lately").keys(SECOND_KEY),
+    row("object|help", 2, ALWAYS, GENERIC, "6.2.0", "Show the subcommands of OBJECT"),
+    row("object|idletime", 3, READ, GENERIC, "2.2.3", "Get about how long a key was not used, in seconds").keys(SECOND_KEY),
+    row("object|refcount", 3, READ, GENERIC, "2.2.3", "Get the number of references to a value").keys(SECOND_KEY),
+]);
+
+#[rustfmt::skip]
+pub(super) const SLOWLOG: &[Command] = &numbered(after(OBJECT), [
+    row("slowlog|get", -2, ADMIN_LOG, SERVER, "2.2.12", "Get the newest entries of the slow log")
+        .complexity("O(N) where N is the number of entries"),
+    row("slowlog|help", 2, ALWAYS, SERVER, "6.2.0", "Show the subcommands of SLOWLOG"),
+    row("slowlog|len", 2, ADMIN_LOG, SERVER, "2.2.12", "Get the number of entries of the slow log"),
+    row("slowlog|reset", 2, ADMIN_LOG, SERVER, "2.2.12", "Forget the slow log"),
+]);
+
 /// The id of the last subcommand.
-pub(super) const LAST_ID: u16 = after(PUBSUB) - 1;
+pub(super) const LAST_ID: u16 = after(SLOWLOG) - 1;

@@ -1,6 +1,7 @@
 //! The commands about keys of any kind.
 
-use super::words::{GENERIC, READ, READ_FAST, WRITE, WRITE_FAST, WRITE_OOM};
+use super::containers::OBJECT;
+use super::words::{GENERIC, NONE, READ, READ_FAST, WRITE, WRITE_FAST, WRITE_OOM};
 use crate::service::command::{ALL_KEYS, Command, ONE_KEY, TWO_KEYS, row};
 
 #[rustfmt::skip]
@@ -18,6 +19,7 @@ pub(super) const ROWS: &[Command] = &[
         .acl(&["dangerous"]).complexity("O(N) over the keyspace, up to 1 ms for a key of 64 KiB, and O(M log M) over the matches; no other client is served in that time"),
     row("move", 3, WRITE_FAST, GENERIC, "1.0.0", "Move a key to another database").heavy()
         .keys(ONE_KEY).complexity("O(1) for small values and large hashes; O(N) where N is the length of a long string"),
+    row("object", -2, NONE, GENERIC, "2.2.3", "A container for object introspection commands").container(OBJECT),
     row("persist", 2, WRITE_FAST, GENERIC, "2.2.0", "Remove the expiration from a key").keys(ONE_KEY),
     row("pexpire", -3, WRITE_FAST, GENERIC, "2.6.0", "Set a key's time to live in milliseconds").keys(ONE_KEY),
     row("pexpireat", -3, WRITE_FAST, GENERIC, "2.6.0", "Set the Unix time in milliseconds at which a key expires").keys(ONE_KEY),

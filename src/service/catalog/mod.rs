@@ -3,9 +3,11 @@
 //! does.
 //!
 //! The files are groups of commands. `containers` has the subcommands. `words` has Redis's names of groups and flags.
+//! [`hints`] has what `COMMAND INFO` tells besides.
 
 mod containers;
 mod hashes;
+pub mod hints;
 mod keys;
 mod messages;
 mod server;

@@ -2,6 +2,7 @@
 
 // Groups, as Redis names them.
 pub(super) const BITMAP: &str = "bitmap";
+pub(super) const CLUSTER: &str = "cluster";
 pub(super) const CONNECTION: &str = "connection";
 pub(super) const GENERIC: &str = "generic";
 pub(super) const HASH: &str = "hash";
@@ -21,6 +22,15 @@ pub(super) const WRITE_OOM: &[&str] = &["write", "denyoom"];
 pub(super) const WRITE_OOM_FAST: &[&str] = &["write", "denyoom", "fast"];
 pub(super) const ADMIN: &[&str] = &["admin", "noscript", "loading", "stale"];
 pub(super) const SHUTDOWN: &[&str] = &["admin", "noscript", "loading", "stale", "no_multi", "allow_busy"];
+pub(super) const ADMIN_DISK: &[&str] = &["admin", "noscript", "no_async_loading"];
+pub(super) const ADMIN_ONLY: &[&str] = &["admin", "noscript"];
+pub(super) const ADMIN_STALE: &[&str] = &["admin", "noscript", "stale"];
+pub(super) const ADMIN_REPLICA: &[&str] = &["admin", "noscript", "stale", "no_async_loading"];
+pub(super) const ADMIN_LOG: &[&str] = &["admin", "loading", "stale"];
+pub(super) const REPLCONF: &[&str] = &["admin", "noscript", "loading", "stale", "allow_busy"];
+pub(super) const SAVE: &[&str] = &["admin", "noscript", "no_async_loading", "no_multi"];
+pub(super) const NOSCRIPT: &[&str] = &["noscript"];
+pub(super) const ROLE: &[&str] = &["noscript", "loading", "stale", "fast"];
 pub(super) const ALWAYS: &[&str] = &["loading", "stale"];
 pub(super) const ALWAYS_FAST: &[&str] = &["fast", "loading", "stale"];
 pub(super) const SESSION: &[&str] = &["noscript", "loading", "stale"];

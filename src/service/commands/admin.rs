@@ -1,11 +1,7 @@
 //! The commands about the server as a whole.
 
-use std::time::Duration;
-
 use super::info::render;
-use crate::base::{Reason, fault};
-use crate::config::DEBUG_SLEEP_MAX_S;
-use crate::resp::parse_i64;
+use crate::base::Reason;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::outbox::Ask;
 
@@ -97,40 +93,5 @@ pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
     }
     cx.world.outbox.asks.push(Ask::Quit { now });
     cx.close = Some(Reason::Drained);
-    Ok(())
-}
-
-/// `DEBUG SLEEP seconds`: blocks the whole server for that time; that is its purpose.
-pub fn debug_sleep(cx: &mut Cx<'_>) -> Outcome {
-    let seconds = std::str::from_utf8(cx.arg(2)).ok().and_then(|text| text.parse::<f64>().ok());
-    let seconds = seconds.filter(|s| (0.0..=DEBUG_SLEEP_MAX_S).contains(s));
-    let Some(seconds) = seconds else {
-        return Err(Failure::text("ERR seconds must be between 0 and 60"));
-    };
-    std::thread::sleep(Duration::from_secs_f64(seconds));
-    cx.reply.ok();
-    Ok(())
-}
-
-/// `DEBUG SET-ACTIVE-EXPIRE 0 | 1`: stops or starts the sweep of expired keys. A test of keys that have expired and are
-/// still there needs it.
-pub fn debug_set_active_expire(cx: &mut Cx<'_>) -> Outcome {
-    cx.world.active_expire = cx.int(2)? != 0;
-    cx.reply.ok();
-    Ok(())
-}
-
-/// `DEBUG PANIC [n]`: panics at once. With `n`, the `n`th fault point after it panics instead; that may be
-/// in a later command.
-pub fn debug_panic(cx: &mut Cx<'_>) -> Outcome {
-    if cx.args.len() > 3 {
-        return Err(SYNTAX);
-    }
-    let Some(word) = cx.args.get(2) else { panic!("DEBUG PANIC") };
-    let nth = parse_i64(word).and_then(|n| u32::try_from(n).ok()).ok_or(SYNTAX)?;
-    // A panic that was armed earlier must not happen while this command replies.
-    fault::arm(0);
-    cx.reply.ok();
-    fault::arm(nth);
     Ok(())
 }

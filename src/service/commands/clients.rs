@@ -132,6 +132,7 @@ pub fn redirection(session: &Session) -> i64 {
 /// The flags of a client: Redis's letters in Redis's order, or `N` if it has none.
 fn flags(session: &Session) -> String {
     let letters = [
+        ('O', session.monitor),
         ('P', session.is_subscriber()),
         ('x', session.transaction().is_some()),
         ('t', session.tracking().is_some()),

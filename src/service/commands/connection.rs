@@ -57,7 +57,9 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     }
     session.no_evict = false;
     session.no_touch = false;
+    session.monitor = false;
     session.db = 0;
+    cx.world.monitors.remove(&cx.me.serial);
     cx.world.store.select(0);
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! `COMMAND`, and the `HELP` of every container: what the catalog says about the commands.
 
+use super::getkeys::flags;
 use crate::resp::Reply;
+use crate::service::catalog::hints::{KeySpec, key_specs, tips};
 use crate::service::catalog::{COMMANDS, everything};
 use crate::service::command::Command;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
@@ -132,12 +134,47 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
     for category in categories {
         reply.simple(&format!("@{category}"));
     }
-    // There are no tips and no key specifications: the key positions above say all that is needed.
-    reply.set(0);
-    reply.set(0);
+    let tips = tips(command);
+    reply.set(tips.len());
+    tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
+    let specs = key_specs(command);
+    reply.set(specs.len());
+    for spec in specs {
+        key_spec(reply, spec);
+    }
     reply.array(command.subcommands.len());
     for sub in command.subcommands {
         entry(reply, sub);
+    }
+}
+
+/// Writes the specification of a group of keys: where they begin, and where they end.
+fn key_spec(reply: &mut Reply<'_>, spec: KeySpec) {
+    reply.map(if spec.variable { 4 } else { 3 });
+    if spec.variable {
+        reply.bulk(b"notes");
+        reply.bulk(b"The flags depend on the options of the request");
+    }
+    reply.bulk(b"flags");
+    flags(reply, spec.flags);
+    for (part, kind, numbers) in [
+        ("begin_search", "index", &[("index", i64::from(spec.first))][..]),
+        (
+            "find_keys",
+            "range",
+            &[("lastkey", i64::from(spec.last)), ("keystep", i64::from(spec.step)), ("limit", 0)],
+        ),
+    ] {
+        reply.bulk(part.as_bytes());
+        reply.map(2);
+        reply.bulk(b"type");
+        reply.bulk(kind.as_bytes());
+        reply.bulk(b"spec");
+        reply.map(numbers.len());
+        for (name, number) in numbers {
+            reply.bulk(name.as_bytes());
+            reply.int(*number);
+        }
     }
 }
 
@@ -156,7 +193,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         all.extend(["admin", "dangerous"]);
     }
     match command.group {
-        "generic" => all.push("keyspace"),
+        "generic" if !is_container => all.push("keyspace"),
         "string" => all.push("string"),
         "hash" => all.push("hash"),
         "bitmap" => all.push("bitmap"),

@@ -97,6 +97,11 @@ fn failed(name: impl AsRef<[u8]>, why: &str) -> Failure {
     Failure::quoting(before, name.as_ref(), &format!("') - {why}"))
 }
 
+/// `CONFIG REWRITE`: there is no configuration file; options are given when the server is started.
+pub fn rewrite(_: &mut Cx<'_>) -> Outcome {
+    Err(Failure::text("ERR The server is running without a config file"))
+}
+
 /// `CONFIG RESETSTAT`: sets the counters to 0.
 pub fn resetstat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();

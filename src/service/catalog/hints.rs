@@ -1,0 +1,104 @@
+//! What `COMMAND INFO` tells of a command for proxies and smart clients: tips, and what the command does with its keys.
+
+use crate::service::command::{Command, Keys};
+
+/// A group of keys that a command treats alike.
+#[derive(Clone, Copy, Debug)]
+pub struct KeySpec {
+    /// What the command does with them, in Redis's words.
+    pub flags: &'static [&'static str],
+    /// True if the flags of a certain request may be fewer.
+    pub variable: bool,
+    /// Position of the first key.
+    pub first: u8,
+    /// Position of the last key, counted from the first one; if negative, from the end of the request.
+    pub last: i8,
+    /// Distance from one key to the next.
+    pub step: u8,
+}
+
+/// The groups of keys of a command.
+pub fn key_specs(command: &Command) -> Vec<KeySpec> {
+    let Keys { first, last, step } = command.keys;
+    let variable = ["set", "bitfield"].contains(&command.name);
+    let spec = |nth: usize, first: u8, last: i8| {
+        let flags: &[&str] =
+            if variable { &["RW", "access", "update", "variable_flags"] } else { key_flags(command, nth) };
+        // `GETEX` is described with a note as well, because it only sometimes changes the key.
+        KeySpec { flags, variable: variable || command.name == "getex", first, last, step }
+    };
+    match command.name {
+        _ if first == 0 => Vec::new(),
+        "copy" | "rename" | "renamenx" => vec![spec(0, 1, 0), spec(1, 2, 0)],
+        "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
+        _ if last < 0 => vec![spec(0, first, last)],
+        _ => vec![spec(0, first, last - first as i8)],
+    }
+}
+
+/// What a command does with its `nth` key, in Redis's words: `RO`, `RW`, `OW` (overwrites) or `RM` (removes), and then
+/// whether it reads (`access`), changes (`update`), adds to (`insert`) or deletes the value.
+pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
+    match (command.name, nth) {
+        ("set" | "setex" | "psetex" | "mset", _) => &["OW", "update"],
+        ("setnx" | "msetnx", _) => &["OW", "insert"],
+        ("copy" | "rename" | "renamenx", 1..) | ("bitop", 0) => {
+            if command.name == "renamenx" {
+                &["OW", "insert"]
+            } else {
+                &["OW", "update"]
+            }
+        }
+        ("copy", 0) | ("bitop", _) => &["RO", "access"],
+        ("rename" | "renamenx", 0) | ("getdel" | "delifeq", _) => &["RW", "access", "delete"],
+        ("del" | "unlink", _) => &["RM", "delete"],
+        ("hdel", _) => &["RW", "delete"],
+        ("append" | "hsetnx", _) => &["RW", "insert"],
+        ("expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset", _) => {
+            &["RW", "update"]
+        }
+        ("exists" | "type" | "touch" | "strlen" | "hlen" | "hexists" | "hstrlen" | "watch", _) => &["RO"],
+        ("object|encoding" | "object|freq" | "object|idletime" | "object|refcount" | "memory|usage", _) => {
+            &["RO"]
+        }
+        ("spublish" | "ssubscribe" | "sunsubscribe", _) => &["not_key"],
+        _ if command.writes => &["RW", "access", "update"],
+        _ => &["RO", "access"],
+    }
+}
+
+/// Redis's tips for a command.
+pub fn tips(command: &Command) -> &'static [&'static str] {
+    match command.name {
+        "client|info" | "client|list" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
+        | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "time" | "ttl" => {
+            &["nondeterministic_output"]
+        }
+        "command" | "command|docs" | "command|info" | "command|list" | "hgetall" | "hkeys" | "hvals"
+        | "module|list" => &["nondeterministic_output_order"],
+        "config|set" | "latency|reset" | "slowlog|reset" => {
+            &["request_policy:all_nodes", "response_policy:all_succeeded"]
+        }
+        "dbsize" => &["request_policy:all_shards", "response_policy:agg_sum"],
+        "del" | "exists" | "touch" | "unlink" => &["request_policy:multi_shard", "response_policy:agg_sum"],
+        "flushall" | "flushdb" | "memory|purge" | "ping" => {
+            &["request_policy:all_shards", "response_policy:all_succeeded"]
+        }
+        "info" | "memory|doctor" | "memory|malloc-stats" | "memory|stats" => {
+            &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]
+        }
+        "keys" => &["request_policy:all_shards", "nondeterministic_output_order"],
+        "latency|doctor" | "latency|graph" | "latency|histogram" | "latency|history" | "latency|latest" => {
+            &["nondeterministic_output", "request_policy:all_nodes", "response_policy:special"]
+        }
+        "mget" => &["request_policy:multi_shard"],
+        "mset" => &["request_policy:multi_shard", "response_policy:all_succeeded"],
+        "msetnx" => &["request_policy:multi_shard", "response_policy:agg_min"],
+        "randomkey" => &["request_policy:all_shards", "nondeterministic_output"],
+        "scan" => &["nondeterministic_output", "request_policy:special"],
+        "slowlog|get" => &["request_policy:all_nodes", "nondeterministic_output"],
+        "slowlog|len" => &["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
+        "wait" => &["request_policy:all_shards", "response_policy:agg_min"],
+        _ => &[],
+    }
+}

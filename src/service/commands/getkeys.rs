@@ -1,0 +1,55 @@
+//! `COMMAND GETKEYS` and `COMMAND GETKEYSANDFLAGS`: the keys of a command that is given in full, and what the command
+//! does with them.
+
+use crate::resp::Reply;
+use crate::service::catalog::hints::key_flags;
+use crate::service::command::Command;
+use crate::service::cx::{Cx, Failure, Outcome};
+use crate::service::names::{find, find_sub};
+
+/// `COMMAND GETKEYS name [argument ...]`: the keys.
+pub fn getkeys(cx: &mut Cx<'_>) -> Outcome {
+    let (_, keys) = keys(cx)?;
+    cx.reply.array(keys.len());
+    keys.iter().for_each(|key| cx.reply.bulk(key));
+    Ok(())
+}
+
+/// `COMMAND GETKEYSANDFLAGS name [argument ...]`: the keys, each with what the command does with it.
+pub fn getkeysandflags(cx: &mut Cx<'_>) -> Outcome {
+    let (command, keys) = keys(cx)?;
+    cx.reply.array(keys.len());
+    for (nth, key) in keys.iter().enumerate() {
+        cx.reply.array(2);
+        cx.reply.bulk(key);
+        flags(&mut cx.reply, key_flags(command, nth));
+    }
+    Ok(())
+}
+
+/// Writes flags as a set.
+pub fn flags(reply: &mut Reply<'_>, flags: &[&str]) {
+    reply.set(flags.len());
+    flags.iter().for_each(|flag| reply.simple(flag));
+}
+
+/// The command that the request names, and its keys.
+fn keys<'a>(cx: &Cx<'a>) -> Result<(&'static Command, Vec<&'a [u8]>), Failure> {
+    let named = find(cx.arg(2)).ok_or(Failure::text("ERR Invalid command specified"))?;
+    let sub = cx.args.get(3).and_then(|word| find_sub(named, word));
+    let command = sub.unwrap_or(named);
+    let count = cx.args.len() - 2;
+    if command.keys.first == 0 {
+        return Err(Failure::text("ERR The command has no key arguments"));
+    }
+    if !command.arity.allows(count) {
+        return Err(Failure::text("ERR Invalid number of arguments specified for command"));
+    }
+    let last = match command.keys.last {
+        from_end if from_end < 0 => count.saturating_sub(usize::from(from_end.unsigned_abs())),
+        last => last as usize,
+    };
+    let positions = (usize::from(command.keys.first)..=last).step_by(usize::from(command.keys.step.max(1)));
+    let keys = crate::base::memory::collect(positions.filter_map(|position| cx.args.get(position + 2)))?;
+    Ok((command, keys))
+}

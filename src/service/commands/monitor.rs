@@ -1,0 +1,12 @@
+//! `MONITOR`: lets the caller see every command that runs.
+
+use crate::service::cx::{Cx, Outcome};
+
+/// `MONITOR`: from now on the caller is sent a line for each command, until it leaves or says `RESET`.
+pub fn monitor(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.assure();
+    cx.world.monitors.insert(cx.me.serial, cx.me.slot);
+    cx.session().monitor = true;
+    cx.reply.ok();
+    Ok(())
+}

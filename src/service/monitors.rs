@@ -1,0 +1,79 @@
+//! `MONITOR`: clients that see every command that runs.
+
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::sync::Arc;
+
+use super::command::Command;
+use super::outbox::Ask;
+use super::world::World;
+use crate::base::{Buf, ConnId};
+use crate::resp::Args;
+
+/// Most bytes of one line. The rest of a longer request is left out.
+const LINE_BYTES_MAX: usize = 64 << 10;
+
+/// The monitoring clients: their slots by their serial numbers.
+pub type Monitors = BTreeMap<u64, u32>;
+
+impl World {
+    /// Shows a command that has run to the monitoring clients. As in Redis, they do not see commands of administrators,
+    /// nor passwords.
+    #[cold]
+    pub fn show_to_monitors(&mut self, by: ConnId, command: &Command, args: Args<'_>, db: u16) {
+        let is_secret = ["admin", "skip_monitor"].iter().any(|flag| command.flags.contains(flag));
+        if is_secret || command.name == "auth" || command.name == "exec" {
+            return;
+        }
+        let Some(session) = self.sessions.get(by.slot) else { return };
+        let mut line = Vec::new();
+        let us = self.now.unix_us;
+        let _ = write!(
+            line,
+            "+{}.{:06} [{db} {}]",
+            us / 1_000_000,
+            us % 1_000_000,
+            self.sessions.remote(session)
+        );
+        for (nth, arg) in args.from(0).enumerate() {
+            if line.len() >= LINE_BYTES_MAX {
+                break;
+            }
+            line.push(b' ');
+            let is_password = command.name == "hello" && nth >= 2;
+            quote(&mut line, if is_password { b"(redacted)" } else { arg });
+        }
+        line.extend(b"\r\n");
+        let mut head = Buf::default();
+        if head.extend(&line).is_err() {
+            return;
+        }
+        let head = Arc::new(head);
+        for (&serial, &slot) in &self.monitors {
+            let to = ConnId { slot, serial };
+            self.outbox.to_caller |= to == by;
+            self.outbox.asks.push(Ask::Push { to, head: Arc::clone(&head), message: Arc::default() });
+        }
+    }
+}
+
+/// Appends `bytes` in quotes. What is not printable is escaped, as Redis does it.
+fn quote(line: &mut Vec<u8>, bytes: &[u8]) {
+    let room = LINE_BYTES_MAX.saturating_sub(line.len());
+    line.push(b'"');
+    for &byte in bytes.iter().take(room) {
+        match byte {
+            b'\\' | b'"' => line.extend([b'\\', byte]),
+            b'\n' => line.extend(b"\\n"),
+            b'\r' => line.extend(b"\\r"),
+            b'\t' => line.extend(b"\\t"),
+            0x07 => line.extend(b"\\a"),
+            0x08 => line.extend(b"\\b"),
+            b' '..=b'~' => line.push(byte),
+            _ => {
+                let _ = write!(line, "\\x{byte:02x}");
+            }
+        }
+    }
+    line.push(b'"');
+}

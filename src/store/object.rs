@@ -1,0 +1,32 @@
+//! What a key holds, as `OBJECT` and `MEMORY USAGE` tell it. To look at a key in this way does not count as a use.
+
+use super::Store;
+use super::hash::Hash;
+use super::record::Kind;
+use crate::base::fault;
+
+/// What one item costs in the index of its segment, in bytes: its tag and spot, and its share of what surrounds them.
+const INDEX_BYTES: usize = 8;
+
+/// What a key holds.
+pub enum Object<'a> {
+    /// A string.
+    String(&'a [u8]),
+    /// A hash.
+    Hash(Hash<'a>),
+}
+
+impl Store {
+    /// What `key` holds, and how many bytes of memory it takes. `None` if there is no such key.
+    pub fn object(&mut self, key: &[u8], now_ms: u64) -> Option<(Object<'_>, usize)> {
+        fault::point();
+        let place = self.find_unused(key, now_ms)?;
+        let record = self.table.record(place);
+        let body = record.body().map_or(0, |number| self.table.bodies.get(number).memory());
+        let object = match record.kind() {
+            Kind::String => Object::String(self.table.value_of(record)),
+            Kind::Hash => Object::Hash(Hash::of(&self.table, record)),
+        };
+        Some((object, record.bytes().len() + INDEX_BYTES + body))
+    }
+}
