@@ -45,7 +45,7 @@ pub const LOG_LINE_MAX: usize = 4096;
 pub const REPLY_HEADROOM_BYTES: usize = 1024;
 /// Number of calls of each command that are timed before sampling starts. Calls that may take long are always timed.
 pub const TIMED_CALLS: u64 = 64;
-/// After the first [`TIMED_CALLS`], one call in this many is timed.
+/// After the first [`TIMED_CALLS`], one call in this many is timed. A power of two.
 pub const TIMED_EVERY: u64 = 1024;
 /// A request with more arguments than this may take long, so it is timed.
 pub const LONG_REQUEST_ARGS: usize = 64;

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use super::command::Command;
+use super::events::KEYMISS;
 use super::session::Session;
 use super::world::World;
 use crate::base::{ConnId, OutOfMemory, Reason, Wires};
@@ -185,7 +186,6 @@ impl<'a> Cx<'a> {
     /// [`WrongKind`] if the key holds something else; nothing has been written then.
     #[inline]
     pub fn reply_value(&mut self, key: &[u8]) -> Result<(), WrongKind> {
-        self.world.tell_miss(key);
         match self.world.store.get(key, self.world.now.unix_ms) {
             Ok(Some(value)) => {
                 self.world.stats.keyspace_hits += 1;
@@ -193,6 +193,7 @@ impl<'a> Cx<'a> {
             }
             Ok(None) => {
                 self.world.stats.keyspace_misses += 1;
+                self.world.store.tell(KEYMISS, key);
                 self.reply.null();
             }
             Err(wrong) => {
@@ -217,7 +218,7 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn notice_expired(&mut self, key: &[u8]) {
         if self.world.store.wants_events() {
-            self.world.store.contains(key, self.world.now.unix_ms);
+            self.world.drop_expired(key);
         }
     }
 }

@@ -8,6 +8,7 @@ use crate::config::{
     EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy, MaxMemory, Part, RESIDENT_LOOK_PAUSE_MS,
     WASTE_PART_MAX,
 };
+use crate::resp::Args;
 use crate::store::{First, Policy};
 
 /// What is known of the memory besides what the rooms count themselves.
@@ -50,6 +51,7 @@ impl World {
             EvictionPolicy::VolatileTtl => policy(true, First::SoonestExpiry),
         };
         self.store.set_policy(policy);
+        self.note_observers();
         self.memory.stuck = false;
         if self.config.maxmemory.bytes == 0 {
             self.memory.waste = 0;
@@ -64,6 +66,20 @@ impl World {
                 "maxmemory is {bytes} bytes: {percent} % of the {whole} bytes that the {source} allows"
             );
         }
+    }
+
+    /// A command of a client has run: its keys were used. As in Redis, commands that only ask about a key do not count, nor
+    /// do those of a client that has said `CLIENT NO-TOUCH ON`.
+    pub(super) fn note_uses(&mut self, by: ConnId, command: &Command, args: Args<'_>) {
+        let asks = matches!(
+            command.name,
+            "exists" | "type" | "ttl" | "pttl" | "expiretime" | "pexpiretime" | "memory|usage"
+        );
+        let untouched = self.sessions.get(by.slot).is_some_and(|session| session.no_touch);
+        if asks || command.name.starts_with("object|") || untouched && command.name != "touch" {
+            return;
+        }
+        command.keys.of(args).for_each(|key| self.store.note_use(key));
     }
 
     /// True if a command may need memory, so that there must be room for it: it adds to what keys hold, or it runs queued

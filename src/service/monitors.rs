@@ -17,17 +17,33 @@ const LINE_BYTES_MAX: usize = 64 << 10;
 pub type Monitors = BTreeMap<u64, u32>;
 
 impl World {
+    /// A client begins or stops to monitor.
+    pub fn monitor(&mut self, id: ConnId, on: bool) {
+        match on {
+            true => drop(self.monitors.insert(id.serial, id.slot)),
+            false => drop(self.monitors.remove(&id.serial)),
+        }
+        if let Some(session) = self.sessions.get_mut(id.slot) {
+            session.monitor = on;
+        }
+        self.note_observers();
+    }
+
+    /// Notes whether anybody must see the commands that run.
+    pub(super) fn note_observers(&mut self) {
+        self.observed = self.tracking.is_on() || !self.monitors.is_empty() || self.store.wants_uses();
+    }
+
     /// Shows a command that has run to the monitoring clients. As in Redis, they do not see commands of administrators,
     /// nor passwords.
-    #[cold]
-    pub fn show_to_monitors(&mut self, by: ConnId, command: &Command, args: Args<'_>, db: u16) {
+    pub fn show_to_monitors(&mut self, by: ConnId, command: &Command, args: Args<'_>) {
         let is_secret = ["admin", "skip_monitor"].iter().any(|flag| command.flags.contains(flag));
         if is_secret || command.name == "auth" || command.name == "exec" {
             return;
         }
         let Some(session) = self.sessions.get(by.slot) else { return };
         let mut line = Vec::new();
-        let us = self.now.unix_us;
+        let (us, db) = (self.now.unix_us, self.store.selected());
         let _ = write!(
             line,
             "+{}.{:06} [{db} {}]",

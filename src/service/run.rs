@@ -7,7 +7,7 @@ use super::latency::Event;
 use super::session::{Session, Sessions};
 use super::world::World;
 use crate::base::{ConnId, Moment, Reason, Wires};
-use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS, TIMED_EVERY};
+use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS};
 use crate::resp::{Args, Reply};
 use crate::stats::COMMANDS_MAX;
 
@@ -40,9 +40,8 @@ impl World {
         // Reading the clock for every command costs too much. A command that may take long is always timed.
         // Of the others, the first `TIMED_CALLS` are timed, and then one in `TIMED_EVERY`.
         let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
-        let sampled = counted.calls <= TIMED_CALLS || counted.calls.is_multiple_of(TIMED_EVERY);
-        let timing = (long || sampled || self.times_all).then(|| self.begin_timing(long));
-        let db = self.store.selected();
+        let sampled = counted.calls <= TIMED_CALLS || counted.calls & self.untimed_mask == 0;
+        let timing = (long || sampled).then(|| self.begin_timing(long));
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
@@ -53,11 +52,8 @@ impl World {
             self.stats.errors += 1;
         }
         self.stats.commands += 1;
-        if self.tracking.is_on() {
-            self.track_reads(me, command, args, inside);
-        }
-        if !self.monitors.is_empty() {
-            self.show_to_monitors(me, command, args, db);
+        if self.observed {
+            self.show_to_observers(me, command, args, inside);
         }
         self.tell_effects(Some(me));
         self.outbox.complete();
@@ -66,6 +62,21 @@ impl World {
             self.judge_time(me, command, args, us);
         }
         close
+    }
+
+    /// Shows a command that has run to clients that track keys or monitor, and to the
+    /// policy of eviction.
+    #[cold]
+    fn show_to_observers(&mut self, me: ConnId, command: &Command, args: Args<'_>, inside: bool) {
+        if self.tracking.is_on() {
+            self.track_reads(me, command, args, inside);
+        }
+        if self.store.wants_uses() {
+            self.note_uses(me, command, args);
+        }
+        if !self.monitors.is_empty() {
+            self.show_to_monitors(me, command, args);
+        }
     }
 
     #[cold]

@@ -93,7 +93,7 @@ pub struct Session {
     pub reply: ReplyMode,
     /// True after `CLIENT NO-EVICT ON`: the client is not evicted when client memory runs out.
     pub no_evict: bool,
-    /// True after `CLIENT NO-TOUCH ON`. It has no effect yet, because keys have no access time.
+    /// True after `CLIENT NO-TOUCH ON`: the client's commands do not count as uses of keys.
     pub no_touch: bool,
     /// True after `MONITOR`: the client is sent every command that runs.
     pub monitor: bool,

@@ -147,6 +147,7 @@ impl World {
             self.tracking.clients.insert(id.serial, id.slot);
         }
         self.store.listen(Listener::Tracking, true);
+        self.note_observers();
     }
 
     /// Ends the tracking of a client.
@@ -168,10 +169,10 @@ impl World {
             self.tracking.forget_all();
             self.store.listen(Listener::Tracking, false);
         }
+        self.note_observers();
     }
 
     /// A command of a client has run. If the client is tracking and the command reads keys, remembers them.
-    #[cold]
     pub fn track_reads(&mut self, id: ConnId, command: &Command, args: Args<'_>, inside: bool) {
         let Some(session) = self.sessions.get_mut(id.slot) else { return };
         let queueing = session.transaction().is_some();

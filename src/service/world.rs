@@ -15,7 +15,7 @@ use super::slowlog::SlowLog;
 use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
 use crate::base::{Address, Clock, ConnId, Moment, Now};
-use crate::config::{Config, TIMED_ALL_BELOW_US};
+use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
 use crate::stats::Stats;
 use crate::store::{Store, WrongKind};
 
@@ -31,6 +31,8 @@ pub struct World {
     pub channels: Channels,
     /// Whether `CLIENT PAUSE` holds commands, and which clients wait.
     pub pause: Pause,
+    /// True if a client tracks keys or monitors, or if the policy of eviction asks for uses. Commands test this alone.
+    pub(super) observed: bool,
     /// The clients that see every command.
     pub monitors: Monitors,
     /// The commands that took longest lately.
@@ -55,8 +57,9 @@ pub struct World {
     /// How many times `CONFIG SET` has changed the settings. If this number changes during a turn, the turn
     /// reads the limits again.
     pub settings_changed: u64,
-    /// True if the time of every command is taken, because an operator wants to know of short ones too.
-    pub(super) times_all: bool,
+    /// The time of a call is taken if its number has none of these bits: of one call in many, or of every call if an
+    /// operator wants to know of short ones too.
+    pub(super) untimed_mask: u64,
     /// False if `DEBUG SET-ACTIVE-EXPIRE` has stopped the sweep: then an expired key stays until a command finds it.
     pub active_expire: bool,
     /// The sweep looks for expired keys no sooner than this.
@@ -75,6 +78,7 @@ impl World {
             outbox: Outbox::default(),
             channels: Channels::default(),
             pause: Pause::default(),
+            observed: false,
             monitors: Monitors::default(),
             slowlog: SlowLog::default(),
             latency: Latency::default(),
@@ -86,7 +90,7 @@ impl World {
             started: now,
             now,
             settings_changed: 0,
-            times_all: false,
+            untimed_mask: TIMED_EVERY - 1,
             active_expire: true,
             next_key_sweep: Moment::default(),
             clock,
@@ -100,7 +104,8 @@ impl World {
         self.heed_events();
         self.heed_policy();
         let slowlog_us = self.config.slowlog_log_slower_than;
-        self.times_all = self.config.latency_tracking || (0..TIMED_ALL_BELOW_US).contains(&slowlog_us);
+        let all = self.config.latency_tracking || (0..TIMED_ALL_BELOW_US).contains(&slowlog_us);
+        self.untimed_mask = if all { 0 } else { TIMED_EVERY - 1 };
     }
 
     /// The string of `key`, counted as a hit or a miss.
@@ -131,7 +136,20 @@ impl World {
     /// Tells of a miss if a command is going to look for `key` and it is not there.
     #[inline]
     pub fn tell_miss(&mut self, key: &[u8]) {
-        if self.store.wants_events() && !self.store.contains(key, self.now.unix_ms) {
+        if self.store.wants_events() {
+            self.tell_if_missing(key);
+        }
+    }
+
+    /// Removes `key` if it has expired.
+    #[cold]
+    pub(super) fn drop_expired(&mut self, key: &[u8]) {
+        self.store.contains(key, self.now.unix_ms);
+    }
+
+    #[cold]
+    fn tell_if_missing(&mut self, key: &[u8]) {
+        if !self.store.contains(key, self.now.unix_ms) {
             self.store.tell(KEYMISS, key);
         }
     }
@@ -174,11 +192,14 @@ impl World {
         let Some(session) = self.sessions.get_mut(slot) else { return };
         session.leaving = true;
         session.partial = None;
-        self.monitors.remove(&session.serial);
-        self.pause.forget(ConnId { slot, serial: session.serial });
         let id = ConnId { slot, serial: session.serial };
+        let monitors = session.monitor;
+        self.pause.forget(id);
         if session.has_extras() {
             self.forget_dealings(id);
+        }
+        if monitors {
+            self.monitor(id, false);
         }
     }
 

@@ -71,14 +71,6 @@ impl Evictor {
     pub fn memory(&self) -> usize {
         self.sketch.as_ref().map_or(0, |sketch| sketch.memory())
     }
-
-    /// A command has used the key with this hash.
-    #[inline]
-    pub fn note_use(&mut self, hash: u64) {
-        if let Some(sketch) = &mut self.sketch {
-            sketch.count(hash);
-        }
-    }
 }
 
 impl Store {
@@ -96,6 +88,21 @@ impl Store {
         self.evictor.policy = policy;
     }
 
+    /// True if the policy asks how often keys are used.
+    pub fn wants_uses(&self) -> bool {
+        self.evictor.sketch.is_some()
+    }
+
+    /// A command has used `key`. Does nothing if there is no such key.
+    pub fn note_use(&mut self, key: &[u8]) {
+        let hash = self.table.hash(key);
+        if let Some(sketch) = &mut self.evictor.sketch
+            && self.table.find(hash, key).is_some()
+        {
+            sketch.count(hash);
+        }
+    }
+
     /// Lets what is known of the uses of keys grow with their number. If there is no memory for that, it stays as it is.
     pub fn fit_uses(&mut self) {
         if self.evictor.sketch.is_some() {
@@ -109,7 +116,7 @@ impl Store {
     /// About how often `key` was used lately; `None` if the policy does not ask, or if there is no such key.
     pub fn uses(&mut self, key: &[u8], now_ms: u64) -> Option<u8> {
         let hash = self.table.hash(key);
-        self.find_unused(key, now_ms)?;
+        self.find(key, now_ms)?;
         self.evictor.sketch.as_ref().map(|sketch| sketch.uses(hash))
     }
 

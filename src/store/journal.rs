@@ -118,6 +118,8 @@ impl Effects {
 pub struct Journal {
     /// Who listens: a bit for each [`Listener`].
     listening: u8,
+    /// True if there are effects, or if some were dropped. One test tells.
+    news: bool,
     /// True if effects were dropped.
     lost: bool,
     /// The keys of all effects, one after the other.
@@ -153,6 +155,7 @@ impl Journal {
     /// Not inlined: while nobody listens, a write pays for one test only.
     #[inline(never)]
     fn keep(&mut self, db: u16, key: &[u8], what: What) {
+        self.news = true;
         let key_end = self.keys.len() + key.len();
         let too_many = key_end > KEY_BYTES_MAX || self.effects.len() >= EFFECTS_MAX;
         if self.lost
@@ -161,7 +164,7 @@ impl Journal {
             || memory::reserve(&mut self.effects, 1).is_err()
         {
             self.forget();
-            self.lost = true;
+            (self.news, self.lost) = (true, true);
             return;
         }
         self.keys.extend_from_slice(key);
@@ -171,11 +174,12 @@ impl Journal {
     /// True if there are effects to read, or if effects were lost.
     #[inline]
     pub fn has_news(&self) -> bool {
-        self.lost || !self.effects.is_empty()
+        self.news
     }
 
     /// Takes the effects out. [`Journal::put_back`] takes their memory back.
     pub fn take(&mut self) -> Effects {
+        self.news = false;
         let lost = std::mem::take(&mut self.lost);
         Effects { lost, keys: std::mem::take(&mut self.keys), entries: std::mem::take(&mut self.effects) }
     }
@@ -195,7 +199,7 @@ impl Journal {
     fn forget(&mut self) {
         self.keys.clear();
         self.effects.clear();
-        self.lost = false;
+        (self.news, self.lost) = (false, false);
     }
 
     /// Memory held, in bytes.

@@ -273,7 +273,6 @@ impl Store {
     #[inline]
     pub fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry) {
         let Prepared { key, hash, content } = entry;
-        self.evictor.note_use(hash);
         let place = self.table.find(hash, key);
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
@@ -359,22 +358,10 @@ impl Store {
         self.table.audit();
     }
 
-    /// Where `key` is; this counts as a use. If it has expired, removes it and returns `None`.
+    /// Where `key` is. If it has expired, removes it and returns `None`.
     #[inline(always)]
     fn find(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
         let hash = self.table.hash(key);
-        let place = self.find_hashed(hash, key, now_ms)?;
-        self.evictor.note_use(hash);
-        Some(place)
-    }
-
-    /// As [`Store::find`], but it does not count as a use.
-    fn find_unused(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
-        self.find_hashed(self.table.hash(key), key, now_ms)
-    }
-
-    #[inline(always)]
-    fn find_hashed(&mut self, hash: u64, key: &[u8], now_ms: u64) -> Option<Place> {
         let place = self.table.find(hash, key)?;
         if is_live(self.table.record(place), now_ms) {
             return Some(place);

@@ -1,4 +1,4 @@
-//! What a key holds, as `OBJECT` and `MEMORY USAGE` tell it. To look at a key in this way does not count as a use.
+//! What a key holds, as `OBJECT` and `MEMORY USAGE` tell it.
 
 use super::Store;
 use super::hash::Hash;
@@ -20,7 +20,7 @@ impl Store {
     /// What `key` holds, and how many bytes of memory it takes. `None` if there is no such key.
     pub fn object(&mut self, key: &[u8], now_ms: u64) -> Option<(Object<'_>, usize)> {
         fault::point();
-        let place = self.find_unused(key, now_ms)?;
+        let place = self.find(key, now_ms)?;
         let record = self.table.record(place);
         let body = record.body().map_or(0, |number| self.table.bodies.get(number).memory());
         let object = match record.kind() {

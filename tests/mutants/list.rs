@@ -232,13 +232,13 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "the end of a pause wakes nobody up in time",
-        "src/service/world.rs",
-        "        self.pause.until()\n    }\n\n    /// Ends",
-        "        None\n    }\n\n    /// Ends",
+        "src/service/chores.rs",
+        "[self.pause.until(), self.key_deadline()]",
+        "[self.pause.until().filter(|_| false), self.key_deadline()]",
     ),
     mutant(
         "a pause has no end of its own",
-        "src/service/world.rs",
+        "src/service/chores.rs",
         "if self.pause.until().is_some_and(|until| until <= self.now.at) {",
         "if self.pause.until().is_some_and(|until| until < self.started.at) {",
     ),
@@ -359,8 +359,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "EXEC does not look at the time of watched keys",
         "src/service/transaction.rs",
-        "self.touched || self.keys.iter().any(|watched| watched.existed && !is_there(&watched.key))",
-        "self.touched || self.keys.is_empty() && !is_there(b\"\")",
+        "self.touched || self.keys.iter().any(&mut is_gone)",
+        "self.touched || self.keys.is_empty() && self.keys.iter().any(&mut is_gone)",
     ),
     mutant(
         "a transaction runs after a watched key has changed",
@@ -455,7 +455,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "nobody is told that fields were set",
         "src/store/hashes.rs",
-        "self.changes.note(What::Set, key);\n        let left = match (write, body) {",
+        "self.changes.note_write(place.is_some(), key);\n        let left = match (write, body) {",
         "let left = match (write, body) {",
     ),
     mutant(

@@ -56,7 +56,7 @@ fn keys_are_evicted_so_that_the_limit_holds_and_the_ones_in_use_stay() {
         let mut wire = daemon.connect();
         fill(&mut wire, (0..1_000).map(|n| format!("hot{n}")), "");
         for round in 0..20 {
-            wire.send((0..1_000).map(|n| format!("EXISTS hot{n}\r\n")).collect::<String>());
+            wire.send((0..1_000).map(|n| format!("TOUCH hot{n}\r\n")).collect::<String>());
             (0..1_000).for_each(|_| drop(wire.line()));
             assert_eq!(fill(&mut wire, (0..2_000).map(|n| format!("cold{round}:{n}")), ""), 0);
             let used = number(&mut wire, "used_memory");

@@ -56,7 +56,7 @@ pub fn no_evict(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `CLIENT NO-TOUCH ON | OFF`: keys have no access time yet, so this has no effect. `CLIENT LIST` shows it.
+/// `CLIENT NO-TOUCH ON | OFF`: says whether the caller's commands count as uses of keys, for eviction.
 pub fn no_touch(cx: &mut Cx<'_>) -> Outcome {
     let on = on_or_off(cx.arg(2))?;
     cx.reply.ok();

@@ -57,9 +57,10 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     }
     session.no_evict = false;
     session.no_touch = false;
-    session.monitor = false;
     session.db = 0;
-    cx.world.monitors.remove(&cx.me.serial);
+    if cx.session().monitor {
+        cx.world.monitor(cx.me, false);
+    }
     cx.world.store.select(0);
     Ok(())
 }

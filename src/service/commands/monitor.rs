@@ -5,8 +5,7 @@ use crate::service::cx::{Cx, Outcome};
 /// `MONITOR`: from now on the caller is sent a line for each command, until it leaves or says `RESET`.
 pub fn monitor(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
-    cx.world.monitors.insert(cx.me.serial, cx.me.slot);
-    cx.session().monitor = true;
+    cx.world.monitor(cx.me, true);
     cx.reply.ok();
     Ok(())
 }
