@@ -15,7 +15,7 @@
 //!   (floating point numbers as Redis writes them).
 //! - `effects`: who hears of changes. `events`: the names that Redis has for them. `post`: the messages of one
 //!   publication.
-//! - `errors`: the answers to requests that do not run. [`goodbye`]: the last line that a client reads.
+//! - `errors`: the answers to requests that do not run. `unknown`: requests without a command, HTTP among them. [`goodbye`]: the last line that a client reads.
 //!
 //! Of the files that declare and run commands, each imports only those to its left:
 //! `command <- catalog <- cx <- run <- commands <- dispatch`.
@@ -48,6 +48,7 @@ pub mod slowlog;
 pub mod tracking;
 pub mod transaction;
 pub mod turn;
+mod unknown;
 pub mod world;
 
 use std::iter;

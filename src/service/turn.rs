@@ -8,7 +8,7 @@ use std::io::ErrorKind;
 use super::Service;
 use super::command::Command;
 use super::cx::Failure;
-use super::errors::{protocol_error, refusal, unknown_command, unknown_subcommand};
+use super::errors::{protocol_error, refusal, unknown_subcommand};
 use super::gate::Gate;
 use super::names;
 use super::outbox::Ask;
@@ -16,7 +16,7 @@ use super::run::{Call, check, may_be_wrong};
 use super::session::ReplyMode;
 use super::world::World;
 use crate::base::{Buf, ConnId, OutOfMemory, Reason, Wires};
-use crate::config::{CROSS_PROTOCOL_LOG_S, Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
+use crate::config::{Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Batch, Limits, Parser, Reply, Step};
 
 /// What the server lends to the service for one turn.
@@ -68,7 +68,7 @@ pub enum Ended {
 
 /// What happened to one request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Served {
+pub(super) enum Served {
     /// It is done, and the turn goes on.
     Whole,
     /// It waits, and so do all requests after it.
@@ -331,7 +331,7 @@ impl Service {
 
     /// Answers a request with an error instead of running it. That also aborts an open transaction.
     #[cold]
-    fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
+    pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
         if let Some(session) = self.world.sessions.get_mut(turn.me.slot)
             && let Some(transaction) = session.transaction_mut()
         {
@@ -357,32 +357,6 @@ impl Service {
             }
         }
     }
-
-    #[cold]
-    fn unknown(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> Served {
-        if is_http(&args[0]) {
-            self.note_cross_protocol(turn);
-            return Served::Close(Reason::ProtocolError);
-        }
-        self.refuse(turn, unknown_command(args))
-    }
-
-    /// Logs that a web page may have made a browser talk to us. Many tries in a row give one line.
-    fn note_cross_protocol(&mut self, turn: &Turn<'_>) {
-        let now = self.world.now.at;
-        if self.cross_protocol_logged.is_some_and(|at| now.since(at).as_secs() < CROSS_PROTOCOL_LOG_S) {
-            return;
-        }
-        self.cross_protocol_logged = Some(now);
-        if let Some(session) = self.world.sessions.get(turn.me.slot) {
-            log::warn!(
-                "closed client {} from {}: it speaks HTTP, which may be a cross-protocol attack (logged at most \
-                 once a minute)",
-                turn.me,
-                session.peer
-            );
-        }
-    }
 }
 
 /// Makes room for a short reply, so that each request gets at least an error.
@@ -399,9 +373,4 @@ fn limits(config: &Config) -> Limits {
         inline_max: config.max_inline_bytes,
         request_max: config.max_request_bytes,
     }
-}
-
-/// True for words that begin a line of HTTP. The lines after them are no commands and must not run.
-fn is_http(name: &[u8]) -> bool {
-    name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }

@@ -52,10 +52,15 @@ impl Agenda {
         memory::reserve(&mut self.heap, more)
     }
 
-    /// Gives back memory that the table's `segments` segments no longer need.
+    /// True if it holds more memory than `segments` segments need, and some to spare.
+    pub fn is_loose(&self, segments: usize) -> bool {
+        self.heap.capacity() > 2 * segments + KEPT
+    }
+
+    /// Gives back memory if [`Agenda::is_loose`].
     pub fn trim(&mut self, segments: usize) {
-        if self.heap.capacity() > 4 * segments + 2 * KEPT {
-            self.heap.shrink_to(2 * segments + KEPT);
+        if self.is_loose(segments) {
+            self.heap.shrink_to(segments.max(KEPT));
         }
     }
 

@@ -203,7 +203,10 @@ impl Table {
 
     /// True if the table holds memory that it neither uses nor is likely to use soon.
     pub fn is_loose(&self) -> bool {
-        self.segments.is_loose() || self.blocks.is_loose() || self.bodies.is_loose()
+        self.segments.is_loose()
+            || self.blocks.is_loose()
+            || self.bodies.is_loose()
+            || self.agenda.is_loose(self.segments.len())
     }
 
     /// Frees a piece of the memory because of which [`Table::is_loose`] is true.
