@@ -1,5 +1,6 @@
 //! Plain counters, one for each fact. The room that sees a fact counts it, and `INFO` shows the counters.
 
+use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
 use crate::base::Reason;
@@ -29,6 +30,10 @@ pub struct Stats {
     pub pauses: u64,
     /// Error replies.
     pub errors: u64,
+    /// Error replies by their first word, such as `ERR`; up to [`ERROR_CODES_MAX`] different ones.
+    pub error_codes: BTreeMap<String, u64>,
+    /// The tick that took longest.
+    pub worst_tick: WorstTick,
     /// Commands that panicked.
     pub panics: u64,
     /// Look-ups of keys that existed.
@@ -46,6 +51,35 @@ pub struct Stats {
     pub present: Present,
     /// The counters of each command.
     pub per_command: PerCommand,
+}
+
+/// Most different first words of errors that are counted.
+pub const ERROR_CODES_MAX: usize = 64;
+
+impl Stats {
+    /// Counts an error reply by its first word.
+    #[cold]
+    pub fn count_error(&mut self, text: &[u8]) {
+        self.errors += 1;
+        let end = text.iter().position(|byte| *byte == b' ').unwrap_or(text.len()).min(32);
+        let code = String::from_utf8_lossy(&text[..end]);
+        if let Some(count) = self.error_codes.get_mut(&*code) {
+            *count += 1;
+        } else if self.error_codes.len() < ERROR_CODES_MAX {
+            self.error_codes.insert(code.into_owned(), 1);
+        }
+    }
+}
+
+/// The tick that took longest, and the slowest command in it.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct WorstTick {
+    /// How long the tick took without its wait, microseconds.
+    pub us: u64,
+    /// The name of the slowest command that was timed in it; empty if there was none.
+    pub command: &'static str,
+    /// How long that took, microseconds.
+    pub command_us: u64,
 }
 
 /// The counters of each command. The index is the command's id. The remainder costs one instruction, and

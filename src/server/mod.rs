@@ -84,6 +84,7 @@ impl<N: Net> Server<N> {
     /// Blocks until there is something to do. A server with no deadline blocks without a time limit, so it makes no
     /// wake-ups.
     fn wait(&mut self) -> io::Result<()> {
+        self.service.world.end_tick();
         let own = [self.stage.deadline(), self.next_progress, self.service.world.next_deadline()];
         let nearest = own.into_iter().flatten().min();
         self.reactor.wait(&self.service.world.config, nearest, &mut self.edges)
@@ -91,8 +92,7 @@ impl<N: Net> Server<N> {
 
     /// Stamps the time, remembers which connections became ready, and reacts to signals.
     fn hear(&mut self) {
-        self.service.world.now = self.reactor.now();
-        self.service.world.stats.ticks += 1;
+        self.service.world.begin_tick(self.reactor.now());
         let mut edges = std::mem::take(&mut self.edges);
         for edge in edges.drain(..) {
             match edge {

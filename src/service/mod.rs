@@ -9,7 +9,7 @@
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
 //! - [`memory`]: keeps the memory below `maxmemory`.
-//! - [`slowlog`], [`latency`] and `monitors`: who may see what runs, and how long it takes.
+//! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
 //!   (floating point numbers as Redis writes them).
@@ -42,6 +42,7 @@ pub mod names;
 pub mod outbox;
 pub mod pause;
 mod post;
+pub mod rates;
 pub mod run;
 pub mod session;
 pub mod slowlog;

@@ -49,7 +49,6 @@ impl World {
         if failed {
             self.outbox.asks.truncate(asks);
             self.stats.per_command[command.id].failed += 1;
-            self.stats.errors += 1;
         }
         self.stats.commands += 1;
         if self.observed {
@@ -108,6 +107,9 @@ impl World {
     #[cold]
     fn judge_time(&mut self, me: ConnId, command: &'static Command, args: Args<'_>, us: u64) {
         self.latency.count(command.id, us);
+        if us >= self.slowest.1 {
+            self.slowest = (command.name, us);
+        }
         let unix_s = self.now.unix_ms / 1_000;
         let Config { slowlog_log_slower_than, slowlog_max_len, latency_monitor_threshold_ms, .. } =
             self.config;
@@ -143,6 +145,7 @@ fn conclude(outcome: Outcome, cx: &mut Cx<'_>) -> bool {
         Ok(()) => cx.reply_too_long(),
         Err(failure) => failure,
     };
+    cx.world.stats.count_error(&failure.0);
     cx.reply.replace_by_error(&failure.0);
     true
 }

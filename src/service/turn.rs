@@ -343,7 +343,9 @@ impl Service {
 
     /// Answers a request with a status or an error instead of running it.
     fn answer(&mut self, turn: &mut Turn<'_>, answer: Result<&'static str, Failure>) {
-        self.world.stats.errors += u64::from(answer.is_err());
+        if let Err(failure) = &answer {
+            self.world.stats.count_error(&failure.0);
+        }
         let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
         match session.reply {
             ReplyMode::Off => {}

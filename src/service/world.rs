@@ -10,13 +10,14 @@ use super::memory::Memory;
 use super::monitors::Monitors;
 use super::outbox::Outbox;
 use super::pause::Pause;
+use super::rates::Rates;
 use super::session::Sessions;
 use super::slowlog::SlowLog;
 use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
-use crate::stats::Stats;
+use crate::stats::{Stats, WorstTick};
 use crate::store::{Store, WrongKind};
 
 /// Everything that outlives a command. All commands share it.
@@ -35,6 +36,12 @@ pub struct World {
     pub(super) observed: bool,
     /// The clients that see every command.
     pub monitors: Monitors,
+    /// How much happens in a second.
+    pub rates: Rates,
+    /// When the tick began.
+    tick_began: Moment,
+    /// The slowest command that was timed in this tick, and how long it took in microseconds.
+    pub(super) slowest: (&'static str, u64),
     /// The commands that took longest lately.
     pub slowlog: SlowLog,
     /// How long commands take.
@@ -80,6 +87,9 @@ impl World {
             pause: Pause::default(),
             observed: false,
             monitors: Monitors::default(),
+            rates: Rates::default(),
+            tick_began: now.at,
+            slowest: ("", 0),
             slowlog: SlowLog::default(),
             latency: Latency::default(),
             tracking: Tracking::default(),
@@ -210,6 +220,25 @@ impl World {
         if let Some(session) = self.sessions.get_mut(id.slot).filter(|session| session.has_extras()) {
             self.channels.unsubscribe_all(id, &mut session.extras().subscriptions);
             session.drop_empty_extras();
+        }
+    }
+
+    /// A tick begins at this time.
+    pub fn begin_tick(&mut self, now: Now) {
+        self.now = now;
+        self.tick_began = now.at;
+        self.stats.ticks += 1;
+    }
+
+    /// The work of a tick is done. Remembers the tick if none took longer.
+    pub fn end_tick(&mut self) {
+        let (now, began) = (self.read_clock(), self.tick_began);
+        self.rates.look(now.at, &self.stats);
+        let us = now.at.since(began).as_micros() as u64;
+        let (command, command_us) = std::mem::take(&mut self.slowest);
+        // Before the first tick there was only the start.
+        if us > self.stats.worst_tick.us && self.stats.ticks > 0 {
+            self.stats.worst_tick = WorstTick { us, command, command_us };
         }
     }
 

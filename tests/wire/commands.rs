@@ -394,7 +394,7 @@ fn statistics_can_be_reset_and_sections_asked_for_by_name() {
     assert_eq!(wire.info("connected_clients"), "1");
     wire.send("INFO replication keyspace\r\n");
     let text = String::from_utf8(wire.bulk()).unwrap();
-    assert_eq!(text, "# Replication\r\nrole:master\r\nconnected_slaves:0\r\n\r\n# Keyspace\r\n");
+    assert_eq!(text, "# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\n");
     wire.send("TIME\r\n");
     assert_eq!(wire.line(), "*2");
     let (seconds, micros) = (wire.bulk(), wire.bulk());

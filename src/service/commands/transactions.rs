@@ -79,7 +79,7 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
             .and_then(|()| Ok(reply.reserve(REPLY_HEADROOM_BYTES)?))
         {
             cx.world.stats.per_command[command.id].rejected += 1;
-            cx.world.stats.errors += 1;
+            cx.world.stats.count_error(&failure.0);
             reply.error(&failure.0);
             continue;
         }
