@@ -392,7 +392,7 @@ fn statistics_can_be_reset_and_sections_asked_for_by_name() {
     wire.ask("GET a\r\nCONFIG RESETSTAT\r\n", "$-1\r\n+OK\r\n");
     assert_eq!(wire.info("keyspace_misses"), "0");
     assert_eq!(wire.info("connected_clients"), "1");
-    wire.send("INFO replication keyspace\r\n");
+    wire.send("INFO cluster keyspace\r\n");
     let text = String::from_utf8(wire.bulk()).unwrap();
     assert_eq!(text, "# Cluster\r\ncluster_enabled:0\r\n\r\n# Keyspace\r\n");
     wire.send("TIME\r\n");
