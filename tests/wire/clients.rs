@@ -357,3 +357,24 @@ const { createClient } = require('redis');
 "#,
     );
 }
+
+/// Some of the programs that `.ci/programs` runs, where their libraries are installed anyway.
+#[test]
+fn programs_of_client_libraries_work() {
+    let daemon = Daemon::start(&[]);
+    let port = daemon.address.port();
+    for (interpreter, check, program) in [
+        ("python3", ["-c", "import redis.cache"], "redis_py.py"),
+        ("node", ["-e", "require('redis')"], "node_redis.js"),
+        ("node", ["-e", "require('ioredis')"], "ioredis.js"),
+    ] {
+        let installed = Command::new(interpreter).args(check).output().is_ok_and(|out| out.status.success());
+        if !installed {
+            skipped(&format!("the library of {program} is not installed"));
+            continue;
+        }
+        let path = format!("tests/programs/{program}");
+        let out = Command::new(interpreter).args([&path, &port.to_string()]).output().expect("it runs");
+        assert!(out.status.success(), "{program}: {}", String::from_utf8_lossy(&out.stderr));
+    }
+}

@@ -1,7 +1,7 @@
 //! What `INFO` says, section by section.
 //!
 //! Where Redis reports the same fact, the field has Redis's name. Many clients look at `redis_version`
-//! before they use a command, so it names the version of Redis that the commands follow. The version of
+//! before they use a command, so it names a version whose commands are here. The version of
 //! this daemon is in `tidegate_version`.
 
 use std::fmt::Write as _;
@@ -12,8 +12,9 @@ use crate::service::channels::Kind;
 use crate::service::memory::resident_bytes;
 use crate::service::world::World;
 
-/// The version of Redis that the commands and their texts follow.
-pub const REDIS_VERSION: &str = "7.2.0";
+/// The version that clients are told. Commands and texts follow Redis 7.2, but redis-py uses client-side caching only from
+/// 7.4 on.
+pub const REDIS_VERSION: &str = "7.4.0";
 
 /// The name of a section, and the function that writes its fields.
 type Section = (&'static str, fn(&mut String, &World));
