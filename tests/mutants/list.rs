@@ -482,4 +482,34 @@ pub const MUTANTS: &[Mutant] = &[
         "self.bytes[start..].rotate_left(tail);",
         "self.bytes[start..].rotate_left(tail.min(40));",
     ),
+    mutant(
+        "a turn forgets which database its client has selected",
+        "src/service/turn.rs",
+        "self.world.store.select(session.db);",
+        "self.world.store.select(self.world.store.selected().min(session.db));",
+    ),
+    mutant(
+        "a moved key goes to the database that it came from",
+        "src/store/moves.rs",
+        "self.within(to_db, |store| store.put_over(to, kind, content, expires_ms));",
+        "self.within(to_db.min(0), |store| store.put_over(to, kind, content, expires_ms));",
+    ),
+    mutant(
+        "a key that expires sooner than its neighbours does not bring the sweep forward",
+        "src/store/agenda.rs",
+        "if at_ms < segments.get(number).due_ms {",
+        "if segments.get(number).due_ms == NEVER {",
+    ),
+    mutant(
+        "the sweep forgets the keys that expire later",
+        "src/store/sweep.rs",
+        "Some(at_ms) => next_ms = Some(next_ms.map_or(at_ms, |next: u64| next.min(at_ms))),",
+        "Some(_) => next_ms = None,",
+    ),
+    mutant(
+        "the effects of a command are told to nobody",
+        "src/service/run.rs",
+        "        self.tell_effects(Some(me));\n",
+        "",
+    ),
 ];

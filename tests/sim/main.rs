@@ -62,6 +62,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "interrupted read",
     "interrupted wait",
     "interrupted write",
+    "key of another database at the end",
     "key that expired",
     "limit changed in flight",
     "message delivered",

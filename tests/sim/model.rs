@@ -90,6 +90,8 @@ pub enum Op {
     Rename(String, String),
     /// With `REPLACE` if it says so.
     Copy(String, String, bool),
+    /// `MOVE`: from a database to another, in which the key has the second name here.
+    Move(String, String),
     /// Bytes that are written from an offset on.
     SetRange(String, usize, String),
     /// All of a string, by `GETRANGE`.
@@ -123,7 +125,7 @@ impl Op {
             Op::SetMany(pairs) | Op::SetManyNew(pairs) => (pairs.iter().map(|(key, _)| key).collect(), true),
             // The key that a copy is taken from is only read.
             Op::Copy(_, to, _) => (vec![to], true),
-            Op::Rename(from, to) => (vec![from, to], true),
+            Op::Rename(from, to) | Op::Move(from, to) => (vec![from, to], true),
             Op::Delete(names) => (names.iter().collect(), true),
             Op::Set(key, _)
             | Op::SetNew(key, _)
@@ -140,6 +142,38 @@ impl Op {
             Op::Hash(key, op) => (vec![key], op.writes()),
             _ => return None,
         })
+    }
+
+    /// The same about the client's own keys in another database: in the model, the number of the database is a part of their
+    /// names.
+    pub fn elsewhere(self, db: u16) -> Op {
+        let there = |key: String| elsewhere(db, &key);
+        let pairs = |pairs: Vec<(String, String)>| {
+            pairs.into_iter().map(|(key, value)| (there(key), value)).collect()
+        };
+        match self {
+            Op::SetMany(all) => Op::SetMany(pairs(all)),
+            Op::SetManyNew(all) => Op::SetManyNew(pairs(all)),
+            Op::Rename(from, to) => Op::Rename(there(from), there(to)),
+            Op::Copy(from, to, replace) => Op::Copy(there(from), there(to), replace),
+            Op::Delete(names) => Op::Delete(names.map(there)),
+            Op::GetMany(names) => Op::GetMany(names.map(there)),
+            Op::Set(key, value) => Op::Set(there(key), value),
+            Op::SetNew(key, value) => Op::SetNew(there(key), value),
+            Op::SetAndGet(key, value) => Op::SetAndGet(there(key), value),
+            Op::Append(key, tail) => Op::Append(there(key), tail),
+            Op::Add(key, by) => Op::Add(there(key), by),
+            Op::Take(key) => Op::Take(there(key)),
+            Op::SetRange(key, at, part) => Op::SetRange(there(key), at, part),
+            Op::SetIf(key, value, wanted) => Op::SetIf(there(key), value, wanted),
+            Op::DeleteIf(key, wanted) => Op::DeleteIf(there(key), wanted),
+            Op::Expire(key) => Op::Expire(there(key)),
+            Op::Get(key) => Op::Get(there(key)),
+            Op::Len(key) => Op::Len(there(key)),
+            Op::GetRange(key) => Op::GetRange(there(key)),
+            Op::Hash(key, op) => Op::Hash(there(key), op),
+            op => op,
+        }
     }
 
     /// Does it to `keys` and returns the reply, if it is about the client's own keys or always says the same.
@@ -191,6 +225,14 @@ impl Op {
                 }
                 _ => int(0),
             },
+            Op::Move(from, to) => match keys.get(from).cloned() {
+                Some(held) if !keys.contains_key(to) => {
+                    keys.remove(from);
+                    keys.insert(to.clone(), held);
+                    int(1)
+                }
+                _ => int(0),
+            },
             Op::SetRange(key, at, part) => of_text(keys, key, |value| set_range(value, *at, part)),
             Op::GetRange(key) => {
                 of_text(keys, key, |value| (bulk(value.map_or("", String::as_str)), value.cloned()))
@@ -214,6 +256,11 @@ impl Op {
             op => unreachable!("{op:?} is not about the client's own keys"),
         }
     }
+}
+
+/// The name that a key of database `db` has in the model.
+pub fn elsewhere(db: u16, key: &str) -> String {
+    if db == 0 { key.to_owned() } else { format!("{db}|{key}") }
 }
 
 fn set(keys: &mut Keys, key: &str, value: &str) -> String {

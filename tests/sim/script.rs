@@ -4,7 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tidegate::base::Reason;
 
-use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, Keys, OK, Op, REQUEST_MAX, bulk};
+use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, Keys, OK, Op, REQUEST_MAX, bulk, elsewhere};
 
 /// One request of a script.
 pub struct Step {
@@ -168,6 +168,9 @@ impl Author<'_> {
             if !self.contents.refusable && self.rng.random_bool(0.02) {
                 self.mute(&mut steps);
             }
+            if !self.contents.refusable && self.rng.random_bool(0.05) {
+                self.visit_database(&mut steps);
+            }
         }
         if self.rng.random_bool(0.3) {
             steps.push(self.last_step());
@@ -190,6 +193,29 @@ impl Author<'_> {
         }
         steps.push(step(&["SCAN", "0"], Op::Page));
         steps
+    }
+
+    /// Works in another database for a while, or moves a key between the two.
+    fn visit_database(&mut self, steps: &mut Vec<Step>) {
+        let (db, key) = (self.rng.random_range(1..4), self.key());
+        let (number, there) = (db.to_string(), elsewhere(db, &key));
+        match self.rng.random_range(0..4) {
+            0 => steps.push(step(&["MOVE", &key, &number], Op::Move(key.clone(), there))),
+            1 => {
+                let request = ["COPY", &key, &key, "DB", &number, "REPLACE"];
+                steps.push(step(&request, Op::Copy(key.clone(), there, true)));
+            }
+            _ => {}
+        }
+        steps.push(says(words(&["SELECT", &number]), OK));
+        for _ in 0..self.rng.random_range(0..4) {
+            let step = self.command();
+            steps.push(Step { op: step.op.elsewhere(db), ..step });
+        }
+        if self.rng.random_bool(0.3) {
+            steps.push(step(&["MOVE", &key, "0"], Op::Move(elsewhere(db, &key), key.clone())));
+        }
+        steps.push(says(words(&["SELECT", "0"]), OK));
     }
 
     /// Turns replies off for a while, or for one command.

@@ -170,9 +170,20 @@ impl<const HONEST: bool> Run<HONEST> {
         let now_ms = self.world.borrow().unix_ms;
         let (scarce, panics) = (self.seen.scarce, self.seen.panics);
         let store = &mut self.server.service().world.store;
-        let names: Vec<Vec<u8>> =
-            store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(<[u8]>::to_vec).collect();
-        let stored: model::Keys = names.iter().map(|key| (text(key), held(store, key, now_ms))).collect();
+        let mut stored = model::Keys::new();
+        let used: Vec<u16> = store.sizes().map(|(db, _)| db).collect();
+        for &db in &used {
+            store.select(db);
+            let mine = |key: &&[u8]| key.starts_with(prefix.as_bytes());
+            let names: Vec<Vec<u8>> = store.keys(now_ms).filter(mine).map(<[u8]>::to_vec).collect();
+            for key in names {
+                stored.insert(model::elsewhere(db, &text(&key)), held(store, &key, now_ms));
+            }
+        }
+        store.select(0);
+        if stored.keys().any(|name| name.contains('|')) {
+            self.count("key of another database at the end");
+        }
         for fields in
             stored.values().filter_map(|held| if let Held::Fields(all) = held { Some(all) } else { None })
         {

@@ -252,7 +252,7 @@ impl State {
                     Op::SetNew(..) => !had,
                     Op::Take(_) => had && !reply.starts_with('-'),
                     Op::Rename(from, to) => from != to && !reply.starts_with('-'),
-                    Op::Copy(..) | Op::SetManyNew(_) | Op::DeleteIf(..) => reply == int(1),
+                    Op::Copy(..) | Op::Move(..) | Op::SetManyNew(_) | Op::DeleteIf(..) => reply == int(1),
                     Op::SetRange(_, _, part) => !part.is_empty() && !reply.starts_with('-'),
                     Op::SetIf(..) => reply == OK,
                     Op::Delete(_) | Op::Expire(_) => had,
