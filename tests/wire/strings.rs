@@ -269,6 +269,9 @@ impl Dice {
     fn command(&mut self) -> Vec<Vec<u8>> {
         let word = |text: &str| text.as_bytes().to_vec();
         let (key, other) = (self.key(), self.key());
+        if self.0.random_bool(0.3) {
+            return self.key_command(key, other);
+        }
         match self.0.random_range(0..24) {
             0 => vec![word("SET"), key, self.text()],
             1 => vec![word("SET"), key, self.number(), word("GET")],
@@ -309,6 +312,45 @@ impl Dice {
     }
 }
 
+impl Dice {
+    /// A command about keys of any kind. Times are far away, and told as they were set, so that no reply depends on the
+    /// clock.
+    fn key_command(&mut self, key: Vec<u8>, other: Vec<u8>) -> Vec<Vec<u8>> {
+        let word = |text: &str| text.as_bytes().to_vec();
+        match self.0.random_range(0..18) {
+            0 => vec![word("RENAME"), key, other],
+            1 => vec![word("RENAMENX"), key, other],
+            2 => vec![word("COPY"), key, other],
+            3 => vec![word("COPY"), key, other, word("REPLACE")],
+            4 => vec![
+                word("COPY"),
+                key,
+                other,
+                word("DB"),
+                self.one_of(&["0", "1", "15", "16", "x"]),
+                word("REPLACE"),
+            ],
+            5 => vec![word("MOVE"), key, self.one_of(&["0", "1", "1", "16", "-1", "x"])],
+            6 | 7 => vec![word("SELECT"), self.one_of(&["0", "0", "0", "1", "16", "x"])],
+            8 | 9 => {
+                let at = self.one_of(&["99999999999", "99999999998", "88888888888", "1", "-1", "x"]);
+                let how = self.one_of(&["NX", "XX", "GT", "LT", "FOO"]);
+                let mut words = vec![self.one_of(&["EXPIREAT", "PEXPIREAT", "EXPIREAT"]), key, at];
+                words.extend(self.0.random_bool(0.6).then_some(how));
+                words
+            }
+            10 => vec![self.one_of(&["EXPIRETIME", "PEXPIRETIME"]), key],
+            11 => vec![word("PERSIST"), key],
+            12 => vec![self.one_of(&["TYPE", "EXISTS", "TOUCH", "GETDEL", "STRLEN"]), key],
+            13 => vec![word("GETEX"), key, self.one_of(&["PERSIST", "EXAT", "FOO"]), word("99999999999")],
+            14 => vec![word("SET"), key, self.text(), self.one_of(&["KEEPTTL", "NX", "XX", "GET", "FOO"])],
+            15 => vec![word("SET"), key, self.text(), self.one_of(&["EXAT", "PXAT"]), word("99999999999999")],
+            16 => vec![word("DBSIZE")],
+            _ => vec![word("HSET"), word("h"), self.one_of(&["f", "g"]), self.text()],
+        }
+    }
+}
+
 /// Redis 7.0 looks at the key first, and 7.2, like Tidegate, at the arguments.
 fn differs_by_version(words: &[Vec<u8>], of_redis: &[u8], of_ours: &[u8]) -> bool {
     let about_bits = words[0] == b"BITCOUNT" || words[0] == b"BITPOS";
@@ -333,7 +375,7 @@ fn reply(wire: &mut Wire, words: &[Vec<u8>]) -> Vec<u8> {
 }
 
 #[test]
-fn random_commands_about_strings_are_answered_as_a_redis_server_answers_them() {
+fn random_commands_about_strings_and_keys_are_answered_as_a_redis_server_answers_them() {
     const COMMANDS: usize = 20_000;
     if !have("redis-server", "--version") {
         return;
