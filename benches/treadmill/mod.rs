@@ -4,8 +4,10 @@
 use std::hint::black_box;
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-use tidegate::base::{Clock, Now, Peer};
+use tidegate::base::{Clock, Moment, Now, Peer};
 use tidegate::reactor::net::{Edge, Net, Patience};
 
 /// Writes the client's next batch into a vector.
@@ -17,6 +19,14 @@ pub struct Treadmill {
     waiting: Option<Belt>,
     /// The slot of the client, once the server watches it.
     watched: Option<u32>,
+    /// The time of both clocks, milliseconds. It stands still unless the benchmark changes it.
+    pub time_ms: Arc<AtomicU64>,
+}
+
+/// Both clocks at this time.
+fn at(time_ms: &AtomicU64) -> Now {
+    let unix_ms = time_ms.load(Ordering::Relaxed);
+    Now { at: Moment::default().plus_ms(unix_ms), unix_ms, unix_us: unix_ms * 1_000 }
 }
 
 /// The client's socket.
@@ -32,7 +42,7 @@ impl Treadmill {
     /// A world whose client sends the batches that `next` writes. Each call gets an empty vector.
     pub fn new(next: impl FnMut(&mut Vec<u8>) + 'static) -> Treadmill {
         let belt = Belt { next: Box::new(next), batch: Vec::new(), at: 0 };
-        Treadmill { waiting: Some(belt), watched: None }
+        Treadmill { waiting: Some(belt), watched: None, time_ms: Arc::default() }
     }
 }
 
@@ -79,11 +89,12 @@ impl Net for Treadmill {
     }
 
     fn now(&mut self) -> Now {
-        Now::default()
+        at(&self.time_ms)
     }
 
     fn clock(&self) -> Clock {
-        Clock::default()
+        let time_ms = Arc::clone(&self.time_ms);
+        Clock::new(move || at(&time_ms))
     }
 
     fn waiting(&self, belt: &Belt) -> usize {

@@ -156,12 +156,17 @@ impl Store {
         self.table.expiring
     }
 
-    /// Number of keys that the store has removed since its start because memory had run out.
+    /// Counts expired and evicted keys from 0 again.
+    pub fn reset_counts(&mut self) {
+        (self.changes.expired, self.changes.evicted) = (0, 0);
+    }
+
+    /// Number of keys that the store has removed because memory had run out, since its start or the last reset.
     pub fn evicted(&self) -> u64 {
         self.changes.evicted
     }
 
-    /// Number of keys that the store has removed since its start because they had expired.
+    /// Number of keys that the store has removed because they had expired, since its start or the last reset.
     pub fn expired(&self) -> u64 {
         self.changes.expired
     }

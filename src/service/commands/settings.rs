@@ -106,6 +106,7 @@ pub fn rewrite(_: &mut Cx<'_>) -> Outcome {
 pub fn resetstat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();
     // `present` says how things stand now, so the reset keeps it.
+    cx.world.store.reset_counts();
     let now = cx.world.stats.present;
     cx.world.stats = Stats { present: now, ..Stats::default() };
     Ok(())
