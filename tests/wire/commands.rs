@@ -361,6 +361,52 @@ fn a_redis_server_describes_its_commands_alike() {
     assert!(compared > 55, "only {compared} commands were compared");
 }
 
+/// What `COMMAND DOCS` says of the arguments, without what is only text: since when they are there.
+fn plain_arguments(value: &redis::Value) -> String {
+    use redis::Value;
+    let word = |value: &Value| redis::from_redis_value::<String>(value.clone()).unwrap_or_default();
+    let Value::Array(items) = value else { return word(value) };
+    let is_map = items.first().is_some_and(|first| word(first) == "name");
+    let shown: Vec<String> = if is_map {
+        let known = ["name", "type", "key_spec_index", "token", "flags", "arguments"];
+        let pairs = items.chunks_exact(2).filter(|pair| known.contains(&word(&pair[0]).as_str()));
+        pairs.map(|pair| format!("{}={}", word(&pair[0]), plain_arguments(&pair[1]))).collect()
+    } else {
+        items.iter().map(plain_arguments).collect()
+    };
+    format!("[{}]", shown.join(" "))
+}
+
+/// The arguments of every command that Redis 7.0 has, but those of `SET`, which has more here.
+#[test]
+fn a_redis_server_documents_the_arguments_of_its_commands_alike() {
+    use redis::Value;
+    use tidegate::service::catalog::everything;
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let (_redis, _, port) = start_redis(&[]);
+    let mut theirs =
+        redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
+    let daemon = Daemon::start(&[]);
+    let mut ours = daemon.client("");
+    let told = |client: &mut redis::Connection, name: &str| -> Option<String> {
+        let reply: Value = redis::cmd("COMMAND").arg("DOCS").arg(name).query(client).unwrap();
+        let Value::Array(found) = reply else { return None };
+        let Value::Array(docs) = found.get(1)? else { return None };
+        let is_arguments = |pair: &&[Value]| pair[0] == Value::BulkString(b"arguments".to_vec());
+        docs.chunks_exact(2).find(is_arguments).map(|pair| plain_arguments(&pair[1]))
+    };
+    let mut compared = 0;
+    for command in everything().filter(|command| command.name != "set") {
+        if let Some(expected) = told(&mut theirs, command.name) {
+            assert_eq!(told(&mut ours, command.name), Some(expected), "{}", command.name);
+            compared += 1;
+        }
+    }
+    assert!(compared > 90, "only {compared} commands were compared");
+}
+
 #[test]
 fn the_table_can_be_asked_for_in_every_way() {
     let daemon = Daemon::start(&[]);

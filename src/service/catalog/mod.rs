@@ -3,8 +3,9 @@
 //! does.
 //!
 //! The files are groups of commands. `containers` has the subcommands. `words` has Redis's names of groups and flags.
-//! [`hints`] has what `COMMAND INFO` tells besides.
+//! [`hints`] has what `COMMAND INFO` tells besides, and [`arguments`] what `COMMAND DOCS` does.
 
+pub mod arguments;
 mod containers;
 mod hashes;
 pub mod hints;

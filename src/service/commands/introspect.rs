@@ -2,6 +2,7 @@
 
 use super::getkeys::flags;
 use crate::resp::Reply;
+use crate::service::catalog::arguments::{Argument, arguments};
 use crate::service::catalog::hints::{KeySpec, key_specs, tips};
 use crate::service::catalog::{COMMANDS, everything};
 use crate::service::command::Command;
@@ -98,7 +99,8 @@ pub fn docs(cx: &mut Cx<'_>) -> Outcome {
 /// Writes the documentation of a command and its subcommands: the name, and a map.
 fn document(reply: &mut Reply<'_>, command: &Command) {
     reply.bulk(command.name.as_bytes());
-    reply.map(if command.subcommands.is_empty() { 4 } else { 5 });
+    let arguments = arguments(command.name);
+    reply.map(4 + usize::from(!arguments.is_empty()) + usize::from(!command.subcommands.is_empty()));
     for (field, value) in [
         ("summary", command.summary),
         ("since", command.since),
@@ -108,12 +110,56 @@ fn document(reply: &mut Reply<'_>, command: &Command) {
         reply.bulk(field.as_bytes());
         reply.bulk(value.as_bytes());
     }
+    if !arguments.is_empty() {
+        reply.bulk(b"arguments");
+        reply.array(arguments.len());
+        arguments.iter().for_each(|argument| describe(reply, argument));
+    }
     if !command.subcommands.is_empty() {
         reply.bulk(b"subcommands");
         reply.map(command.subcommands.len());
         for sub in command.subcommands {
             document(reply, sub);
         }
+    }
+}
+
+/// Writes what `COMMAND DOCS` tells of an argument: a map.
+fn describe(reply: &mut Reply<'_>, argument: &Argument) {
+    let is_group = !argument.parts.is_empty();
+    let more = [
+        !is_group,
+        argument.key_spec.is_some(),
+        argument.token.is_some(),
+        !argument.flags.is_empty(),
+        is_group,
+    ];
+    reply.map(2 + more.iter().filter(|there| **there).count());
+    let mut field = |name: &str, value: &str| {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+    };
+    field("name", argument.name);
+    field("type", argument.kind);
+    if !is_group {
+        field("display_text", argument.name);
+    }
+    if let Some(number) = argument.key_spec {
+        reply.bulk(b"key_spec_index");
+        reply.int(number);
+    }
+    if let Some(token) = argument.token {
+        reply.bulk(b"token");
+        reply.bulk(token.as_bytes());
+    }
+    if !argument.flags.is_empty() {
+        reply.bulk(b"flags");
+        flags(reply, &argument.flags);
+    }
+    if is_group {
+        reply.bulk(b"arguments");
+        reply.array(argument.parts.len());
+        argument.parts.iter().for_each(|part| describe(reply, part));
     }
 }
 

@@ -1,0 +1,245 @@
+//! The arguments of the commands, as `COMMAND DOCS` tells them. Clients make hints and checks of them.
+//!
+//! The table has them in short form: a name, then `:type`, or the parts in parentheses (all of them) or in braces (one of
+//! them), then `=TOKEN`, `#number` of the key specification, and marks: `?` it may be left out, `*` there may be several,
+//! `+` each with its token. An argument with neither type nor parts is a bare token.
+
+/// An argument, or a group of them.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Argument {
+    /// Its name.
+    pub name: &'static str,
+    /// Its type, in Redis's words.
+    pub kind: &'static str,
+    /// The word that stands before it.
+    pub token: Option<&'static str>,
+    /// The number of the key specification, if it is a key.
+    pub key_spec: Option<i64>,
+    /// Redis's flags: `optional`, `multiple`, `multiple_token`.
+    pub flags: Vec<&'static str>,
+    /// The parts of a group.
+    pub parts: Vec<Argument>,
+}
+
+/// The arguments of the command with this name.
+pub fn arguments(name: &str) -> Vec<Argument> {
+    let found = USAGE.binary_search_by_key(&name, |(known, _)| known);
+    found.map_or(Vec::new(), |at| Reader { rest: USAGE[at].1 }.list())
+}
+
+/// Reads the short form.
+struct Reader {
+    rest: &'static str,
+}
+
+impl Reader {
+    /// Arguments up to the end of the text or of the group.
+    fn list(&mut self) -> Vec<Argument> {
+        let mut all = Vec::new();
+        while !self.rest.is_empty() && !self.takes(')') && !self.takes('}') {
+            all.push(self.argument());
+            let _ = self.takes(' ') || self.takes('|');
+        }
+        all
+    }
+
+    fn argument(&mut self) -> Argument {
+        let word = self.word("({=#?*+ |)}");
+        // A name may have a colon in it, and a type has none.
+        let (name, mut kind) = word.rsplit_once(':').unwrap_or((word, "pure-token"));
+        let mut parts = Vec::new();
+        if self.takes('{') {
+            (kind, parts) = ("oneof", self.list());
+        } else if self.takes('(') {
+            (kind, parts) = ("block", self.list());
+        }
+        let token = self.takes('=').then(|| self.word("#?*+ |)}"));
+        let key_spec = self.takes('#').then(|| self.word("?*+ |)}").parse().unwrap_or_default());
+        let mut flags = Vec::new();
+        for (mark, flag) in [('?', "optional"), ('*', "multiple"), ('+', "multiple_token")] {
+            if self.takes(mark) {
+                flags.push(flag);
+            }
+        }
+        Argument { name, kind, token, key_spec, flags, parts }
+    }
+
+    /// The text up to one of these characters, or to the end.
+    fn word(&mut self, ends: &str) -> &'static str {
+        let len = self.rest.find(|c| ends.contains(c)).unwrap_or(self.rest.len());
+        let (word, rest) = self.rest.split_at(len);
+        self.rest = rest;
+        word
+    }
+
+    /// Passes over this character if it comes next.
+    fn takes(&mut self, wanted: char) -> bool {
+        let rest = self.rest.strip_prefix(wanted);
+        self.rest = rest.unwrap_or(self.rest);
+        rest.is_some()
+    }
+}
+
+/// The short form for each command that has arguments, sorted by name.
+#[rustfmt::skip]
+const USAGE: &[(&str, &str)] = &[
+    ("append", "key:key#0 value:string"),
+    ("auth", "username:string? password:string"),
+    ("bgsave", "schedule=SCHEDULE?"),
+    ("bitcount", "key:key#0 index(start:integer end:integer index_unit{byte=BYTE|bit=BIT}?)?"),
+    ("bitfield", "key:key#0 operation{encoding_offset(encoding:string offset:integer)=GET|write(wrap_sat_fail{wrap=WRAP|sat=SAT|fail=FAIL}=OVERFLOW? write_operation{encoding_offset_value(encoding:string offset:integer value:integer)=SET|encoding_offset_increment(encoding:string offset:integer increment:integer)=INCRBY})}?*"),
+    ("bitfield_ro", "key:key#0 encoding_offset(encoding:string offset:integer)=GET?*+"),
+    ("bitop", "operation:string destkey:key#0 key:key#1*"),
+    ("bitpos", "key:key#0 bit:integer index(start:integer end_index(end:integer index_unit{byte=BYTE|bit=BIT}?)?)?"),
+    ("client|caching", "mode{yes=YES|no=NO}"),
+    ("client|kill", "filter{ip:port:string|new-format{client-id:integer=ID?|normal_master_slave_pubsub{normal=NORMAL|master=MASTER|slave=SLAVE|replica=REPLICA|pubsub=PUBSUB}=TYPE?|username:string=USER?|ip:port:string=ADDR?|ip:port:string=LADDR?|yes/no:string=SKIPME?}*}"),
+    ("client|list", "normal_master_replica_pubsub{normal=NORMAL|master=MASTER|replica=REPLICA|pubsub=PUBSUB}=TYPE? id(client-id:integer*)=ID?"),
+    ("client|no-evict", "enabled{on=ON|off=OFF}"),
+    ("client|no-touch", "enabled{on=ON|off=OFF}"),
+    ("client|pause", "timeout:integer mode{write=WRITE|all=ALL}?"),
+    ("client|reply", "on_off_skip{on=ON|off=OFF|skip=SKIP}"),
+    ("client|setinfo", "attr{libname:string=LIB-NAME|libver:string=LIB-VER}"),
+    ("client|setname", "connection-name:string"),
+    ("client|tracking", "status{on=ON|off=OFF} client-id:integer=REDIRECT? prefix:string=PREFIX?*+ bcast=BCAST? optin=OPTIN? optout=OPTOUT? noloop=NOLOOP?"),
+    ("command|docs", "command-name:string?*"),
+    ("command|getkeys", "command:string arg:string?*"),
+    ("command|getkeysandflags", "command:string arg:string?*"),
+    ("command|info", "command-name:string?*"),
+    ("command|list", "filterby{module-name:string=MODULE|category:string=ACLCAT|pattern:pattern=PATTERN}=FILTERBY?"),
+    ("config|get", "parameter(parameter:string)*"),
+    ("config|set", "parameter_value(parameter:string value:string)*"),
+    ("copy", "source:key#0 destination:key#1 destination-db:integer=DB? replace=REPLACE?"),
+    ("debug|object", "key:string"),
+    ("debug|set-active-expire", "enabled:integer"),
+    ("debug|sleep", "seconds:double"),
+    ("decr", "key:key#0"),
+    ("decrby", "key:key#0 decrement:integer"),
+    ("del", "key:key#0*"),
+    ("delifeq", "key:key#0 value:string"),
+    ("echo", "message:string"),
+    ("exists", "key:key#0*"),
+    ("expire", "key:key#0 seconds:integer condition{nx=NX|xx=XX|gt=GT|lt=LT}?"),
+    ("expireat", "key:key#0 unix-time-seconds:unix-time condition{nx=NX|xx=XX|gt=GT|lt=LT}?"),
+    ("expiretime", "key:key#0"),
+    ("failover", "target(host:string port:integer force=FORCE?)=TO? abort=ABORT? milliseconds:integer=TIMEOUT?"),
+    ("flushall", "async{async=ASYNC|sync=SYNC}?"),
+    ("flushdb", "async{async=ASYNC|sync=SYNC}?"),
+    ("get", "key:key#0"),
+    ("getbit", "key:key#0 offset:integer"),
+    ("getdel", "key:key#0"),
+    ("getex", "key:key#0 expiration{seconds:integer=EX|milliseconds:integer=PX|unix-time-seconds:unix-time=EXAT|unix-time-milliseconds:unix-time=PXAT|persist=PERSIST}?"),
+    ("getrange", "key:key#0 start:integer end:integer"),
+    ("getset", "key:key#0 value:string"),
+    ("hdel", "key:key#0 field:string*"),
+    ("hello", "arguments(protover:integer username_password(username:string password:string)=AUTH? clientname:string=SETNAME?)?"),
+    ("hexists", "key:key#0 field:string"),
+    ("hget", "key:key#0 field:string"),
+    ("hgetall", "key:key#0"),
+    ("hincrby", "key:key#0 field:string increment:integer"),
+    ("hincrbyfloat", "key:key#0 field:string increment:double"),
+    ("hkeys", "key:key#0"),
+    ("hlen", "key:key#0"),
+    ("hmget", "key:key#0 field:string*"),
+    ("hmset", "key:key#0 field_value(field:string value:string)*"),
+    ("hrandfield", "key:key#0 options(count:integer withvalues=WITHVALUES?)?"),
+    ("hscan", "key:key#0 cursor:integer pattern:pattern=MATCH? count:integer=COUNT?"),
+    ("hset", "key:key#0 field_value(field:string value:string)*"),
+    ("hsetnx", "key:key#0 field:string value:string"),
+    ("hstrlen", "key:key#0 field:string"),
+    ("hvals", "key:key#0"),
+    ("incr", "key:key#0"),
+    ("incrby", "key:key#0 increment:integer"),
+    ("incrbyfloat", "key:key#0 increment:double"),
+    ("info", "section:string?*"),
+    ("keys", "pattern:pattern"),
+    ("latency|graph", "event:string"),
+    ("latency|histogram", "command:string?*"),
+    ("latency|history", "event:string"),
+    ("latency|reset", "event:string?*"),
+    ("lcs", "key1:key#0 key2:key#0 len=LEN? idx=IDX? len:integer=MINMATCHLEN? withmatchlen=WITHMATCHLEN?"),
+    ("memory|usage", "key:key#0 count:integer=SAMPLES?"),
+    ("mget", "key:key#0*"),
+    ("module|load", "path:string arg:string?*"),
+    ("module|loadex", "path:string configs(name:string value:string)=CONFIG?*+ args(arg:string)=ARGS?*"),
+    ("module|unload", "name:string"),
+    ("move", "key:key#0 db:integer"),
+    ("mset", "key_value(key:key#0 value:string)*"),
+    ("msetnx", "key_value(key:key#0 value:string)*"),
+    ("object|encoding", "key:key#0"),
+    ("object|freq", "key:key#0"),
+    ("object|idletime", "key:key#0"),
+    ("object|refcount", "key:key#0"),
+    ("persist", "key:key#0"),
+    ("pexpire", "key:key#0 milliseconds:integer condition{nx=NX|xx=XX|gt=GT|lt=LT}?"),
+    ("pexpireat", "key:key#0 unix-time-milliseconds:unix-time condition{nx=NX|xx=XX|gt=GT|lt=LT}?"),
+    ("pexpiretime", "key:key#0"),
+    ("ping", "message:string?"),
+    ("psetex", "key:key#0 milliseconds:integer value:string"),
+    ("psubscribe", "pattern(pattern:pattern)*"),
+    ("pttl", "key:key#0"),
+    ("publish", "channel:string message:string"),
+    ("pubsub|channels", "pattern:pattern?"),
+    ("pubsub|numsub", "channel:string?*"),
+    ("pubsub|shardchannels", "pattern:pattern?"),
+    ("pubsub|shardnumsub", "shardchannel:string?*"),
+    ("punsubscribe", "pattern:pattern?*"),
+    ("rename", "key:key#0 newkey:key#1"),
+    ("renamenx", "key:key#0 newkey:key#1"),
+    ("replconf", "option_value(option:string value:string)*"),
+    ("replicaof", "args{host-port(host:string port:integer)|no-one(no=NO one=ONE)}"),
+    ("scan", "cursor:integer pattern:pattern=MATCH? count:integer=COUNT? type:string=TYPE?"),
+    ("select", "index:integer"),
+    ("set", "key:key#0 value:string condition{nx=NX|xx=XX|comparison-value:string=IFEQ|comparison-value:string=IFNE}? get=GET? expiration{seconds:integer=EX|milliseconds:integer=PX|unix-time-seconds:unix-time=EXAT|unix-time-milliseconds:unix-time=PXAT|keepttl=KEEPTTL}?"),
+    ("setbit", "key:key#0 offset:integer value:integer"),
+    ("setex", "key:key#0 seconds:integer value:string"),
+    ("setnx", "key:key#0 value:string"),
+    ("setrange", "key:key#0 offset:integer value:string"),
+    ("shutdown", "nosave_save{nosave=NOSAVE|save=SAVE}? now=NOW? force=FORCE? abort=ABORT?"),
+    ("slaveof", "args{host-port(host:string port:integer)|no-one(no=NO one=ONE)}"),
+    ("slowlog|get", "count:integer?"),
+    ("spublish", "shardchannel:string message:string"),
+    ("ssubscribe", "shardchannel:string*"),
+    ("strlen", "key:key#0"),
+    ("subscribe", "channel:string*"),
+    ("substr", "key:key#0 start:integer end:integer"),
+    ("sunsubscribe", "shardchannel:string?*"),
+    ("swapdb", "index1:integer index2:integer"),
+    ("touch", "key:key#0*"),
+    ("ttl", "key:key#0"),
+    ("type", "key:key#0"),
+    ("unlink", "key:key#0*"),
+    ("unsubscribe", "channel:string?*"),
+    ("wait", "numreplicas:integer timeout:integer"),
+    ("waitaof", "numlocal:integer numreplicas:integer timeout:integer"),
+    ("watch", "key:key#0*"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::service::names::find_full;
+
+    #[test]
+    fn every_row_belongs_to_a_command_and_is_read_to_its_end() {
+        assert!(USAGE.is_sorted_by_key(|(name, _)| *name));
+        for (name, usage) in USAGE {
+            assert!(find_full(name.as_bytes()).is_some(), "{name}");
+            let mut reader = Reader { rest: usage };
+            assert!(!reader.list().is_empty() && reader.rest.is_empty(), "{name}: {}", reader.rest);
+        }
+    }
+
+    #[test]
+    fn groups_tokens_and_marks_are_told_apart() {
+        let all = arguments("client|kill");
+        let [filter] = &all[..] else { panic!("{all:?}") };
+        assert_eq!((filter.name, filter.kind, filter.parts.len()), ("filter", "oneof", 2));
+        assert_eq!((filter.parts[0].name, filter.parts[0].kind), ("ip:port", "string"));
+        assert_eq!(filter.parts[1].flags, ["multiple"]);
+        let expiration = arguments("set").pop().expect("it has arguments");
+        assert_eq!((expiration.kind, expiration.flags), ("oneof", vec!["optional"]));
+        assert_eq!(expiration.parts[0].token, Some("EX"));
+        assert_eq!(arguments("mget")[0].key_spec, Some(0));
+        assert!(arguments("ping").len() == 1 && arguments("nothing").is_empty());
+    }
+}
