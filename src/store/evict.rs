@@ -16,8 +16,10 @@ use super::sketch::Sketch;
 use super::table::{Place, Table};
 
 /// Most buckets that one eviction looks at.
-const BUCKETS_LOOKED_MAX: usize = 4 * BUCKETS;
+const BUCKETS_LOOKED_MAX: usize = BUCKETS;
 
+/// How often an eviction tries to find a key. A try may meet a segment without keys.
+const TRIES: usize = 16;
 /// Most buckets with candidates among which it chooses.
 const BUCKETS_COMPARED: usize = 4;
 
@@ -120,10 +122,14 @@ impl Store {
         self.evictor.sketch.as_ref().map(|sketch| sketch.uses(hash))
     }
 
-    /// Evicts one key. Returns false if it has found none that may be evicted. Then there may still be some: another call
-    /// looks on.
+    /// Evicts one key. Returns false if it has found none that may be evicted.
     pub fn evict(&mut self) -> bool {
         let Some(policy) = self.evictor.policy else { return false };
+        (0..TRIES).any(|_| self.evict_at_hand(policy))
+    }
+
+    /// Evicts one key near the hand, if there is one that may go.
+    fn evict_at_hand(&mut self, policy: Policy) -> bool {
         let Some(db) = self.database_to_evict_from(policy) else { return false };
         self.within(db, |store| match store.victim(policy) {
             Some(place) => {
@@ -172,7 +178,10 @@ impl Store {
                 break;
             }
         }
-        let (uses, Found { number, cell }) = best?;
+        let Some((uses, Found { number, cell })) = best else {
+            // So few keys expire that the hand has met none. The agenda knows where they are.
+            return if policy.expiring_only { self.table.soonest() } else { None };
+        };
         self.evictor.bar = (self.evictor.bar * 15 + u16::from(uses) * 16).div_ceil(16);
         Some(self.table.place_of(number, cell))
     }

@@ -110,6 +110,20 @@ fn every_policy_holds_the_limit_in_all_databases() {
 }
 
 #[test]
+fn a_key_that_expires_is_found_among_very_many_that_do_not() {
+    let daemon = Daemon::start(&["--maxmemory", "16mb", "--maxmemory-policy", "volatile-lru"]);
+    let mut wire = daemon.connect();
+    wire.send((0..100_000).map(|n| format!("SET kept{n} {n}\r\n")).collect::<String>());
+    (0..100_000).for_each(|_| assert_eq!(wire.line(), "+OK"));
+    fill(&mut wire, (0..4_000).map(|n| format!("brief{n}")), "EX 1000");
+    // Only the brief ones may go, and each write finds one.
+    assert_eq!(fill(&mut wire, (0..8_000).map(|n| format!("more{n}")), "EX 1000"), 0);
+    assert!(number(&mut wire, "evicted_keys") > 1_000);
+    wire.send((0..100_000).map(|n| format!("EXISTS kept{n}\r\n")).collect::<String>());
+    assert_eq!((0..100_000).filter(|_| wire.line() == ":1").count(), 100_000);
+}
+
+#[test]
 fn a_lower_limit_is_reached_step_by_step_without_a_request() {
     let daemon = Daemon::start(&["--maxmemory", "64mb", "--maxmemory-policy", "allkeys-lru"]);
     let mut wire = daemon.connect();
