@@ -40,7 +40,7 @@ pub struct Stats {
     pub keyspace_hits: u64,
     /// Look-ups of keys that did not exist.
     pub keyspace_misses: u64,
-    /// Events of keys that were not published, because there were too many or memory had run out.
+    /// Events of keys and lines for monitors that were not sent, because there were too many or memory had run out.
     pub events_lost: u64,
     /// How often the server began to pause accepting, mostly because descriptors had run out. Retries during a pause
     /// do not count.

@@ -8,6 +8,7 @@ use super::command::Command;
 use super::outbox::Ask;
 use super::world::World;
 use crate::base::{Buf, ConnId};
+use crate::config::PUSHES_PENDING_MAX;
 use crate::resp::Args;
 
 /// Most bytes of one line. The rest of a longer request is left out.
@@ -39,6 +40,11 @@ impl World {
     pub fn show_to_monitors(&mut self, by: ConnId, command: &Command, args: Args<'_>) {
         let is_secret = ["admin", "skip_monitor"].iter().any(|flag| command.flags.contains(flag));
         if is_secret || command.name == "auth" || command.name == "exec" {
+            return;
+        }
+        if self.outbox.asks.len() + self.monitors.len() > PUSHES_PENDING_MAX {
+            // Only a transaction of very many commands comes here.
+            self.stats.events_lost += 1;
             return;
         }
         let Some(session) = self.sessions.get(by.slot) else { return };

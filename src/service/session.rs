@@ -233,6 +233,11 @@ impl Sessions {
         self.by_slot.get_mut(slot as usize)?.as_mut()
     }
 
+    /// Number of clients with subscriptions.
+    pub fn subscribers(&self) -> usize {
+        self.by_slot.iter().flatten().filter(|session| session.is_subscriber()).count()
+    }
+
     /// The client with this serial number, unless its connection is ending.
     pub fn by_serial(&self, serial: u64) -> Option<ConnId> {
         let is_it = |session: &Session| session.serial == serial && !session.leaving;

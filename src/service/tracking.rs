@@ -11,6 +11,7 @@ use super::command::Command;
 use super::outbox::Ask;
 use super::world::World;
 use crate::base::{Buf, ConnId, OutOfMemory, memory};
+use crate::config::PUSHES_PENDING_MAX;
 use crate::resp::{Args, Proto, Reply};
 use crate::store::{Effect, Effects, Listener, What};
 
@@ -269,13 +270,20 @@ impl World {
     /// means all keys.
     fn tell_invalid(&mut self, id: ConnId, keys: Option<&[&[u8]]>, current: Option<ConnId>) {
         let Some((to, form)) = self.recipient(id) else { return };
-        match form.encode(keys) {
+        let message = match self.outbox.asks.len() {
+            PUSHES_PENDING_MAX.. => Err(OutOfMemory),
+            _ => form.encode(keys),
+        };
+        match message {
             Ok(head) => {
                 self.outbox.to_caller |= Some(to) == current;
                 self.outbox.asks.push(Ask::Push { to, head: Arc::new(head), message: Arc::default() });
             }
             // It must not go on with a copy that is no longer true.
-            Err(OutOfMemory) => self.outbox.asks.push(Ask::Kill(to)),
+            Err(OutOfMemory) => {
+                self.outbox.asks.push(Ask::Kill(to));
+                self.untrack(id);
+            }
         }
     }
 

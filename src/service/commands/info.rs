@@ -120,7 +120,7 @@ fn clients(text: &mut String, world: &World) {
     field(text, "maxclients", world.config.maxclients);
     field(text, "blocked_clients", 0);
     field(text, "tracking_clients", world.tracking.clients());
-    field(text, "pubsub_clients", world.sessions.by_age().iter().filter(|(_, s)| s.is_subscriber()).count());
+    field(text, "pubsub_clients", world.sessions.subscribers());
     field(text, "clients_in_timeout_table", 0);
 }
 
