@@ -88,10 +88,14 @@ pub const LCS_CELLS_MAX: usize = 1 << 22;
 pub const TIMED_ALL_BELOW_US: i64 = 5_000;
 /// Most entries that the slow log may have.
 pub const SLOWLOG_LEN_MAX: usize = 100_000;
-/// Most keys that are evicted before one command. They take about half a millisecond.
-pub const EVICTIONS_PER_COMMAND: usize = 1_000;
-/// Most keys that are evicted at the end of a tick.
-pub const EVICTIONS_PER_TICK: usize = 2_000;
+/// Fewest keys that a sweep may remove in a tick, however many clients hear of each.
+pub const EXPIRIES_TOLD_MIN: usize = 20;
+/// Most keys that are evicted before one command in any case, besides one for each [`EVICTED_BYTES_MIN`] of its request.
+pub const EVICTIONS_PER_COMMAND: usize = 16;
+/// Each key that is evicted gives back at least about this many bytes.
+pub const EVICTED_BYTES_MIN: usize = 64;
+/// Most keys that are evicted in a tick beyond what commands need for themselves. They take about a millisecond.
+pub const EVICTIONS_PER_TICK: usize = 500;
 /// Shortest time between two looks at the resident memory, milliseconds. A look takes some ten microseconds.
 pub const RESIDENT_LOOK_PAUSE_MS: u64 = 100;
 /// What the allocator wastes counts up to this part of `maxmemory`: an eighth. Evicting keys does not always help against
@@ -99,7 +103,11 @@ pub const RESIDENT_LOOK_PAUSE_MS: u64 = 100;
 pub const WASTE_PART_MAX: usize = 8;
 
 /// Most that `databases` can be. A database that was once used keeps about 7 KB, even if it is empty.
-pub const DATABASES_MAX: u16 = 1_024;
+pub const DATABASES_MAX: u16 = 256;
+/// Most prefixes that one client may track.
+pub const TRACKED_PREFIXES_MAX: usize = 256;
+/// Most tracked keys that are forgotten in one go. They take about half a millisecond.
+pub const TRACKED_FORGOTTEN_MAX: usize = 2_000;
 
 /// A parser with at most this much memory, bytes, is kept for the next request. That is room for 8,000 arguments.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;

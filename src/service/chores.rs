@@ -3,12 +3,15 @@
 use super::outbox::Ask;
 use super::world::World;
 use crate::base::Moment;
-use crate::config::{Bounds, EventClass};
+use crate::config::{Bounds, EXPIRIES_TOLD_MIN, EventClass};
 use crate::store::LOOK_PAUSE_MAX_MS;
 
 impl World {
     /// The next moment at which there is work to do even if no client sends anything.
     pub fn next_deadline(&self) -> Option<Moment> {
+        if self.tracking.has_leftovers() {
+            return Some(self.now.at);
+        }
         [self.pause.until(), self.key_deadline()].into_iter().flatten().min()
     }
 
@@ -31,13 +34,16 @@ impl World {
             // Clients that wait for the event should hear of it at once.
             let prompt = self.config.notify_keyspace_events.has(EventClass::Expired);
             let pause_ms = if prompt { 1 } else { LOOK_PAUSE_MAX_MS };
-            self.store.sweep(now_ms, expiries_per_tick, pause_ms);
+            // Each key is told to every subscriber, so many of them make the budget smaller.
+            let shares = if prompt { 1 + self.sessions.subscribers() } else { 1 };
+            self.store.sweep(now_ms, (expiries_per_tick / shares).max(EXPIRIES_TOLD_MIN), pause_ms);
             let more = is_due(self.store.next_expiry());
             let pause_ms = if more || prompt { 0 } else { expire_interval_ms };
             self.next_key_sweep = self.now.at.plus_ms(pause_ms);
         }
         self.store.reclaim(reclaims_per_tick);
         self.tend_memory();
+        self.tracking.free_some();
         self.tell_effects(None);
         if self.pause.until().is_some_and(|until| until <= self.now.at) {
             self.end_pause();

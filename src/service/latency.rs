@@ -89,6 +89,11 @@ impl Latency {
         histogram[(bucket as usize).min(BUCKETS - 1)] += 1;
     }
 
+    /// Forgets the histograms.
+    pub fn reset_histograms(&mut self) {
+        self.histograms.fill_with(|| None);
+    }
+
     /// The samples of an event.
     pub fn series(&self, event: Event) -> &Series {
         &self.series[event as usize]

@@ -1,12 +1,12 @@
 //! Keeps the memory below `maxmemory`: evicts keys, or refuses the commands that would need more.
 
-use super::command::Command;
+use super::command::{Command, Multi};
 use super::cx::Failure;
 use super::world::World;
 use crate::base::{ConnId, Moment};
 use crate::config::{
-    EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy, MaxMemory, Part, RESIDENT_LOOK_PAUSE_MS,
-    WASTE_PART_MAX,
+    EVICTED_BYTES_MIN, EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy, MaxMemory, Part,
+    RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
 };
 use crate::resp::Args;
 use crate::store::{First, Policy};
@@ -22,6 +22,8 @@ pub struct Memory {
     pub peak: usize,
     /// True if the last eviction found no key that may be evicted.
     stuck: bool,
+    /// Number of keys that were evicted in this tick.
+    evicted: usize,
 }
 
 impl World {
@@ -82,11 +84,15 @@ impl World {
         command.keys.of(args).for_each(|key| self.store.note_use(key));
     }
 
-    /// True if a command may need memory, so that there must be room for it: it adds to what keys hold, or it runs queued
-    /// commands that do.
+    /// True if there must be room for a command: it adds to what keys hold, it is queued, or it runs queued commands that do.
     pub fn needs_room(&self, id: ConnId, command: &Command) -> bool {
         let queued = || self.sessions.get(id.slot).and_then(|session| session.transaction());
-        command.grows || command.name == "exec" && queued().is_some_and(|queued| queued.grows)
+        // As in Redis, nothing at all is queued while there is no room.
+        command.grows
+            || queued().is_some_and(|queued| match command.name {
+                "exec" => queued.grows,
+                _ => command.multi == Multi::Queued,
+            })
     }
 
     /// Evicts keys until the memory is below `maxmemory`, within a budget. The next commands and ticks go on with it.
@@ -94,9 +100,12 @@ impl World {
     /// # Errors
     /// If the memory is used up and there is no key to evict.
     #[cold]
-    pub fn make_room(&mut self, by: ConnId) -> Result<(), Failure> {
+    pub fn make_room(&mut self, by: ConnId, args: Args<'_>) -> Result<(), Failure> {
         self.memory.stuck = false;
-        self.evict(EVICTIONS_PER_COMMAND);
+        // Enough for what the command itself may add, and a share of what is too much already.
+        let own = EVICTIONS_PER_COMMAND + args.held_in() / EVICTED_BYTES_MIN;
+        let spare = EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted);
+        self.evict(own + spare);
         self.tell_effects(Some(by));
         if self.memory.stuck {
             return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
@@ -119,8 +128,9 @@ impl World {
         }
         self.store.fit_uses();
         if !self.memory.stuck {
-            self.evict(EVICTIONS_PER_TICK);
+            self.evict(EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted));
         }
+        self.memory.evicted = 0;
     }
 
     /// True if keys wait to be evicted.
@@ -136,15 +146,18 @@ impl World {
 
     fn evict(&mut self, budget: usize) {
         self.memory.peak = self.memory.peak.max(self.used_memory());
+        let here = self.store.selected();
         for _ in 0..budget {
             if self.excess() == 0 {
-                return;
+                break;
             }
             if !self.store.evict() {
                 self.memory.stuck = true;
-                return;
+                break;
             }
+            self.memory.evicted += 1;
         }
+        self.store.select(here);
     }
 }
 

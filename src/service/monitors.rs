@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::sync::Arc;
 
 use super::command::Command;
+use super::cx::is;
 use super::outbox::Ask;
 use super::world::World;
 use crate::base::{Buf, ConnId};
@@ -38,8 +39,7 @@ impl World {
     /// Shows a command that has run to the monitoring clients. As in Redis, they do not see commands of administrators,
     /// nor passwords.
     pub fn show_to_monitors(&mut self, by: ConnId, command: &Command, args: Args<'_>) {
-        let is_secret = ["admin", "skip_monitor"].iter().any(|flag| command.flags.contains(flag));
-        if is_secret || command.name == "auth" || command.name == "exec" {
+        if command.flags.contains(&"admin") {
             return;
         }
         if self.outbox.asks.len() + self.monitors.len() > PUSHES_PENDING_MAX {
@@ -62,8 +62,7 @@ impl World {
                 break;
             }
             line.push(b' ');
-            let is_password = command.name == "hello" && nth >= 2;
-            quote(&mut line, if is_password { b"(redacted)" } else { arg });
+            quote(&mut line, if is_secret(command, args, nth) { REDACTED } else { arg });
         }
         line.extend(b"\r\n");
         let mut head = Buf::default();
@@ -76,6 +75,24 @@ impl World {
             self.outbox.to_caller |= to == by;
             self.outbox.asks.push(Ask::Push { to, head: Arc::clone(&head), message: Arc::default() });
         }
+    }
+}
+
+/// What is shown instead of a secret.
+pub const REDACTED: &[u8] = b"(redacted)";
+
+/// True if argument number `nth` of a request is a user, a password, or may be one.
+pub fn is_secret(command: &Command, args: Args<'_>, nth: usize) -> bool {
+    let before = |distance: usize| nth.checked_sub(distance).and_then(|at| args.get(at)).unwrap_or_default();
+    match command.name {
+        "auth" => nth >= 1,
+        "hello" => nth >= 3 && (is(before(1), "AUTH") || nth >= 4 && is(before(2), "AUTH")),
+        "config|set" => {
+            let secrets =
+                ["requirepass", "masterauth", "masteruser", "tls-key-file-pass", "tls-client-key-file-pass"];
+            nth >= 3 && nth % 2 == 1 && secrets.iter().any(|name| is(before(1), name))
+        }
+        _ => false,
     }
 }
 

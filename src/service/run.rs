@@ -5,6 +5,7 @@ use super::command::Command;
 use super::cx::{Cx, Failure, Outcome, Runs};
 use super::latency::Event;
 use super::session::{Session, Sessions};
+use super::slowlog::{Entry, cut};
 use super::world::World;
 use crate::base::{ConnId, Moment, Reason, Wires};
 use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS};
@@ -119,7 +120,9 @@ impl World {
             && let Some(session) = self.sessions.get(me.slot)
         {
             let client = self.sessions.remote(session);
-            self.slowlog.note(unix_s, us, args, client, &session.labels().name, slowlog_max_len);
+            let name = session.labels().name.clone();
+            let entry = Entry { id: 0, unix_s, us, args: cut(command, args), client, name };
+            self.slowlog.note(entry, slowlog_max_len);
         }
         if latency_monitor_threshold_ms > 0 && us >= latency_monitor_threshold_ms * 1_000 {
             let is_fast = command.flags.contains(&"fast");

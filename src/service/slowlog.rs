@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use super::command::Command;
+use super::monitors::{REDACTED, is_secret};
 use crate::base::Address;
 use crate::resp::Args;
 
@@ -13,7 +15,7 @@ const ARG_BYTES_MAX: usize = 128;
 /// One command that was slow.
 #[derive(Debug)]
 pub struct Entry {
-    /// Number of the entry. Numbers are never used again.
+    /// Number of the entry, which [`SlowLog::note`] gives it. Numbers are never used again.
     pub id: u64,
     /// When the command ran, in Unix seconds.
     pub unix_s: u64,
@@ -36,8 +38,8 @@ pub struct SlowLog {
 
 impl SlowLog {
     /// Notes a command. At most `max` entries are kept.
-    pub fn note(&mut self, unix_s: u64, us: u64, args: Args<'_>, client: Address, name: &[u8], max: usize) {
-        let entry = Entry { id: self.next_id, unix_s, us, args: cut(args), client, name: name.into() };
+    pub fn note(&mut self, entry: Entry, max: usize) {
+        let entry = Entry { id: self.next_id, ..entry };
         self.next_id += 1;
         self.entries.push_front(entry);
         self.entries.truncate(max);
@@ -54,13 +56,15 @@ impl SlowLog {
     }
 }
 
-/// Copies of the arguments, as much of them as an entry keeps.
-fn cut(args: Args<'_>) -> Vec<Vec<u8>> {
+/// Copies of the arguments, as much of them as an entry keeps, without secrets.
+pub fn cut(command: &Command, args: Args<'_>) -> Vec<Vec<u8>> {
     let kept = if args.len() > ARGS_MAX { ARGS_MAX - 1 } else { args.len() };
     let mut copies: Vec<Vec<u8>> = args
         .from(0)
         .take(kept)
-        .map(|arg| match arg.len() {
+        .enumerate()
+        .map(|(nth, arg)| match arg.len() {
+            _ if is_secret(command, args, nth) => REDACTED.to_vec(),
             0..=ARG_BYTES_MAX => arg.to_vec(),
             len => {
                 let more = format!("... ({} more bytes)", len - ARG_BYTES_MAX);

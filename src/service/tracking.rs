@@ -11,7 +11,7 @@ use super::command::Command;
 use super::outbox::Ask;
 use super::world::World;
 use crate::base::{Buf, ConnId, OutOfMemory, memory};
-use crate::config::PUSHES_PENDING_MAX;
+use crate::config::{PUSHES_PENDING_MAX, TRACKED_FORGOTTEN_MAX};
 use crate::resp::{Args, Proto, Reply};
 use crate::store::{Effect, Effects, Listener, What};
 
@@ -55,6 +55,8 @@ pub struct Tracking {
     readers: BTreeMap<Arc<[u8]>, Vec<ConnId>>,
     /// The clients that want to hear of all keys with a prefix.
     prefixes: BTreeMap<Arc<[u8]>, BTreeMap<u64, u32>>,
+    /// Readers of keys that no longer count. They are freed a little each tick, because a million of them take long.
+    forgotten: Vec<BTreeMap<Arc<[u8]>, Vec<ConnId>>>,
     /// Where the next key is forgotten when there are too many.
     hand: Option<Arc<[u8]>>,
     /// Number of readers of all keys.
@@ -131,8 +133,23 @@ impl Tracking {
     }
 
     fn forget_all(&mut self) {
-        self.readers.clear();
+        self.forgotten.push(std::mem::take(&mut self.readers));
         (self.items, self.bytes) = (0, 0);
+        self.free_some();
+    }
+
+    /// True if memory waits to be freed.
+    pub fn has_leftovers(&self) -> bool {
+        !self.forgotten.is_empty()
+    }
+
+    /// Frees some of the memory that waits.
+    pub fn free_some(&mut self) {
+        let Some(last) = self.forgotten.last_mut() else { return };
+        (0..TRACKED_FORGOTTEN_MAX).for_each(|_| drop(last.pop_first()));
+        if last.is_empty() {
+            self.forgotten.pop();
+        }
     }
 }
 
@@ -198,10 +215,9 @@ impl World {
     /// Forgets keys as long as there are more than `tracking-table-max-keys`. Their readers must not keep them.
     fn bound_tracking(&mut self, current: Option<ConnId>) {
         let max = self.config.tracking_table_max_keys;
-        while max > 0
-            && self.tracking.keys() > max
-            && let Some(key) = self.tracking.next_victim()
-        {
+        for _ in 0..TRACKED_FORGOTTEN_MAX {
+            let too_many = max > 0 && self.tracking.keys() > max;
+            let Some(key) = too_many.then(|| self.tracking.next_victim()).flatten() else { return };
             self.tell_readers(&key, None, current);
         }
     }

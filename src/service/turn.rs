@@ -247,7 +247,7 @@ impl Service {
         }
         if self.world.config.maxmemory.bytes > 0
             && self.world.needs_room(turn.me, command)
-            && let Err(failure) = self.world.make_room(turn.me)
+            && let Err(failure) = self.world.make_room(turn.me, args)
         {
             return self.reject(turn, command, failure);
         }

@@ -18,6 +18,8 @@ use super::table::{Place, Table};
 /// Most buckets that one eviction looks at.
 const BUCKETS_LOOKED_MAX: usize = BUCKETS;
 
+/// Most segments without a key that expires in which a search for the soonest looks.
+const STALE_MAX: usize = 4;
 /// How often an eviction tries to find a key. A try may meet a segment without keys.
 const TRIES: usize = 16;
 /// Most buckets with candidates among which it chooses.
@@ -57,6 +59,9 @@ pub struct Evictor {
     hash: u64,
     /// The bucket in which it stands.
     bucket: usize,
+    /// The first hash of the segment that the hand has just left. The memory of the keys that it has evicted there is to be
+    /// given back, or the limit would cost more keys than need be.
+    left: Option<u64>,
     /// How many uses the keys had that were evicted lately, in sixteenths.
     bar: u16,
 }
@@ -122,7 +127,7 @@ impl Store {
         self.evictor.sketch.as_ref().map(|sketch| sketch.uses(hash))
     }
 
-    /// Evicts one key. Returns false if it has found none that may be evicted.
+    /// Evicts one key. Returns false if it has found none that may be evicted. Leaves the database of that key selected.
     pub fn evict(&mut self) -> bool {
         let Some(policy) = self.evictor.policy else { return false };
         (0..TRIES).any(|_| self.evict_at_hand(policy))
@@ -131,13 +136,13 @@ impl Store {
     /// Evicts one key near the hand, if there is one that may go.
     fn evict_at_hand(&mut self, policy: Policy) -> bool {
         let Some(db) = self.database_to_evict_from(policy) else { return false };
-        self.within(db, |store| match store.victim(policy) {
-            Some(place) => {
-                store.take(What::Evicted, place);
-                true
-            }
-            None => false,
-        })
+        self.select(db);
+        let Some(place) = self.victim(policy) else { return false };
+        self.take(What::Evicted, place);
+        if let Some(hash) = self.evictor.left.take() {
+            self.table.pack_littered(self.table.directory.segment(hash));
+        }
+        true
     }
 
     /// Bytes that were removed and wait to be freed.
@@ -207,7 +212,9 @@ impl Store {
             return;
         }
         self.evictor.bucket = 0;
-        let segment = self.table.segments.get(self.table.directory.segment(self.evictor.hash));
+        let number = self.table.directory.segment(self.evictor.hash);
+        self.evictor.left = Some(self.evictor.hash);
+        let segment = self.table.segments.get(number);
         let next = segment.depth.checked_sub(1).map(|_| (segment.prefix + 1) << (64 - segment.depth));
         // Behind the last segment the next hash is 0, by overflow, and another database is next.
         self.evictor.hash = next.unwrap_or_default();
@@ -220,7 +227,8 @@ impl Store {
 impl Table {
     /// The item that expires first. It is going to be removed, so the agenda forgets its time.
     fn soonest(&mut self) -> Option<Place> {
-        while let Some(number) = self.agenda.first().filter(|_| self.expiring > 0) {
+        for _ in 0..STALE_MAX {
+            let number = self.agenda.first().filter(|_| self.expiring > 0)?;
             let cells = self.segments.get(number).cells();
             let (mut first, mut next_ms) = (None, NEVER);
             for (at_ms, cell) in

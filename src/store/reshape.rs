@@ -54,6 +54,15 @@ impl Table {
         }
     }
 
+    /// Packs segment `number` if that gives back at least a block, and if there is memory for it.
+    pub(super) fn pack_littered(&mut self, number: u32) {
+        let segment = self.segments.get(number);
+        let blocks = segment.blocks_packed();
+        if segment.dead() >= BLOCK_BYTES && self.blocks.try_reserve(blocks).is_ok() {
+            self.pack(number);
+        }
+    }
+
     /// Copies the records of segment `number` into new blocks, without gaps.
     fn pack(&mut self, number: u32) {
         let segment = self.segments.get_mut(number);

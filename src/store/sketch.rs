@@ -16,6 +16,8 @@ const ROWS: u32 = 4;
 const COUNTERS_PER_KEY: usize = 8;
 /// Blocks at first.
 const BLOCKS_MIN: usize = 64;
+/// Most blocks. To double them takes some milliseconds.
+const BLOCKS_MAX: usize = 1 << 18;
 
 /// 128 counters that lie in one cache line, two in a byte.
 #[derive(Clone, Copy, Debug)]
@@ -94,13 +96,14 @@ impl Sketch {
         self.blocks[self.block_of(hash)].least(hash)
     }
 
-    /// Makes the sketch large enough for `keys` keys. What it knows stays.
+    /// Takes a step towards a sketch that is large enough for `keys` keys: doubles it. What it knows stays. It does not become
+    /// larger than 16 MiB, which are enough for four million keys; more keys share their counters.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn fit(&mut self, keys: usize) -> Result<(), OutOfMemory> {
         let wanted = keys.saturating_mul(COUNTERS_PER_KEY) / COUNTERS;
-        while self.blocks.len() < wanted {
+        if self.blocks.len() < wanted.min(BLOCKS_MAX) {
             // A block's keys are spread over two blocks, and both begin with what it knew.
             let len = self.blocks.len();
             memory::reserve_exact(&mut self.blocks, len)?;
@@ -134,7 +137,7 @@ mod tests {
         let mut dice = Dice::new(1);
         let keys: Vec<u64> = (0..10_000).map(|_| dice.roll()).collect();
         let mut sketch = Sketch::new(10);
-        sketch.fit(keys.len()).unwrap();
+        (0..9).for_each(|_| sketch.fit(keys.len()).unwrap());
         for _ in 0..5 {
             keys[..1_000].iter().for_each(|hash| sketch.count(*hash));
         }
@@ -143,7 +146,7 @@ mod tests {
         let rarely = keys[1_000..].iter().filter(|hash| sketch.uses(**hash) <= 3).count();
         // Some blocks were halved meanwhile.
         assert!(often > 850 && rarely > 8_500, "{often} {rarely}");
-        sketch.fit(100_000).unwrap();
+        (0..9).for_each(|_| sketch.fit(100_000).unwrap());
         assert!(
             keys[..1_000].iter().filter(|hash| sketch.uses(**hash) >= 5).count() > 900,
             "it forgot as it grew"

@@ -81,6 +81,11 @@ pub const TALKS: &[Talk] = &[
             ("a", "MGET k l\nSWAPDB 0 7\nDBSIZE\nSELECT 7\nDBSIZE", "*['0' $nil] +OK :1 +OK :2"),
             (
                 "a",
+                "SWAPDB 99999999999 0\nSWAPDB 0 99999999999",
+                "-ERR invalid first DB index -ERR invalid second DB index",
+            ),
+            (
+                "a",
                 "SWAPDB x 1\nSWAPDB 1 x\nSWAPDB 0 16",
                 "-ERR invalid first DB index -ERR invalid second DB index -ERR DB index is out of range",
             ),
@@ -121,4 +126,22 @@ fn there_are_as_many_databases_as_the_option_says_and_info_tells_of_each() {
     wire.send("CLIENT INFO\r\n");
     let header = wire.line();
     assert!(header.starts_with('$') && wire.line().contains(" db=2 "), "{header}");
+}
+
+/// The effects of a swap are told even if the command after it panics, and telling them looks at keys.
+#[test]
+fn a_panic_after_a_swap_leaves_no_watcher_unaware() {
+    for nth in 1..6 {
+        let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+        let (mut watcher, mut swapper) = (daemon.connect(), daemon.connect());
+        watcher.ask("SET k 1\r\nWATCH k\r\n", "+OK\r\n+OK\r\n");
+        swapper.ask(format!("DEBUG PANIC {nth}\r\n"), "+OK\r\n");
+        swapper.send("SWAPDB 0 1\r\nPING\r\nPING\r\nPING\r\nQUIT\r\n");
+        swapper.rest();
+        watcher.send("DEBUG PANIC 0\r\nEXISTS k\r\nMULTI\r\nPING\r\nEXEC\r\n");
+        assert_eq!(watcher.line(), "+OK");
+        let swapped = watcher.line() == ":0";
+        assert_eq!((watcher.line(), watcher.line()), ("+OK".into(), "+QUEUED".into()));
+        assert_eq!(watcher.line(), if swapped { "*-1" } else { "*1" }, "after {nth} steps");
+    }
 }

@@ -108,6 +108,17 @@ pub const TALKS: &[Talk] = &[
             ),
         ],
     ),
+    talk(
+        "what is no command has no keys, and nobody monitors from within a transaction",
+        &[
+            ("a", "COMMAND GETKEYS OBJECT FOO a", "-ERR Invalid command specified"),
+            (
+                "a",
+                "MULTI\nMONITOR\nEXEC",
+                "+OK +QUEUED *[-ERR MONITOR isn't allowed for DENY BLOCKING client]",
+            ),
+        ],
+    ),
     talk_in(
         &[2],
         "and what the command does with them",
@@ -169,6 +180,17 @@ fn an_entry_of_the_slow_log_says_who_sent_what() {
     let told = frame(&mut wire);
     assert!(told.contains("'... (10 more arguments)'") && told.contains("... (72 more bytes)'"), "{told}");
     assert!(told.contains("'127.0.0.1:") && told.contains("'me'"), "{told}");
+    wire.send(
+        "AUTH default secret\r\nHELLO 2 AUTH default secret SETNAME me\r\nCONFIG SET masterauth secret\r\n",
+    );
+    (0..3).for_each(|_| drop(frame(&mut wire)));
+    wire.send("SLOWLOG GET 3\r\n");
+    let told = frame(&mut wire);
+    assert!(
+        !told.contains("secret")
+            && told.contains("'HELLO' '2' 'AUTH' '(redacted)' '(redacted)' 'SETNAME' 'me'"),
+        "{told}"
+    );
 }
 
 #[test]
@@ -184,9 +206,15 @@ fn a_monitor_sees_what_others_run_and_no_secrets() {
     wire.send("HELLO 3 AUTH default secret\r\n");
     frame(&mut wire);
     let mut lines = Vec::new();
-    for part in
-        ["\"SELECT\" \"2\"", "\"SET\" \"k\" \"a\\nb\\x00\"", "\"MULTI\"", "\"INCR\" \"n\"", "\"HELLO\" \"3\""]
-    {
+    for part in [
+        "\"SELECT\" \"2\"",
+        "\"SET\" \"k\" \"a\\nb\\x00\"",
+        "\"AUTH\" \"(redacted)\" \"(redacted)\"",
+        "\"MULTI\"",
+        "\"INCR\" \"n\"",
+        "\"EXEC\"",
+        "\"HELLO\" \"3\" \"AUTH\" \"(redacted)\"",
+    ] {
         let line = monitor.line();
         assert!(line.contains(part) && line.contains(" 127.0.0.1:"), "{line} has no {part}");
         lines.push(line);

@@ -231,6 +231,16 @@ fn the_table_of_tracked_keys_is_bounded_and_nobody_keeps_a_copy_of_a_forgotten_k
 }
 
 #[test]
+fn a_client_may_track_256_prefixes() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let prefixes = |range: std::ops::Range<u32>| range.map(|n| format!(" PREFIX p{n}:")).collect::<String>();
+    wire.ask(format!("CLIENT TRACKING ON BCAST{}\r\n", prefixes(0..256)), "+OK\r\n");
+    wire.ask(format!("CLIENT TRACKING ON BCAST{}\r\n", prefixes(256..257)), "-ERR at most 256 prefixes\r\n");
+    wire.ask(format!("CLIENT TRACKING ON BCAST{}\r\n", prefixes(300..600)), "-ERR at most 256 prefixes\r\n");
+}
+
+#[test]
 fn a_copy_is_invalid_when_its_key_expires() {
     let daemon = Daemon::start(&[]);
     let (mut reader, mut writer) = (daemon.connect(), daemon.connect());

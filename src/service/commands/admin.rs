@@ -51,9 +51,9 @@ fn check_how(cx: &Cx<'_>) -> Outcome {
 
 /// `SWAPDB index index`: swaps two databases.
 pub fn swapdb(cx: &mut Cx<'_>) -> Outcome {
-    let one = cx.database_or(1, Failure::text("ERR invalid first DB index"));
-    let other = cx.database_or(2, Failure::text("ERR invalid second DB index"));
-    let (one, other) = (one?, other?);
+    let (first, second) = ("ERR invalid first DB index", "ERR invalid second DB index");
+    let one = cx.database_or(1, Failure::text(first), Failure::text(first))?;
+    let other = cx.database_or(2, Failure::text(second), Failure::text(second))?;
     cx.reply.assure();
     cx.world.store.swap_databases(one, other)?;
     cx.reply.ok();

@@ -37,6 +37,9 @@ pub fn flags(reply: &mut Reply<'_>, flags: &[&str]) {
 fn keys<'a>(cx: &Cx<'a>) -> Result<(&'static Command, Vec<&'a [u8]>), Failure> {
     let named = find(cx.arg(2)).ok_or(Failure::text("ERR Invalid command specified"))?;
     let sub = cx.args.get(3).and_then(|word| find_sub(named, word));
+    if sub.is_none() && !named.subcommands.is_empty() && cx.args.len() > 3 {
+        return Err(Failure::text("ERR Invalid command specified"));
+    }
     let command = sub.unwrap_or(named);
     let count = cx.args.len() - 2;
     if command.keys.first == 0 {

@@ -293,7 +293,7 @@ fn reply_pairs<'p>(
 pub fn hscan(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    if cx.world.store.hash(key, now_ms)?.is_none() {
+    if lookup(cx.world, key)?.is_none() {
         // Redis too looks up the key before it looks at the options.
         cx.reply.array(2);
         cx.reply.bulk(b"0");

@@ -107,6 +107,7 @@ pub fn resetstat(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.ok();
     // `present` says how things stand now, so the reset keeps it.
     cx.world.store.reset_counts();
+    cx.world.latency.reset_histograms();
     let now = cx.world.stats.present;
     cx.world.stats = Stats { present: now, ..Stats::default() };
     Ok(())

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clients::redirection;
+use crate::config::TRACKED_PREFIXES_MAX;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::service::tracking::Wishes;
@@ -21,6 +22,9 @@ pub fn tracking(cx: &mut Cx<'_>) -> Outcome {
             let before = cx.session().tracking().map_or(Vec::new(), |before| before.prefixes.clone());
             if wishes.prefixes.is_empty() {
                 wishes.prefixes.push(Arc::default());
+            }
+            if wishes.prefixes.len() + before.len() > TRACKED_PREFIXES_MAX {
+                return Err(Failure::telling(format!("ERR at most {TRACKED_PREFIXES_MAX} prefixes")));
             }
             wishes.prefixes.extend(before);
             wishes.prefixes.sort_unstable();
@@ -55,6 +59,9 @@ fn options(cx: &Cx<'_>) -> Result<Wishes, Failure> {
                 at += 1;
             }
             (_, Some(prefix)) if is(word, "PREFIX") => {
+                if wishes.prefixes.len() == TRACKED_PREFIXES_MAX {
+                    return Err(Failure::telling(format!("ERR at most {TRACKED_PREFIXES_MAX} prefixes")));
+                }
                 wishes.prefixes.push(Arc::from(prefix));
                 at += 1;
             }
