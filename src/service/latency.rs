@@ -1,4 +1,4 @@
-//! What is known of how long commands take (`LATENCY`): samples of slow ones, and a histogram for each command.
+//! How long commands take (`LATENCY`): samples of slow ones, and a histogram for each command.
 
 use std::collections::VecDeque;
 

@@ -11,7 +11,7 @@ use crate::config::{
 use crate::resp::Args;
 use crate::store::{First, Policy};
 
-/// What is known of the memory besides what the rooms count themselves.
+/// The memory that the rooms do not count themselves, and how eviction stands.
 #[derive(Debug, Default)]
 pub struct Memory {
     /// Bytes that are resident and that no room counts: the program itself, and what the allocator cannot use.
@@ -113,7 +113,7 @@ impl World {
         Ok(())
     }
 
-    /// What a tick does for the memory: measures what is wasted, and goes on with evicting.
+    /// Measures the wasted memory, and goes on with evicting. It runs once a tick.
     pub(super) fn tend_memory(&mut self) {
         if self.config.maxmemory.bytes == 0 {
             return;

@@ -50,7 +50,7 @@ pub struct World {
     pub tracking: Tracking,
     /// The keys that clients watch with `WATCH`.
     pub(super) watches: Watches,
-    /// What is known of the memory besides what the rooms count.
+    /// The memory that the rooms do not count, and how eviction stands.
     pub memory: Memory,
     /// The settings.
     pub config: Config,

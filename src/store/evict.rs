@@ -47,7 +47,7 @@ pub enum First {
     SoonestExpiry,
 }
 
-/// Where the next eviction looks, and what is known of the keys' uses.
+/// Where the next eviction looks, and how often keys were used.
 #[derive(Debug, Default)]
 pub struct Evictor {
     policy: Option<Policy>,
@@ -110,7 +110,7 @@ impl Store {
         }
     }
 
-    /// Lets what is known of the uses of keys grow with their number. If there is no memory for that, it stays as it is.
+    /// Lets the sketch of uses grow with the number of keys. Without memory for that, it stays as it is.
     pub fn fit_uses(&mut self) {
         if self.evictor.sketch.is_some() {
             let keys = self.sizes().map(|(_, size)| size.keys).sum();

@@ -109,7 +109,7 @@ pub const TALKS: &[Talk] = &[
         ],
     ),
     talk(
-        "what is no command has no keys, and nobody monitors from within a transaction",
+        "a word that names no command has no keys, and a transaction cannot begin to monitor",
         &[
             ("a", "COMMAND GETKEYS OBJECT FOO a", "-ERR Invalid command specified"),
             (
