@@ -117,7 +117,7 @@ fn arguments() -> Command {
         .after_help(
             "Seconds may be written as 250ms, 90s or 5m, bytes as 64kb, 16mb or 1gb.\n\
              SIGINT and SIGTERM drain; a second one stops at once. SIGHUP reopens the log file.\n\
-             Exit codes: 0 everything was delivered, 1 could not start, 3 somebody was cut off.",
+             Exit codes: 0 everything was delivered, 1 could not start, 3 a client was cut off.",
         )
         .args(options)
 }

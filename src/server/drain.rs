@@ -50,14 +50,17 @@ impl<N: Net> Server<N> {
         if let Some(due) = self.next_progress
             && now >= due
         {
-            log::info!("shutting down: {} clients left", self.reactor.live());
+            log::info!("shutting down: clients left: {}", self.reactor.live());
             self.next_progress = Some(now.plus_ms(DRAIN_PROGRESS_MS));
         }
         let before = self.stage;
         self.stage = self.next_stage();
         if matches!(self.stage, Stage::Closing { .. }) {
             if self.stage != before {
-                log::info!("shutting down: patience has ended for {} clients", self.reactor.live());
+                log::info!(
+                    "shutting down: shutdown-timeout has passed; clients left: {}",
+                    self.reactor.live()
+                );
                 // Clients that `CLIENT PAUSE` holds must get their replies now, because there is no later.
                 self.service.world.pause.give_up();
                 self.service.world.end_pause();

@@ -63,12 +63,12 @@ pub const SITUATIONS: &[Situation] = &[
     Situation { name: "64 MB in and out through a tiny window", expects: "the same bytes", run: tiny_window },
     Situation {
         name: "the server stopped across every deadline",
-        expects: "whoever has sent meanwhile is served, newcomers too; the silent one is closed",
+        expects: "clients that have sent meanwhile are served, newcomers too; the silent one is closed",
         run: stopped,
     },
     Situation {
         name: "the server stopped amid replies, past write-timeout",
-        expects: "whoever has taken some meanwhile gets all the rest",
+        expects: "clients that have taken some meanwhile get all the rest",
         run: stopped_amid_replies,
     },
     Situation {

@@ -35,7 +35,7 @@ fn while_draining_newcomers_are_refused_and_open_clients_are_served_until_they_l
     drop(wire);
     let (code, log) = daemon.exit();
     assert_eq!(code, Some(0));
-    assert!(log.contains("shutting down: 1 clients left"), "{log}");
+    assert!(log.contains("shutting down: clients left: 1"), "{log}");
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn a_second_signal_is_heard_while_the_last_replies_are_being_delivered() {
     let reader = thirty_mib(&daemon);
     let log = || std::fs::read_to_string(&path).unwrap_or_default();
     daemon.signal("TERM");
-    within("the deadline", || log().contains("patience has ended").then_some(()));
+    within("the deadline", || log().contains("shutdown-timeout has passed").then_some(()));
     daemon.signal("TERM");
     assert_eq!(daemon.exit().0, Some(3), "{}", log());
     assert!(log().contains("stopping now"), "{}", log());
