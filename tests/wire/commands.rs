@@ -313,6 +313,23 @@ fn a_redis_server_says_the_same() {
     }
 }
 
+/// A client of a redis-server and one of the daemon, with their servers.
+struct Both {
+    theirs: redis::Connection,
+    ours: redis::Connection,
+    _servers: (Guard, Daemon),
+}
+
+impl Both {
+    fn start() -> Both {
+        let (redis, _, port) = start_redis(&[]);
+        let client = redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap();
+        let daemon = Daemon::start(&[]);
+        let ours = daemon.client("");
+        Both { theirs: client.get_connection().unwrap(), ours, _servers: (redis, daemon) }
+    }
+}
+
 /// Arity, flags, key positions, categories, tips and key specifications of every command that Redis 7.0 has.
 #[test]
 fn a_redis_server_describes_its_commands_alike() {
@@ -321,11 +338,7 @@ fn a_redis_server_describes_its_commands_alike() {
     if !have("redis-server", "--version") {
         return;
     }
-    let (_redis, _, port) = start_redis(&[]);
-    let mut theirs =
-        redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
-    let daemon = Daemon::start(&[]);
-    let mut ours = daemon.client("");
+    let mut both = Both::start();
     let describe = |client: &mut redis::Connection, name: &str| -> Option<Vec<String>> {
         let reply: Vec<Value> = redis::cmd("COMMAND").arg("INFO").arg(name).query(client).unwrap();
         let Value::Array(fields) = &reply[0] else { return None };
@@ -353,8 +366,8 @@ fn a_redis_server_describes_its_commands_alike() {
     for command in
         everything().filter(|command| !command.name.ends_with("help") && !command.name.starts_with("debug"))
     {
-        if let Some(expected) = describe(&mut theirs, command.name) {
-            assert_eq!(describe(&mut ours, command.name), Some(expected), "{}", command.name);
+        if let Some(expected) = describe(&mut both.theirs, command.name) {
+            assert_eq!(describe(&mut both.ours, command.name), Some(expected), "{}", command.name);
             compared += 1;
         }
     }
@@ -385,11 +398,7 @@ fn a_redis_server_documents_the_arguments_of_its_commands_alike() {
     if !have("redis-server", "--version") {
         return;
     }
-    let (_redis, _, port) = start_redis(&[]);
-    let mut theirs =
-        redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap().get_connection().unwrap();
-    let daemon = Daemon::start(&[]);
-    let mut ours = daemon.client("");
+    let mut both = Both::start();
     let told = |client: &mut redis::Connection, name: &str| -> Option<String> {
         let reply: Value = redis::cmd("COMMAND").arg("DOCS").arg(name).query(client).unwrap();
         let Value::Array(found) = reply else { return None };
@@ -399,8 +408,8 @@ fn a_redis_server_documents_the_arguments_of_its_commands_alike() {
     };
     let mut compared = 0;
     for command in everything().filter(|command| command.name != "set") {
-        if let Some(expected) = told(&mut theirs, command.name) {
-            assert_eq!(told(&mut ours, command.name), Some(expected), "{}", command.name);
+        if let Some(expected) = told(&mut both.theirs, command.name) {
+            assert_eq!(told(&mut both.ours, command.name), Some(expected), "{}", command.name);
             compared += 1;
         }
     }
