@@ -1,5 +1,8 @@
 //! How a command is declared: its name, its arguments, its flags.
 
+use std::iter::StepBy;
+use std::ops::Range;
+
 use crate::resp::Args;
 
 /// One command or subcommand.
@@ -86,15 +89,21 @@ pub struct Keys {
 }
 
 impl Keys {
-    /// The keys among `args`.
+    /// The positions of the keys in a request of `count` arguments. Some may be behind its end.
     #[inline]
-    pub fn of<'a>(self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+    pub fn positions(self, count: usize) -> StepBy<Range<usize>> {
         let last = match self.last {
-            from_end if from_end < 0 => args.len().saturating_sub(usize::from(from_end.unsigned_abs())),
+            from_end if from_end < 0 => count.saturating_sub(usize::from(from_end.unsigned_abs())),
             last => last as usize,
         };
         let positions = if self.first == 0 { 0..0 } else { usize::from(self.first)..last + 1 };
-        positions.step_by(usize::from(self.step.max(1))).filter_map(move |position| args.get(position))
+        positions.step_by(usize::from(self.step.max(1)))
+    }
+
+    /// The keys among `args`.
+    #[inline]
+    pub fn of<'a>(self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
+        self.positions(args.len()).filter_map(move |position| args.get(position))
     }
 }
 

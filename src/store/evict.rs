@@ -83,9 +83,9 @@ impl Evictor {
 impl Store {
     /// Chooses how keys are evicted. `None` if they are not: then the store does not note their uses.
     pub fn set_policy(&mut self, policy: Option<Policy>) {
-        let before = self.evictor.policy.map(|policy| policy.first);
-        if before != policy.map(|policy| policy.first) {
-            let halving = match policy.map(|policy| policy.first) {
+        let first = policy.map(|policy| policy.first);
+        if self.evictor.policy.map(|policy| policy.first) != first {
+            let halving = match first {
                 Some(First::LeastRecent) => Some(10),
                 Some(First::LeastFrequent) => Some(40),
                 Some(First::Random | First::SoonestExpiry) | None => None,

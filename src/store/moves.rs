@@ -114,8 +114,7 @@ impl Store {
     }
 
     /// Makes a copy of what `from` holds, with its time of expiry, for the key `to` of database `to_db`. `None` if there
-    /// is no such key.
-    /// The cost is that of the whole value.
+    /// is no such key. The cost is that of the whole value.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.

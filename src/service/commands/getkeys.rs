@@ -1,6 +1,7 @@
 //! `COMMAND GETKEYS` and `COMMAND GETKEYSANDFLAGS`: the keys of a command that is given in full, and what the command
 //! does with them.
 
+use crate::base::memory;
 use crate::resp::Reply;
 use crate::service::catalog::hints::key_flags;
 use crate::service::command::Command;
@@ -48,11 +49,7 @@ fn keys<'a>(cx: &Cx<'a>) -> Result<(&'static Command, Vec<&'a [u8]>), Failure> {
     if !command.arity.allows(count) {
         return Err(Failure::text("ERR Invalid number of arguments specified for command"));
     }
-    let last = match command.keys.last {
-        from_end if from_end < 0 => count.saturating_sub(usize::from(from_end.unsigned_abs())),
-        last => last as usize,
-    };
-    let positions = (usize::from(command.keys.first)..=last).step_by(usize::from(command.keys.step.max(1)));
-    let keys = crate::base::memory::collect(positions.filter_map(|position| cx.args.get(position + 2)))?;
+    let positions = command.keys.positions(count);
+    let keys = memory::collect(positions.filter_map(|position| cx.args.get(position + 2)))?;
     Ok((command, keys))
 }

@@ -102,7 +102,7 @@ impl Default for SetOptions {
 fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome {
     let (key, value) = (cx.arg(1), cx.arg(value_at));
     // A plain `SET` does not need to know whether the key exists. If it overwrites a value that has
-    // expired, that value does not count as an expired key.
+    // expired, that value counts as an expired key only while somebody wants to hear of events.
     if options.expiry == Expiry::Keep {
         cx.world.store.contains(key, cx.world.now.unix_ms);
     }

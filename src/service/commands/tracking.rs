@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::clients::redirection;
+use crate::base::memory;
 use crate::config::TRACKED_PREFIXES_MAX;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
@@ -24,13 +25,13 @@ pub fn tracking(cx: &mut Cx<'_>) -> Outcome {
                 wishes.prefixes.push(Arc::default());
             }
             if wishes.prefixes.len() + before.len() > TRACKED_PREFIXES_MAX {
-                return Err(Failure::telling(format!("ERR at most {TRACKED_PREFIXES_MAX} prefixes")));
+                return Err(too_many_prefixes());
             }
             wishes.prefixes.extend(before);
             wishes.prefixes.sort_unstable();
             wishes.prefixes.dedup();
         }
-        crate::base::memory::charge(wishes.memory())?;
+        memory::charge(wishes.memory())?;
     }
     cx.reply.assure();
     match on {
@@ -40,6 +41,10 @@ pub fn tracking(cx: &mut Cx<'_>) -> Outcome {
     cx.session().drop_empty_extras();
     cx.reply.ok();
     Ok(())
+}
+
+fn too_many_prefixes() -> Failure {
+    Failure::telling(format!("ERR at most {TRACKED_PREFIXES_MAX} prefixes"))
 }
 
 /// Reads the options of the request.
@@ -60,7 +65,7 @@ fn options(cx: &Cx<'_>) -> Result<Wishes, Failure> {
             }
             (_, Some(prefix)) if is(word, "PREFIX") => {
                 if wishes.prefixes.len() == TRACKED_PREFIXES_MAX {
-                    return Err(Failure::telling(format!("ERR at most {TRACKED_PREFIXES_MAX} prefixes")));
+                    return Err(too_many_prefixes());
                 }
                 wishes.prefixes.push(Arc::from(prefix));
                 at += 1;
