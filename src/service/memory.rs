@@ -18,7 +18,7 @@ pub struct Memory {
     waste: usize,
     /// When `waste` is measured next.
     next_look: Moment,
-    /// The most that was used, as far as it was looked at.
+    /// The most that was used at the end of a tick.
     pub peak: usize,
     /// True if the last eviction found no key that may be evicted.
     stuck: bool,
@@ -113,8 +113,9 @@ impl World {
         Ok(())
     }
 
-    /// Measures the wasted memory, and goes on with evicting. It runs once a tick.
+    /// Notes the most memory that was used, measures what is wasted, and goes on with evicting. It runs once a tick.
     pub(super) fn tend_memory(&mut self) {
+        self.memory.peak = self.memory.peak.max(self.used_memory());
         if self.config.maxmemory.bytes == 0 {
             return;
         }
@@ -145,7 +146,6 @@ impl World {
     }
 
     fn evict(&mut self, budget: usize) {
-        self.memory.peak = self.memory.peak.max(self.used_memory());
         let here = self.store.selected();
         for _ in 0..budget {
             if self.excess() == 0 {

@@ -155,3 +155,13 @@ fn a_part_of_the_memory_that_there_is_may_be_the_limit() {
     let (_, log) = daemon.exit();
     assert!(log.contains(&format!("maxmemory is {half} bytes: 50 % of the ")), "{log}");
 }
+
+#[test]
+fn the_peak_is_known_without_a_limit_too() {
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    wire.ask(format!("*3\r\n$3\r\nSET\r\n$1\r\nk\r\n$4000000\r\n{}\r\n", "x".repeat(4_000_000)), "+OK\r\n");
+    wire.ask("DEL k\r\n", ":1\r\n");
+    let (used, peak) = (number(&mut wire, "used_memory"), number(&mut wire, "used_memory_peak"));
+    assert!(used < 3_000_000 && peak > 4_000_000, "{used} bytes are used, and the peak is {peak}");
+}
