@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use nix::time::{ClockId, clock_gettime};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tidegate::store::{Expiry, Store};
+use tidegate::store::{Expiry, Kind, Store};
 
 /// Bytes of a key.
 const KEY_BYTES: usize = 16;
@@ -279,8 +279,8 @@ fn pauses(keys: u64) {
 fn set_fields(store: &mut Store, hash: &[u8], fields: std::ops::Range<u64>) {
     let names: Vec<Key> = fields.map(key).collect();
     let pairs = names.iter().map(|field| (&field[..], &VALUE[..]));
-    let prepared = store.prepare_hash_set(hash, pairs, 0).expect("there is memory");
-    store.commit_hash_set(prepared);
+    let prepared = store.prepare_map_set(Kind::Hash, hash, pairs, 0).expect("there is memory");
+    store.commit_map_set(prepared);
 }
 
 /// What `count` hashes of `fields` fields cost in memory, and how long the calls take that write, remove and

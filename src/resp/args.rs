@@ -50,6 +50,11 @@ impl<'a> Args<'a> {
         self.spans.get(index).map(|span| &self.bytes[span.start as usize..span.end as usize])
     }
 
+    /// The request without its first `count` arguments: a request that stands inside this one.
+    pub fn behind(&self, count: usize) -> Args<'a> {
+        Args { bytes: self.bytes, spans: self.spans.get(count..).unwrap_or_default() }
+    }
+
     /// The arguments from `index` on, in order.
     pub fn from(&self, index: usize) -> impl ExactSizeIterator<Item = &'a [u8]> + Clone + use<'a> {
         let bytes = self.bytes;

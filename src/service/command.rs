@@ -1,9 +1,6 @@
 //! How a command is declared: its name, its arguments, its flags.
 
-use std::iter::StepBy;
-use std::ops::Range;
-
-use crate::resp::Args;
+use crate::resp::{Args, parse_i64};
 
 /// One command or subcommand.
 #[derive(Clone, Copy)]
@@ -86,39 +83,56 @@ pub struct Keys {
     pub last: i8,
     /// Distance from one key to the next, in arguments.
     pub step: u8,
+    /// Position of the argument that says how many keys follow it; 0 if there is none. These keys come after those that
+    /// the other fields describe.
+    pub counted: u8,
 }
 
 impl Keys {
-    /// The positions of the keys in a request of `count` arguments. Some may be behind its end.
+    /// The positions of the keys in a request. Some may be behind its end.
     #[inline]
-    pub fn positions(self, count: usize) -> StepBy<Range<usize>> {
+    pub fn positions(self, args: Args<'_>) -> impl Iterator<Item = usize> + use<> {
         let last = match self.last {
-            from_end if from_end < 0 => count.saturating_sub(usize::from(from_end.unsigned_abs())),
+            from_end if from_end < 0 => args.len().saturating_sub(usize::from(from_end.unsigned_abs())),
             last => last as usize,
         };
-        let positions = if self.first == 0 { 0..0 } else { usize::from(self.first)..last + 1 };
-        positions.step_by(usize::from(self.step.max(1)))
+        let fixed = if self.first == 0 { 0..0 } else { usize::from(self.first)..last + 1 };
+        let counted = if self.counted == 0 { 0..0 } else { counted(usize::from(self.counted), args) };
+        fixed.step_by(usize::from(self.step.max(1))).chain(counted)
     }
 
     /// The keys among `args`.
     #[inline]
     pub fn of<'a>(self, args: Args<'a>) -> impl Iterator<Item = &'a [u8]> + use<'a> {
-        self.positions(args.len()).filter_map(move |position| args.get(position))
+        self.positions(args).filter_map(move |position| args.get(position))
+    }
+}
+
+/// The positions of the keys that the argument at `at` counts. None if that is no number, or more than there are arguments.
+#[cold]
+fn counted(at: usize, args: Args<'_>) -> std::ops::Range<usize> {
+    let count = args.get(at).and_then(parse_i64).and_then(|count| usize::try_from(count).ok());
+    match count {
+        Some(count) if count < args.len() - at => at + 1..at + 1 + count,
+        _ => 0..0,
     }
 }
 
 /// The command has no keys.
-pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0 };
+pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0, counted: 0 };
 /// The first argument after the name is the only key.
-pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1 };
+pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1, counted: 0 };
 /// The argument after the name of the subcommand is the only key.
-pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1 };
+pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1, counted: 0 };
 /// The first two arguments after the name are keys.
-pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1 };
+pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1, counted: 0 };
 /// All arguments after the name are keys.
-pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1 };
+pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1, counted: 0 };
 /// The arguments after the name are pairs of a key and a value.
-pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2 };
+pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2, counted: 0 };
+
+/// The first argument after the name says how many keys follow.
+pub(super) const COUNTED: Keys = Keys { counted: 1, ..NO_KEYS };
 
 /// True if `wanted` is one of `flags`.
 const fn has(flags: &[&str], wanted: &[u8]) -> bool {

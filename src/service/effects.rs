@@ -85,6 +85,7 @@ fn class_of(class: Class) -> EventClass {
         Class::Generic => EventClass::Generic,
         Class::String => EventClass::String,
         Class::Hash => EventClass::Hash,
+        Class::Set => EventClass::Set,
         Class::Miss => EventClass::Miss,
     }
 }

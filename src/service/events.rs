@@ -27,4 +27,11 @@ pub const HINCRBY: Event = event(Class::Hash, "hincrby");
 pub const HINCRBYFLOAT: Event = event(Class::Hash, "hincrbyfloat");
 pub const HSET: Event = event(Class::Hash, "hset");
 
+pub const SADD: Event = event(Class::Set, "sadd");
+pub const SDIFFSTORE: Event = event(Class::Set, "sdiffstore");
+pub const SINTERSTORE: Event = event(Class::Set, "sinterstore");
+pub const SPOP: Event = event(Class::Set, "spop");
+pub const SREM: Event = event(Class::Set, "srem");
+pub const SUNIONSTORE: Event = event(Class::Set, "sunionstore");
+
 pub const KEYMISS: Event = event(Class::Miss, "keymiss");

@@ -1,6 +1,6 @@
 //! The audit: it walks the whole table and asserts its invariants. For tests.
 
-use super::hash::{Form, Hash};
+use super::map::{Form, Map};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
 use super::record::{Kind, Record};
 use super::sweep::LOOK_PAUSE_MAX_MS;
@@ -35,8 +35,8 @@ impl Table {
                     assert!(segment.due_ms <= at_ms.saturating_add(LOOK_PAUSE_MAX_MS), "the agenda is late");
                     expiring += 1;
                 }
-                if record.kind() == Kind::Hash {
-                    audit_hash(self, record);
+                if record.kind() != Kind::String {
+                    audit_map(self, record);
                 }
                 live += record.bytes().len();
                 counted += 1;
@@ -67,15 +67,15 @@ impl Table {
     }
 }
 
-/// Asserts the invariants of the hash in `record`.
-fn audit_hash(table: &Table, record: Record<'_>) {
-    let hash = Hash::of(table, record);
-    assert!(hash.len() > 0, "a hash has no fields");
-    match hash.0 {
+/// Asserts the invariants of the map in `record`.
+fn audit_map(table: &Table, record: Record<'_>) {
+    let map = Map::of(table, record);
+    assert!(map.len() > 0, "a map has no fields");
+    match map.0 {
         Form::Packed(packed) => {
             assert!(packed.len() <= PACKED_FIELDS_MAX && packed.0.len() <= PACKED_BYTES_MAX);
             let twice = packed.iter().find(|(field, value)| packed.get(field) != Some(value));
-            assert_eq!(twice, None, "a hash has a field twice");
+            assert_eq!(twice, None, "a map has a field twice");
         }
         Form::Table(fields) => {
             fields.audit();

@@ -51,6 +51,8 @@ pub enum Class {
     String,
     /// Events of hashes.
     Hash,
+    /// Events of sets.
+    Set,
     /// A command looked for a key that is not there.
     Miss,
 }

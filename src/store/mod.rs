@@ -15,8 +15,8 @@
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
 //!   are the memory that items lie in.
-//! - `hashes` reads and writes keys that hold hashes. `hash` is one hash as a command reads it. `packed` is
-//!   the memory layout of a small hash.
+//! - `maps` reads and writes keys that hold hashes or sets. `map` is one of these as a command reads it. `packed` is
+//!   the memory layout of a small one.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
@@ -46,9 +46,9 @@ mod directory;
 mod discard;
 mod edit;
 mod evict;
-mod hash;
-mod hashes;
 mod journal;
+mod map;
+mod maps;
 mod moves;
 mod object;
 mod packed;
@@ -79,9 +79,9 @@ use discard::Discards;
 pub use edit::Edit;
 use evict::Evictor;
 pub use evict::{First, Policy};
-pub use hash::Hash;
-pub use hashes::{HashRemoval, PreparedHash};
 pub use journal::{Class, Effect, Effects, Event, Listener, What};
+pub use map::Map;
+pub use maps::{MapRemoval, PreparedMap};
 pub use moves::{Copied, Rename};
 pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};

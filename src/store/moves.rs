@@ -2,9 +2,9 @@
 
 use super::Store;
 use super::body::{Body, Rekey};
-use super::hash::{Form, Hash};
-use super::hashes::spread;
 use super::journal::What;
+use super::map::{Form, Map};
+use super::maps::spread;
 use super::packed::Packed;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX};
@@ -174,5 +174,5 @@ impl Store {
 
 /// A table with the same fields.
 fn copy_of(keyspace: &Table, fields: &Table) -> Result<Table, WriteError> {
-    spread(keyspace, Packed(b""), Hash(Form::Table(fields)).iter())
+    spread(keyspace, Packed(b""), Map(Form::Table(fields)).iter())
 }

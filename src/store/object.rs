@@ -1,7 +1,7 @@
 //! What a key holds, as `OBJECT` and `MEMORY USAGE` tell it.
 
 use super::Store;
-use super::hash::Hash;
+use super::map::Map;
 use super::record::Kind;
 use crate::base::fault;
 
@@ -13,7 +13,9 @@ pub enum Object<'a> {
     /// A string.
     String(&'a [u8]),
     /// A hash.
-    Hash(Hash<'a>),
+    Hash(Map<'a>),
+    /// A set.
+    Set(Map<'a>),
 }
 
 impl Store {
@@ -25,7 +27,8 @@ impl Store {
         let body = record.body().map_or(0, |number| self.table.bodies.get(number).memory());
         let object = match record.kind() {
             Kind::String => Object::String(self.table.value_of(record)),
-            Kind::Hash => Object::Hash(Hash::of(&self.table, record)),
+            Kind::Hash => Object::Hash(Map::of(&self.table, record)),
+            Kind::Set => Object::Set(Map::of(&self.table, record)),
         };
         Some((object, record.bytes().len() + INDEX_BYTES + body))
     }

@@ -1,12 +1,12 @@
 //! A record: the bytes of an item in a block.
 //!
 //! ```text
-//! small   flags  key length  value length  [expiry, 8 bytes]  key  value or packed hash
+//! small   flags  key length  value length  [expiry, 8 bytes]  key  string or packed value
 //! large   flags  number of the body, 4 bytes  [expiry, 8 bytes]
 //! ```
 //!
 //! The flags and the lengths take one byte each. The expiry is there only if its flag is set, so keys that
-//! never expire do not pay for it. Another flag tells a hash from a string.
+//! never expire do not pay for it. Three bits of the flags tell the kind of value.
 
 use std::ops::Range;
 
@@ -26,8 +26,10 @@ const EXPIRY: usize = 8;
 const EXPIRES: u8 = 1;
 /// Flag: the record names a body.
 const LARGE: u8 = 2;
-/// Flag: the value is a hash.
-const HASH: u8 = 4;
+/// The lowest of the bits that tell the kind of value.
+const KIND_SHIFT: u32 = 2;
+/// The bits that tell the kind of value. A string has none of them.
+const KIND: u8 = 7 << KIND_SHIFT;
 
 /// The kind of value that a key holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,14 +38,20 @@ pub enum Kind {
     String,
     /// A hash: fields and their values.
     Hash,
+    /// A set: members, each of them once.
+    Set,
 }
 
 impl Kind {
+    /// All kinds. The number of a kind in a record is its place here.
+    pub const ALL: [Kind; 3] = [Kind::String, Kind::Hash, Kind::Set];
+
     /// The name with which `TYPE` answers.
     pub fn name(self) -> &'static str {
         match self {
             Kind::String => "string",
             Kind::Hash => "hash",
+            Kind::Set => "set",
         }
     }
 }
@@ -62,13 +70,13 @@ impl<'a> Record<'a> {
     /// True for a small string. It is the most frequent case, and one test is enough to tell.
     #[inline]
     pub fn is_small_string(self) -> bool {
-        self.0[0] & (LARGE | HASH) == 0
+        self.0[0] & (LARGE | KIND) == 0
     }
 
     /// The kind of value.
     #[inline]
     pub fn kind(self) -> Kind {
-        if self.0[0] & HASH == 0 { Kind::String } else { Kind::Hash }
+        Kind::ALL[usize::from((self.0[0] & KIND) >> KIND_SHIFT)]
     }
 
     /// When the item expires, in Unix milliseconds; `None` if it never does.
@@ -185,8 +193,7 @@ impl Draft {
 }
 
 fn flags(kind: Kind, expires_ms: Option<u64>) -> u8 {
-    let kind = if kind == Kind::Hash { HASH } else { 0 };
-    kind | if expires_ms.is_some() { EXPIRES } else { 0 }
+    (kind as u8) << KIND_SHIFT | if expires_ms.is_some() { EXPIRES } else { 0 }
 }
 
 #[cfg(test)]
@@ -196,9 +203,7 @@ mod tests {
     #[test]
     fn what_is_written_is_read() {
         let expiries = [None, Some(0), Some(u64::MAX)];
-        for (kind, expires_ms) in
-            [Kind::String, Kind::Hash].into_iter().flat_map(|k| expiries.map(|e| (k, e)))
-        {
+        for (kind, expires_ms) in Kind::ALL.into_iter().flat_map(|k| expiries.map(|e| (k, e))) {
             for (key, value) in [(&b""[..], &b""[..]), (b"k", b""), (b"", b"v"), (&[7; 200], &[8; 55])] {
                 let (one, two) = value.split_at(value.len() / 2);
                 let draft = Draft::small(kind, key, [one, two], expires_ms);

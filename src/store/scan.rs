@@ -5,7 +5,7 @@
 //! meantime. Clients get that number in decimal, shuffled by `cursor`. Some clients keep it in a floating
 //! point number, which holds 48 bits exactly.
 
-use super::hash::below;
+use super::map::below;
 use super::record::Record;
 use super::segment::ITEMS_MAX;
 use super::table::Table;

@@ -244,11 +244,11 @@ impl Table {
         }
         match record.kind() {
             Kind::String => Ok(self.value_of(record)),
-            Kind::Hash => Err(WrongKind),
+            _ => Err(WrongKind),
         }
     }
 
-    /// The value of a record: a string or a packed hash. Empty for a hash with a table.
+    /// The value of a record: a string or a packed value. Empty if the value has a structure of its own.
     #[inline]
     pub fn value_of<'a>(&'a self, record: Record<'a>) -> &'a [u8] {
         match record.body() {

@@ -98,7 +98,7 @@ impl Table {
         let value = &mut value[..record.value().len()];
         value.copy_from_slice(record.value());
         let kept = packed::retain(value, &mut keep);
-        let draft = Draft::small(Kind::Hash, record.key(), [&value[..kept], b""], record.expires_ms());
+        let draft = Draft::small(record.kind(), record.key(), [&value[..kept], b""], record.expires_ms());
         self.rewrite(place, hash, draft.record());
     }
 

@@ -10,7 +10,7 @@ use tidegate::config::{Config, DebugCommand};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::store::{Expiry, Hash, Store};
+use tidegate::store::{Expiry, Kind, Map, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
 
@@ -389,18 +389,19 @@ pub fn hashes(data: &[u8]) {
         match what & 7 {
             0..=3 if !fields.is_empty() => {
                 let pairs = fields.iter().map(|field| (&field[..], &value[..]));
-                let prepared = store.prepare_hash_set(key, pairs, 0).expect("memory");
+                let prepared = store.prepare_map_set(Kind::Hash, key, pairs, 0).expect("memory");
                 let added = prepared.added();
-                store.commit_hash_set(prepared);
+                store.commit_map_set(prepared);
                 let there = model.entry(key).or_default();
                 there.extend(fields.into_iter().map(|field| (field, value.clone())));
                 assert_eq!(added, there.len() - before);
             }
             4 | 5 => {
-                let removal =
-                    store.prepare_hash_remove(key, fields.iter().map(|field| &field[..]), 0).expect("memory");
+                let removal = store
+                    .prepare_map_remove(Kind::Hash, key, fields.iter().map(|field| &field[..]), 0)
+                    .expect("memory");
                 let removed = removal.removed();
-                store.commit_hash_remove(removal);
+                store.commit_map_remove(removal);
                 if let Some(there) = model.get_mut(key) {
                     there.retain(|field, _| !fields.contains(field));
                 }
@@ -415,12 +416,12 @@ pub fn hashes(data: &[u8]) {
         model.retain(|_, fields| !fields.is_empty());
         let expected = model.get(key).into_iter().flatten().map(|(field, value)| (&field[..], &value[..]));
         let mut found: Vec<_> =
-            store.hash(key, 0).expect("a hash").into_iter().flat_map(Hash::iter).collect();
+            store.map(Kind::Hash, key, 0).expect("a hash").into_iter().flat_map(Map::iter).collect();
         found.sort_unstable();
         assert!(found.into_iter().eq(expected), "the fields differ");
         let left = to_be_seen.get_or_insert_with(|| model.get(scanned).cloned().unwrap_or_default());
         left.retain(|field, _| model.get(scanned).is_some_and(|fields| fields.contains_key(field)));
-        let scan = store.hash_scan(scanned, cursor, usize::from(*size), 0, |(field, _)| {
+        let scan = store.map_scan(Kind::Hash, scanned, cursor, usize::from(*size), 0, |(field, _)| {
             left.remove(field);
             true
         });

@@ -123,6 +123,25 @@ HMSET h f v
 HDEL h none
 HDEL h f
 HDEL h g new n
+SADD s1 a b c
+SADD s1 a
+SREM s1 none
+SREM s1 a
+SMOVE s1 s2 b
+SMOVE s1 s2 none
+SMOVE s1 s2 c
+SADD s1 b
+SINTERSTORE out s1 s2
+SINTERSTORE out s1 none
+SDIFFSTORE out none s1
+SUNIONSTORE out s1 s2
+SUNIONSTORE s1 s1 s2
+SREM s1 b
+SPOP s1 100
+SPOP s1
+SREM s2 b c
+SMEMBERS none
+SINTER none s1
 HGET none f
 HGETALL none
 HLEN none

@@ -29,4 +29,5 @@ mod talks;
 mod time;
 mod tracking;
 mod transactions;
+mod types;
 mod unixsocket;

@@ -71,6 +71,9 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "RENAME a b",
         "RENAME h a",
         "RENAMENX a fresh",
+        "SADD s m new",
+        "SADD fresh m",
+        "SDIFFSTORE a s other",
         "SET a new",
         "SET a new IFEQ old",
         "SETBIT a 100 1",
@@ -78,6 +81,12 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "SETEX a 100 new",
         "SETNX fresh new",
         "SETRANGE a 300 new",
+        "SINTERSTORE a s s",
+        "SMOVE s a2 m",
+        "SMOVE s other m",
+        "SPOP s 2",
+        "SREM s m n",
+        "SUNIONSTORE s s other",
         "SWAPDB 0 1",
         "UNLINK a b n",
         // Those that write elsewhere than to the keys.
@@ -96,15 +105,14 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\n";
-    let look =
-        "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:5\r\n\
-                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n";
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n";
+    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\n";
+    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:7\r\n\
+                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n";
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n");
+            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n");
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));

@@ -358,7 +358,7 @@ fn differs_by_version(words: &[Vec<u8>], of_redis: &[u8], of_ours: &[u8]) -> boo
     about_bits && of_key && of_ours.starts_with(b"-ERR")
 }
 
-fn reply(wire: &mut Wire, words: &[Vec<u8>]) -> Vec<u8> {
+pub fn reply(wire: &mut Wire, words: &[Vec<u8>]) -> Vec<u8> {
     let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
     wire.send(request(&words));
     // The reply to ECHO shows where the one before ends.

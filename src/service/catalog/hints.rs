@@ -9,27 +9,47 @@ pub struct KeySpec {
     pub flags: &'static [&'static str],
     /// True if the flags of a certain request may be fewer.
     pub variable: bool,
-    /// Position of the first key.
+    /// Position of the first key, or of the argument that counts them.
     pub first: u8,
-    /// Position of the last key, counted from the first one; if negative, from the end of the request.
-    pub last: i8,
-    /// Distance from one key to the next.
-    pub step: u8,
+    /// Which keys belong to the group.
+    pub range: Range,
+}
+
+/// Which keys belong to a group.
+#[derive(Clone, Copy, Debug)]
+pub enum Range {
+    /// From the first to the last key.
+    Keys {
+        /// Position of the last key, counted from the first one; if negative, from the end of the request.
+        last: i8,
+        /// Distance from one key to the next.
+        step: u8,
+    },
+    /// As many as the first argument says. They follow it.
+    Counted,
 }
 
 /// The groups of keys of a command.
 pub fn key_specs(command: &Command) -> Vec<KeySpec> {
-    let Keys { first, last, step } = command.keys;
+    let Keys { first, last, step, counted } = command.keys;
     let variable = ["set", "bitfield"].contains(&command.name);
     let spec = |nth: usize, first: u8, last: i8| {
         let flags: &[&str] =
             if variable { &["RW", "access", "update", "variable_flags"] } else { key_flags(command, nth) };
         // `GETEX` is described with a note as well, because it only sometimes changes the key.
-        KeySpec { flags, variable: variable || command.name == "getex", first, last, step }
+        let range = Range::Keys { last, step };
+        KeySpec { flags, variable: variable || command.name == "getex", first, range }
     };
     match command.name {
+        _ if counted > 0 => {
+            let before = (first > 0).then(|| spec(0, first, 0));
+            let flags = key_flags(command, usize::from(first));
+            let rest = KeySpec { flags, variable: false, first: counted, range: Range::Counted };
+            before.into_iter().chain([rest]).collect()
+        }
         _ if first == 0 => Vec::new(),
-        "copy" | "rename" | "renamenx" => vec![spec(0, 1, 0), spec(1, 2, 0)],
+        "sinterstore" | "sunionstore" | "sdiffstore" => vec![spec(0, 1, 0), spec(1, 2, -1)],
+        "copy" | "rename" | "renamenx" | "smove" => vec![spec(0, 1, 0), spec(1, 2, 0)],
         "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
         _ if last < 0 => vec![spec(0, first, last)],
         _ => vec![spec(0, first, last - first as i8)],
@@ -49,15 +69,24 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
                 &["OW", "update"]
             }
         }
+        ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
+        ("sinterstore", 0) => &["RW", "update"],
+        ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
+        ("smove", 1) | ("sadd", _) => &["RW", "insert"],
+        ("smove", _) | ("spop", _) => &["RW", "access", "delete"],
         ("copy", 0) | ("bitop", _) => &["RO", "access"],
         ("rename" | "renamenx", 0) | ("getdel" | "delifeq", _) => &["RW", "access", "delete"],
         ("del" | "unlink", _) => &["RM", "delete"],
-        ("hdel", _) => &["RW", "delete"],
+        ("hdel" | "srem", _) => &["RW", "delete"],
         ("append" | "hsetnx", _) => &["RW", "insert"],
         ("expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset", _) => {
             &["RW", "update"]
         }
-        ("exists" | "type" | "touch" | "strlen" | "hlen" | "hexists" | "hstrlen" | "watch", _) => &["RO"],
+        (
+            "exists" | "type" | "touch" | "strlen" | "hlen" | "hexists" | "hstrlen" | "watch" | "scard"
+            | "sismember",
+            _,
+        ) => &["RO"],
         ("object|encoding" | "object|freq" | "object|idletime" | "object|refcount" | "memory|usage", _) => {
             &["RO"]
         }
@@ -71,11 +100,10 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
 pub fn tips(command: &Command) -> &'static [&'static str] {
     match command.name {
         "client|info" | "client|list" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
-        | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "time" | "ttl" => {
-            &["nondeterministic_output"]
-        }
+        | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "spop" | "srandmember"
+        | "sscan" | "time" | "ttl" => &["nondeterministic_output"],
         "command" | "command|docs" | "command|info" | "command|list" | "hgetall" | "hkeys" | "hvals"
-        | "module|list" => &["nondeterministic_output_order"],
+        | "module|list" | "sdiff" | "sinter" | "smembers" | "sunion" => &["nondeterministic_output_order"],
         "config|set" | "latency|reset" | "slowlog|reset" => {
             &["request_policy:all_nodes", "response_policy:all_succeeded"]
         }

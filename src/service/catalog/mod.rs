@@ -12,6 +12,7 @@ pub mod hints;
 mod keys;
 mod messages;
 mod server;
+mod sets;
 mod strings;
 mod words;
 
@@ -19,7 +20,8 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 5] = [hashes::ROWS, keys::ROWS, messages::ROWS, server::ROWS, strings::ROWS];
+const GROUPS: [&[Command]; 6] =
+    [hashes::ROWS, keys::ROWS, messages::ROWS, server::ROWS, sets::ROWS, strings::ROWS];
 
 /// Number of commands, without subcommands.
 const COUNT: usize = {

@@ -94,6 +94,10 @@ pub fn digest(cx: &mut Cx<'_>) -> Outcome {
                     let fields = hash.iter().map(|(field, value)| fingerprint(&[b"hash", field, value]));
                     item = fields.fold(item, u128::wrapping_add);
                 }
+                Some((Object::Set(set), _)) => {
+                    let members = set.iter().map(|(member, _)| fingerprint(&[b"set", member]));
+                    item = members.fold(item, u128::wrapping_add);
+                }
                 None => {}
             }
             digest ^= item.wrapping_mul(0x9e37_79b9_7f4a_7c15_f39c_c060_5ced_c835);

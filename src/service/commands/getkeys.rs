@@ -42,14 +42,16 @@ fn keys<'a>(cx: &Cx<'a>) -> Result<(&'static Command, Vec<&'a [u8]>), Failure> {
         return Err(Failure::text("ERR Invalid command specified"));
     }
     let command = sub.unwrap_or(named);
-    let count = cx.args.len() - 2;
-    if command.keys.first == 0 {
+    let request = cx.args.behind(2);
+    if command.keys.first == 0 && command.keys.counted == 0 {
         return Err(Failure::text("ERR The command has no key arguments"));
     }
-    if !command.arity.allows(count) {
+    if !command.arity.allows(request.len()) {
         return Err(Failure::text("ERR Invalid number of arguments specified for command"));
     }
-    let positions = command.keys.positions(count);
-    let keys = memory::collect(positions.filter_map(|position| cx.args.get(position + 2)))?;
+    let keys = memory::collect(command.keys.of(request))?;
+    if keys.is_empty() {
+        return Err(Failure::text("ERR Invalid arguments specified for command"));
+    }
     Ok((command, keys))
 }

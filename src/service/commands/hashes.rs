@@ -1,13 +1,13 @@
 //! The commands about hashes. The store decides how it keeps a hash in memory.
 
-use super::scan::{Filter, cursor};
-use crate::config::{RANDOM_PICKS_MAX, REPLY_HEADROOM_BYTES, SCAN_STEPS_MAX};
+use super::scan::scan_map;
+use crate::config::{RANDOM_PICKS_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Proto, Reply, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, HDEL, HINCRBY, HINCRBYFLOAT, HSET};
 use crate::service::long_double::LongDouble;
 use crate::service::world::World;
-use crate::store::{Event, Hash, Pair, WrongKind};
+use crate::store::{Event, Kind, Map, Pair, WrongKind};
 
 /// `HSET key field value [field value ...]`: sets fields. The reply is the number of new fields.
 pub fn hset(cx: &mut Cx<'_>) -> Outcome {
@@ -31,10 +31,10 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     }
     cx.args.from(2).step_by(2).try_for_each(|field| check_field(cx, field))?;
     let pairs = cx.args.from(2).step_by(2).zip(cx.args.from(3).step_by(2));
-    let prepared = cx.world.store.prepare_hash_set(cx.arg(1), pairs, cx.world.now.unix_ms)?;
+    let prepared = cx.world.store.prepare_map_set(Kind::Hash, cx.arg(1), pairs, cx.world.now.unix_ms)?;
     cx.reply.assure();
     let added = prepared.added();
-    cx.world.store.commit_hash_set(prepared);
+    cx.world.store.commit_map_set(prepared);
     cx.world.store.tell(HSET, cx.arg(1));
     Ok(added)
 }
@@ -54,7 +54,7 @@ fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
 pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
     let (key, field, value) = (cx.arg(1), cx.arg(2), cx.arg(3));
     let now_ms = cx.world.now.unix_ms;
-    if cx.world.store.hash(key, now_ms)?.is_some_and(|hash| hash.contains(field)) {
+    if cx.world.store.map(Kind::Hash, key, now_ms)?.is_some_and(|hash| hash.contains(field)) {
         cx.reply.int(0);
         return Ok(());
     }
@@ -67,22 +67,17 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
 fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8], event: Event) -> Outcome {
     check_field(cx, field)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    let prepared = cx.world.store.prepare_hash_set(key, std::iter::once((field, value)), now_ms)?;
+    let prepared =
+        cx.world.store.prepare_map_set(Kind::Hash, key, std::iter::once((field, value)), now_ms)?;
     cx.reply.assure();
-    cx.world.store.commit_hash_set(prepared);
+    cx.world.store.commit_map_set(prepared);
     cx.world.store.tell(event, key);
     Ok(())
 }
 
 /// The hash of `key`, if there is one. Counts a hit or a miss.
-fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Hash<'w>>, WrongKind> {
-    world.tell_miss(key);
-    let found = world.store.hash(key, world.now.unix_ms);
-    match found {
-        Ok(None) => world.stats.keyspace_misses += 1,
-        Ok(Some(_)) | Err(WrongKind) => world.stats.keyspace_hits += 1,
-    }
-    found
+fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Map<'w>>, WrongKind> {
+    world.lookup_map(Kind::Hash, key)
 }
 
 /// `HGET key field`: the value of a field, or null.
@@ -110,10 +105,11 @@ pub fn hmget(cx: &mut Cx<'_>) -> Outcome {
 /// `HDEL key field [field ...]`: removes fields, and the key with its last field. The reply is the number
 /// of fields that existed.
 pub fn hdel(cx: &mut Cx<'_>) -> Outcome {
-    let removal = cx.world.store.prepare_hash_remove(cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
+    let removal =
+        cx.world.store.prepare_map_remove(Kind::Hash, cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
     cx.reply.assure();
     let removed = removal.removed();
-    let gone = cx.world.store.commit_hash_remove(removal);
+    let gone = cx.world.store.commit_map_remove(removal);
     if removed > 0 {
         cx.world.store.tell(HDEL, cx.arg(1));
     }
@@ -135,7 +131,7 @@ pub fn hexists(cx: &mut Cx<'_>) -> Outcome {
 /// `HLEN key`: the number of fields.
 pub fn hlen(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    let len = lookup(cx.world, key)?.map_or(0, Hash::len);
+    let len = lookup(cx.world, key)?.map_or(0, Map::len);
     cx.reply.int(len as i64);
     Ok(())
 }
@@ -162,8 +158,8 @@ pub fn hvals(cx: &mut Cx<'_>) -> Outcome {
 fn list(cx: &mut Cx<'_>, part: for<'p> fn(Pair<'p>) -> &'p [u8]) -> Outcome {
     let key = cx.arg(1);
     let hash = lookup(cx.world, key)?;
-    cx.reply.array(hash.map_or(0, Hash::len));
-    for pair in hash.into_iter().flat_map(Hash::iter) {
+    cx.reply.array(hash.map_or(0, Map::len));
+    for pair in hash.into_iter().flat_map(Map::iter) {
         cx.reply.bulk(part(pair));
         if cx.reply.overflowed() {
             break;
@@ -176,8 +172,8 @@ fn list(cx: &mut Cx<'_>, part: for<'p> fn(Pair<'p>) -> &'p [u8]) -> Outcome {
 pub fn hgetall(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let hash = lookup(cx.world, key)?;
-    cx.reply.map(hash.map_or(0, Hash::len));
-    for (field, value) in hash.into_iter().flat_map(Hash::iter) {
+    cx.reply.map(hash.map_or(0, Map::len));
+    for (field, value) in hash.into_iter().flat_map(Map::iter) {
         cx.reply.bulk(field);
         cx.reply.bulk(value);
         if cx.reply.overflowed() {
@@ -190,7 +186,7 @@ pub fn hgetall(cx: &mut Cx<'_>) -> Outcome {
 /// `HINCRBY key field increment`: adds to the integer in a field. A missing field counts as 0.
 pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
     let (key, field, by) = (cx.arg(1), cx.arg(2), cx.int(3)?);
-    let found = cx.world.store.hash(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
+    let found = cx.world.store.map(Kind::Hash, key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
     let before = match found {
         Some(value) => parse_i64(value).ok_or(Failure::text("ERR hash value is not an integer"))?,
         None => 0,
@@ -209,7 +205,7 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     if !by.is_finite() {
         return Err(Failure::text("ERR value is NaN or Infinity"));
     }
-    let found = cx.world.store.hash(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
+    let found = cx.world.store.map(Kind::Hash, key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
     let before = LongDouble::parse(found.unwrap_or(b"0"));
     let before = before.ok_or(Failure::text("ERR hash value is not a float"))?;
     let after = before.plus(by).ok_or(Failure::text("ERR increment would produce NaN or Infinity"))?.text();
@@ -288,36 +284,7 @@ fn reply_pairs<'p>(
     }
 }
 
-/// `HSCAN key cursor [MATCH pattern] [COUNT count]`: the next fields and values of a scan of a hash. Like
-/// [`scan`](super::scan::scan), a call ends early if the fields or the pattern are long.
+/// `HSCAN key cursor [MATCH pattern] [COUNT count]`: the next fields and values of a scan of a hash.
 pub fn hscan(cx: &mut Cx<'_>) -> Outcome {
-    let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
-    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    if lookup(cx.world, key)?.is_none() {
-        // Redis too looks up the key before it looks at the options.
-        cx.reply.array(2);
-        cx.reply.bulk(b"0");
-        cx.reply.array(0);
-        return Ok(());
-    }
-    let filter = Filter::of(cx, 3, false)?;
-    let (mut found, mut steps) = (Vec::new(), 0);
-    let next = cx.world.store.hash_scan(key, cursor, filter.count, now_ms, |(field, value)| {
-        if filter.accepts(field) {
-            found.push((field, value));
-        }
-        steps += filter.steps(field);
-        steps < SCAN_STEPS_MAX
-    })?;
-    cx.reply.array(2);
-    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    cx.reply.array(found.len() * 2);
-    for (field, value) in found {
-        cx.reply.bulk(field);
-        cx.reply.bulk(value);
-        if cx.reply.overflowed() {
-            break;
-        }
-    }
-    Ok(())
+    scan_map(cx, Kind::Hash)
 }

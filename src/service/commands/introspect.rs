@@ -3,7 +3,7 @@
 use super::getkeys::flags;
 use crate::resp::Reply;
 use crate::service::catalog::arguments::{Argument, arguments};
-use crate::service::catalog::hints::{KeySpec, key_specs, tips};
+use crate::service::catalog::hints::{KeySpec, Range, key_specs, tips};
 use crate::service::catalog::{COMMANDS, everything};
 use crate::service::command::Command;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
@@ -203,13 +203,15 @@ fn key_spec(reply: &mut Reply<'_>, spec: KeySpec) {
     }
     reply.bulk(b"flags");
     flags(reply, spec.flags);
+    let (kind, numbers) = match spec.range {
+        Range::Keys { last, step } => {
+            ("range", [("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)])
+        }
+        Range::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
+    };
     for (part, kind, numbers) in [
         ("begin_search", "index", &[("index", i64::from(spec.first))][..]),
-        (
-            "find_keys",
-            "range",
-            &[("lastkey", i64::from(spec.last)), ("keystep", i64::from(spec.step)), ("limit", 0)],
-        ),
+        ("find_keys", kind, &numbers[..]),
     ] {
         reply.bulk(part.as_bytes());
         reply.map(2);
@@ -242,6 +244,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "generic" if !is_container => all.push("keyspace"),
         "string" => all.push("string"),
         "hash" => all.push("hash"),
+        "set" => all.push("set"),
         "bitmap" => all.push("bitmap"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),

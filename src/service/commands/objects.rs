@@ -3,16 +3,18 @@
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::memory::resident_bytes;
-use crate::store::Object;
+use crate::store::{Map, Object};
 
 /// Longest string that Redis keeps in the object itself, bytes.
 const EMBEDDED_BYTES_MAX: usize = 44;
 /// Longest decimal number that may be an integer, bytes.
 const INTEGER_BYTES_MAX: usize = 20;
-/// Most fields of a hash that Redis packs, by default.
-const LISTPACK_FIELDS_MAX: usize = 128;
-/// Longest field or value of a hash that Redis packs, by default, bytes.
+/// Most elements of a value that Redis packs, by default.
+const LISTPACK_ENTRIES_MAX: usize = 128;
+/// Longest element of a value that Redis packs, by default, bytes.
 const LISTPACK_BYTES_MAX: usize = 64;
+/// Most members of a set of integers that Redis keeps as an array, by default.
+const INTSET_ENTRIES_MAX: usize = 512;
 /// What Redis answers for the references of a small integer, which all keys share.
 const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
@@ -23,11 +25,29 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
         Object::String(text) if text.len() <= EMBEDDED_BYTES_MAX => "embstr",
         Object::String(_) => "raw",
         Object::Hash(hash) => {
-            let short = |(field, value): (&[u8], &[u8])| field.len().max(value.len()) <= LISTPACK_BYTES_MAX;
-            let packed = hash.len() <= LISTPACK_FIELDS_MAX && hash.iter().all(short);
-            if packed { "listpack" } else { "hashtable" }
+            if is_listpack(*hash) {
+                "listpack"
+            } else {
+                "hashtable"
+            }
+        }
+        Object::Set(set) => {
+            let integer = |(member, _): (&[u8], &[u8])| {
+                member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()
+            };
+            match set {
+                _ if set.len() <= INTSET_ENTRIES_MAX && set.iter().all(integer) => "intset",
+                _ if is_listpack(*set) => "listpack",
+                _ => "hashtable",
+            }
         }
     }
+}
+
+/// True if Redis packs a hash or a set like this one.
+fn is_listpack(map: Map<'_>) -> bool {
+    let short = |(field, value): (&[u8], &[u8])| field.len().max(value.len()) <= LISTPACK_BYTES_MAX;
+    map.len() <= LISTPACK_ENTRIES_MAX && map.iter().all(short)
 }
 
 /// `OBJECT ENCODING key`: the name that Redis would have for the encoding of the value.

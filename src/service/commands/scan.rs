@@ -82,9 +82,46 @@ impl Filter {
     }
 }
 
+/// The scan of a hash or a set: the reply has its fields and their values, or its members. Like [`scan`], a call ends early
+/// if the fields or the pattern are long.
+pub(super) fn scan_map(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
+    let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
+    if cx.world.lookup_map(kind, key)?.is_none() {
+        // Redis too looks up the key before it looks at the options.
+        cx.reply.array(2);
+        cx.reply.bulk(b"0");
+        cx.reply.array(0);
+        return Ok(());
+    }
+    let filter = Filter::of(cx, 3, false)?;
+    let (mut found, mut steps) = (Vec::new(), 0);
+    let next = cx.world.store.map_scan(kind, key, cursor, filter.count, now_ms, |(field, value)| {
+        if filter.accepts(field) {
+            found.push((field, value));
+        }
+        steps += filter.steps(field);
+        steps < SCAN_STEPS_MAX
+    })?;
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    let has_values = kind == Kind::Hash;
+    cx.reply.array(found.len() * if has_values { 2 } else { 1 });
+    for (field, value) in found {
+        cx.reply.bulk(field);
+        if has_values {
+            cx.reply.bulk(value);
+        }
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
 /// The kind of value that `TYPE` names.
 fn kind_named(word: &[u8]) -> Option<Kind> {
-    [Kind::String, Kind::Hash].into_iter().find(|kind| is(word, kind.name()))
+    Kind::ALL.into_iter().find(|kind| is(word, kind.name()))
 }
 
 /// Reads a cursor as C's `strtoul` does, because Redis 7.0 uses that: the number may have a sign, and

@@ -62,11 +62,11 @@ fn a_hash_tells_of_its_changes_by_its_key() {
     let mut store = Store::new(1);
     store.listen(Listener::Watches, true);
     let pairs = [(&b"a"[..], &b"1"[..]), (b"b", b"2")];
-    let prepared = store.prepare_hash_set(b"k", pairs.into_iter(), 0).unwrap();
-    store.commit_hash_set(prepared);
+    let prepared = store.prepare_map_set(Kind::Hash, b"k", pairs.into_iter(), 0).unwrap();
+    store.commit_map_set(prepared);
     for fields in [&[&b"none"[..]][..], &[b"a"], &[b"b"], &[b"b"]] {
-        let removal = store.prepare_hash_remove(b"k", fields.iter().copied(), 0).unwrap();
-        store.commit_hash_remove(removal);
+        let removal = store.prepare_map_remove(Kind::Hash, b"k", fields.iter().copied(), 0).unwrap();
+        store.commit_map_remove(removal);
     }
     assert_eq!(told(&mut store), [("k", What::Created), ("k", What::Set), ("k", What::Removed)]);
 }

@@ -1,28 +1,30 @@
-//! Operations on keys that hold hashes.
+//! Operations on keys that hold maps: hashes, and sets, which are maps whose values are empty.
 //!
-//! A hash has one of three forms: [packed](super::packed) in its record as long as that fits a block, packed in a
-//! body, or in a table of its own, which is the same kind of table that the keyspace has. A hash with a table never
+//! A map has one of three forms: [packed](super::packed) in its record as long as that fits a block, packed in a
+//! body, or in a table of its own, which is the same kind of table that the keyspace has. A map with a table never
 //! becomes packed again.
 
 use super::body::Body;
 use super::chunked::Size;
-use super::hash::{Form, Hash, field_and_value};
 use super::journal::What;
+use super::map::{Form, Map, field_and_value};
 use super::packed::{Packed, Packing};
-use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
+use super::prepared::{Expiry, Prepared, WriteError, WrongKind, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::table::{Content, Place, Table};
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
-/// Fields and their new values, with the memory for them reserved. [`Store::commit_hash_set`] writes them.
+/// Fields and their new values, with the memory for them reserved. [`Store::commit_map_set`] writes them.
 #[derive(Debug)]
-pub struct PreparedHash<'a> {
+pub struct PreparedMap<'a> {
+    kind: Kind,
     key: &'a [u8],
     /// The hash of the key.
     hash: u64,
     /// How many of the fields are new.
     added: usize,
+    expiry: Expiry,
     write: Write<'a>,
 }
 
@@ -37,22 +39,22 @@ enum Write<'a> {
     Fields(Vec<Prepared<'a>>),
 }
 
-impl PreparedHash<'_> {
+impl PreparedMap<'_> {
     /// How many of the fields are new. A field that is named twice counts once.
     pub fn added(&self) -> usize {
         self.added
     }
 }
 
-/// Fields that [`Store::commit_hash_remove`] is going to remove.
+/// Fields that [`Store::commit_map_remove`] is going to remove.
 #[derive(Debug)]
-pub struct HashRemoval<'a> {
+pub struct MapRemoval<'a> {
     key: &'a [u8],
     /// The fields that the hash has, sorted, each one once.
     fields: Vec<&'a [u8]>,
 }
 
-impl HashRemoval<'_> {
+impl MapRemoval<'_> {
     /// How many fields will be removed.
     pub fn removed(&self) -> usize {
         self.fields.len()
@@ -60,24 +62,28 @@ impl HashRemoval<'_> {
 }
 
 impl Store {
-    /// The hash of `key`; `None` if there is no such key or it has expired.
+    /// The hash or the set of `key`, as `kind` says; `None` if there is no such key or it has expired.
     ///
     /// # Errors
-    /// [`WrongKind`] if the key does not hold a hash.
+    /// [`WrongKind`] if the key holds another kind of value.
     #[inline]
-    pub fn hash(&mut self, key: &[u8], now_ms: u64) -> Result<Option<Hash<'_>>, WrongKind> {
+    pub fn map(&mut self, kind: Kind, key: &[u8], now_ms: u64) -> Result<Option<Map<'_>>, WrongKind> {
         fault::point();
         let place = self.find(key, now_ms);
-        place.map(|place| self.hash_at(place)).transpose()
+        place.map(|place| self.map_at(kind, place)).transpose()
     }
 
-    /// The hash at `place`.
-    fn hash_at(&self, place: Place) -> Result<Hash<'_>, WrongKind> {
+    /// The hash or the set of `key`, for a command that has just looked all its keys up with [`Store::map`] and now needs
+    /// several at a time. `None` if there is no such key or it holds something else.
+    pub fn map_there(&self, key: &[u8]) -> Option<Map<'_>> {
+        let record = self.table.record(self.table.find(self.table.hash(key), key)?);
+        matches!(record.kind(), Kind::Hash | Kind::Set).then(|| Map::of(&self.table, record))
+    }
+
+    /// The map at `place`.
+    fn map_at(&self, kind: Kind, place: Place) -> Result<Map<'_>, WrongKind> {
         let record = self.table.record(place);
-        match record.kind() {
-            Kind::Hash => Ok(Hash::of(&self.table, record)),
-            Kind::String => Err(WrongKind),
-        }
+        if record.kind() == kind { Ok(Map::of(&self.table, record)) } else { Err(WrongKind) }
     }
 
     /// Makes sure that the fields can be given these values. There must be at least one. If a field is named twice, the
@@ -85,32 +91,40 @@ impl Store {
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
-    pub fn prepare_hash_set<'a>(
+    pub fn prepare_map_set<'a>(
         &mut self,
+        kind: Kind,
         key: &'a [u8],
         pairs: impl WritePairs<'a>,
         now_ms: u64,
-    ) -> Result<PreparedHash<'a>, WriteError> {
+    ) -> Result<PreparedMap<'a>, WriteError> {
         fault::point();
-        debug_assert!(pairs.clone().next().is_some(), "a hash needs at least one field");
+        debug_assert!(pairs.clone().next().is_some(), "a map needs at least one field");
         let place = self.find(key, now_ms);
         if let Some(place) = place {
-            self.hash_at(place)?;
+            self.map_at(kind, place)?;
         }
         let hash = self.table.hash(key);
         let body = place.and_then(|place| self.table.record(place).body());
         self.with_memory(|table| {
-            let there = place.map(|place| Hash::of(table, table.record(place)));
-            if let (Some(Hash(Form::Table(fields))), Some(number)) = (there, body) {
+            let there = place.map(|place| Map::of(table, table.record(place)));
+            if let (Some(Map(Form::Table(fields))), Some(number)) = (there, body) {
                 let added = new_fields(fields, pairs.clone())?;
                 let entries = table.with_body(number, |body| {
                     let fields = body.fields_mut().expect("it has a table");
                     fields.table.prepare_all(pairs.clone())
                 })?;
-                return Ok(PreparedHash { key, hash, added, write: Write::Fields(entries) });
+                return Ok(PreparedMap {
+                    kind,
+                    key,
+                    hash,
+                    added,
+                    expiry: Expiry::Keep,
+                    write: Write::Fields(entries),
+                });
             }
             let packed = match there {
-                Some(Hash(Form::Packed(packed))) => packed,
+                Some(Map(Form::Packed(packed))) => packed,
                 _ => Packed(b""),
             };
             let mut packing = Packing::copy(packed)?;
@@ -122,16 +136,43 @@ impl Store {
                 (fields.len(), Write::Body(Body::with_fields(hash, key, fields)?))
             };
             write.reserve(table, hash, key)?;
-            Ok(PreparedHash { key, hash, added: after - before, write })
+            Ok(PreparedMap { kind, key, hash, added: after - before, expiry: Expiry::Keep, write })
+        })
+    }
+
+    /// Makes sure that a new map with these fields can be written in the place of what the key holds. There must be at
+    /// least one. If a field is named twice, the last value counts. The key will never expire.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_map_new<'a>(
+        &mut self,
+        kind: Kind,
+        key: &'a [u8],
+        pairs: impl WritePairs<'a>,
+    ) -> Result<PreparedMap<'a>, WriteError> {
+        fault::point();
+        let hash = self.table.hash(key);
+        self.with_memory(|table| {
+            let mut packing = Packing::default();
+            let (added, write) = if pack(&mut packing, pairs.clone())? {
+                (packing.len(), packed_write(table, None, hash, key, packing)?)
+            } else {
+                let fields = spread(table, Packed(b""), pairs.clone())?;
+                (fields.len(), Write::Body(Body::with_fields(hash, key, fields)?))
+            };
+            write.reserve(table, hash, key)?;
+            Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, write })
         })
     }
 
     /// Gives the prepared fields their values. Cannot fail or panic half-way.
-    pub fn commit_hash_set(&mut self, prepared: PreparedHash<'_>) {
-        let PreparedHash { key, hash, write, .. } = prepared;
+    pub fn commit_map_set(&mut self, prepared: PreparedMap<'_>) {
+        let PreparedMap { kind, key, hash, expiry, write, .. } = prepared;
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
-        let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
+        let expires_ms = expiry.over(record.and_then(Record::expires_ms));
+        let body = record.and_then(Record::body);
         self.changes.note_write(place.is_some(), key);
         let left = match (write, body) {
             (Write::Fields(entries), Some(number)) => {
@@ -149,43 +190,46 @@ impl Store {
                     }
                     _ => Content::Small(packing.bytes()),
                 };
-                self.table.write(place, hash, key, Kind::Hash, content, expires_ms)
+                self.table.write(place, hash, key, kind, content, expires_ms)
             }
             (Write::Body(body), _) => {
-                self.table.write(place, hash, key, Kind::Hash, Content::Body(body), expires_ms)
+                self.table.write(place, hash, key, kind, Content::Body(body), expires_ms)
             }
         };
         self.discards.keep(left);
     }
 
-    /// Prepares to remove `fields` from the hash of `key`: finds out which of them it has.
+    /// Prepares to remove `fields` from the map of `key`: finds out which of them it has.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
-    pub fn prepare_hash_remove<'a>(
+    pub fn prepare_map_remove<'a>(
         &mut self,
+        kind: Kind,
         key: &'a [u8],
         fields: impl Iterator<Item = &'a [u8]>,
         now_ms: u64,
-    ) -> Result<HashRemoval<'a>, WriteError> {
-        let Some(hash) = self.hash(key, now_ms)? else { return Ok(HashRemoval { key, fields: Vec::new() }) };
-        let mut fields = memory::collect(fields.filter(|field| hash.contains(field)))?;
+    ) -> Result<MapRemoval<'a>, WriteError> {
+        let Some(map) = self.map(kind, key, now_ms)? else {
+            return Ok(MapRemoval { key, fields: Vec::new() });
+        };
+        let mut fields = memory::collect(fields.filter(|field| map.contains(field)))?;
         fields.sort_unstable();
         fields.dedup();
-        Ok(HashRemoval { key, fields })
+        Ok(MapRemoval { key, fields })
     }
 
     /// Removes the fields, and also the key if no field is left. Returns true if it has removed the key. Needs no memory.
     /// Cannot fail or panic half-way.
-    pub fn commit_hash_remove(&mut self, removal: HashRemoval<'_>) -> bool {
-        let HashRemoval { key, fields } = removal;
+    pub fn commit_map_remove(&mut self, removal: MapRemoval<'_>) -> bool {
+        let MapRemoval { key, fields } = removal;
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
         let record = self.table.record(place);
         if fields.is_empty() {
             return false;
         }
-        if Hash::of(&self.table, record).len() == fields.len() {
+        if Map::of(&self.table, record).len() == fields.len() {
             self.take(What::Removed, place);
             return true;
         }
@@ -204,14 +248,15 @@ impl Store {
         false
     }
 
-    /// One step of a scan over the hash of `key`. It works as [`Store::scan`] does, but calls `visit` with
-    /// fields and their values. For a packed hash, it visits all fields whatever the cursor is, and returns
+    /// One step of a scan over the map of `key`. It works as [`Store::scan`] does, but calls `visit` with
+    /// fields and their values. For a packed map, it visits all fields whatever the cursor is, and returns
     /// 0.
     ///
     /// # Errors
-    /// [`WrongKind`] if the key does not hold a hash.
-    pub fn hash_scan<'a>(
+    /// [`WrongKind`] if the key holds another kind of value.
+    pub fn map_scan<'a>(
         &'a mut self,
+        kind: Kind,
         key: &[u8],
         cursor: u64,
         count: usize,
@@ -220,7 +265,7 @@ impl Store {
     ) -> Result<u64, WrongKind> {
         fault::point();
         let Some(place) = self.find(key, now_ms) else { return Ok(0) };
-        match (self.hash_at(place)?.0, self.cursors.position(cursor)) {
+        match (self.map_at(kind, place)?.0, self.cursors.position(cursor)) {
             (Form::Packed(packed), _) => {
                 packed.iter().for_each(|pair| {
                     let _ = visit(pair);

@@ -1,4 +1,6 @@
-//! A hash as a command reads it, whatever form it is kept in.
+//! A hash or a set as a command reads it, whatever form it is kept in.
+//!
+//! Both are maps. A hash maps fields to values. In a set, each member is a field, and its value is empty.
 
 use std::collections::BTreeMap;
 
@@ -16,9 +18,9 @@ const PICK_TRIES: usize = 1_000;
 
 /// The fields of a key and their values, to be read.
 #[derive(Clone, Copy, Debug)]
-pub struct Hash<'a>(pub(super) Form<'a>);
+pub struct Map<'a>(pub(super) Form<'a>);
 
-/// The form in which a hash is kept.
+/// The form in which a map is kept.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Form<'a> {
     /// Packed, in its record or in a body.
@@ -27,10 +29,10 @@ pub(super) enum Form<'a> {
     Table(&'a Table),
 }
 
-impl<'a> Hash<'a> {
-    /// The hash that `record` holds. `table` is the table of the record.
-    pub(super) fn of(table: &'a Table, record: Record<'a>) -> Hash<'a> {
-        Hash(match table.fields_of(record) {
+impl<'a> Map<'a> {
+    /// The map that `record` holds. `table` is the table of the record.
+    pub(super) fn of(table: &'a Table, record: Record<'a>) -> Map<'a> {
+        Map(match table.fields_of(record) {
             Some(fields) => Form::Table(fields),
             None => Form::Packed(Packed(table.value_of(record))),
         })

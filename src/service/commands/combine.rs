@@ -1,0 +1,169 @@
+//! The commands that combine sets.
+
+use super::sets::{copies, entry, lookup};
+use crate::base::{fault, memory};
+use crate::resp::parse_i64;
+use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::events::{DEL, SDIFFSTORE, SINTERSTORE, SUNIONSTORE};
+use crate::service::world::World;
+use crate::store::{Event, Kind, Map};
+
+/// How sets are combined.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum How {
+    /// The members that all sets have.
+    Intersect,
+    /// The members that at least one set has.
+    Unite,
+    /// The members of the first set that no other set has.
+    Subtract,
+}
+
+/// `SINTER key [key ...]`
+pub fn sinter(cx: &mut Cx<'_>) -> Outcome {
+    show(cx, How::Intersect)
+}
+
+/// `SUNION key [key ...]`
+pub fn sunion(cx: &mut Cx<'_>) -> Outcome {
+    show(cx, How::Unite)
+}
+
+/// `SDIFF key [key ...]`
+pub fn sdiff(cx: &mut Cx<'_>) -> Outcome {
+    show(cx, How::Subtract)
+}
+
+/// Replies with the combination of the sets that the request names.
+fn show(cx: &mut Cx<'_>, how: How) -> Outcome {
+    let keys = cx.args.from(1);
+    let members = combine(cx.world, how, keys)?;
+    cx.reply.set(members.len());
+    for member in members {
+        cx.reply.bulk(member);
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// `SINTERCARD numkeys key [key ...] [LIMIT limit]`: how many members all sets have; it counts up to the limit.
+pub fn sintercard(cx: &mut Cx<'_>) -> Outcome {
+    let (keys, limit) = counted_keys(cx)?;
+    let limit = if limit == 0 { usize::MAX } else { limit };
+    let sets = sets(cx.world, cx.args.from(2).take(keys))?;
+    let count = intersection(&sets).take(limit).count();
+    cx.reply.int(count as i64);
+    Ok(())
+}
+
+/// Reads `numkeys` and `LIMIT` of `SINTERCARD` and the like: the number of keys, and the limit, which is 0 if there is
+/// none.
+pub(super) fn counted_keys(cx: &Cx<'_>) -> Result<(usize, usize), Failure> {
+    let keys = parse_i64(cx.arg(1)).filter(|keys| *keys > 0);
+    let keys = keys.ok_or(Failure::text("ERR numkeys should be greater than 0"))? as usize;
+    if keys > cx.args.len() - 2 {
+        return Err(Failure::text("ERR Number of keys can't be greater than number of args"));
+    }
+    let (mut limit, mut at) = (0, 2 + keys);
+    while at < cx.args.len() {
+        if !is(cx.arg(at), "LIMIT") || at + 1 == cx.args.len() {
+            return Err(SYNTAX);
+        }
+        let number = parse_i64(cx.arg(at + 1)).and_then(|limit| usize::try_from(limit).ok());
+        limit = number.ok_or(Failure::text("ERR LIMIT can't be negative"))?;
+        at += 2;
+    }
+    Ok((keys, limit))
+}
+
+/// `SINTERSTORE destination key [key ...]`
+pub fn sinterstore(cx: &mut Cx<'_>) -> Outcome {
+    keep(cx, How::Intersect, SINTERSTORE)
+}
+
+/// `SUNIONSTORE destination key [key ...]`
+pub fn sunionstore(cx: &mut Cx<'_>) -> Outcome {
+    keep(cx, How::Unite, SUNIONSTORE)
+}
+
+/// `SDIFFSTORE destination key [key ...]`
+pub fn sdiffstore(cx: &mut Cx<'_>) -> Outcome {
+    keep(cx, How::Subtract, SDIFFSTORE)
+}
+
+/// Stores the combination of the sets in the place of whatever the destination holds. The reply is its number of members.
+fn keep(cx: &mut Cx<'_>, how: How, event: Event) -> Outcome {
+    let (to, keys, now_ms) = (cx.arg(1), cx.args.from(2), cx.world.now.unix_ms);
+    let members = combine(cx.world, how, keys)?;
+    // The sets are borrowed from the store, so the result is copied before the store changes.
+    let members = copies(members.into_iter())?;
+    if members.is_empty() {
+        cx.reply.assure();
+        if cx.world.store.remove(to, now_ms) {
+            cx.world.store.tell(DEL, to);
+        }
+        cx.reply.int(0);
+        return Ok(());
+    }
+    cx.notice_expired(to);
+    let pairs = members.iter().map(|member| entry(member));
+    let prepared = cx.world.store.prepare_map_new(Kind::Set, to, pairs)?;
+    cx.reply.assure();
+    let count = prepared.added();
+    cx.world.store.commit_map_set(prepared);
+    cx.world.store.tell(event, to);
+    cx.reply.int(count as i64);
+    Ok(())
+}
+
+/// The sets of `keys`, in their order; `None` for a key that is not there. Counts hits and misses.
+fn sets<'w, 'k>(
+    world: &'w mut World,
+    keys: impl Iterator<Item = &'k [u8]> + Clone,
+) -> Result<Vec<Option<Map<'w>>>, Failure> {
+    for key in keys.clone() {
+        fault::point();
+        lookup(world, key)?;
+    }
+    let world = &*world;
+    Ok(memory::collect(keys.map(|key| world.store.map_there(key)))?)
+}
+
+/// The members of the combination of the sets of `keys`.
+fn combine<'w, 'k>(
+    world: &'w mut World,
+    how: How,
+    keys: impl Iterator<Item = &'k [u8]> + Clone,
+) -> Result<Vec<&'w [u8]>, Failure> {
+    let sets = sets(world, keys)?;
+    let members = match how {
+        How::Intersect => memory::collect(intersection(&sets))?,
+        How::Unite => {
+            let mut all =
+                memory::collect(sets.iter().flatten().flat_map(|set| set.iter()).map(|(member, _)| member))?;
+            all.sort_unstable();
+            all.dedup();
+            all
+        }
+        How::Subtract => {
+            let (first, others) = sets.split_first().expect("the arity asks for a key");
+            let alone = |member: &&[u8]| !others.iter().flatten().any(|other| other.contains(member));
+            let members = first.iter().flat_map(|set| set.iter()).map(|(member, _)| member);
+            memory::collect(members.filter(alone))?
+        }
+    };
+    Ok(members)
+}
+
+/// The members that all sets have. None if one of the sets is not there.
+fn intersection<'a>(sets: &[Option<Map<'a>>]) -> impl Iterator<Item = &'a [u8]> {
+    let all: Option<Vec<Map<'a>>> = sets.iter().copied().collect();
+    let mut sets = all.unwrap_or_default();
+    // The smallest one has the fewest members to look for.
+    sets.sort_by_key(|set| set.len());
+    let smallest = sets.first().copied();
+    let members = smallest.into_iter().flat_map(Map::iter).map(|(member, _)| member);
+    members.filter(move |member| sets.iter().skip(1).all(|set| set.contains(member)))
+}
