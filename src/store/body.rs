@@ -1,7 +1,8 @@
 //! A body: key and value of an item that is too long for a block. They lie in memory of their own.
 //!
-//! The value is a string, a packed hash, or a hash of many fields in a table of its own.
+//! The value is a string, a packed value such as a small hash, or a [large](super::large) one.
 
+use super::large::{Large, Value};
 use super::packed;
 use super::prefetch::prefetch;
 use super::record::{Draft, Record};
@@ -28,10 +29,10 @@ pub struct Body {
 /// The memory of a body.
 #[derive(Debug)]
 enum Contents {
-    /// The key, followed by a string or a packed hash.
+    /// The key, followed by a string or a packed value.
     Bytes(Vec<u8>),
-    /// The key, and a hash with a table.
-    Fields(Box<Fields>),
+    /// The key, and a value in a structure of its own.
+    Large(Box<Large>),
 }
 
 /// What a body needs to belong to another key.
@@ -39,23 +40,8 @@ enum Contents {
 pub struct Rekey {
     hash: u64,
     key_len: u32,
-    /// A copy of the key for a hash with a table; empty otherwise.
+    /// A copy of the key for a large value; empty otherwise.
     copy: Vec<u8>,
-}
-
-/// A hash of many fields, in a table of its own.
-#[derive(Debug)]
-pub struct Fields {
-    key: Vec<u8>,
-    /// The fields and their values: each field is an item that holds a string.
-    pub table: Table,
-}
-
-impl Fields {
-    /// Memory held, in bytes.
-    pub fn memory(&self) -> usize {
-        size_of::<Fields>() + self.key.capacity() + self.table.memory()
-    }
 }
 
 /// Most bytes that a string gets beyond what it needs when it grows, as in Redis. The allocator grows a long piece of
@@ -82,42 +68,51 @@ impl Body {
         Ok(Body { hash, key_len, contents: Contents::Bytes(bytes) })
     }
 
-    /// A body with a copy of `key`, whose hash is `hash`, and a hash whose fields are in `table`.
+    /// A body with a copy of `key`, whose hash is `hash`, and a large value.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
-    pub fn with_fields(hash: u64, key: &[u8], table: Table) -> Result<Body, OutOfMemory> {
+    pub fn with_large(hash: u64, key: &[u8], value: Value) -> Result<Body, OutOfMemory> {
         let mut copy = Vec::new();
         let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
         memory::reserve_exact(&mut copy, key.len())?;
         // `Table::new` has allocated the first segment without charging it.
-        memory::charge(size_of::<Fields>() + size_of::<Segment>())?;
+        memory::charge(size_of::<Large>() + size_of::<Segment>())?;
         copy.extend_from_slice(key);
-        let fields = Box::new(Fields { key: copy, table });
-        Ok(Body { hash, key_len, contents: Contents::Fields(fields) })
+        Ok(Body { hash, key_len, contents: Contents::Large(Box::new(Large { key: copy, value })) })
     }
 
-    /// The fields, if the value is a hash with a table.
-    pub fn fields(&self) -> Option<&Fields> {
+    /// The value, if it is large.
+    pub fn large(&self) -> Option<&Value> {
         match &self.contents {
-            Contents::Fields(fields) => Some(fields),
+            Contents::Large(large) => Some(&large.value),
             Contents::Bytes(_) => None,
         }
     }
 
-    /// The fields to be changed, if the value is a hash with a table.
-    pub fn fields_mut(&mut self) -> Option<&mut Fields> {
+    /// The value to be changed, if it is large.
+    pub fn large_mut(&mut self) -> Option<&mut Value> {
         match &mut self.contents {
-            Contents::Fields(fields) => Some(fields),
+            Contents::Large(large) => Some(&mut large.value),
             Contents::Bytes(_) => None,
         }
     }
 
-    /// Takes out the fields, if the value is a hash with a table: they may take long to free. Any other body
-    /// is freed at once.
-    pub fn into_fields(self) -> Option<Box<Fields>> {
+    /// The table of a hash or a set, to be changed.
+    ///
+    /// # Panics
+    /// If the body has none.
+    pub fn map_mut(&mut self) -> &mut Table {
+        match self.large_mut() {
+            Some(Value::Map(table)) => table,
+            _ => panic!("no table is in the body"),
+        }
+    }
+
+    /// Takes out the value if it is large: it may take long to free. Any other body is freed at once.
+    pub fn into_large(self) -> Option<Box<Large>> {
         match self.contents {
-            Contents::Fields(fields) => Some(fields),
+            Contents::Large(large) => Some(large),
             Contents::Bytes(_) => None,
         }
     }
@@ -133,16 +128,16 @@ impl Body {
     pub fn key(&self) -> &[u8] {
         match &self.contents {
             Contents::Bytes(bytes) => &bytes[..self.key_len as usize],
-            Contents::Fields(fields) => &fields.key,
+            Contents::Large(large) => &large.key,
         }
     }
 
-    /// The value: a string or a packed hash. Empty for a hash with a table.
+    /// The value: a string or a packed value. Empty for a large one.
     #[inline]
     pub fn value(&self) -> &[u8] {
         match &self.contents {
             Contents::Bytes(bytes) => &bytes[self.key_len as usize..],
-            Contents::Fields(_) => b"",
+            Contents::Large(_) => b"",
         }
     }
 
@@ -195,18 +190,18 @@ impl Body {
         let mut copy = Vec::new();
         match &mut self.contents {
             Contents::Bytes(bytes) => memory::reserve_exact(bytes, key.len())?,
-            Contents::Fields(_) => memory::reserve_exact(&mut copy, key.len())?,
+            Contents::Large(_) => memory::reserve_exact(&mut copy, key.len())?,
         }
-        copy.extend_from_slice(if self.fields().is_some() { key } else { b"" });
+        copy.extend_from_slice(if self.large().is_some() { key } else { b"" });
         Ok(Rekey { hash, key_len, copy })
     }
 
-    /// Gives the body to `key`, for which [`Body::prepare_rekey`] has made room. A string or a packed hash moves
+    /// Gives the body to `key`, for which [`Body::prepare_rekey`] has made room. A string or a packed value moves
     /// behind the new key.
     pub fn rekey(&mut self, rekey: Rekey, key: &[u8]) {
         match &mut self.contents {
             Contents::Bytes(bytes) => drop(bytes.splice(..self.key_len as usize, key.iter().copied())),
-            Contents::Fields(fields) => fields.key = rekey.copy,
+            Contents::Large(large) => large.key = rekey.copy,
         }
         (self.hash, self.key_len) = (rekey.hash, rekey.key_len);
     }
@@ -230,7 +225,7 @@ impl Body {
     pub fn value_mut(&mut self) -> &mut [u8] {
         match &mut self.contents {
             Contents::Bytes(bytes) => &mut bytes[self.key_len as usize..],
-            Contents::Fields(_) => &mut [],
+            Contents::Large(_) => &mut [],
         }
     }
 
@@ -254,7 +249,7 @@ impl Body {
         Self::ALLOCATION
             + match &self.contents {
                 Contents::Bytes(bytes) => bytes.capacity(),
-                Contents::Fields(fields) => fields.memory(),
+                Contents::Large(large) => large.memory(),
             }
     }
 }
@@ -309,10 +304,8 @@ impl Table {
         self.with_body(number, |body| body.try_reserve(count)).map(|()| true)
     }
 
-    /// The table with the fields of a record's hash; `None` if the hash is packed, or the record holds a
-    /// string.
-    pub fn fields_of(&self, record: Record<'_>) -> Option<&Table> {
-        let fields = self.bodies.get(record.body()?).fields()?;
-        Some(&fields.table)
+    /// The value of a record, if it is large.
+    pub fn large_of(&self, record: Record<'_>) -> Option<&Value> {
+        self.bodies.get(record.body()?).large()
     }
 }

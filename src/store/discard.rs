@@ -1,9 +1,9 @@
-//! Discarded memory: large hashes and whole keyspaces are removed at once, but freed piece by piece. Freeing
+//! Discarded memory: large values and whole keyspaces are removed at once, but freed piece by piece. Freeing
 //! them at once would stop the server for too long.
 
 use super::Store;
-use super::body::Fields;
 use super::journal::What;
+use super::large::Large;
 use super::table::Table;
 
 /// Most flushed databases that wait to be freed.
@@ -12,10 +12,6 @@ const KEYSPACES_MAX: usize = 1_024;
 const PIECES_PER_STEP: usize = 256;
 /// A step ends when it has freed this many bytes: as many as a chunk of the table has.
 const BYTES_PER_STEP: usize = 1 << 20;
-/// Most bytes of a hash that is freed at once.
-const SMALL_BYTES: usize = 64 << 10;
-/// Most bodies of a hash that is freed at once.
-const SMALL_BODIES: usize = 16;
 
 impl Store {
     /// Removes every key of the selected database. [`Store::reclaim`] frees their memory later.
@@ -52,18 +48,18 @@ impl Store {
 enum Discarded {
     /// A keyspace that was flushed.
     Keyspace(Box<Table>),
-    /// A large hash that was removed.
-    Hash(Box<Fields>),
+    /// A large value that was removed.
+    Large(Box<Large>),
 }
 
 /// What one call of `free_piece` did.
-enum Freed {
+pub enum Freed {
     /// It freed a piece.
     Something,
     /// It found nothing left to free.
     Nothing,
-    /// It took out a hash with a table, which must itself be freed piece by piece if it is large.
-    Body(Box<Fields>),
+    /// It took out a large value, which must itself be freed piece by piece.
+    Value(Box<Large>),
 }
 
 /// All discarded things that wait to be freed. The one that came last is freed first, because it was probably
@@ -88,11 +84,11 @@ impl Discards {
         self.bytes
     }
 
-    /// Takes the fields of a hash and frees them: at once if they are few, later otherwise.
+    /// Takes a large value and frees it: at once if it is small, later otherwise.
     #[inline]
-    pub fn keep(&mut self, fields: Option<Box<Fields>>) {
-        if let Some(fields) = fields {
-            self.push(Discarded::Hash(fields));
+    pub fn keep(&mut self, large: Option<Box<Large>>) {
+        if let Some(large) = large {
+            self.push(Discarded::Large(large));
         }
     }
 
@@ -125,7 +121,7 @@ impl Discards {
             self.bytes -= held - last.memory();
             match freed {
                 Freed::Something => {}
-                Freed::Body(fields) => self.push(Discarded::Hash(fields)),
+                Freed::Value(large) => self.push(Discarded::Large(large)),
                 Freed::Nothing => {
                     let gone = self.waiting.pop();
                     self.bytes -= held;
@@ -147,7 +143,7 @@ impl Discarded {
     fn memory(&self) -> usize {
         match self {
             Discarded::Keyspace(keyspace) => keyspace.memory(),
-            Discarded::Hash(fields) => fields.memory(),
+            Discarded::Large(large) => large.memory(),
         }
     }
 
@@ -157,9 +153,7 @@ impl Discarded {
             Discarded::Keyspace(keyspace) => {
                 self.memory() <= BYTES_PER_STEP && keyspace.bodies.len() <= PIECES_PER_STEP
             }
-            Discarded::Hash(fields) => {
-                fields.memory() <= SMALL_BYTES && fields.table.bodies.len() <= SMALL_BODIES
-            }
+            Discarded::Large(large) => large.is_small(),
         }
     }
 
@@ -167,7 +161,7 @@ impl Discarded {
     fn free_piece(&mut self) -> Freed {
         match self {
             Discarded::Keyspace(keyspace) => keyspace.free_piece(),
-            Discarded::Hash(fields) => fields.table.free_piece(),
+            Discarded::Large(large) => large.free_piece(),
         }
     }
 }
@@ -178,11 +172,11 @@ impl Table {
     /// It frees first what was allocated last, and it frees blocks together with segments. The reason: some
     /// allocators return only the end of their heap to the system. In another order they would keep the whole
     /// heap until the last piece is free, and then return all of it in one long call.
-    fn free_piece(&mut self) -> Freed {
+    pub fn free_piece(&mut self) -> Freed {
         self.directory.free();
         if let Some(body) = self.bodies.pop() {
             self.body_bytes -= body.memory();
-            return body.into_fields().map_or(Freed::Something, Freed::Body);
+            return body.into_large().map_or(Freed::Something, Freed::Value);
         }
         let freed = self.bodies.pop_chunk() | self.segments.pop_chunk() | self.blocks.pop_chunk();
         if freed { Freed::Something } else { Freed::Nothing }

@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Pair;
+use super::large::Value;
 use super::packed::Packed;
 use super::record::Record;
 use super::table::Table;
@@ -32,9 +33,9 @@ pub(super) enum Form<'a> {
 impl<'a> Map<'a> {
     /// The map that `record` holds. `table` is the table of the record.
     pub(super) fn of(table: &'a Table, record: Record<'a>) -> Map<'a> {
-        Map(match table.fields_of(record) {
-            Some(fields) => Form::Table(fields),
-            None => Form::Packed(Packed(table.value_of(record))),
+        Map(match table.large_of(record) {
+            Some(Value::Map(fields)) => Form::Table(fields),
+            _ => Form::Packed(Packed(table.value_of(record))),
         })
     }
 

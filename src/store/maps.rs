@@ -7,6 +7,7 @@
 use super::body::Body;
 use super::chunked::Size;
 use super::journal::What;
+use super::large::Value;
 use super::map::{Form, Map, field_and_value};
 use super::packed::{Packed, Packing};
 use super::prepared::{Expiry, Prepared, WriteError, WrongKind, fits_block};
@@ -110,10 +111,7 @@ impl Store {
             let there = place.map(|place| Map::of(table, table.record(place)));
             if let (Some(Map(Form::Table(fields))), Some(number)) = (there, body) {
                 let added = new_fields(fields, pairs.clone())?;
-                let entries = table.with_body(number, |body| {
-                    let fields = body.fields_mut().expect("it has a table");
-                    fields.table.prepare_all(pairs.clone())
-                })?;
+                let entries = table.with_body(number, |body| body.map_mut().prepare_all(pairs.clone()))?;
                 return Ok(PreparedMap {
                     kind,
                     key,
@@ -133,7 +131,7 @@ impl Store {
                 (packing.len(), packed_write(table, body, hash, key, packing)?)
             } else {
                 let fields = spread(table, packed, pairs.clone())?;
-                (fields.len(), Write::Body(Body::with_fields(hash, key, fields)?))
+                (fields.len(), Write::Body(Body::with_large(hash, key, Value::Map(fields))?))
             };
             write.reserve(table, hash, key)?;
             Ok(PreparedMap { kind, key, hash, added: after - before, expiry: Expiry::Keep, write })
@@ -159,7 +157,7 @@ impl Store {
                 (packing.len(), packed_write(table, None, hash, key, packing)?)
             } else {
                 let fields = spread(table, Packed(b""), pairs.clone())?;
-                (fields.len(), Write::Body(Body::with_fields(hash, key, fields)?))
+                (fields.len(), Write::Body(Body::with_large(hash, key, Value::Map(fields))?))
             };
             write.reserve(table, hash, key)?;
             Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, write })
@@ -177,8 +175,8 @@ impl Store {
         let left = match (write, body) {
             (Write::Fields(entries), Some(number)) => {
                 self.table.with_body(number, |body| {
-                    let fields = body.fields_mut().expect("it has a table");
-                    entries.into_iter().for_each(|entry| fields.table.commit(entry));
+                    let table = body.map_mut();
+                    entries.into_iter().for_each(|entry| table.commit(entry));
                 });
                 None
             }
@@ -234,9 +232,9 @@ impl Store {
             return true;
         }
         self.changes.note(What::Set, key);
-        match record.body().filter(|_| self.table.fields_of(record).is_some()) {
+        match record.body().filter(|_| self.table.large_of(record).is_some()) {
             Some(number) => self.table.with_body(number, |body| {
-                let table = &mut body.fields_mut().expect("it has a table").table;
+                let table = body.map_mut();
                 for field in fields {
                     let place = table.find(table.hash(field), field);
                     place.map(|place| table.remove(place));

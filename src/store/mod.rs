@@ -14,7 +14,7 @@
 //!   iterates over it; `cursor` hides a scan's position from clients. `audit` checks the table.
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
-//!   are the memory that items lie in.
+//!   are the memory that items lie in. `large` is a value with a structure of its own.
 //! - `maps` reads and writes keys that hold hashes or sets. `map` is one of these as a command reads it. `packed` is
 //!   the memory layout of a small one.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
@@ -47,6 +47,7 @@ mod discard;
 mod edit;
 mod evict;
 mod journal;
+mod large;
 mod map;
 mod maps;
 mod moves;

@@ -3,6 +3,7 @@
 use super::Store;
 use super::body::{Body, Rekey};
 use super::journal::What;
+use super::large::Value;
 use super::map::{Form, Map};
 use super::maps::spread;
 use super::packed::Packed;
@@ -33,11 +34,11 @@ pub struct Copied<'a> {
     hash: u64,
     kind: Kind,
     expires_ms: Option<u64>,
-    value: Value,
+    value: Held,
 }
 
 #[derive(Debug)]
-enum Value {
+enum Held {
     /// It fits a block with its key.
     Small(Vec<u8>),
     Body(Body),
@@ -132,21 +133,21 @@ impl Store {
         let copied = self.with_memory(|table| {
             let record = table.record(place);
             let (kind, expires_ms) = (record.kind(), record.expires_ms());
-            let value = match table.fields_of(record) {
-                Some(fields) => Value::Body(Body::with_fields(hash, to, copy_of(table, fields)?)?),
+            let value = match table.large_of(record) {
+                Some(large) => Held::Body(Body::with_large(hash, to, copy_of(table, large)?)?),
                 None if fits_block(to.len(), table.value_of(record).len()) => {
                     let mut copy = Vec::new();
                     memory::reserve_exact(&mut copy, table.value_of(record).len())?;
                     copy.extend_from_slice(table.value_of(record));
-                    Value::Small(copy)
+                    Held::Small(copy)
                 }
-                None => Value::Body(Body::new(hash, to, [table.value_of(record), b""])?),
+                None => Held::Body(Body::new(hash, to, [table.value_of(record), b""])?),
             };
             Ok(Copied { to, to_db, hash, kind, expires_ms, value })
         })?;
         let (bytes, bodies) = match &copied.value {
-            Value::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
-            Value::Body(_) => (RECORD_MAX, 1),
+            Held::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
+            Held::Body(_) => (RECORD_MAX, 1),
         };
         self.reserve_within(to_db, hash, to, bytes, bodies)?;
         Ok(Some(copied))
@@ -157,8 +158,8 @@ impl Store {
         let Copied { to, to_db, hash, kind, expires_ms, value } = copied;
         debug_assert_eq!(hash, self.table.hash(to), "the copy was made for this key");
         self.within(to_db, |store| match value {
-            Value::Small(copy) => store.put_over(to, kind, Content::Small(&copy), expires_ms),
-            Value::Body(body) => store.put_over(to, kind, Content::Body(body), expires_ms),
+            Held::Small(copy) => store.put_over(to, kind, Content::Small(&copy), expires_ms),
+            Held::Body(body) => store.put_over(to, kind, Content::Body(body), expires_ms),
         });
     }
 
@@ -172,7 +173,9 @@ impl Store {
     }
 }
 
-/// A table with the same fields.
-fn copy_of(keyspace: &Table, fields: &Table) -> Result<Table, WriteError> {
-    spread(keyspace, Packed(b""), Map(Form::Table(fields)).iter())
+/// A copy of a large value.
+fn copy_of(keyspace: &Table, value: &Value) -> Result<Value, WriteError> {
+    match value {
+        Value::Map(fields) => spread(keyspace, Packed(b""), Map(Form::Table(fields)).iter()).map(Value::Map),
+    }
 }

@@ -1,6 +1,7 @@
 //! Writes and removes items. A write may split a segment, and a removal may merge two; `reshape` does that.
 
-use super::body::{Body, Fields};
+use super::body::Body;
+use super::large::Large;
 use super::packed;
 use super::record::{Draft, INLINE_MAX, Kind, Record};
 use super::segment::Spot;
@@ -17,7 +18,7 @@ impl Table {
         kind: Kind,
         content: Content<'_>,
         expires_ms: Option<u64>,
-    ) -> Option<Box<Fields>> {
+    ) -> Option<Box<Large>> {
         let body = place.and_then(|place| self.record(place).body());
         if let (Content::Small(value), None) = (&content, body) {
             if let (Some(place), None) = (place, expires_ms)
@@ -45,7 +46,7 @@ impl Table {
             (Content::Over(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Content::Body(body), Some(number)) => {
                 let before = self.with_body(number, |there| std::mem::replace(there, body));
-                left = before.into_fields();
+                left = before.into_large();
                 Draft::large(kind, number, expires_ms)
             }
             (Content::Body(body), None) => {
@@ -56,7 +57,7 @@ impl Table {
         };
         self.put(place, hash, draft.record());
         if let (Some(number), None) = (body, draft.record().body()) {
-            left = self.drop_body(number).into_fields();
+            left = self.drop_body(number).into_large();
         }
         left
     }
@@ -72,8 +73,8 @@ impl Table {
     }
 
     /// Removes the item at `place`. Returns its content if that takes long to free.
-    pub fn remove(&mut self, place: Place) -> Option<Box<Fields>> {
-        self.take_out(place)?.into_fields()
+    pub fn remove(&mut self, place: Place) -> Option<Box<Large>> {
+        self.take_out(place)?.into_large()
     }
 
     /// Removes the item at `place` and returns its body, if it has one.
