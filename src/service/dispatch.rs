@@ -5,8 +5,8 @@ use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, client, clients, combine, connection, counters, debug, expiry, getkeys, hashes,
-    introspect, keys, master, monitor, objects, pubsub, ranges, scan, sets, settings, slowlog, strings,
-    tracking, transactions,
+    introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets, settings,
+    slowlog, strings, tracking, transactions,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -152,6 +152,19 @@ const NAMED: &[(&str, Run)] = &[
     ("latency|latest", slowlog::latest),
     ("latency|reset", slowlog::latency_reset),
     ("lcs", ranges::lcs),
+    ("lindex", lists::lindex),
+    ("linsert", lists::linsert),
+    ("llen", lists::llen),
+    ("lmove", list_moves::lmove),
+    ("lmpop", list_moves::lmpop),
+    ("lpop", lists::lpop),
+    ("lpos", lists::lpos),
+    ("lpush", lists::lpush),
+    ("lpushx", lists::lpushx),
+    ("lrange", lists::lrange),
+    ("lrem", lists::lrem),
+    ("lset", lists::lset),
+    ("ltrim", lists::ltrim),
     ("memory", introspect::no_subcommand),
     ("memory|doctor", objects::memory_doctor),
     ("memory|help", introspect::help),
@@ -204,6 +217,10 @@ const NAMED: &[(&str, Run)] = &[
     ("replicaof", master::replicaof),
     ("reset", connection::reset),
     ("role", master::role),
+    ("rpop", lists::rpop),
+    ("rpoplpush", list_moves::rpoplpush),
+    ("rpush", lists::rpush),
+    ("rpushx", lists::rpushx),
     ("sadd", sets::sadd),
     ("save", master::no_disk),
     ("scan", scan::scan),

@@ -86,6 +86,7 @@ fn class_of(class: Class) -> EventClass {
         Class::String => EventClass::String,
         Class::Hash => EventClass::Hash,
         Class::Set => EventClass::Set,
+        Class::List => EventClass::List,
         Class::Miss => EventClass::Miss,
     }
 }

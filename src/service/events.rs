@@ -27,6 +27,15 @@ pub const HINCRBY: Event = event(Class::Hash, "hincrby");
 pub const HINCRBYFLOAT: Event = event(Class::Hash, "hincrbyfloat");
 pub const HSET: Event = event(Class::Hash, "hset");
 
+pub const LINSERT: Event = event(Class::List, "linsert");
+pub const LPOP: Event = event(Class::List, "lpop");
+pub const LPUSH: Event = event(Class::List, "lpush");
+pub const LREM: Event = event(Class::List, "lrem");
+pub const LSET: Event = event(Class::List, "lset");
+pub const LTRIM: Event = event(Class::List, "ltrim");
+pub const RPOP: Event = event(Class::List, "rpop");
+pub const RPUSH: Event = event(Class::List, "rpush");
+
 pub const SADD: Event = event(Class::Set, "sadd");
 pub const SDIFFSTORE: Event = event(Class::Set, "sdiffstore");
 pub const SINTERSTORE: Event = event(Class::Set, "sinterstore");

@@ -1,5 +1,6 @@
 //! The audit: it walks the whole table and asserts its invariants. For tests.
 
+use super::elements::{Elements, ListForm};
 use super::map::{Form, Map};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
 use super::record::{Kind, Record};
@@ -35,8 +36,10 @@ impl Table {
                     assert!(segment.due_ms <= at_ms.saturating_add(LOOK_PAUSE_MAX_MS), "the agenda is late");
                     expiring += 1;
                 }
-                if record.kind() != Kind::String {
-                    audit_map(self, record);
+                match record.kind() {
+                    Kind::String => {}
+                    Kind::Hash | Kind::Set => audit_map(self, record),
+                    Kind::List => audit_list(self, record),
                 }
                 live += record.bytes().len();
                 counted += 1;
@@ -82,5 +85,15 @@ fn audit_map(table: &Table, record: Record<'_>) {
             let strings = fields.records().all(|record| record.kind() == Kind::String);
             assert!(strings, "a field holds something other than a string");
         }
+    }
+}
+
+/// Asserts the invariants of the list in `record`.
+fn audit_list(table: &Table, record: Record<'_>) {
+    let elements = Elements::of(table, record);
+    assert!(elements.len() > 0, "a list has no elements");
+    assert_eq!(elements.iter_from(0).count(), elements.len(), "a list's count of elements is wrong");
+    if let ListForm::Large(list) = elements.0 {
+        list.audit();
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! The value is a string, a packed value such as a small hash, or a [large](super::large) one.
 
-use super::large::{Large, Value};
-use super::packed;
+use super::large::{Keyed, Large};
 use super::prefetch::prefetch;
 use super::record::{Draft, Record};
 use super::segment::Segment;
@@ -32,7 +31,7 @@ enum Contents {
     /// The key, followed by a string or a packed value.
     Bytes(Vec<u8>),
     /// The key, and a value in a structure of its own.
-    Large(Box<Large>),
+    Large(Large),
 }
 
 /// What a body needs to belong to another key.
@@ -72,28 +71,31 @@ impl Body {
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
-    pub fn with_large(hash: u64, key: &[u8], value: Value) -> Result<Body, OutOfMemory> {
+    pub fn with_large<T>(hash: u64, key: &[u8], value: T) -> Result<Body, OutOfMemory>
+    where
+        Large: From<Keyed<T>>,
+    {
         let mut copy = Vec::new();
         let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
         memory::reserve_exact(&mut copy, key.len())?;
         // `Table::new` has allocated the first segment without charging it.
-        memory::charge(size_of::<Large>() + size_of::<Segment>())?;
+        memory::charge(size_of::<Keyed<T>>() + size_of::<Segment>())?;
         copy.extend_from_slice(key);
-        Ok(Body { hash, key_len, contents: Contents::Large(Box::new(Large { key: copy, value })) })
+        Ok(Body { hash, key_len, contents: Contents::Large(Keyed { key: copy, value }.into()) })
     }
 
     /// The value, if it is large.
-    pub fn large(&self) -> Option<&Value> {
+    pub fn large(&self) -> Option<&Large> {
         match &self.contents {
-            Contents::Large(large) => Some(&large.value),
+            Contents::Large(large) => Some(large),
             Contents::Bytes(_) => None,
         }
     }
 
     /// The value to be changed, if it is large.
-    pub fn large_mut(&mut self) -> Option<&mut Value> {
+    pub fn large_mut(&mut self) -> Option<&mut Large> {
         match &mut self.contents {
-            Contents::Large(large) => Some(&mut large.value),
+            Contents::Large(large) => Some(large),
             Contents::Bytes(_) => None,
         }
     }
@@ -104,13 +106,13 @@ impl Body {
     /// If the body has none.
     pub fn map_mut(&mut self) -> &mut Table {
         match self.large_mut() {
-            Some(Value::Map(table)) => table,
+            Some(Large::Map(map)) => &mut map.value,
             _ => panic!("no table is in the body"),
         }
     }
 
     /// Takes out the value if it is large: it may take long to free. Any other body is freed at once.
-    pub fn into_large(self) -> Option<Box<Large>> {
+    pub fn into_large(self) -> Option<Large> {
         match self.contents {
             Contents::Large(large) => Some(large),
             Contents::Bytes(_) => None,
@@ -128,7 +130,7 @@ impl Body {
     pub fn key(&self) -> &[u8] {
         match &self.contents {
             Contents::Bytes(bytes) => &bytes[..self.key_len as usize],
-            Contents::Large(large) => &large.key,
+            Contents::Large(large) => large.key(),
         }
     }
 
@@ -169,11 +171,11 @@ impl Body {
         }
     }
 
-    /// Removes the fields for which `keep` returns false from a packed hash.
-    pub fn retain_packed(&mut self, keep: impl FnMut(&[u8]) -> bool) {
+    /// Makes a packed value shorter: `change` moves what stays to the front of its bytes, and returns how many bytes stay.
+    pub fn shorten(&mut self, change: impl FnOnce(&mut [u8]) -> usize) {
         if let Contents::Bytes(bytes) = &mut self.contents {
             let key_len = self.key_len as usize;
-            let kept = packed::retain(&mut bytes[key_len..], keep);
+            let kept = change(&mut bytes[key_len..]);
             bytes.truncate(key_len + kept);
             if bytes.len() < bytes.capacity() / 2 {
                 bytes.shrink_to_fit();
@@ -201,7 +203,7 @@ impl Body {
     pub fn rekey(&mut self, rekey: Rekey, key: &[u8]) {
         match &mut self.contents {
             Contents::Bytes(bytes) => drop(bytes.splice(..self.key_len as usize, key.iter().copied())),
-            Contents::Large(large) => large.key = rekey.copy,
+            Contents::Large(large) => large.set_key(rekey.copy),
         }
         (self.hash, self.key_len) = (rekey.hash, rekey.key_len);
     }
@@ -305,7 +307,7 @@ impl Table {
     }
 
     /// The value of a record, if it is large.
-    pub fn large_of(&self, record: Record<'_>) -> Option<&Value> {
+    pub fn large_of(&self, record: Record<'_>) -> Option<&Large> {
         self.bodies.get(record.body()?).large()
     }
 }

@@ -49,7 +49,7 @@ enum Discarded {
     /// A keyspace that was flushed.
     Keyspace(Box<Table>),
     /// A large value that was removed.
-    Large(Box<Large>),
+    Large(Large),
 }
 
 /// What one call of `free_piece` did.
@@ -59,7 +59,14 @@ pub enum Freed {
     /// It found nothing left to free.
     Nothing,
     /// It took out a large value, which must itself be freed piece by piece.
-    Value(Box<Large>),
+    Value(Large),
+}
+
+impl Freed {
+    /// Whether a structure has freed something.
+    pub fn of(something: bool) -> Freed {
+        if something { Freed::Something } else { Freed::Nothing }
+    }
 }
 
 /// All discarded things that wait to be freed. The one that came last is freed first, because it was probably
@@ -86,7 +93,7 @@ impl Discards {
 
     /// Takes a large value and frees it: at once if it is small, later otherwise.
     #[inline]
-    pub fn keep(&mut self, large: Option<Box<Large>>) {
+    pub fn keep(&mut self, large: Option<Large>) {
         if let Some(large) = large {
             self.push(Discarded::Large(large));
         }
@@ -179,6 +186,6 @@ impl Table {
             return body.into_large().map_or(Freed::Something, Freed::Value);
         }
         let freed = self.bodies.pop_chunk() | self.segments.pop_chunk() | self.blocks.pop_chunk();
-        if freed { Freed::Something } else { Freed::Nothing }
+        Freed::of(freed)
     }
 }

@@ -53,6 +53,8 @@ pub enum Class {
     Hash,
     /// Events of sets.
     Set,
+    /// Events of lists.
+    List,
     /// A command looked for a key that is not there.
     Miss,
 }

@@ -1,6 +1,7 @@
 //! Large values. Each lies in a structure of its own, beside its key, and may take long to free.
 
 use super::discard::Freed;
+use super::list::List;
 use super::table::Table;
 
 /// Most bytes of a value that is freed at once.
@@ -8,41 +9,75 @@ const SMALL_BYTES: usize = 64 << 10;
 /// Most pieces of memory of a value that is freed at once.
 const SMALL_PIECES: usize = 16;
 
-/// A key and its large value.
+/// A large value with its key. The structures differ much in size, so each has a box of its own.
 #[derive(Debug)]
-pub struct Large {
-    pub key: Vec<u8>,
-    pub value: Value,
+pub enum Large {
+    /// The fields of a hash with their values, or the members of a set: each one is an item that holds a string.
+    Map(Box<Keyed<Table>>),
+    /// A list.
+    List(Box<Keyed<List>>),
 }
 
-/// A large value.
+/// A key and its value.
 #[derive(Debug)]
-pub enum Value {
-    /// The fields of a hash with their values, or the members of a set: each one is an item that holds a string.
-    Map(Table),
+pub struct Keyed<T> {
+    pub key: Vec<u8>,
+    pub value: T,
+}
+
+impl From<Keyed<Table>> for Large {
+    fn from(keyed: Keyed<Table>) -> Large {
+        Large::Map(Box::new(keyed))
+    }
+}
+
+impl From<Keyed<List>> for Large {
+    fn from(keyed: Keyed<List>) -> Large {
+        Large::List(Box::new(keyed))
+    }
 }
 
 impl Large {
+    /// The key.
+    pub fn key(&self) -> &Vec<u8> {
+        match self {
+            Large::Map(keyed) => &keyed.key,
+            Large::List(keyed) => &keyed.key,
+        }
+    }
+
+    /// Gives the value to another key.
+    pub fn set_key(&mut self, key: Vec<u8>) {
+        match self {
+            Large::Map(keyed) => keyed.key = key,
+            Large::List(keyed) => keyed.key = key,
+        }
+    }
+
     /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
-        let value = match &self.value {
-            Value::Map(table) => table.memory(),
+        let value = match self {
+            Large::Map(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
+            Large::List(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
         };
-        size_of::<Large>() + self.key.capacity() + value
+        self.key().capacity() + value
     }
 
     /// True if it is so small that it may be freed at once.
     pub fn is_small(&self) -> bool {
-        let pieces = match &self.value {
-            Value::Map(table) => table.bodies.len(),
+        let pieces = match self {
+            Large::Map(keyed) => keyed.value.bodies.len(),
+            // Its nodes are several kilobytes long.
+            Large::List(_) => 0,
         };
         self.memory() <= SMALL_BYTES && pieces <= SMALL_PIECES
     }
 
     /// Frees one piece.
     pub fn free_piece(&mut self) -> Freed {
-        match &mut self.value {
-            Value::Map(table) => table.free_piece(),
+        match self {
+            Large::Map(keyed) => keyed.value.free_piece(),
+            Large::List(keyed) => Freed::of(keyed.value.free_piece()),
         }
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use super::Pair;
-use super::large::Value;
+use super::large::Large;
 use super::packed::Packed;
 use super::record::Record;
 use super::table::Table;
@@ -34,7 +34,7 @@ impl<'a> Map<'a> {
     /// The map that `record` holds. `table` is the table of the record.
     pub(super) fn of(table: &'a Table, record: Record<'a>) -> Map<'a> {
         Map(match table.large_of(record) {
-            Some(Value::Map(fields)) => Form::Table(fields),
+            Some(Large::Map(fields)) => Form::Table(&fields.value),
             _ => Form::Packed(Packed(table.value_of(record))),
         })
     }

@@ -7,9 +7,8 @@
 use super::body::Body;
 use super::chunked::Size;
 use super::journal::What;
-use super::large::Value;
 use super::map::{Form, Map, field_and_value};
-use super::packed::{Packed, Packing};
+use super::packed::{self, Packed, Packing};
 use super::prepared::{Expiry, Prepared, WriteError, WrongKind, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::table::{Content, Place, Table};
@@ -131,7 +130,7 @@ impl Store {
                 (packing.len(), packed_write(table, body, hash, key, packing)?)
             } else {
                 let fields = spread(table, packed, pairs.clone())?;
-                (fields.len(), Write::Body(Body::with_large(hash, key, Value::Map(fields))?))
+                (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
             };
             write.reserve(table, hash, key)?;
             Ok(PreparedMap { kind, key, hash, added: after - before, expiry: Expiry::Keep, write })
@@ -157,7 +156,7 @@ impl Store {
                 (packing.len(), packed_write(table, None, hash, key, packing)?)
             } else {
                 let fields = spread(table, Packed(b""), pairs.clone())?;
-                (fields.len(), Write::Body(Body::with_large(hash, key, Value::Map(fields))?))
+                (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
             };
             write.reserve(table, hash, key)?;
             Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, write })
@@ -241,7 +240,9 @@ impl Store {
                     table.trim();
                 }
             }),
-            None => self.table.retain_packed(place, hash, |field| fields.binary_search(&field).is_err()),
+            None => self.table.shorten_packed(place, hash, |bytes| {
+                packed::retain(bytes, |field| fields.binary_search(&field).is_err())
+            }),
         }
         false
     }

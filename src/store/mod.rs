@@ -17,6 +17,8 @@
 //!   are the memory that items lie in. `large` is a value with a structure of its own.
 //! - `maps` reads and writes keys that hold hashes or sets. `map` is one of these as a command reads it. `packed` is
 //!   the memory layout of a small one.
+//! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
+//!   small steps, and `pieces` makes sure that there is memory for many small pieces.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
@@ -45,14 +47,18 @@ mod databases;
 mod directory;
 mod discard;
 mod edit;
+mod elements;
 mod evict;
 mod journal;
 mod large;
+mod list;
+mod lists;
 mod map;
 mod maps;
 mod moves;
 mod object;
 mod packed;
+mod pieces;
 mod prefetch;
 mod prepared;
 mod record;
@@ -64,6 +70,7 @@ mod sweep;
 mod table;
 #[cfg(test)]
 mod tests;
+mod tiered;
 mod walk;
 mod warm;
 mod write;
@@ -78,9 +85,11 @@ use databases::Others;
 pub use databases::Size as DatabaseSize;
 use discard::Discards;
 pub use edit::Edit;
+pub use elements::{Elements, Side};
 use evict::Evictor;
 pub use evict::{First, Policy};
 pub use journal::{Class, Effect, Effects, Event, Listener, What};
+pub use lists::PreparedList;
 pub use map::Map;
 pub use maps::{MapRemoval, PreparedMap};
 pub use moves::{Copied, Rename};

@@ -3,7 +3,8 @@
 use super::Store;
 use super::body::{Body, Rekey};
 use super::journal::What;
-use super::large::Value;
+use super::large::Large;
+use super::list::List;
 use super::map::{Form, Map};
 use super::maps::spread;
 use super::packed::Packed;
@@ -134,7 +135,7 @@ impl Store {
             let record = table.record(place);
             let (kind, expires_ms) = (record.kind(), record.expires_ms());
             let value = match table.large_of(record) {
-                Some(large) => Held::Body(Body::with_large(hash, to, copy_of(table, large)?)?),
+                Some(large) => Held::Body(copy_of(table, large, hash, to)?),
                 None if fits_block(to.len(), table.value_of(record).len()) => {
                     let mut copy = Vec::new();
                     memory::reserve_exact(&mut copy, table.value_of(record).len())?;
@@ -173,9 +174,20 @@ impl Store {
     }
 }
 
-/// A copy of a large value.
-fn copy_of(keyspace: &Table, value: &Value) -> Result<Value, WriteError> {
-    match value {
-        Value::Map(fields) => spread(keyspace, Packed(b""), Map(Form::Table(fields)).iter()).map(Value::Map),
-    }
+/// A body with a copy of a large value, for the key whose hash is `hash`.
+fn copy_of(keyspace: &Table, large: &Large, hash: u64, key: &[u8]) -> Result<Body, WriteError> {
+    Ok(match large {
+        Large::Map(map) => {
+            let fields = spread(keyspace, Packed(b""), Map(Form::Table(&map.value)).iter())?;
+            Body::with_large(hash, key, fields)?
+        }
+        Large::List(list) => {
+            let mut copy = List::new();
+            for element in list.value.iter_from(0) {
+                copy.try_reserve_back(1, element.len())?;
+                copy.push_back(element);
+            }
+            Body::with_large(hash, key, copy)?
+        }
+    })
 }

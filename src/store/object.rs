@@ -1,6 +1,7 @@
 //! What a key holds, as `OBJECT` and `MEMORY USAGE` tell it.
 
 use super::Store;
+use super::elements::Elements;
 use super::map::Map;
 use super::record::Kind;
 use crate::base::fault;
@@ -16,6 +17,8 @@ pub enum Object<'a> {
     Hash(Map<'a>),
     /// A set.
     Set(Map<'a>),
+    /// A list.
+    List(Elements<'a>),
 }
 
 impl Store {
@@ -29,6 +32,7 @@ impl Store {
             Kind::String => Object::String(self.table.value_of(record)),
             Kind::Hash => Object::Hash(Map::of(&self.table, record)),
             Kind::Set => Object::Set(Map::of(&self.table, record)),
+            Kind::List => Object::List(Elements::of(&self.table, record)),
         };
         Some((object, record.bytes().len() + INDEX_BYTES + body))
     }

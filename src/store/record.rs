@@ -40,11 +40,13 @@ pub enum Kind {
     Hash,
     /// A set: members, each of them once.
     Set,
+    /// A list: elements in an order.
+    List,
 }
 
 impl Kind {
     /// All kinds. The number of a kind in a record is its place here.
-    pub const ALL: [Kind; 3] = [Kind::String, Kind::Hash, Kind::Set];
+    pub const ALL: [Kind; 4] = [Kind::String, Kind::Hash, Kind::Set, Kind::List];
 
     /// The name with which `TYPE` answers.
     pub fn name(self) -> &'static str {
@@ -52,6 +54,7 @@ impl Kind {
             Kind::String => "string",
             Kind::Hash => "hash",
             Kind::Set => "set",
+            Kind::List => "list",
         }
     }
 }

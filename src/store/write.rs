@@ -2,7 +2,6 @@
 
 use super::body::Body;
 use super::large::Large;
-use super::packed;
 use super::record::{Draft, INLINE_MAX, Kind, Record};
 use super::segment::Spot;
 use super::table::{Content, Place, Table};
@@ -18,7 +17,7 @@ impl Table {
         kind: Kind,
         content: Content<'_>,
         expires_ms: Option<u64>,
-    ) -> Option<Box<Large>> {
+    ) -> Option<Large> {
         let body = place.and_then(|place| self.record(place).body());
         if let (Content::Small(value), None) = (&content, body) {
             if let (Some(place), None) = (place, expires_ms)
@@ -73,7 +72,7 @@ impl Table {
     }
 
     /// Removes the item at `place`. Returns its content if that takes long to free.
-    pub fn remove(&mut self, place: Place) -> Option<Box<Large>> {
+    pub fn remove(&mut self, place: Place) -> Option<Large> {
         self.take_out(place)?.into_large()
     }
 
@@ -89,16 +88,17 @@ impl Table {
         body
     }
 
-    /// Removes the fields for which `keep` returns false from the packed hash at `place`. Needs no memory.
-    pub fn retain_packed(&mut self, place: Place, hash: u64, mut keep: impl FnMut(&[u8]) -> bool) {
+    /// Makes the packed value at `place` shorter: `change` moves what stays to the front of its bytes, and returns how
+    /// many bytes stay. Needs no memory.
+    pub fn shorten_packed(&mut self, place: Place, hash: u64, change: impl FnOnce(&mut [u8]) -> usize) {
         let record = self.record(place);
         if let Some(number) = record.body() {
-            return self.with_body(number, |body| body.retain_packed(keep));
+            return self.with_body(number, |body| body.shorten(change));
         }
         let mut value = [0; INLINE_MAX];
         let value = &mut value[..record.value().len()];
         value.copy_from_slice(record.value());
-        let kept = packed::retain(value, &mut keep);
+        let kept = change(value);
         let draft = Draft::small(record.kind(), record.key(), [&value[..kept], b""], record.expires_ms());
         self.rewrite(place, hash, draft.record());
     }

@@ -123,6 +123,33 @@ HMSET h f v
 HDEL h none
 HDEL h f
 HDEL h g new n
+RPUSH l1 a b c
+LPUSH l1 d
+LPUSHX none d
+RPUSHX l1 e
+LSET l1 0 x
+LINSERT l1 BEFORE a y
+LINSERT l1 BEFORE none y
+LREM l1 0 none
+LREM l1 0 y
+LTRIM l1 0 100
+LTRIM l1 1 -1
+LPOP l1
+RPOP l1 1
+RPOP l1 0
+LMOVE l1 l2 LEFT RIGHT
+RPOPLPUSH l1 l2
+RPOPLPUSH l2 l2
+LMPOP 2 l1 l2 LEFT COUNT 10
+LPOP none
+RPUSH l1 a
+LREM l1 0 a
+RPUSH l1 a
+LTRIM l1 5 9
+LLEN none
+LINDEX none 0
+LRANGE none 0 1
+LPOS none a
 SADD s1 a b c
 SADD s1 a
 SREM s1 none

@@ -1,4 +1,4 @@
-//! Random commands about sets, compared with a redis-server reply by reply.
+//! Random commands about sets and lists, compared with a redis-server reply by reply.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -60,6 +60,42 @@ const SETS: &[&str] = &[
     "COPY K K [REPLACE]",
     "GET K",
     "HGET K M",
+    "SET text v",
+];
+
+/// Commands about lists.
+const LISTS: &[&str] = &[
+    "LPUSH|RPUSH K M",
+    "LPUSH|RPUSH K M M M",
+    "LPUSH|RPUSH K M M M M M M M M M M M M M M M",
+    "LPUSH|RPUSH K LONG LONG LONG LONG LONG LONG",
+    "LPUSHX|RPUSHX K M M",
+    "LPOP|RPOP K",
+    "LPOP|RPOP K I",
+    "LPOP|RPOP K 1 2",
+    "LLEN K",
+    "LINDEX K I",
+    "LSET K I M",
+    "LRANGE K I I",
+    "LRANGE K 0 -1",
+    "LTRIM K I I",
+    "LTRIM K 0|1 -1|-2|50",
+    "LINSERT K BEFORE|AFTER|x M M",
+    "LREM K I M",
+    "LPOS K M [RANK I] [COUNT I] [MAXLEN I]",
+    "LPOS K M RANK|COUNT|MAXLEN|x",
+    "LMOVE K K LEFT|RIGHT|x LEFT|RIGHT",
+    "RPOPLPUSH K K",
+    "LMPOP N K K LEFT|RIGHT [COUNT N]",
+    "LMPOP 2 K K LEFT|RIGHT [COUNT N] [COUNT N]",
+    "LMPOP 2 K K x",
+    "LPUSH|RPUSHX|LREM K",
+    "TYPE K",
+    "DEL K",
+    "RENAME K K",
+    "COPY K K [REPLACE]",
+    "SADD K M",
+    "GET K",
     "SET text v",
 ];
 
@@ -159,4 +195,10 @@ fn compare(grammar: &[&str], protocol: u8, commands: usize) {
 fn random_commands_about_sets_are_answered_as_a_redis_server_answers_them() {
     compare(SETS, 2, 10_000);
     compare(SETS, 3, 10_000);
+}
+
+#[test]
+fn random_commands_about_lists_are_answered_as_a_redis_server_answers_them() {
+    compare(LISTS, 2, 10_000);
+    compare(LISTS, 3, 10_000);
 }

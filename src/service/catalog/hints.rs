@@ -49,7 +49,9 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
         }
         _ if first == 0 => Vec::new(),
         "sinterstore" | "sunionstore" | "sdiffstore" => vec![spec(0, 1, 0), spec(1, 2, -1)],
-        "copy" | "rename" | "renamenx" | "smove" => vec![spec(0, 1, 0), spec(1, 2, 0)],
+        "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" => {
+            vec![spec(0, 1, 0), spec(1, 2, 0)]
+        }
         "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
         _ if last < 0 => vec![spec(0, first, last)],
         _ => vec![spec(0, first, last - first as i8)],
@@ -72,19 +74,23 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
         ("sinterstore", 0) => &["RW", "update"],
         ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
-        ("smove", 1) | ("sadd", _) => &["RW", "insert"],
-        ("smove", _) | ("spop", _) => &["RW", "access", "delete"],
+        ("smove" | "lmove" | "rpoplpush", 1) => &["RW", "insert"],
+        ("sadd" | "linsert" | "lpush" | "lpushx" | "rpush" | "rpushx", _) => &["RW", "insert"],
+        ("smove" | "lmove" | "rpoplpush", _) => &["RW", "access", "delete"],
+        ("spop" | "lpop" | "rpop" | "lmpop", _) => &["RW", "access", "delete"],
         ("copy", 0) | ("bitop", _) => &["RO", "access"],
         ("rename" | "renamenx", 0) | ("getdel" | "delifeq", _) => &["RW", "access", "delete"],
         ("del" | "unlink", _) => &["RM", "delete"],
-        ("hdel" | "srem", _) => &["RW", "delete"],
+        ("hdel" | "srem" | "lrem" | "ltrim", _) => &["RW", "delete"],
         ("append" | "hsetnx", _) => &["RW", "insert"],
-        ("expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset", _) => {
-            &["RW", "update"]
-        }
+        (
+            "expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset"
+            | "lset",
+            _,
+        ) => &["RW", "update"],
         (
             "exists" | "type" | "touch" | "strlen" | "hlen" | "hexists" | "hstrlen" | "watch" | "scard"
-            | "sismember",
+            | "sismember" | "llen",
             _,
         ) => &["RO"],
         ("object|encoding" | "object|freq" | "object|idletime" | "object|refcount" | "memory|usage", _) => {

@@ -10,6 +10,7 @@ mod containers;
 mod hashes;
 pub mod hints;
 mod keys;
+mod lists;
 mod messages;
 mod server;
 mod sets;
@@ -20,8 +21,8 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 6] =
-    [hashes::ROWS, keys::ROWS, messages::ROWS, server::ROWS, sets::ROWS, strings::ROWS];
+const GROUPS: [&[Command]; 7] =
+    [hashes::ROWS, keys::ROWS, lists::ROWS, messages::ROWS, server::ROWS, sets::ROWS, strings::ROWS];
 
 /// Number of commands, without subcommands.
 const COUNT: usize = {

@@ -94,6 +94,11 @@ pub fn digest(cx: &mut Cx<'_>) -> Outcome {
                     let fields = hash.iter().map(|(field, value)| fingerprint(&[b"hash", field, value]));
                     item = fields.fold(item, u128::wrapping_add);
                 }
+                Some((Object::List(list), _)) => {
+                    for (place, element) in list.iter_from(0).enumerate() {
+                        item = item.wrapping_add(fingerprint(&[b"list", &place.to_le_bytes(), element]));
+                    }
+                }
                 Some((Object::Set(set), _)) => {
                     let members = set.iter().map(|(member, _)| fingerprint(&[b"set", member]));
                     item = members.fold(item, u128::wrapping_add);

@@ -245,6 +245,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "string" => all.push("string"),
         "hash" => all.push("hash"),
         "set" => all.push("set"),
+        "list" => all.push("list"),
         "bitmap" => all.push("bitmap"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),

@@ -16,6 +16,8 @@ pub mod hashes;
 pub mod info;
 pub mod introspect;
 pub mod keys;
+pub mod list_moves;
+pub mod lists;
 pub mod master;
 pub mod monitor;
 pub mod objects;

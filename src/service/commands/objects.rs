@@ -15,6 +15,10 @@ const LISTPACK_ENTRIES_MAX: usize = 128;
 const LISTPACK_BYTES_MAX: usize = 64;
 /// Most members of a set of integers that Redis keeps as an array, by default.
 const INTSET_ENTRIES_MAX: usize = 512;
+/// Most bytes of a list that Redis packs, by default.
+const LISTPACK_LIST_BYTES_MAX: usize = 8_192;
+/// Bytes of a listpack besides its elements.
+const LISTPACK_HEADER_BYTES: usize = 7;
 /// What Redis answers for the references of a small integer, which all keys share.
 const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
@@ -31,6 +35,14 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
                 "hashtable"
             }
         }
+        Object::List(list) => {
+            let mut bytes = LISTPACK_HEADER_BYTES;
+            let packed = list.iter_from(0).all(|element| {
+                bytes += listpack_bytes(element);
+                bytes <= LISTPACK_LIST_BYTES_MAX
+            });
+            if packed { "listpack" } else { "quicklist" }
+        }
         Object::Set(set) => {
             let integer = |(member, _): (&[u8], &[u8])| {
                 member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()
@@ -42,6 +54,26 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
             }
         }
     }
+}
+
+/// How many bytes an element takes in Redis's listpack.
+fn listpack_bytes(element: &[u8]) -> usize {
+    let number = if element.len() <= INTEGER_BYTES_MAX { parse_i64(element) } else { None };
+    let size = match number {
+        Some(0..=127) => 1,
+        Some(-4_096..=4_095) => 2,
+        Some(-32_768..=32_767) => 3,
+        Some(-8_388_608..=8_388_607) => 4,
+        Some(-2_147_483_648..=2_147_483_647) => 5,
+        Some(_) => 9,
+        None => match element.len() {
+            len @ ..64 => len + 1,
+            len @ ..4_096 => len + 2,
+            len => len + 5,
+        },
+    };
+    // The length stands behind each element again, in seven bits a byte.
+    size + (usize::BITS - size.leading_zeros()).div_ceil(7) as usize
 }
 
 /// True if Redis packs a hash or a set like this one.

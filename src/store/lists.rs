@@ -1,0 +1,373 @@
+//! Operations on keys that hold lists.
+//!
+//! A small list is packed, in its record or in a body. A larger one is a [`List`] of its own, and never becomes packed
+//! again.
+
+use super::Store;
+use super::body::Body;
+use super::elements::{Elements, ListForm, Side};
+use super::journal::What;
+use super::large::{Keyed, Large};
+use super::list::{List, PackedList, packed_size, push_packed};
+use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
+use super::record::{Kind, RECORD_MAX, Record};
+use super::table::{Content, Place, Table};
+use crate::base::{OutOfMemory, fault, memory};
+
+/// Most bytes of a packed list. Each change copies it as a whole, so it must be short.
+const PACKED_BYTES_MAX: usize = 1 << 10;
+
+/// A change that adds to a list or replaces an element, with the memory for it reserved. [`Store::commit_list`] makes it.
+#[derive(Debug)]
+pub struct PreparedList<'a> {
+    key: &'a [u8],
+    /// The hash of the key.
+    hash: u64,
+    /// How many elements the list has after the change.
+    len: usize,
+    change: Change<'a>,
+}
+
+/// How a list is going to be changed.
+#[derive(Debug)]
+enum Change<'a> {
+    /// The whole packed list, into the record or over the one in its body.
+    Packed(Vec<u8>),
+    /// The whole list as a new body.
+    Body(Body),
+    /// An edit of the large list that there is.
+    Edit(Edit<'a>),
+}
+
+/// An edit of a list.
+#[derive(Debug)]
+enum Edit<'a> {
+    /// Adds elements at an end, one after the other.
+    Push(Side, Vec<&'a [u8]>),
+    /// Replaces an element.
+    Set(usize, &'a [u8]),
+    /// Inserts an element before the one with this number.
+    Insert(usize, &'a [u8]),
+}
+
+impl Store {
+    /// The list of `key`; `None` if there is no such key or it has expired.
+    ///
+    /// # Errors
+    /// [`WrongKind`] if the key holds another kind of value.
+    pub fn list(&mut self, key: &[u8], now_ms: u64) -> Result<Option<Elements<'_>>, WrongKind> {
+        fault::point();
+        let place = self.find(key, now_ms);
+        place.map(|place| self.list_at(place)).transpose()
+    }
+
+    fn list_at(&self, place: Place) -> Result<Elements<'_>, WrongKind> {
+        let record = self.table.record(place);
+        if record.kind() == Kind::List { Ok(Elements::of(&self.table, record)) } else { Err(WrongKind) }
+    }
+
+    /// Makes sure that `elements` can be added at one end of the list of `key`, one after the other. There must be at
+    /// least one. Without such a key, they become a new list.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_list_push<'a>(
+        &mut self,
+        key: &'a [u8],
+        side: Side,
+        elements: impl Iterator<Item = &'a [u8]>,
+        now_ms: u64,
+    ) -> Result<PreparedList<'a>, WriteError> {
+        let elements = memory::collect(elements)?;
+        self.prepare_list_edit(key, Edit::Push(side, elements), now_ms)
+    }
+
+    /// Makes sure that the element at `index` of the list of `key` can be replaced.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_list_set<'a>(
+        &mut self,
+        key: &'a [u8],
+        index: usize,
+        element: &'a [u8],
+        now_ms: u64,
+    ) -> Result<PreparedList<'a>, WriteError> {
+        self.prepare_list_edit(key, Edit::Set(index, element), now_ms)
+    }
+
+    /// Makes sure that an element can be inserted in the list of `key`, before the one at `index`.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_list_insert<'a>(
+        &mut self,
+        key: &'a [u8],
+        index: usize,
+        element: &'a [u8],
+        now_ms: u64,
+    ) -> Result<PreparedList<'a>, WriteError> {
+        self.prepare_list_edit(key, Edit::Insert(index, element), now_ms)
+    }
+
+    fn prepare_list_edit<'a>(
+        &mut self,
+        key: &'a [u8],
+        edit: Edit<'a>,
+        now_ms: u64,
+    ) -> Result<PreparedList<'a>, WriteError> {
+        fault::point();
+        let place = self.find(key, now_ms);
+        if let Some(place) = place {
+            self.list_at(place)?;
+        }
+        let hash = self.table.hash(key);
+        let body = place.and_then(|place| self.table.record(place).body());
+        let added = match &edit {
+            Edit::Push(_, elements) => elements.len(),
+            Edit::Set(..) => 0,
+            Edit::Insert(..) => 1,
+        };
+        let mut edit = Some(edit);
+        self.with_memory(|table| {
+            let there = place.map(|place| Elements::of(table, table.record(place)));
+            let len = there.map_or(0, Elements::len) + added;
+            if let (Some(Elements(ListForm::Large(_))), Some(number)) = (there, body) {
+                let wanted = edit.as_ref().expect("it is taken once, at the end");
+                table.with_body(number, |body| wanted.reserve(body.list_mut()))?;
+                let change = Change::Edit(edit.take().expect("as above"));
+                return Ok(PreparedList { key, hash, len, change });
+            }
+            let packed = match there {
+                Some(Elements(ListForm::Packed(packed))) => packed,
+                _ => PackedList(b""),
+            };
+            let change = edit.as_ref().expect("as above").of_packed(table, packed, (hash, key), body)?;
+            change.reserve(table, hash, key)?;
+            Ok(PreparedList { key, hash, len, change })
+        })
+    }
+
+    /// Makes a prepared change. Returns how many elements the list has then. Cannot fail or panic half-way.
+    pub fn commit_list(&mut self, prepared: PreparedList<'_>) -> usize {
+        let PreparedList { key, hash, len, change } = prepared;
+        let place = self.table.find(hash, key);
+        let record = place.map(|place| self.table.record(place));
+        let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
+        self.changes.note_write(place.is_some(), key);
+        let left = match (change, body) {
+            (Change::Edit(edit), Some(number)) => {
+                self.table.with_body(number, |body| edit.make(body.list_mut()));
+                None
+            }
+            (Change::Edit(_), None) => unreachable!("no key is removed between prepare and commit"),
+            (Change::Packed(bytes), body) => {
+                let over = body.is_some() && !fits_block(key.len(), bytes.len());
+                let content = if over { Content::Over(&bytes) } else { Content::Small(&bytes) };
+                self.table.write(place, hash, key, Kind::List, content, expires_ms)
+            }
+            (Change::Body(body), _) => {
+                self.table.write(place, hash, key, Kind::List, Content::Body(body), expires_ms)
+            }
+        };
+        self.discards.keep(left);
+        len
+    }
+
+    /// Removes the first `left` and the last `right` elements of the list of `key`, and also the key if no element stays.
+    /// Returns true if it has removed the key. Needs no memory. Cannot fail or panic half-way.
+    pub fn drop_list_ends(&mut self, key: &[u8], left: usize, right: usize) -> bool {
+        let hash = self.table.hash(key);
+        let Some(place) = self.table.find(hash, key) else { return false };
+        let record = self.table.record(place);
+        let elements = Elements::of(&self.table, record);
+        if left.saturating_add(right) >= elements.len() {
+            self.take(What::Removed, place);
+            return true;
+        }
+        self.changes.note(What::Set, key);
+        match (elements.0, record.body()) {
+            (ListForm::Large(_), Some(number)) => {
+                let dropped = self.table.with_body(number, |body| {
+                    let list = body.list_mut();
+                    [list.drop_front(left), list.drop_back(right)]
+                });
+                for list in dropped.into_iter().flatten() {
+                    self.discards.keep(Some(Keyed { key: Vec::new(), value: list }.into()));
+                }
+            }
+            (ListForm::Packed(packed), _) => {
+                let kept = packed.range(left).start..packed.range(packed.len() - right).start;
+                self.table.shorten_packed(place, hash, |bytes| {
+                    bytes.copy_within(kept.clone(), 0);
+                    kept.len()
+                });
+            }
+            (ListForm::Large(_), None) => unreachable!("a large list is in a body"),
+        }
+        false
+    }
+
+    /// Removes up to `count` elements that equal `element` from the list of `key`: the first ones, or the last ones if
+    /// `side` is the right end. With the last element goes the key. Returns how many it has removed, and whether the key is
+    /// gone. Needs no memory. Cannot fail or panic half-way.
+    pub fn remove_list_elements(
+        &mut self,
+        key: &[u8],
+        element: &[u8],
+        count: usize,
+        side: Side,
+    ) -> (usize, bool) {
+        let hash = self.table.hash(key);
+        let Some(place) = self.table.find(hash, key) else { return (0, false) };
+        let record = self.table.record(place);
+        let elements = Elements::of(&self.table, record);
+        let equal = elements.iter_from(0).filter(|there| *there == element).count();
+        let removed = equal.min(count);
+        if removed == elements.len() {
+            self.take(What::Removed, place);
+            return (removed, true);
+        }
+        if removed == 0 {
+            return (0, false);
+        }
+        self.changes.note(What::Set, key);
+        let from_right = side == Side::Right;
+        match (elements.0, record.body()) {
+            (ListForm::Large(_), Some(number)) => {
+                self.table.with_body(number, |body| {
+                    body.list_mut().remove(|there| there == element, removed, from_right)
+                });
+            }
+            _ => {
+                // From the right end, the first ones of those that are equal stay.
+                let spared = if from_right { equal - removed } else { 0 };
+                self.table.shorten_packed(place, hash, |bytes| {
+                    remove_packed(bytes, element, spared..spared + removed)
+                });
+            }
+        }
+        (removed, false)
+    }
+}
+
+/// Removes elements that equal `element` from the packed `bytes`: those with these numbers, counted among the equal ones.
+/// Returns how many bytes the rest takes.
+fn remove_packed(bytes: &mut [u8], element: &[u8], removed: std::ops::Range<usize>) -> usize {
+    let (mut at, mut kept, mut equal) = (0, 0, 0);
+    while let Some(there) = PackedList(&bytes[at..]).iter().next() {
+        let (size, is_equal) = (packed_size(there.len()), there == element);
+        if !(is_equal && removed.contains(&equal)) {
+            bytes.copy_within(at..at + size, kept);
+            kept += size;
+        }
+        equal += usize::from(is_equal);
+        at += size;
+    }
+    kept
+}
+
+impl<'a> Edit<'a> {
+    /// Makes sure that there is memory for the edit of a large list.
+    fn reserve(&self, list: &mut List) -> Result<(), OutOfMemory> {
+        let bytes = |elements: &[&[u8]]| elements.iter().map(|element| element.len()).sum();
+        match self {
+            Edit::Push(Side::Left, elements) => list.try_reserve_front(elements.len(), bytes(elements)),
+            Edit::Push(Side::Right, elements) => list.try_reserve_back(elements.len(), bytes(elements)),
+            Edit::Set(index, element) => list.prepare_set(*index, element.len()),
+            Edit::Insert(index, element) => list.prepare_insert(*index, element.len()),
+        }
+    }
+
+    /// Edits a large list, once there is memory for it.
+    fn make(&self, list: &mut List) {
+        match self {
+            Edit::Push(Side::Left, elements) => elements.iter().for_each(|element| list.push_front(element)),
+            Edit::Push(Side::Right, elements) => elements.iter().for_each(|element| list.push_back(element)),
+            Edit::Set(index, element) => {
+                list.set(*index, element);
+            }
+            Edit::Insert(index, element) => list.insert(*index, element),
+        }
+    }
+
+    /// The change that edits a packed list. `body` is the number of the body that it is in.
+    fn of_packed(
+        &self,
+        table: &Table,
+        packed: PackedList<'_>,
+        (hash, key): (u64, &[u8]),
+        body: Option<u32>,
+    ) -> Result<Change<'a>, OutOfMemory> {
+        let added: usize = match self {
+            Edit::Push(_, elements) => elements.iter().map(|element| packed_size(element.len())).sum(),
+            Edit::Set(_, element) | Edit::Insert(_, element) => packed_size(element.len()),
+        };
+        let len = packed.0.len() + added;
+        if len > PACKED_BYTES_MAX {
+            let mut list = List::from_packed(packed)?;
+            self.reserve(&mut list)?;
+            self.make(&mut list);
+            return Ok(Change::Body(Body::with_large(hash, key, list)?));
+        }
+        let mut bytes = Vec::new();
+        memory::reserve_exact(&mut bytes, len)?;
+        let mut add = |element: &[u8]| push_packed(&mut bytes, element);
+        match self {
+            Edit::Push(Side::Left, elements) => {
+                elements.iter().rev().copied().chain(packed.iter()).for_each(&mut add);
+            }
+            Edit::Push(Side::Right, elements) => {
+                packed.iter().chain(elements.iter().copied()).for_each(&mut add)
+            }
+            Edit::Set(index, element) => {
+                packed
+                    .iter()
+                    .take(*index)
+                    .chain([*element])
+                    .chain(packed.iter().skip(index + 1))
+                    .for_each(&mut add);
+            }
+            Edit::Insert(index, element) => {
+                packed
+                    .iter()
+                    .take(*index)
+                    .chain([*element])
+                    .chain(packed.iter().skip(*index))
+                    .for_each(&mut add);
+            }
+        }
+        let takes = |number: u32| table.bodies.get(number).takes(bytes.len());
+        if fits_block(key.len(), bytes.len()) || body.is_some_and(takes) {
+            return Ok(Change::Packed(bytes));
+        }
+        Ok(Change::Body(Body::new(hash, key, [&bytes, b""])?))
+    }
+}
+
+impl Change<'_> {
+    /// Reserves room in the keyspace's table for the record of `key`.
+    fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
+        let (bytes, bodies) = match self {
+            Change::Packed(bytes) if fits_block(key.len(), bytes.len()) => {
+                (Prepared::small_record_bytes(key, bytes), 0)
+            }
+            Change::Packed(_) | Change::Edit(_) => (RECORD_MAX, 0),
+            Change::Body(_) => (RECORD_MAX, 1),
+        };
+        table.reserve_record(hash, key, bytes, bodies)
+    }
+}
+
+impl Body {
+    /// The list, to be changed.
+    ///
+    /// # Panics
+    /// If the body has no large list.
+    fn list_mut(&mut self) -> &mut List {
+        match self.large_mut() {
+            Some(Large::List(list)) => &mut list.value,
+            _ => panic!("no list is in the body"),
+        }
+    }
+}
