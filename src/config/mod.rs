@@ -143,6 +143,11 @@ pub struct OutputLimit {
     pub soft_ms: u64,
 }
 
+impl OutputLimit {
+    /// No limit at all.
+    pub const NONE: OutputLimit = OutputLimit { hard_bytes: 0, soft_bytes: 0, soft_ms: 0 };
+}
+
 /// All settings of one server. [`Config::default`] is what the daemon starts with.
 #[derive(Clone, Debug)]
 pub struct Config {

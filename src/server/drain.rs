@@ -18,6 +18,9 @@ impl<N: Net> Server<N> {
             let World { now, config, stats, .. } = &mut self.service.world;
             self.reactor.stop_admitting(now.at, config, stats, &mut self.newcomers);
             self.welcome();
+            // Clients that wait for keys get the reply that they would get when their time is over.
+            self.service.world.give_up_waits();
+            self.deliver();
             log::info!(
                 "shutting down: newcomers are refused, {} clients have up to {patience_ms} ms to leave",
                 self.reactor.serving()

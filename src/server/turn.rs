@@ -3,7 +3,7 @@
 
 use super::Server;
 use crate::base::{Moment, Reason};
-use crate::config::BACKTRACES_PER_MINUTE;
+use crate::config::{BACKTRACES_PER_MINUTE, OutputLimit};
 use crate::fence::{self, Wreck};
 use crate::reactor::conn::Class;
 use crate::reactor::net::Net;
@@ -64,6 +64,7 @@ impl<N: Net> Server<N> {
             Verdict { consumed: progress.consumed, next, held, class }
         });
         self.service.world.stats.bytes_out += flushed;
+        self.service.world.end_interrupted_wake();
         self.deliver();
         let world = &self.service.world;
         self.reactor.evict(world.now.at, world.config.maxmemory_clients);
@@ -81,6 +82,10 @@ impl<N: Net> Server<N> {
                         let parts = [head.unread(), message.unread()];
                         self.reactor.push(to, parts, config.pubsub_output_limit, now.at);
                         self.reactor.evict(now.at, config.maxmemory_clients);
+                    }
+                    Ask::Answer { to, reply } => {
+                        self.reactor.push(to, [reply.unread(), b""], OutputLimit::NONE, now.at);
+                        self.reactor.wake(to, now.at);
                     }
                     Ask::Wake(id) => self.reactor.wake(id, now.at),
                     Ask::Quit { now } => self.shutdown(now),

@@ -12,7 +12,7 @@ impl World {
         if self.tracking.has_leftovers() {
             return Some(self.now.at);
         }
-        [self.pause.until(), self.key_deadline()].into_iter().flatten().min()
+        [self.pause.until(), self.waiting.next_deadline(), self.key_deadline()].into_iter().flatten().min()
     }
 
     /// When the sweep has to look for expired keys next. If discarded memory waits to be freed, that is now.
@@ -45,6 +45,7 @@ impl World {
         self.tend_memory();
         self.tracking.free_some();
         self.tell_effects(None);
+        self.end_late_waits();
         if self.pause.until().is_some_and(|until| until <= self.now.at) {
             self.end_pause();
         }

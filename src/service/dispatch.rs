@@ -4,9 +4,9 @@
 use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
-    admin, bitfield, bits, client, clients, combine, connection, counters, debug, expiry, getkeys, hashes,
-    introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets, settings,
-    slowlog, strings, tracking, transactions,
+    admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, expiry, getkeys,
+    hashes, introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets,
+    settings, slowlog, strings, tracking, transactions,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -55,6 +55,11 @@ const NAMED: &[(&str, Run)] = &[
     ("bitfield_ro", bitfield::bitfield_ro),
     ("bitop", bits::bitop),
     ("bitpos", bits::bitpos),
+    ("blmove", blocking::blmove),
+    ("blmpop", blocking::blmpop),
+    ("blpop", blocking::blpop),
+    ("brpop", blocking::brpop),
+    ("brpoplpush", blocking::brpoplpush),
     ("client", introspect::no_subcommand),
     ("client|caching", tracking::caching),
     ("client|getname", client::getname),
@@ -72,6 +77,7 @@ const NAMED: &[(&str, Run)] = &[
     ("client|setname", client::setname),
     ("client|tracking", tracking::tracking),
     ("client|trackinginfo", tracking::trackinginfo),
+    ("client|unblock", blocking::unblock),
     ("client|unpause", client::unpause),
     ("cluster", master::no_cluster),
     ("command", introspect::all),

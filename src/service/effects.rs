@@ -25,6 +25,7 @@ impl World {
                 session.extras().watching.touched = true;
             }
         }
+        self.note_ready(&effects);
         if self.tracking.is_on() {
             self.invalidate(&effects, by);
         }

@@ -50,6 +50,8 @@ pub mod tracking;
 pub mod transaction;
 pub mod turn;
 mod unknown;
+pub mod waiting;
+mod wake;
 pub mod world;
 
 use std::iter;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use crate::base::{Buf, ConnId};
 
 /// One thing that a command asks the server to do.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub enum Ask {
     /// Close this client's connection (`CLIENT KILL`).
     Kill(ConnId),
@@ -20,6 +20,13 @@ pub enum Ask {
         head: Arc<Buf>,
         /// The message. All receivers share it.
         message: Arc<Buf>,
+    },
+    /// Send this client the reply of its command, which has waited for a key, and serve it again.
+    Answer {
+        /// The client.
+        to: ConnId,
+        /// The reply; empty if the client wants none.
+        reply: Buf,
     },
     /// Serve this client again: its next command has waited (`CLIENT PAUSE`).
     Wake(ConnId),

@@ -7,6 +7,7 @@ use super::channels::Subscriptions;
 use super::command::Command;
 use super::tracking::Wishes;
 use super::transaction::{Transaction, Watching};
+use super::waiting::Waits;
 use crate::base::{Address, ConnId, Moment, Peer};
 use crate::config::SHARED_LABELS_MAX;
 use crate::resp::{Parser, Proto};
@@ -41,6 +42,8 @@ pub struct Labels {
 pub struct Extras {
     /// The transaction that the client has begun with `MULTI`.
     pub transaction: Option<Transaction>,
+    /// The request with which the client waits for a key.
+    pub waits: Option<Box<Waits>>,
     /// The keys that the client watches.
     pub watching: Watching,
     /// The channels and patterns to which the client has subscribed.
@@ -52,6 +55,7 @@ pub struct Extras {
 impl Extras {
     fn is_empty(&self) -> bool {
         self.transaction.is_none()
+            && self.waits.is_none()
             && self.watching.is_empty()
             && self.subscriptions.is_empty()
             && self.tracking.is_none()
@@ -61,7 +65,8 @@ impl Extras {
     fn memory(&self) -> usize {
         let queued = self.transaction.as_ref().map_or(0, Transaction::memory);
         let tracking = self.tracking.as_ref().map_or(0, |wishes| wishes.memory());
-        size_of::<Extras>() + queued + tracking + self.watching.memory() + self.subscriptions.memory()
+        let waits = self.waits.as_ref().map_or(0, |waits| waits.memory());
+        size_of::<Extras>() + queued + waits + tracking + self.watching.memory() + self.subscriptions.memory()
     }
 }
 
@@ -131,6 +136,11 @@ impl Session {
         if self.extras.as_ref().is_some_and(|extras| extras.is_empty()) {
             self.extras = None;
         }
+    }
+
+    /// True if the client waits for a key.
+    pub fn is_waiting(&self) -> bool {
+        self.extras.as_ref().is_some_and(|extras| extras.waits.is_some())
     }
 
     /// The client's subscriptions; `None` if it has no extras.

@@ -73,6 +73,8 @@ pub(super) enum Served {
     Whole,
     /// It waits, and so do all requests after it.
     Parked,
+    /// It waits for a key, and all requests after it wait too. A copy of it is kept.
+    Waits,
     /// It is done, and the connection ends for this reason.
     Close(Reason),
 }
@@ -155,6 +157,12 @@ impl Service {
             progress.asks = self.world.outbox.asks.len();
             progress.commands += 1;
             progress.running = None;
+            if self.world.waiting.has_ready() {
+                self.serve_waiting(turn.wires, progress);
+            }
+            if served == Served::Waits {
+                return Ended::Parked;
+            }
             if let Served::Close(reason) = served {
                 if let Some(session) = self.world.sessions.get_mut(turn.me.slot) {
                     session.leaving = true;
@@ -272,6 +280,9 @@ impl Service {
         let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
         let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
+        if let Some(wish) = self.world.wish.take() {
+            return self.wait(turn, args, command, wish, answered);
+        }
         if !answered {
             self.silence(turn, reply_start, command);
         }
@@ -282,7 +293,12 @@ impl Service {
     }
 
     #[cold]
-    fn reject(&mut self, turn: &mut Turn<'_>, command: &'static Command, failure: Failure) -> Served {
+    pub(super) fn reject(
+        &mut self,
+        turn: &mut Turn<'_>,
+        command: &'static Command,
+        failure: Failure,
+    ) -> Served {
         self.world.stats.per_command[command.id].rejected += 1;
         let failure = self.world.instead_of(turn.me, command, failure);
         self.refuse(turn, failure)

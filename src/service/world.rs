@@ -15,6 +15,7 @@ use super::session::Sessions;
 use super::slowlog::SlowLog;
 use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
+use super::waiting::{Waiting, Wish};
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
 use crate::stats::{Stats, WorstTick};
@@ -32,6 +33,10 @@ pub struct World {
     pub channels: Channels,
     /// Whether `CLIENT PAUSE` holds commands, and which clients wait.
     pub pause: Pause,
+    /// The clients that wait for keys.
+    pub waiting: Waiting,
+    /// What the command that runs now wants to wait for, because it has found nothing.
+    pub wish: Option<Wish>,
     /// True if a client tracks keys or monitors, or if the policy of eviction asks for uses. Commands test this alone.
     pub(super) observed: bool,
     /// The clients that see every command.
@@ -85,6 +90,8 @@ impl World {
             outbox: Outbox::default(),
             channels: Channels::default(),
             pause: Pause::default(),
+            waiting: Waiting::default(),
+            wish: None,
             observed: false,
             monitors: Monitors::default(),
             rates: Rates::default(),
@@ -231,6 +238,7 @@ impl World {
     /// Ends a client's transaction, watches, tracking and subscriptions.
     pub fn forget_dealings(&mut self, id: ConnId) {
         self.end_transaction(id);
+        self.forget_wait(id);
         self.untrack(id);
         if let Some(session) = self.sessions.get_mut(id.slot).filter(|session| session.has_extras()) {
             self.channels.unsubscribe_all(id, &mut session.extras().subscriptions);

@@ -68,6 +68,8 @@ pub enum Listener {
     Events = 2,
     /// Clients that keep copies of keys.
     Tracking = 4,
+    /// Clients that wait for keys.
+    Waits = 8,
 }
 
 /// What happened to one key.

@@ -233,8 +233,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the end of a pause wakes nobody up in time",
         "src/service/chores.rs",
-        "[self.pause.until(), self.key_deadline()]",
-        "[self.pause.until().filter(|_| false), self.key_deadline()]",
+        "[self.pause.until(), self.waiting.next_deadline(), self.key_deadline()]",
+        "[self.pause.until().filter(|_| false), self.waiting.next_deadline(), self.key_deadline()]",
     ),
     mutant(
         "a pause has no end of its own",

@@ -345,6 +345,9 @@ fn a_redis_server_describes_its_commands_alike() {
         let sorted = |field: &Value| {
             let mut words: Vec<String> = redis::from_redis_value(field.clone()).unwrap();
             words.sort();
+            // Since Redis 7.2, scripts may run commands that wait.
+            let may_wait = words.iter().any(|word| word == "blocking");
+            words.retain(|word| !(may_wait && word == "noscript"));
             words.join(" ")
         };
         let plain = |field: &Value| format!("{field:?}");

@@ -31,3 +31,4 @@ mod tracking;
 mod transactions;
 mod types;
 mod unixsocket;
+mod waiting;

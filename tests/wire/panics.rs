@@ -38,6 +38,11 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "APPEND a new",
         "BITFIELD a SET u8 0 7 INCRBY u8 8 1",
         "BITOP NOT a b",
+        "BLMOVE l l LEFT RIGHT 0",
+        "BLMPOP 0 1 l LEFT",
+        "BLPOP none l 0",
+        "BRPOP l 0",
+        "BRPOPLPUSH l fresh 0",
         "COPY a fresh",
         "COPY h a REPLACE",
         "DECR n",
@@ -124,14 +129,19 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n";
-    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:7\r\n\
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\nRPUSH l x y x\r\n";
+    let setup = &format!("{setup}RPUSH big x {} x {}\r\n", "long".repeat(200), "tail".repeat(100));
+    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\nLRANGE l 0 -1\r\nLRANGE big 0 2\r\nLLEN big\r\n";
+    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:9\r\n\
                      *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n";
+    let untouched = &format!(
+        "{untouched}*3\r\n$1\r\nx\r\n$1\r\ny\r\n$1\r\nx\r\n*3\r\n$1\r\nx\r\n$800\r\n{}\r\n$1\r\nx\r\n:4\r\n",
+        "long".repeat(200)
+    );
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n");
+            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n:3\r\n:4\r\n");
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));

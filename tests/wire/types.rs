@@ -12,6 +12,7 @@ use crate::strings::reply;
 const WORDS: &[(&str, &[&str])] = &[
     ("K", &["a", "b", "c", "d", "a", "b", "c", "d", "none", "text"]),
     ("M", &["m", "n", "o", "p", "", "1", "2", "3", "-7", "1000000", "07", "q", "r", "s", "LONG", "\u{e9}"]),
+    ("L", &["a", "b", "c", "d"]),
     ("I", &["0", "1", "2", "3", "-1", "-2", "-3", "5", "100", "-100", "x", "9223372036854775807"]),
     ("N", &["1", "2", "2", "3", "0", "-1", "x"]),
 ];
@@ -102,11 +103,11 @@ const LISTS: &[&str] = &[
 /// Commands whose replies may list their elements in any order.
 const UNORDERED: &[&str] = &["SMEMBERS", "SINTER", "SUNION", "SDIFF", "SSCAN", "SPOP", "SRANDMEMBER"];
 
-struct Dice(StdRng);
+pub struct Dice(pub StdRng);
 
 impl Dice {
     /// A random request that a line of a grammar allows.
-    fn request(&mut self, line: &str) -> Vec<Vec<u8>> {
+    pub fn request(&mut self, line: &str) -> Vec<Vec<u8>> {
         let mut words = Vec::new();
         let (mut depth, mut left_out) = (0, false);
         for part in line.split(' ') {

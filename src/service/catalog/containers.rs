@@ -28,6 +28,8 @@ pub(super) const CLIENT: &[Command] = &numbered(SUBCOMMANDS_FROM, [
     row("client|tracking", -3, SESSION, CONNECTION, "6.0.0", "Let the server tell of changes of keys that the connection keeps copies of")
         .complexity("O(N) where N is the number of prefixes given"),
     row("client|trackinginfo", 2, SESSION, CONNECTION, "6.2.0", "Get information about the tracking of the connection"),
+    row("client|unblock", -3, ADMIN, CONNECTION, "5.0.0", "End the waiting of another client")
+        .complexity("O(N) where N is the number of clients"),
     row("client|unpause", 2, ADMIN, CONNECTION, "6.2.0", "End the pause and run the commands that it held")
         .complexity("O(N) where N is the number of clients that wait"),
 ]);

@@ -49,7 +49,7 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
         }
         _ if first == 0 => Vec::new(),
         "sinterstore" | "sunionstore" | "sdiffstore" => vec![spec(0, 1, 0), spec(1, 2, -1)],
-        "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" => {
+        "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush" => {
             vec![spec(0, 1, 0), spec(1, 2, 0)]
         }
         "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
@@ -74,10 +74,10 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
         ("sinterstore", 0) => &["RW", "update"],
         ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
-        ("smove" | "lmove" | "rpoplpush", 1) => &["RW", "insert"],
+        ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", 1) => &["RW", "insert"],
         ("sadd" | "linsert" | "lpush" | "lpushx" | "rpush" | "rpushx", _) => &["RW", "insert"],
-        ("smove" | "lmove" | "rpoplpush", _) => &["RW", "access", "delete"],
-        ("spop" | "lpop" | "rpop" | "lmpop", _) => &["RW", "access", "delete"],
+        ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", _) => &["RW", "access", "delete"],
+        ("spop" | "lpop" | "rpop" | "lmpop" | "blpop" | "brpop" | "blmpop", _) => &["RW", "access", "delete"],
         ("copy", 0) | ("bitop", _) => &["RO", "access"],
         ("rename" | "renamenx", 0) | ("getdel" | "delifeq", _) => &["RW", "access", "delete"],
         ("del" | "unlink", _) => &["RM", "delete"],

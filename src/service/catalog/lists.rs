@@ -1,10 +1,23 @@
 //! The commands about lists.
 
-use super::words::{LIST, READ, READ_FAST, WRITE, WRITE_FAST, WRITE_MOVABLE, WRITE_OOM, WRITE_OOM_FAST};
-use crate::service::command::{COUNTED, Command, ONE_KEY, TWO_KEYS, row};
+use super::words::{
+    LIST, READ, READ_FAST, WRITE, WRITE_BLOCKING, WRITE_BLOCKING_MOVABLE, WRITE_FAST, WRITE_MOVABLE,
+    WRITE_OOM, WRITE_OOM_BLOCKING, WRITE_OOM_FAST,
+};
+use crate::service::command::{COUNTED, Command, Keys, NO_KEYS, ONE_KEY, TWO_KEYS, row};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
+    row("blmove", 6, WRITE_OOM_BLOCKING, LIST, "6.2.0", "Move an element of a list to another list; wait for one if need be")
+        .keys(TWO_KEYS),
+    row("blmpop", -5, WRITE_BLOCKING_MOVABLE, LIST, "7.0.0", "Remove elements of the first list that has any; wait for them if need be")
+        .keys(Keys { counted: 2, ..NO_KEYS }).complexity("O(N+M) where N is the number of keys and M the number of elements returned"),
+    row("blpop", -3, WRITE_BLOCKING, LIST, "2.0.0", "Remove the first element of the first list that has any; wait for one if need be")
+        .keys(Keys { first: 1, last: -2, ..ONE_KEY }).complexity("O(N) where N is the number of keys"),
+    row("brpop", -3, WRITE_BLOCKING, LIST, "2.0.0", "Remove the last element of the first list that has any; wait for one if need be")
+        .keys(Keys { first: 1, last: -2, ..ONE_KEY }).complexity("O(N) where N is the number of keys"),
+    row("brpoplpush", 4, WRITE_OOM_BLOCKING, LIST, "2.2.0", "Move the last element of a list to the front of another list; wait for one if need be")
+        .keys(TWO_KEYS),
     row("lindex", 3, READ, LIST, "1.0.0", "Get the element at a position of a list").heavy()
         .keys(ONE_KEY).complexity("O(N) where N is the number of elements up to the nearer end, counted in nodes of some kilobytes"),
     row("linsert", 5, WRITE_OOM, LIST, "2.2.0", "Put an element before or after another one of a list").heavy()

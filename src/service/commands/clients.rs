@@ -135,6 +135,7 @@ fn flags(session: &Session) -> String {
         ('O', session.monitor),
         ('P', session.is_subscriber()),
         ('x', session.transaction().is_some()),
+        ('b', session.is_waiting()),
         ('t', session.tracking().is_some()),
         ('R', session.tracking().is_some_and(|wishes| wishes.broken)),
         ('B', session.tracking().is_some_and(|wishes| wishes.bcast)),

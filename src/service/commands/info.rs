@@ -118,10 +118,11 @@ fn clients(text: &mut String, world: &World) {
     field(text, "connected_clients", world.stats.present.clients);
     field(text, "cluster_connections", 0);
     field(text, "maxclients", world.config.maxclients);
-    field(text, "blocked_clients", 0);
+    field(text, "blocked_clients", world.waiting.clients());
     field(text, "tracking_clients", world.tracking.clients());
     field(text, "pubsub_clients", world.sessions.subscribers());
-    field(text, "clients_in_timeout_table", 0);
+    field(text, "clients_in_timeout_table", world.waiting.timed());
+    field(text, "total_blocking_keys", world.waiting.keys());
 }
 
 fn memory(text: &mut String, world: &World) {

@@ -240,6 +240,9 @@ fn categories(command: &Command) -> Vec<&'static str> {
     if has("admin") {
         all.extend(["admin", "dangerous"]);
     }
+    if has("blocking") {
+        all.push("blocking");
+    }
     match command.group {
         "generic" if !is_container => all.push("keyspace"),
         "string" => all.push("string"),

@@ -82,6 +82,11 @@ impl Pops {
         Ok(Pops { first: at + 1, keys, side, count })
     }
 
+    /// Which arguments are the keys.
+    pub(super) fn keys(&self) -> std::ops::Range<usize> {
+        self.first..self.first + self.keys
+    }
+
     /// Pops from the first list that is there, and replies. Returns false, and does not reply, if there is none.
     pub(super) fn pop(&self, cx: &mut Cx<'_>) -> Result<bool, Failure> {
         for key in cx.args.from(self.first).take(self.keys) {

@@ -4,6 +4,7 @@
 pub mod admin;
 pub mod bitfield;
 pub mod bits;
+pub mod blocking;
 pub mod client;
 pub mod clients;
 pub mod combine;

@@ -1,0 +1,362 @@
+//! Clients that wait for a key to hold something: `BLPOP` and the like.
+//!
+//! A command that finds nothing makes a [`Wish`]. The turn then keeps a copy of the request, puts the client in line for
+//! each of its keys, and parks the connection. A change of one of these keys makes it ready. As soon as the command or the
+//! transaction that changed it is complete, and before any other one runs, the clients in line run their requests again, in
+//! the order of their tickets, until the key holds nothing more. So nobody overtakes a client that waits, and a client that
+//! leaves while it waits has taken nothing.
+//!
+//! A client that waits costs nothing until its deadline. To wake one costs the same however many wait.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+
+use super::command::Command;
+use super::outbox::Ask;
+use super::world::World;
+use crate::base::{Buf, ConnId, Moment, OutOfMemory, memory};
+use crate::config::REPLY_HEADROOM_BYTES;
+use crate::resp::{Args, Kept, Reply};
+use crate::store::{Effect, Effects, Kind, Listener, What};
+
+/// About how many bytes it takes to wait in one line, besides the key.
+const PLACE_BYTES: usize = 128;
+
+/// What a command that has found nothing wants to wait for.
+#[derive(Clone, Debug)]
+pub struct Wish {
+    /// The kind of value that its keys should hold.
+    pub kind: Kind,
+    /// Which arguments of the request are the keys.
+    pub keys: Range<usize>,
+    /// When the wait ends; `None` if it has no end.
+    pub until: Option<Moment>,
+}
+
+/// A request that waits.
+#[derive(Debug)]
+pub struct Waits {
+    request: Kept,
+    /// The command that the request names.
+    pub command: &'static Command,
+    /// The database in which its keys are.
+    db: u16,
+    wish: Wish,
+    /// Its place in every line: lower numbers come first.
+    ticket: u64,
+    /// False if the client has switched replies off.
+    answered: bool,
+}
+
+impl Waits {
+    /// The request.
+    pub fn args(&self) -> Args<'_> {
+        self.request.iter().next().expect("one request was kept")
+    }
+
+    /// Bytes of memory that it takes, with its places in the lines.
+    pub fn memory(&self) -> usize {
+        size_of::<Waits>() + self.request.memory() + self.wish.keys.len() * PLACE_BYTES
+    }
+
+    /// The keys that it waits for.
+    fn keys(&self) -> impl Iterator<Item = &[u8]> {
+        self.args().from(self.wish.keys.start).take(self.wish.keys.len())
+    }
+}
+
+/// The clients that wait for one key.
+#[derive(Debug, Default)]
+struct Line {
+    /// The clients by the kind of value that they wait for, and by their tickets.
+    clients: BTreeMap<(u8, u64), ConnId>,
+    /// True if the key is in [`Waiting::ready`].
+    ready: bool,
+}
+
+/// All clients that wait for keys.
+#[derive(Debug, Default)]
+pub struct Waiting {
+    /// The lines, by database and key.
+    lines: BTreeMap<u16, BTreeMap<Box<[u8]>, Line>>,
+    /// The clients that do not wait for ever, by deadline and ticket.
+    deadlines: BTreeMap<(Moment, u64), ConnId>,
+    /// The keys that have changed since the clients in their lines were last served.
+    ready: VecDeque<(u16, Box<[u8]>)>,
+    /// The next ticket.
+    tickets: u64,
+    /// Number of clients.
+    clients: usize,
+    /// The client whose request runs again at this moment.
+    pub waking: Option<ConnId>,
+    /// True once the server is stopping: nobody may begin to wait.
+    is_over: bool,
+}
+
+impl Waiting {
+    /// Number of clients that wait.
+    pub fn clients(&self) -> usize {
+        self.clients
+    }
+
+    /// Number of keys for which clients wait.
+    pub fn keys(&self) -> usize {
+        self.lines.values().map(BTreeMap::len).sum()
+    }
+
+    /// Number of clients whose wait has an end.
+    pub fn timed(&self) -> usize {
+        self.deadlines.len()
+    }
+
+    /// True if a command may begin to wait.
+    pub fn is_open(&self) -> bool {
+        !self.is_over
+    }
+
+    /// True if keys for which clients wait have changed.
+    #[inline]
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
+    /// When the first wait ends.
+    pub fn next_deadline(&self) -> Option<Moment> {
+        self.deadlines.keys().next().map(|(until, _)| *until)
+    }
+
+    /// Takes out the next key that has changed.
+    pub fn take_ready(&mut self) -> Option<(u16, Box<[u8]>)> {
+        let (db, key) = self.ready.pop_front()?;
+        if let Some(line) = self.lines.get_mut(&db).and_then(|lines| lines.get_mut(&key)) {
+            line.ready = false;
+        }
+        Some((db, key))
+    }
+
+    /// The first client in the line of a key that waits for this kind of value and has a ticket of at least `least`.
+    pub fn next_in_line(&self, db: u16, key: &[u8], kind: Kind, least: u64) -> Option<(u64, ConnId)> {
+        let line = self.lines.get(&db)?.get(key)?;
+        let kind = kind as u8;
+        let ((_, ticket), id) = line.clients.range((kind, least)..=(kind, u64::MAX)).next()?;
+        Some((*ticket, *id))
+    }
+
+    fn enter(&mut self, id: ConnId, waits: &Waits) {
+        let Waits { db, ticket, ref wish, .. } = *waits;
+        let lines = self.lines.entry(db).or_default();
+        for key in waits.keys() {
+            if !lines.contains_key(key) {
+                lines.insert(key.into(), Line::default());
+            }
+            if let Some(line) = lines.get_mut(key) {
+                line.clients.insert((wish.kind as u8, ticket), id);
+            }
+        }
+        if let Some(until) = wish.until {
+            self.deadlines.insert((until, ticket), id);
+        }
+        self.clients += 1;
+    }
+
+    fn exit(&mut self, waits: &Waits) {
+        let Waits { db, ticket, ref wish, .. } = *waits;
+        if let Some(lines) = self.lines.get_mut(&db) {
+            for key in waits.keys() {
+                let Some(line) = lines.get_mut(key) else { continue };
+                line.clients.remove(&(wish.kind as u8, ticket));
+                if line.clients.is_empty() {
+                    lines.remove(key);
+                }
+            }
+            if lines.is_empty() {
+                self.lines.remove(&db);
+            }
+        }
+        if let Some(until) = wish.until {
+            self.deadlines.remove(&(until, ticket));
+        }
+        self.clients -= 1;
+    }
+
+    /// Takes a client out of all lines, wherever it stands.
+    fn purge(&mut self, id: ConnId) {
+        for lines in self.lines.values_mut() {
+            lines.values_mut().for_each(|line| line.clients.retain(|_, there| *there != id));
+            lines.retain(|_, line| !line.clients.is_empty());
+        }
+        self.lines.retain(|_, lines| !lines.is_empty());
+        self.deadlines.retain(|_, there| *there != id);
+        self.clients -= 1;
+    }
+
+    /// Notes which keys have changed, as far as clients wait for them.
+    fn note(&mut self, effects: &Effects) {
+        for Effect { db, key, what } in effects.iter() {
+            let Some(lines) = self.lines.get_mut(&db) else { continue };
+            match what {
+                What::Set | What::Created => {
+                    if let Some(line) = lines.get_mut(key)
+                        && !std::mem::replace(&mut line.ready, true)
+                    {
+                        self.ready.push_back((db, key.into()));
+                    }
+                }
+                What::Swapped => mark_all(db, lines, &mut self.ready),
+                What::Removed | What::Expired | What::Evicted | What::Flushed | What::Told(_) => {}
+            }
+        }
+        if effects.lost {
+            self.lines.iter_mut().for_each(|(db, lines)| mark_all(*db, lines, &mut self.ready));
+        }
+    }
+}
+
+/// Marks all keys of a database as ready.
+fn mark_all(db: u16, lines: &mut BTreeMap<Box<[u8]>, Line>, ready: &mut VecDeque<(u16, Box<[u8]>)>) {
+    for (key, line) in lines.iter_mut().filter(|(_, line)| !line.ready) {
+        line.ready = true;
+        ready.push_back((db, key.clone()));
+    }
+}
+
+impl World {
+    /// Lets a client wait. It keeps a copy of the request.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`]; the client does not wait then.
+    pub(super) fn begin_wait(
+        &mut self,
+        id: ConnId,
+        args: Args<'_>,
+        command: &'static Command,
+        wish: Wish,
+        answered: bool,
+    ) -> Result<(), OutOfMemory> {
+        let mut request = Kept::default();
+        request.push(args)?;
+        let keys: usize = args.from(wish.keys.start).take(wish.keys.len()).map(<[u8]>::len).sum();
+        memory::charge(keys + wish.keys.len() * PLACE_BYTES)?;
+        let Some(session) = self.sessions.get_mut(id.slot) else { return Ok(()) };
+        let ticket = self.waiting.tickets;
+        self.waiting.tickets += 1;
+        let waits = Box::new(Waits { request, command, db: session.db, wish, ticket, answered });
+        self.waiting.enter(id, &waits);
+        session.extras().waits = Some(waits);
+        self.store.listen(Listener::Waits, true);
+        Ok(())
+    }
+
+    /// Ends a client's wait, without an answer. Returns false if it did not wait.
+    pub fn forget_wait(&mut self, id: ConnId) -> bool {
+        self.take_wait(id).is_some()
+    }
+
+    fn take_wait(&mut self, id: ConnId) -> Option<Box<Waits>> {
+        let session = self.sessions.get_mut(id.slot).filter(|session| session.serial == id.serial)?;
+        let waits = if session.is_waiting() { session.extras().waits.take() } else { None }?;
+        session.drop_empty_extras();
+        self.leave_lines(&waits);
+        Some(waits)
+    }
+
+    fn leave_lines(&mut self, waits: &Waits) {
+        self.waiting.exit(waits);
+        if self.waiting.clients == 0 {
+            self.store.listen(Listener::Waits, false);
+        }
+    }
+
+    /// Ends a client's wait, and answers with what `write` writes. Returns false if the client did not wait.
+    pub fn end_wait(&mut self, id: ConnId, write: impl FnOnce(&mut Reply<'_>)) -> bool {
+        let Some(waits) = self.take_wait(id) else { return false };
+        let Some(session) = self.sessions.get(id.slot) else { return false };
+        let mut bytes = Buf::default();
+        write(&mut Reply::new(&mut bytes, session.proto, usize::MAX));
+        self.send_answer(id, &waits, bytes);
+        true
+    }
+
+    /// Sends the reply of a request that has waited.
+    fn send_answer(&mut self, to: ConnId, waits: &Waits, reply: Buf) {
+        let reply = if waits.answered { reply } else { Buf::default() };
+        self.outbox.asks.push(Ask::Answer { to, reply });
+    }
+
+    /// Notes which of the changed keys clients wait for.
+    pub(super) fn note_ready(&mut self, effects: &Effects) {
+        if self.waiting.clients > 0 {
+            self.waiting.note(effects);
+        }
+    }
+
+    /// Ends the waits whose time is over.
+    pub(super) fn end_late_waits(&mut self) {
+        while let Some((&(until, _), &id)) = self.waiting.deadlines.first_key_value() {
+            if until > self.now.at {
+                return;
+            }
+            self.end_wait(id, |reply| reply.null_array());
+        }
+    }
+
+    /// Ends all waits as if their time were over, and allows no new ones: the server is stopping.
+    pub fn give_up_waits(&mut self) {
+        self.waiting.is_over = true;
+        let waiting = self.sessions.by_age().into_iter().filter(|(_, session)| session.is_waiting());
+        let waiting: Vec<ConnId> = waiting.map(|(id, _)| id).collect();
+        for id in waiting {
+            self.end_wait(id, |reply| reply.null_array());
+        }
+    }
+
+    /// A request that ran again has panicked. Its client cannot be served.
+    pub fn end_interrupted_wake(&mut self) {
+        if let Some(id) = self.waiting.waking.take() {
+            self.waiting.purge(id);
+            self.outbox.asks.push(Ask::Kill(id));
+        }
+    }
+
+    /// Takes out the wait of a client whose key is ready, to run its request again.
+    pub(super) fn begin_wake(&mut self, id: ConnId) -> Option<Box<Waits>> {
+        // A client that another one has just killed must take nothing with it.
+        let session = self.sessions.get_mut(id.slot).filter(|session| !session.leaving)?;
+        self.waiting.waking = Some(id);
+        session.extras().waits.take()
+    }
+
+    /// The request has run again. If it still has a wish, the client keeps its place in line. Otherwise its reply is sent.
+    pub(super) fn end_wake(&mut self, id: ConnId, waits: Box<Waits>, reply: Buf) {
+        self.waiting.waking = None;
+        if self.wish.take().is_some() {
+            let command = waits.command;
+            self.take_back_call(command);
+            if let Some(session) = self.sessions.get_mut(id.slot) {
+                session.extras().waits = Some(waits);
+            }
+            return;
+        }
+        self.leave_lines(&waits);
+        if let Some(session) = self.sessions.get_mut(id.slot) {
+            session.drop_empty_extras();
+        }
+        self.send_answer(id, &waits, reply);
+    }
+
+    /// A command waits: it is counted when it has done its work, not before.
+    pub(super) fn take_back_call(&mut self, command: &Command) {
+        self.stats.per_command[command.id].calls -= 1;
+        self.stats.commands -= 1;
+    }
+}
+
+/// A buffer for the reply of a request that runs again.
+///
+/// # Errors
+/// [`OutOfMemory`] if there is not even room for an error.
+pub(super) fn reply_buffer() -> Result<Buf, OutOfMemory> {
+    let mut reply = Buf::default();
+    reply.reserve(REPLY_HEADROOM_BYTES)?;
+    Ok(reply)
+}

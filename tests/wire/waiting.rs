@@ -1,0 +1,236 @@
+//! Clients that wait for keys: who is served, in which order, and what is lost, which is nothing.
+
+use std::collections::BTreeSet;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+use crate::commands::start_redis;
+use crate::harness::{Daemon, Wire, have, request, within};
+use crate::talks::frame;
+use crate::types::Dice;
+
+/// Waits until this many clients wait for keys.
+fn until_waiting(control: &mut Wire, clients: usize) {
+    within("clients to wait", || (control.info("blocked_clients") == clients.to_string()).then_some(()));
+}
+
+#[test]
+fn clients_are_served_in_the_order_of_their_arrival_and_before_anybody_else() {
+    let daemon = Daemon::start(&[]);
+    let (mut first, mut second, mut pusher) = (daemon.connect(), daemon.connect(), daemon.connect());
+    first.send("BLPOP a k 0\r\nPING\r\n");
+    until_waiting(&mut pusher, 1);
+    second.send("BRPOP k 0\r\n");
+    until_waiting(&mut pusher, 2);
+    pusher.ask(
+        "RPUSH k 1\r\nLPOP k\r\nRPUSH k 2 3 4\r\nLRANGE k 0 -1\r\n",
+        ":1\r\n$-1\r\n:3\r\n*2\r\n$1\r\n2\r\n$1\r\n3\r\n",
+    );
+    first.expect("*2\r\n$1\r\nk\r\n$1\r\n1\r\n+PONG\r\n");
+    second.expect("*2\r\n$1\r\nk\r\n$1\r\n4\r\n");
+    until_waiting(&mut pusher, 0);
+}
+
+#[test]
+fn whatever_makes_a_key_ready_wakes_a_client_and_one_wake_leads_to_the_next() {
+    let daemon = Daemon::start(&[]);
+    let mut control = daemon.connect();
+    for (made, popped) in [
+        ("RPUSH k v", "v"),
+        ("RENAME old k", "old"),
+        ("RENAMENX old k", "old"),
+        ("COPY old k", "old"),
+        ("LMOVE old k LEFT LEFT", "old"),
+        ("RPOPLPUSH old k", "old"),
+        ("MULTI\r\nSET k text\r\nDEL k\r\nRPUSH k v w\r\nLPOP k\r\nEXEC", "w"),
+        ("SELECT 1\r\nRPUSH k there\r\nMOVE k 0\r\nSELECT 0", "there"),
+        ("SELECT 1\r\nRPUSH k there\r\nSELECT 0\r\nSWAPDB 0 1", "there"),
+    ] {
+        let mut waiting = daemon.connect();
+        control.ask("FLUSHALL\r\nRPUSH old old\r\n", "+OK\r\n:1\r\n");
+        waiting.send("BLPOP k 0\r\n");
+        until_waiting(&mut control, 1);
+        control.send(format!("{made}\r\n"));
+        waiting.expect(format!("*2\r\n$1\r\nk\r\n${}\r\n{popped}\r\n", popped.len()));
+        control = daemon.connect();
+    }
+    control.ask("FLUSHALL\r\n", "+OK\r\n");
+    let (mut one, mut two) = (daemon.connect(), daemon.connect());
+    one.send("BLMOVE k next LEFT RIGHT 0\r\n");
+    until_waiting(&mut control, 1);
+    two.send("BLPOP next 0\r\n");
+    until_waiting(&mut control, 2);
+    control.ask("RPUSH k v\r\nEXISTS k next\r\n", ":1\r\n:0\r\n");
+    one.expect("$1\r\nv\r\n");
+    two.expect("*2\r\n$4\r\nnext\r\n$1\r\nv\r\n");
+}
+
+#[test]
+fn a_wait_ends_at_its_time_or_when_somebody_ends_it() {
+    let daemon = Daemon::start(&[]);
+    let mut control = daemon.connect();
+    let mut waiting = daemon.connect();
+    waiting.ask("BLPOP k 0.01\r\n", "*-1\r\n");
+    waiting.ask("BLPOP k 1e30\r\n", "-ERR timeout is out of range\r\n");
+    waiting.ask("BLMOVE k l LEFT LEFT 0.01\r\n", "*-1\r\n");
+    waiting.ask("HELLO 3\r\nBLPOP k 0.01\r\n", "");
+    assert!(frame(&mut waiting).starts_with('%'));
+    waiting.expect("_\r\n");
+    waiting.ask("CLIENT ID\r\n", ":2\r\n");
+    waiting.send("BLPOP k 1000\r\n");
+    until_waiting(&mut control, 1);
+    control.ask("CLIENT UNBLOCK 2\r\n", ":1\r\n");
+    waiting.expect("_\r\n");
+    waiting.send("BLPOP k 1000\r\n");
+    until_waiting(&mut control, 1);
+    control.send("CLIENT LIST\r\n");
+    assert!(frame(&mut control).contains("flags=b "), "it shows that it waits");
+    control.ask("CLIENT UNBLOCK 2 ERROR\r\nCLIENT UNBLOCK 2\r\nCLIENT UNBLOCK 77\r\n", ":1\r\n:0\r\n:0\r\n");
+    waiting.expect("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    control.ask("CLIENT UNBLOCK x\r\nCLIENT UNBLOCK 2 WHY\r\n", "-ERR value is not an integer or out of range\r\n-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
+}
+
+#[test]
+fn a_client_that_leaves_while_it_waits_takes_nothing_with_it() {
+    let daemon = Daemon::start(&[]);
+    let (mut control, mut waiting) = (daemon.connect(), daemon.connect());
+    // Unread input behind the request must not hide that the client has gone.
+    waiting.send("BLPOP k j 0\r\nPING\r\n");
+    until_waiting(&mut control, 1);
+    drop(waiting);
+    until_waiting(&mut control, 0);
+    control.ask("RPUSH k v\r\nLLEN k\r\n", ":1\r\n:1\r\n");
+    let mut killed = daemon.connect();
+    killed.send("BLPOP none 0\r\n");
+    until_waiting(&mut control, 1);
+    // The push comes in the same turn as the kill: the dying client gets nothing.
+    control.send("CLIENT KILL TYPE normal SKIPME yes\r\nRPUSH none v\r\nLLEN none\r\n");
+    control.expect(":1\r\n:1\r\n:1\r\n");
+}
+
+#[test]
+fn inside_a_transaction_and_at_a_drain_nobody_waits() {
+    let daemon = Daemon::start(&[]);
+    let (mut control, mut waiting) = (daemon.connect(), daemon.connect());
+    waiting.ask(
+        "MULTI\r\nBLPOP k 0\r\nBLMOVE k l LEFT LEFT 0\r\nBLMPOP 0 1 k LEFT\r\nEXEC\r\n",
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n+QUEUED\r\n*3\r\n*-1\r\n$-1\r\n*-1\r\n",
+    );
+    waiting.send("BLPOP k 0\r\n");
+    until_waiting(&mut control, 1);
+    daemon.signal("TERM");
+    waiting.expect("*-1\r\n");
+    waiting.ask("BLPOP k 0\r\nPING\r\n", "*-1\r\n+PONG\r\n");
+    drop((waiting, control));
+    assert_eq!(daemon.exit().0, Some(0));
+}
+
+/// Commands that wait, and commands that make keys ready. No key for which a client waits ever holds anything but a list,
+/// and a wake that leads to another one never reaches a client that waits for several keys. There Redis 7.0 and 7.2 differ:
+/// 7.2, like Tidegate, runs the whole request again. A client that waits sends nothing.
+const GRAMMAR: &[&str] = &[
+    "BLPOP|BRPOP L 0",
+    "BLPOP|BRPOP L L 0",
+    "BLPOP|BRPOP L x|-1",
+    "BLMOVE L x|y|z LEFT|RIGHT LEFT|RIGHT|x 0",
+    "BRPOPLPUSH L x|y|z 0",
+    "BLPOP|BRPOP x|y|z 0",
+    "LPOP|RPOP x|y|z 2",
+    "BLMPOP 0 2 L L LEFT|RIGHT COUNT N",
+    "BLMPOP 0|x N L L LEFT",
+    "LPUSH|RPUSH L M",
+    "LPUSH|RPUSH L M M M",
+    "LPUSH|RPUSH L M M M M M M",
+    "RENAME L L",
+    "COPY L L REPLACE",
+    "LMOVE L L LEFT|RIGHT LEFT|RIGHT",
+    "LPOP|RPOP L 2",
+    "DEL L L",
+    "LRANGE L 0 -1",
+    "BLPOP|BRPOP text L 0",
+    "BLMOVE L text LEFT LEFT 0",
+];
+
+/// True if something has arrived.
+fn has_input(wire: &Wire) -> bool {
+    wire.stream.set_nonblocking(true).expect("a socket");
+    let there = wire.stream.peek(&mut [0]).is_ok();
+    wire.stream.set_nonblocking(false).expect("a socket");
+    there
+}
+
+/// A server, and clients of it that may wait.
+struct Crowd {
+    control: Wire,
+    clients: Vec<Wire>,
+    ids: Vec<String>,
+    waiting: BTreeSet<usize>,
+}
+
+impl Crowd {
+    fn new(mut connect: impl FnMut() -> Wire) -> Crowd {
+        let mut control = connect();
+        control.ask("SET text v\r\n", "+OK\r\n");
+        let mut clients: Vec<Wire> = (0..5).map(|_| connect()).collect();
+        let ids = clients.iter_mut().map(|wire| {
+            wire.send("CLIENT ID\r\n");
+            wire.line()[1..].to_owned()
+        });
+        let ids = ids.collect();
+        Crowd { control, clients, ids, waiting: BTreeSet::new() }
+    }
+
+    fn waits(&mut self, who: usize) -> bool {
+        self.control.send(format!("CLIENT LIST ID {}\r\n", self.ids[who]));
+        frame(&mut self.control).contains("flags=b ")
+    }
+
+    /// Client `who` sends a request. Returns which clients heard what then.
+    fn step(&mut self, who: usize, words: &[Vec<u8>]) -> Vec<(usize, String)> {
+        let words: Vec<&[u8]> = words.iter().map(Vec::as_slice).collect();
+        self.clients[who].send(request(&words));
+        let served = within("a reply, or a wait", || {
+            if self.waits(who) {
+                return Some(false);
+            }
+            has_input(&self.clients[who]).then_some(true)
+        });
+        self.waiting.insert(who);
+        let mut heard = Vec::new();
+        for client in self.waiting.clone() {
+            if client == who && served || client != who && !self.waits(client) {
+                self.waiting.remove(&client);
+                heard.push((client, frame(&mut self.clients[client])));
+            }
+        }
+        heard
+    }
+}
+
+#[test]
+fn random_clients_that_wait_are_served_as_a_redis_server_serves_them() {
+    const STEPS: usize = 3_000;
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let daemon = Daemon::start(&[]);
+    let (_redis, _, port) = start_redis(&[]);
+    let mut ours = Crowd::new(|| daemon.connect());
+    let mut theirs = Crowd::new(|| Wire::new(std::net::TcpStream::connect(("127.0.0.1", port)).unwrap()));
+    let seed = std::env::var("SEED").map_or(1, |text| text.parse().expect("a number"));
+    let mut dice = Dice(StdRng::seed_from_u64(seed));
+    let mut past = Vec::new();
+    for nth in 0..STEPS {
+        let idle: Vec<usize> = (0..ours.clients.len()).filter(|who| !ours.waiting.contains(who)).collect();
+        let line = GRAMMAR[dice.0.random_range(0..GRAMMAR.len())];
+        // One client is always free to push.
+        let line = if idle.len() == 1 && line.starts_with('B') { "RPUSH K M" } else { line };
+        let who = idle[dice.0.random_range(0..idle.len())];
+        let words = dice.request(line);
+        past.push(format!("{who}: {}", words.join(&b' ').escape_ascii()));
+        let (of_ours, of_redis) = (ours.step(who, &words), theirs.step(who, &words));
+        let last = past[past.len().saturating_sub(12)..].join("\n");
+        assert_eq!(of_ours, of_redis, "SEED={seed}, step {nth}:\n{last}");
+    }
+}
