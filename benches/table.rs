@@ -206,7 +206,7 @@ fn groups() {
                 while at + size < probes.len() {
                     let group = &probes[at..at + size];
                     if warm {
-                        store.warm(group.iter().map(|key| &key[..]));
+                        store.warm(group.iter().map(|key| &key[..]), std::iter::empty());
                     }
                     for next in 0..size {
                         let value = store.get(&probes[at + next], 0).expect("a string").expect("there");

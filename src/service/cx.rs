@@ -181,7 +181,7 @@ impl<'a> Cx<'a> {
     #[inline]
     pub fn read_ahead(&self, nth: usize, step: usize) {
         if nth.is_multiple_of(WARMED_MAX) && self.args.len() > 1 + step {
-            self.world.store.warm(self.args.from(1 + nth * step).step_by(step));
+            self.world.store.warm(self.args.from(1 + nth * step).step_by(step), std::iter::empty());
         }
     }
 

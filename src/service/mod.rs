@@ -130,7 +130,8 @@ impl Service {
         }
         let mut keys = inputs.filter_map(sole_key);
         while let Some(first) = keys.next() {
-            self.world.store.warm(iter::once(first).chain(keys.by_ref().take(WARMED_MAX - 1)));
+            let together = iter::once(first).chain(keys.by_ref().take(WARMED_MAX - 1));
+            self.world.store.warm(together, iter::empty());
         }
     }
 

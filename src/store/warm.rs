@@ -2,6 +2,7 @@
 //! by one. So the waits for memory overlap.
 
 use super::block::BLOCK_BYTES;
+use super::large::Large;
 use super::prefetch::prefetch;
 use super::record::Record;
 use super::table::Table;
@@ -11,8 +12,6 @@ pub const WARMED_MAX: usize = 16;
 /// Items that take fewer bytes together than this are in the cache anyway. Warming them would cost 20 ns a
 /// key for nothing.
 const WARMED_BYTES_MIN: usize = 1 << 20;
-/// With fewer bodies than this, it is not worth while to read each record for the number of its body.
-const WARMED_BODIES_MIN: usize = 512;
 
 impl Table {
     /// True if the items no longer fit the cache, so that warming keys is worth its cost.
@@ -22,8 +21,9 @@ impl Table {
     }
 
     /// Starts to fetch the lines of memory in which `keys` will be found. It does so in three rounds: for the
-    /// index, for the records, and for the bodies of large items. The waits within each round overlap.
-    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>) {
+    /// index, for the records, and for the bodies of large items. The waits within each round overlap. If a body has a
+    /// large hash or set, two rounds more fetch the lines of the field or member that `members` has for the key.
+    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, members: impl Iterator<Item = &'a [u8]>) {
         if !self.is_beyond_cache() {
             return;
         }
@@ -44,8 +44,10 @@ impl Table {
             // Most records reach into the next line.
             prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
         }
-        if self.bodies.len() >= WARMED_BODIES_MIN {
-            self.warm_bodies(records[..count].iter().filter_map(|record| Record(record).body()));
+        if self.body_bytes >= WARMED_BYTES_MIN {
+            let bodies = records[..count].iter().map(|record| Record(record).body());
+            self.warm_bodies(bodies.clone().flatten());
+            self.warm_members(bodies.zip(members).filter_map(|(body, member)| Some((body?, member))));
         }
     }
 
@@ -56,6 +58,27 @@ impl Table {
         }
         for number in numbers {
             self.bodies.get(number).prefetch_body();
+        }
+    }
+
+    /// Starts to fetch the fields or members that will be looked up in the large values of these bodies.
+    fn warm_members<'a>(&self, wanted: impl Iterator<Item = (u32, &'a [u8])>) {
+        let mut tables = [(None, 0); WARMED_MAX];
+        let mut count = 0;
+        for (number, member) in wanted {
+            let Some(Large::Map(map)) = self.bodies.get(number).large() else { continue };
+            let (table, hash) = (&map.value, map.value.hash(member));
+            table.segments.get(table.directory.segment(hash)).prefetch(hash);
+            tables[count] = (Some(table), hash);
+            count += 1;
+        }
+        for (table, hash) in &tables[..count] {
+            let Some(table) = table else { continue };
+            let segment = table.segments.get(table.directory.segment(*hash));
+            let Some(spot) = segment.guess(*hash) else { continue };
+            let block = &table.blocks.get(segment.block_of(spot)).bytes;
+            prefetch(&block[spot.offset()]);
+            prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
         }
     }
 }
