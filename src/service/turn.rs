@@ -281,8 +281,8 @@ impl Service {
         let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
         let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
-        if let Some(wish) = self.world.wish.take() {
-            return self.wait(turn, args, command, wish, answered);
+        if self.world.wish.is_some() {
+            return self.wait(turn, args, command, answered);
         }
         if !answered {
             self.silence(turn, reply_start, command);

@@ -4,7 +4,7 @@ use super::Service;
 use super::command::Command;
 use super::run::Call;
 use super::turn::{Progress, Served, Turn};
-use super::waiting::{Wish, reply_buffer};
+use super::waiting::reply_buffer;
 use crate::base::{ConnId, Wires};
 use crate::resp::{Args, Proto, Reply};
 
@@ -16,9 +16,9 @@ impl Service {
         turn: &mut Turn<'_>,
         args: Args<'_>,
         command: &'static Command,
-        wish: Wish,
         answered: bool,
     ) -> Served {
+        let Some(wish) = self.world.wish.take() else { return Served::Whole };
         self.world.take_back_call(command);
         match self.world.begin_wait(turn.me, args, command, wish, answered) {
             Ok(()) => Served::Waits,
