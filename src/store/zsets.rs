@@ -91,7 +91,7 @@ impl Store {
     ) -> Result<PreparedZset<'a>, WriteError> {
         fault::point();
         debug_assert!(!members.is_empty(), "a sorted set needs at least one member");
-        members.sort_unstable_by(by_order);
+        put_in_order(&mut members);
         let place = self.find(key, now_ms);
         if let Some(place) = place {
             self.zset_at(place)?;
@@ -128,7 +128,7 @@ impl Store {
     ) -> Result<PreparedZset<'a>, WriteError> {
         fault::point();
         debug_assert!(!members.is_empty(), "a sorted set needs at least one member");
-        members.sort_unstable_by(by_order);
+        put_in_order(members);
         let hash = self.table.hash(key);
         self.with_memory(|table| {
             let change = Change::of_packed(table, PackedZset(b""), members, (hash, key), None)?;
@@ -310,6 +310,12 @@ impl<'a> Change<'a> {
         };
         table.reserve_record(hash, key, bytes, bodies)
     }
+}
+
+/// Puts members in the order of a sorted set. A zero loses its sign, as it does in a small sorted set of Redis.
+fn put_in_order(members: &mut [Scored<'_>]) {
+    members.iter_mut().for_each(|(_, score)| *score += 0.0);
+    members.sort_unstable_by(by_order);
 }
 
 /// Gives members their scores, once there is memory for them.

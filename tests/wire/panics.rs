@@ -108,6 +108,24 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "SUNIONSTORE s s other",
         "SWAPDB 0 1",
         "UNLINK a b n",
+        "ZADD z 5 m 7 new",
+        "ZADD bigz 5 10 7 new",
+        "ZADD fresh 1 m",
+        "ZDIFFSTORE a 2 z other",
+        "ZDIFFSTORE z 1 none",
+        "ZINCRBY z 7 m",
+        "ZINTERSTORE a 2 z z",
+        "ZMPOP 2 none z MIN COUNT 2",
+        "ZPOPMAX z",
+        "ZPOPMAX bigz 3",
+        "ZPOPMIN z 5",
+        "ZRANGESTORE a z 0 -1",
+        "ZREM z m n",
+        "ZREM bigz 1 2",
+        "ZREMRANGEBYLEX z - +",
+        "ZREMRANGEBYRANK bigz 1 7",
+        "ZREMRANGEBYSCORE z 1 1",
+        "ZUNIONSTORE z 2 z other",
         // Those that write elsewhere than to the keys.
         "CONFIG SET maxclients 77",
         "CLIENT KILL TYPE normal",
@@ -124,14 +142,18 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n";
-    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:7\r\n\
-                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n";
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\nZADD z 1 m 2 n\r\n";
+    // Too many members to be packed.
+    let many: String = (0..130).map(|n| format!(" {n} {n}")).collect();
+    let setup = &format!("{setup}ZADD bigz{many}\r\n");
+    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\nZRANGE z 0 -1 WITHSCORES\r\nZCARD bigz\r\nZMSCORE bigz 1 2 7 10 new\r\n";
+    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:9\r\n\
+                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n\
+                     *4\r\n$1\r\nm\r\n$1\r\n1\r\n$1\r\nn\r\n$1\r\n2\r\n:130\r\n*5\r\n$1\r\n1\r\n$1\r\n2\r\n$1\r\n7\r\n$2\r\n10\r\n$-1\r\n";
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n");
+            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n:2\r\n:130\r\n");
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));

@@ -194,7 +194,7 @@ fn large_trees_grow_and_shrink_in_any_order() {
                 zset.audit();
             }
         }
-        assert!(zset.is_empty());
+        assert_eq!(zset.len(), 0);
         zset.audit();
     }
 }
