@@ -9,6 +9,7 @@
 
 mod args;
 mod batch;
+mod double;
 mod inline;
 mod kept;
 mod line;
@@ -19,6 +20,7 @@ mod step;
 
 pub use args::Args;
 pub use batch::{Batch, sole_key};
+pub use double::{DoubleText, format_f64, parse_bound, parse_f64};
 pub use kept::Kept;
 pub use number::parse_i64;
 pub use reply::{Proto, Reply};

@@ -1,5 +1,6 @@
 //! Writes replies: one method for each kind of element, in RESP2 or RESP3 as the client has chosen.
 
+use super::double::format_f64;
 use crate::base::{Buf, OutOfMemory, fault};
 
 /// The protocol version a client speaks.
@@ -156,6 +157,18 @@ impl<'a> Reply<'a> {
         }
     }
 
+    /// Writes a floating point number. In RESP2 it is a bulk string.
+    pub fn double(&mut self, number: f64) {
+        let text = format_f64(number);
+        match self.proto {
+            Proto::Resp2 => self.bulk(text.as_bytes()),
+            Proto::Resp3 => {
+                self.point();
+                self.line(b',', text.as_bytes());
+            }
+        }
+    }
+
     /// Writes text as a verbatim string in RESP3, and as a bulk string in RESP2.
     pub fn verbatim(&mut self, text: &str) {
         match self.proto {
@@ -290,14 +303,15 @@ mod tests {
             reply.set(1);
             reply.map(3);
             reply.verbatim("hi");
+            reply.double(-0.5);
         };
         assert_eq!(
             written(Proto::Resp2, elements),
-            "+PONG\r\n+OK\r\n:-7\r\n$0\r\n\r\n$-1\r\n*2\r\n*1\r\n*6\r\n$2\r\nhi\r\n"
+            "+PONG\r\n+OK\r\n:-7\r\n$0\r\n\r\n$-1\r\n*2\r\n*1\r\n*6\r\n$2\r\nhi\r\n$4\r\n-0.5\r\n"
         );
         assert_eq!(
             written(Proto::Resp3, elements),
-            "+PONG\r\n+OK\r\n:-7\r\n$0\r\n\r\n_\r\n*2\r\n~1\r\n%3\r\n=6\r\ntxt:hi\r\n"
+            "+PONG\r\n+OK\r\n:-7\r\n$0\r\n\r\n_\r\n*2\r\n~1\r\n%3\r\n=6\r\ntxt:hi\r\n,-0.5\r\n"
         );
     }
 

@@ -88,6 +88,7 @@ fn class_of(class: Class) -> EventClass {
         Class::Hash => EventClass::Hash,
         Class::Set => EventClass::Set,
         Class::List => EventClass::List,
+        Class::Zset => EventClass::Zset,
         Class::Miss => EventClass::Miss,
     }
 }

@@ -43,4 +43,17 @@ pub const SPOP: Event = event(Class::Set, "spop");
 pub const SREM: Event = event(Class::Set, "srem");
 pub const SUNIONSTORE: Event = event(Class::Set, "sunionstore");
 
+pub const ZADD: Event = event(Class::Zset, "zadd");
+pub const ZDIFFSTORE: Event = event(Class::Zset, "zdiffstore");
+pub const ZINCR: Event = event(Class::Zset, "zincr");
+pub const ZINTERSTORE: Event = event(Class::Zset, "zinterstore");
+pub const ZPOPMAX: Event = event(Class::Zset, "zpopmax");
+pub const ZPOPMIN: Event = event(Class::Zset, "zpopmin");
+pub const ZRANGESTORE: Event = event(Class::Zset, "zrangestore");
+pub const ZREM: Event = event(Class::Zset, "zrem");
+pub const ZREMRANGEBYLEX: Event = event(Class::Zset, "zremrangebylex");
+pub const ZREMRANGEBYRANK: Event = event(Class::Zset, "zremrangebyrank");
+pub const ZREMRANGEBYSCORE: Event = event(Class::Zset, "zremrangebyscore");
+pub const ZUNIONSTORE: Event = event(Class::Zset, "zunionstore");
+
 pub const KEYMISS: Event = event(Class::Miss, "keymiss");

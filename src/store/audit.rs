@@ -3,9 +3,11 @@
 use super::elements::{Elements, ListForm};
 use super::map::{Form, Map};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
+use super::ranked::{Ranked, ZsetForm};
 use super::record::{Kind, Record};
 use super::sweep::LOOK_PAUSE_MAX_MS;
 use super::table::Table;
+use super::zpacked::{self, by_order};
 
 impl Table {
     /// Walks the whole table and asserts its invariants, and those of its hashes.
@@ -40,6 +42,7 @@ impl Table {
                     Kind::String => {}
                     Kind::Hash | Kind::Set => audit_map(self, record),
                     Kind::List => audit_list(self, record),
+                    Kind::Zset => audit_zset(self, record),
                 }
                 live += record.bytes().len();
                 counted += 1;
@@ -95,5 +98,27 @@ fn audit_list(table: &Table, record: Record<'_>) {
     assert_eq!(elements.iter_from(0).count(), elements.len(), "a list's count of elements is wrong");
     if let ListForm::Large(list) = elements.0 {
         list.audit();
+    }
+}
+
+/// Asserts the invariants of the sorted set in `record`.
+fn audit_zset(table: &Table, record: Record<'_>) {
+    let ranked = Ranked::of(table, record);
+    assert!(ranked.len() > 0, "a sorted set has no members");
+    match ranked.0 {
+        ZsetForm::Packed(packed) => {
+            assert!(packed.len() <= zpacked::PACKED_MEMBERS_MAX);
+            assert!(packed.0.len() <= zpacked::PACKED_BYTES_MAX);
+            assert!(
+                packed.iter().is_sorted_by(|one, other| by_order(one, other).is_lt()),
+                "the order is wrong"
+            );
+            let twice =
+                packed.iter().enumerate().find(|(rank, (member, _))| ranked.rank(member) != Some(*rank));
+            assert_eq!(twice, None, "a sorted set has a member twice");
+            let bytes: usize = packed.iter().map(zpacked::packed_size).sum();
+            assert_eq!(bytes, packed.0.len(), "bytes are left over");
+        }
+        ZsetForm::Large(zset) => zset.audit(),
     }
 }

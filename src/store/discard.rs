@@ -131,7 +131,7 @@ impl Discards {
                 Freed::Value(large) => self.push(Discarded::Large(large)),
                 Freed::Nothing => {
                     let gone = self.waiting.pop();
-                    self.bytes -= held;
+                    self.bytes -= gone.as_ref().map_or(0, Discarded::memory);
                     self.keyspaces -= usize::from(matches!(gone, Some(Discarded::Keyspace(_))));
                     if self.waiting.is_empty() {
                         self.waiting = Vec::new();

@@ -3,6 +3,7 @@
 use super::discard::Freed;
 use super::list::List;
 use super::table::Table;
+use super::zset::Zset;
 
 /// Most bytes of a value that is freed at once.
 const SMALL_BYTES: usize = 64 << 10;
@@ -16,6 +17,8 @@ pub enum Large {
     Map(Box<Keyed<Table>>),
     /// A list.
     List(Box<Keyed<List>>),
+    /// A sorted set.
+    Zset(Box<Keyed<Zset>>),
 }
 
 /// A key and its value.
@@ -37,12 +40,19 @@ impl From<Keyed<List>> for Large {
     }
 }
 
+impl From<Keyed<Zset>> for Large {
+    fn from(keyed: Keyed<Zset>) -> Large {
+        Large::Zset(Box::new(keyed))
+    }
+}
+
 impl Large {
     /// The key.
     pub fn key(&self) -> &Vec<u8> {
         match self {
             Large::Map(keyed) => &keyed.key,
             Large::List(keyed) => &keyed.key,
+            Large::Zset(keyed) => &keyed.key,
         }
     }
 
@@ -51,6 +61,7 @@ impl Large {
         match self {
             Large::Map(keyed) => keyed.key = key,
             Large::List(keyed) => keyed.key = key,
+            Large::Zset(keyed) => keyed.key = key,
         }
     }
 
@@ -59,6 +70,7 @@ impl Large {
         let value = match self {
             Large::Map(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::List(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
+            Large::Zset(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
         };
         self.key().capacity() + value
     }
@@ -69,6 +81,8 @@ impl Large {
             Large::Map(keyed) => keyed.value.bodies.len(),
             // Its nodes are several kilobytes long.
             Large::List(_) => 0,
+            // Its pieces are longer than a kilobyte, so a small one has few.
+            Large::Zset(_) => 0,
         };
         self.memory() <= SMALL_BYTES && pieces <= SMALL_PIECES
     }
@@ -78,6 +92,7 @@ impl Large {
         match self {
             Large::Map(keyed) => keyed.value.free_piece(),
             Large::List(keyed) => Freed::of(keyed.value.free_piece()),
+            Large::Zset(keyed) => Freed::of(keyed.value.free_piece()),
         }
     }
 }

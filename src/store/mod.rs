@@ -19,6 +19,8 @@
 //!   the memory layout of a small one.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
+//! - `zsets` reads and writes keys that hold sorted sets. `ranked` is one of these as a command reads it, `zpacked` is the
+//!   memory layout of a small one, and `zset` is a large one.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
@@ -61,6 +63,7 @@ mod packed;
 mod pieces;
 mod prefetch;
 mod prepared;
+mod ranked;
 mod record;
 mod reshape;
 mod scan;
@@ -74,6 +77,9 @@ mod tiered;
 mod walk;
 mod warm;
 mod write;
+mod zpacked;
+mod zset;
+mod zsets;
 
 use ahash::RandomState;
 
@@ -95,6 +101,7 @@ pub use maps::{MapRemoval, PreparedMap};
 pub use moves::{Copied, Rename};
 pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
+pub use ranked::Ranked;
 pub use record::Kind;
 use record::RECORD_MAX;
 pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};
@@ -102,6 +109,8 @@ use table::{Place, Table};
 pub use walk::Dice;
 use walk::is_live;
 pub use warm::WARMED_MAX;
+pub use zpacked::{Scored, by_order};
+pub use zsets::{PreparedZset, ZsetRemoval};
 
 /// A key and its value, or a field and its value.
 pub type Pair<'a> = (&'a [u8], &'a [u8]);

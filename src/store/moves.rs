@@ -11,6 +11,7 @@ use super::packed::Packed;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX};
 use super::table::{Content, Table};
+use super::zset::Zset;
 use crate::base::{fault, memory};
 
 /// A key that can be renamed by [`Store::commit_rename`].
@@ -186,6 +187,14 @@ fn copy_of(keyspace: &Table, large: &Large, hash: u64, key: &[u8]) -> Result<Bod
             for element in list.value.iter_from(0) {
                 copy.try_reserve_back(1, element.len())?;
                 copy.push_back(element);
+            }
+            Body::with_large(hash, key, copy)?
+        }
+        Large::Zset(zset) => {
+            let mut copy = Zset::new(keyspace.hasher.clone());
+            copy.try_reserve(zset.value.iter_from(0).map(|(member, _)| member.len()))?;
+            for (member, score) in zset.value.iter_from(0) {
+                copy.insert(member, score);
             }
             Body::with_large(hash, key, copy)?
         }

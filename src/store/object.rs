@@ -3,6 +3,7 @@
 use super::Store;
 use super::elements::Elements;
 use super::map::Map;
+use super::ranked::Ranked;
 use super::record::Kind;
 use crate::base::fault;
 
@@ -19,6 +20,8 @@ pub enum Object<'a> {
     Set(Map<'a>),
     /// A list.
     List(Elements<'a>),
+    /// A sorted set.
+    Zset(Ranked<'a>),
 }
 
 impl Store {
@@ -33,6 +36,7 @@ impl Store {
             Kind::Hash => Object::Hash(Map::of(&self.table, record)),
             Kind::Set => Object::Set(Map::of(&self.table, record)),
             Kind::List => Object::List(Elements::of(&self.table, record)),
+            Kind::Zset => Object::Zset(Ranked::of(&self.table, record)),
         };
         Some((object, record.bytes().len() + INDEX_BYTES + body))
     }

@@ -12,6 +12,7 @@ mod databases;
 mod effects;
 mod hashes;
 mod map;
+mod zsets;
 
 /// Writes a string.
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {

@@ -2,7 +2,8 @@
 
 use tidegate::service::catalog::COMMANDS;
 
-use crate::harness::{Daemon, within};
+use crate::harness::{Daemon, Wire, within};
+use crate::talks::frame;
 
 #[test]
 fn a_panic_ends_one_client_after_its_complete_replies_and_nobody_else() {
@@ -113,6 +114,24 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "SUNIONSTORE s s other",
         "SWAPDB 0 1",
         "UNLINK a b n",
+        "ZADD z 5 m 7 new",
+        "ZADD bigz 5 10 7 new",
+        "ZADD fresh 1 m",
+        "ZDIFFSTORE a 2 z other",
+        "ZDIFFSTORE z 1 none",
+        "ZINCRBY z 7 m",
+        "ZINTERSTORE a 2 z z",
+        "ZMPOP 2 none z MIN COUNT 2",
+        "ZPOPMAX z",
+        "ZPOPMAX bigz 3",
+        "ZPOPMIN z 5",
+        "ZRANGESTORE a z 0 -1",
+        "ZREM z m n",
+        "ZREM bigz 1 2",
+        "ZREMRANGEBYLEX z - +",
+        "ZREMRANGEBYRANK bigz 1 7",
+        "ZREMRANGEBYSCORE z 1 1",
+        "ZUNIONSTORE z 2 z other",
         // Those that write elsewhere than to the keys.
         "CONFIG SET maxclients 77",
         "CLIENT KILL TYPE normal",
@@ -129,19 +148,46 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\nRPUSH l x y x\r\n";
-    let setup = &format!("{setup}RPUSH big x {} x {}\r\n", "long".repeat(200), "tail".repeat(100));
-    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\nLRANGE l 0 -1\r\nLRANGE big 0 2\r\nLLEN big\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:9\r\n\
-                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n";
-    let untouched = &format!(
-        "{untouched}*3\r\n$1\r\nx\r\n$1\r\ny\r\n$1\r\nx\r\n*3\r\n$1\r\nx\r\n$800\r\n{}\r\n$1\r\nx\r\n:4\r\n",
-        "long".repeat(200)
-    );
+    // What is there before each command, request by request, and what the requests that look at it say.
+    let many: String = (0..130).map(|n| format!(" {n} {n}")).collect();
+    let (long, tail) = ("long".repeat(200), "tail".repeat(100));
+    let setup: &[(&str, &str)] = &[
+        ("FLUSHALL", "+OK"),
+        ("MSET a old b old n 1", "+OK"),
+        ("SET t old EX 100", "+OK"),
+        ("HSET h f 1 g 2", ":2"),
+        ("SADD s m n", ":2"),
+        ("SADD other o", ":1"),
+        ("RPUSH l x y x", ":3"),
+        (&format!("RPUSH big x {long} x {tail}"), ":4"),
+        ("ZADD z 1 m 2 n", ":2"),
+        (&format!("ZADD bigz{many}"), ":130"),
+    ];
+    let look: &[(&str, &str)] = &[
+        ("MGET a b n t fresh", "*['old' 'old' '1' 'old' $nil]"),
+        ("TTL a", ":-1"),
+        ("TTL t", ":100"),
+        ("DBSIZE", ":11"),
+        ("CONFIG GET maxclients", "*['maxclients' '10000']"),
+        ("HMGET h f g fresh", "*['1' '2' $nil]"),
+        ("SMISMEMBER s m n o", "*[:1 :1 :0]"),
+        ("SMEMBERS other", "*['o']"),
+        ("LRANGE l 0 -1", "*['x' 'y' 'x']"),
+        ("LRANGE big 0 -1", &format!("*['x' '{long}' 'x' '{tail}']")),
+        ("ZRANGE z 0 -1 WITHSCORES", "*['m' '1' 'n' '2']"),
+        ("ZCARD bigz", ":130"),
+        ("ZMSCORE bigz 1 2 7 10 new", "*['1' '2' '7' '10' $nil]"),
+    ];
+    let hold = |judge: &mut Wire, talk: &[(&str, &str)], command: &str| {
+        for (request, expected) in talk {
+            judge.send(format!("{request}\r\n"));
+            assert_eq!(frame(judge), *expected, "{request} after {command} was interrupted");
+        }
+    };
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n:3\r\n:4\r\n");
+            hold(&mut judge, setup, command);
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));
@@ -152,7 +198,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
                 break;
             }
             panics += 1;
-            judge.ask(look, untouched);
+            hold(&mut judge, look, command);
         }
         assert!(panics > 0, "{command} was never interrupted");
         // The command may have closed all other clients.

@@ -1,4 +1,4 @@
-//! Random commands about sets and lists, compared with a redis-server reply by reply.
+//! Random commands about sets, lists and sorted sets, compared with a redis-server reply by reply.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -15,6 +15,27 @@ const WORDS: &[(&str, &[&str])] = &[
     ("L", &["a", "b", "c", "d"]),
     ("I", &["0", "1", "2", "3", "-1", "-2", "-3", "5", "100", "-100", "x", "9223372036854775807"]),
     ("N", &["1", "2", "2", "3", "0", "-1", "x"]),
+    ("Z", &["z1", "z2", "z3", "z1", "z2", "z3", "big", "big", "set", "none", "text"]),
+    ("L", &["lex", "lex", "biglex"]),
+    (
+        "S",
+        &[
+            "0", "1", "2", "3", "-1", "1.5", "-0.25", "7", "100", "1000", "40000", "-3000000", "inf", "-inf",
+            "+1", "1e2", "0x10", "-0", "1e25", "x", "nan", "",
+        ],
+    ),
+    (
+        "B",
+        &[
+            "0", "1", "(1", "2", "(2", "-1", "1.5", "50", "(50", "100", "-inf", "+inf", "inf", "(-inf", "x",
+            "", "(", "1e400",
+        ],
+    ),
+    ("X", &["-", "+", "[m", "(m", "[n", "(o", "[q", "[", "(", "[k000100", "(k000150", "[k00020", "x", ""]),
+    ("FROM", &["[m", "(m"]),
+    ("TO", &["[n", "(n"]),
+    ("OPT", &["NX", "XX", "GT", "LT", "CH", "INCR", "CH", "XX", "x"]),
+    ("AGG", &["SUM", "MIN", "MAX", "min", "x"]),
 ];
 
 /// Commands about sets.
@@ -100,8 +121,88 @@ const LISTS: &[&str] = &[
     "SET text v",
 ];
 
+/// Commands about sorted sets.
+const ZSETS: &[&str] = &[
+    "ZADD Z S M",
+    "ZADD Z S M S M S M",
+    "ZADD Z 1 M 2 M 3 M 4 M 5 M 6 M 7 M",
+    "ZADD Z 1 MANY 2 MANY 3 MANY 2.5 MANY -7 MANY 1 MANY 0 MANY",
+    "ZADD big 1 MANY 2 MANY 3 MANY 2.5 MANY -7 MANY 1 MANY 1 MANY 1 MANY 1 MANY 50 MANY 60 MANY",
+    "ZADD Z OPT S M",
+    "ZADD Z OPT OPT S M [S] [M]",
+    "ZADD Z CH XX S M S M S M",
+    "ZADD Z GT|LT [CH] S M S M S M",
+    "ZADD Z INCR S M",
+    "ZINCRBY Z S M",
+    "ZREM Z M",
+    "ZREM Z M M MANY MANY",
+    "ZCARD Z",
+    "ZCOUNT Z B B",
+    "ZSCORE Z M",
+    "ZMSCORE Z M MANY M",
+    "ZRANK|ZREVRANK Z M",
+    "ZRANK|ZREVRANK Z MANY",
+    "ZRANGE Z I I [REV] [WITHSCORES]",
+    "ZRANGE Z 0 -1 WITHSCORES",
+    "ZRANGE big 0 -1 [REV] WITHSCORES",
+    "ZRANGE Z B B BYSCORE [REV] [LIMIT I I] [WITHSCORES]",
+    "ZRANGE Z B B [REV] BYSCORE [LIMIT 1 2] [WITHSCORES]",
+    "ZRANGE Z I I LIMIT I I",
+    "ZRANGE text|absent B B BYSCORE|BYLEX|REV|WITHSCORES|LIMIT BYSCORE|BYLEX|REV|WITHSCORES|LIMIT",
+    "ZREVRANGE Z I I [WITHSCORES] [REV]",
+    "ZRANGEBYSCORE|ZREVRANGEBYSCORE Z B B [WITHSCORES] [LIMIT I I]",
+    "ZADD L 0 MANY 0 MANY 0 MANY 0 M 0 M",
+    "ZADD biglex 0 MANY 0 MANY 0 MANY 0 MANY 0 MANY 0 MANY 0 MANY 0 MANY 0 MANY",
+    "ZREM L MANY MANY M",
+    "ZRANGE L X X BYLEX [REV] [LIMIT I I]",
+    "ZRANGEBYLEX|ZREVRANGEBYLEX L X X [LIMIT I I] [WITHSCORES]",
+    "ZLEXCOUNT L X X",
+    "ZREMRANGEBYLEX lex X X",
+    "ZREMRANGEBYLEX biglex FROM TO",
+    "ZREMRANGEBYLEX text|absent X X",
+    "ZREMRANGEBYRANK z1|z2|z3|set|none I I",
+    "ZREMRANGEBYRANK Z 1 2",
+    "ZREMRANGEBYSCORE z1|z2|z3|set|none B B",
+    "ZREMRANGEBYSCORE Z 2 (3",
+    "ZRANGESTORE z1|z3 Z I I [REV]",
+    "ZRANGESTORE z1|z3 Z B B BYSCORE [REV] [LIMIT I I] [WITHSCORES]",
+    "ZPOPMIN|ZPOPMAX Z",
+    "ZPOPMIN|ZPOPMAX z1|z2|none|text I",
+    "ZPOPMIN|ZPOPMAX Z 3",
+    "ZPOPMIN|ZPOPMAX Z 1 2",
+    "ZMPOP N Z Z MIN|MAX [COUNT N]",
+    "ZMPOP 2 Z Z MIN|MAX|x [COUNT N] [COUNT N]",
+    "ZRANDMEMBER absent|text [I]",
+    "ZRANDMEMBER Z 0|x",
+    "ZRANDMEMBER Z 100000 [WITHSCORES]",
+    "ZRANDMEMBER Z 1 x [y]",
+    "ZUNION|ZINTER N Z Z [WEIGHTS S S] [AGGREGATE AGG] [WITHSCORES]",
+    "ZUNION|ZINTER 3 Z Z Z [AGGREGATE AGG] [WITHSCORES]",
+    "ZUNION|ZINTER|ZDIFF 2 Z Z WITHSCORES",
+    "ZUNION|ZINTER 2 Z Z WEIGHTS 2 0.5 WITHSCORES",
+    "ZDIFF N Z Z [WITHSCORES] [WEIGHTS S S]",
+    "ZINTERCARD N Z Z [LIMIT I]",
+    "ZINTERCARD 2 Z Z [LIMIT 2] [WITHSCORES]",
+    "ZUNIONSTORE|ZINTERSTORE z1|z2 N Z Z [WEIGHTS S S] [AGGREGATE AGG]",
+    "ZUNIONSTORE|ZINTERSTORE z1|z2 2 Z Z [AGGREGATE AGG] [WITHSCORES]",
+    "ZDIFFSTORE z2|z3 N Z Z",
+    "ZSCAN Z 0 [MATCH m*] COUNT 1000",
+    "ZSCAN Z 0 COUNT 0|-1|x",
+    "ZADD|ZREM|ZRANGE|ZUNION Z",
+    "SADD set M M M",
+    "SREM set M M",
+    "TYPE Z",
+    "EXPIRE Z 1000",
+    "RENAME z1|z2 z2|z3",
+    "COPY Z z1|z2|z3 [REPLACE]",
+    "DEL z1|z2|z3",
+    "GET Z",
+    "SADD z1 M",
+];
+
 /// Commands whose replies may list their elements in any order.
-const UNORDERED: &[&str] = &["SMEMBERS", "SINTER", "SUNION", "SDIFF", "SSCAN", "SPOP", "SRANDMEMBER"];
+const UNORDERED: &[&str] =
+    &["SMEMBERS", "SINTER", "SUNION", "SDIFF", "SSCAN", "SPOP", "SRANDMEMBER", "ZSCAN", "ZRANDMEMBER"];
 
 pub struct Dice(pub StdRng);
 
@@ -136,13 +237,42 @@ impl Dice {
                 *choices.choose(&mut self.0).expect("there is one")
             }
         };
+        if one == "MANY" {
+            return format!("k{:06}", self.0.random_range(0..400)).into_bytes();
+        }
         if one == "LONG" { "long ".repeat(30).into_bytes() } else { one.as_bytes().to_vec() }
     }
+}
+
+/// The same reply with scores written alike: Redis 7.0 writes 17 digits, and a zero keeps its sign in a large sorted set.
+fn plain_scores(reply: &[u8]) -> Vec<u8> {
+    let mut lines: Vec<Vec<u8>> = Vec::new();
+    for line in reply.split_inclusive(|byte| *byte == b'\n') {
+        let text = String::from_utf8_lossy(line);
+        let (mark, number) = match text.trim_end().strip_prefix(',') {
+            Some(number) => (",", number),
+            None => ("", text.trim_end()),
+        };
+        match number.parse::<f64>() {
+            Ok(score) if number == "-0" || number.len() > 15 || number.contains(['.', 'e']) => {
+                if mark.is_empty() {
+                    lines.pop();
+                    let shown = (score + 0.0).to_string();
+                    lines.push(format!("${}\r\n{shown}\r\n", shown.len()).into_bytes());
+                } else {
+                    lines.push(format!(",{}\r\n", score + 0.0).into_bytes());
+                }
+            }
+            _ => lines.push(line.to_vec()),
+        }
+    }
+    lines.concat()
 }
 
 /// The same reply with its elements sorted, if their order has no meaning.
 fn sorted(words: &[Vec<u8>], reply: Vec<u8>) -> Vec<Vec<u8>> {
     let name = String::from_utf8_lossy(&words[0]).into_owned();
+    let reply = if name.starts_with('Z') { plain_scores(&reply) } else { reply };
     let mut lines: Vec<Vec<u8>> = reply.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
     if UNORDERED.contains(&name.as_str()) {
         lines.sort();
@@ -202,4 +332,10 @@ fn random_commands_about_sets_are_answered_as_a_redis_server_answers_them() {
 fn random_commands_about_lists_are_answered_as_a_redis_server_answers_them() {
     compare(LISTS, 2, 10_000);
     compare(LISTS, 3, 10_000);
+}
+
+#[test]
+fn random_commands_about_sorted_sets_are_answered_as_a_redis_server_answers_them() {
+    compare(ZSETS, 2, 20_000);
+    compare(ZSETS, 3, 20_000);
 }

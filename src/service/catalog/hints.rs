@@ -49,7 +49,8 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
         }
         _ if first == 0 => Vec::new(),
         "sinterstore" | "sunionstore" | "sdiffstore" => vec![spec(0, 1, 0), spec(1, 2, -1)],
-        "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush" => {
+        "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush"
+        | "zrangestore" => {
             vec![spec(0, 1, 0), spec(1, 2, 0)]
         }
         "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
@@ -72,25 +73,32 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
             }
         }
         ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
+        ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", 0) => &["OW", "update"],
+        ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", _) => &["RO", "access"],
         ("sinterstore", 0) => &["RW", "update"],
         ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", 1) => &["RW", "insert"],
         ("sadd" | "linsert" | "lpush" | "lpushx" | "rpush" | "rpushx", _) => &["RW", "insert"],
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", _) => &["RW", "access", "delete"],
-        ("spop" | "lpop" | "rpop" | "lmpop" | "blpop" | "brpop" | "blmpop", _) => &["RW", "access", "delete"],
+        (
+            "spop" | "lpop" | "rpop" | "lmpop" | "blpop" | "brpop" | "blmpop" | "zpopmin" | "zpopmax"
+            | "zmpop",
+            _,
+        ) => &["RW", "access", "delete"],
         ("copy", 0) | ("bitop", _) => &["RO", "access"],
         ("rename" | "renamenx", 0) | ("getdel" | "delifeq", _) => &["RW", "access", "delete"],
         ("del" | "unlink", _) => &["RM", "delete"],
         ("hdel" | "srem" | "lrem" | "ltrim", _) => &["RW", "delete"],
+        ("zrem" | "zremrangebylex" | "zremrangebyrank" | "zremrangebyscore", _) => &["RW", "delete"],
         ("append" | "hsetnx", _) => &["RW", "insert"],
         (
             "expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset"
-            | "lset",
+            | "lset" | "zadd",
             _,
         ) => &["RW", "update"],
         (
             "exists" | "type" | "touch" | "strlen" | "hlen" | "hexists" | "hstrlen" | "watch" | "scard"
-            | "sismember" | "llen",
+            | "sismember" | "llen" | "zcard",
             _,
         ) => &["RO"],
         ("object|encoding" | "object|freq" | "object|idletime" | "object|refcount" | "memory|usage", _) => {
@@ -107,7 +115,7 @@ pub fn tips(command: &Command) -> &'static [&'static str] {
     match command.name {
         "client|info" | "client|list" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
         | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "spop" | "srandmember"
-        | "sscan" | "time" | "ttl" => &["nondeterministic_output"],
+        | "sscan" | "time" | "ttl" | "zrandmember" | "zscan" => &["nondeterministic_output"],
         "command" | "command|docs" | "command|info" | "command|list" | "hgetall" | "hkeys" | "hvals"
         | "module|list" | "sdiff" | "sinter" | "smembers" | "sunion" => &["nondeterministic_output_order"],
         "config|set" | "latency|reset" | "slowlog|reset" => {

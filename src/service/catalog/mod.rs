@@ -16,13 +16,22 @@ mod server;
 mod sets;
 mod strings;
 mod words;
+mod zsets;
 
 use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 7] =
-    [hashes::ROWS, keys::ROWS, lists::ROWS, messages::ROWS, server::ROWS, sets::ROWS, strings::ROWS];
+const GROUPS: [&[Command]; 8] = [
+    hashes::ROWS,
+    keys::ROWS,
+    lists::ROWS,
+    messages::ROWS,
+    server::ROWS,
+    sets::ROWS,
+    strings::ROWS,
+    zsets::ROWS,
+];
 
 /// Number of commands, without subcommands.
 const COUNT: usize = {

@@ -99,6 +99,12 @@ pub fn digest(cx: &mut Cx<'_>) -> Outcome {
                         item = item.wrapping_add(fingerprint(&[b"list", &place.to_le_bytes(), element]));
                     }
                 }
+                Some((Object::Zset(zset), _)) => {
+                    let members = zset.iter_from(0);
+                    let members =
+                        members.map(|(member, score)| fingerprint(&[b"zset", member, &score.to_le_bytes()]));
+                    item = members.fold(item, u128::wrapping_add);
+                }
                 Some((Object::Set(set), _)) => {
                     let members = set.iter().map(|(member, _)| fingerprint(&[b"set", member]));
                     item = members.fold(item, u128::wrapping_add);

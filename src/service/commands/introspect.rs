@@ -249,6 +249,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "hash" => all.push("hash"),
         "set" => all.push("set"),
         "list" => all.push("list"),
+        "sorted-set" => all.push("sortedset"),
         "bitmap" => all.push("bitmap"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),

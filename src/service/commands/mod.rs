@@ -31,3 +31,7 @@ pub mod slowlog;
 pub mod strings;
 pub mod tracking;
 pub mod transactions;
+pub mod zcombine;
+pub mod zpops;
+pub mod zranges;
+pub mod zsets;

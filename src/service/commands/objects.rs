@@ -43,6 +43,11 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
             });
             if packed { "listpack" } else { "quicklist" }
         }
+        Object::Zset(zset) => {
+            let short = |(member, _): (&[u8], f64)| member.len() <= LISTPACK_BYTES_MAX;
+            let packed = zset.len() <= LISTPACK_ENTRIES_MAX && zset.iter_from(0).all(short);
+            if packed { "listpack" } else { "skiplist" }
+        }
         Object::Set(set) => {
             let integer = |(member, _): (&[u8], &[u8])| {
                 member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()

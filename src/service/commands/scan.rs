@@ -2,7 +2,7 @@
 
 use crate::base::memory;
 use crate::config::{SCAN_COUNT_MAX, SCAN_STEPS_MAX, SCAN_STEPS_PER_KEY};
-use crate::resp::Reply;
+use crate::resp::{Reply, format_f64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
 use crate::store::Kind;
@@ -112,6 +112,39 @@ pub(super) fn scan_map(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
         if has_values {
             cx.reply.bulk(value);
         }
+        if cx.reply.overflowed() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// The scan of a sorted set: the reply has its members and their scores.
+pub(super) fn scan_scored(cx: &mut Cx<'_>) -> Outcome {
+    let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
+    if super::zsets::lookup(cx.world, key)?.is_none() {
+        cx.reply.array(2);
+        cx.reply.bulk(b"0");
+        cx.reply.array(0);
+        return Ok(());
+    }
+    let filter = Filter::of(cx, 3, false)?;
+    let (mut found, mut steps) = (Vec::new(), 0);
+    let next = cx.world.store.zset_scan(key, cursor, filter.count, now_ms, |(member, score)| {
+        if filter.accepts(member) {
+            found.push((member, score));
+        }
+        steps += filter.steps(member);
+        steps < SCAN_STEPS_MAX
+    })?;
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    cx.reply.array(found.len() * 2);
+    for (member, score) in found {
+        cx.reply.bulk(member);
+        // Redis too writes the score as a bulk string here, whatever the protocol version is.
+        cx.reply.bulk(format_f64(score).as_bytes());
         if cx.reply.overflowed() {
             break;
         }
