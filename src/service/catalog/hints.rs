@@ -82,7 +82,7 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", _) => &["RW", "access", "delete"],
         (
             "spop" | "lpop" | "rpop" | "lmpop" | "blpop" | "brpop" | "blmpop" | "zpopmin" | "zpopmax"
-            | "zmpop",
+            | "zmpop" | "bzpopmin" | "bzpopmax" | "bzmpop",
             _,
         ) => &["RW", "access", "delete"],
         ("copy", 0) | ("bitop", _) => &["RO", "access"],

@@ -22,6 +22,7 @@ pub(super) const READ_MOVABLE: &[&str] = &["readonly", "movablekeys"];
 pub(super) const READ_FAST: &[&str] = &["readonly", "fast"];
 pub(super) const WRITE: &[&str] = &["write"];
 pub(super) const WRITE_MOVABLE: &[&str] = &["write", "movablekeys"];
+pub(super) const WRITE_FAST_BLOCKING: &[&str] = &["write", "fast", "blocking"];
 pub(super) const WRITE_BLOCKING: &[&str] = &["write", "blocking"];
 pub(super) const WRITE_BLOCKING_MOVABLE: &[&str] = &["write", "blocking", "movablekeys"];
 pub(super) const WRITE_OOM_BLOCKING: &[&str] = &["write", "denyoom", "blocking"];

@@ -1,9 +1,10 @@
-//! The commands that wait for a list if there is none, and `CLIENT UNBLOCK`.
+//! The commands that wait for a list or a sorted set if there is none, and `CLIENT UNBLOCK`.
 
 use std::ops::Range;
 
 use super::list_moves::{Pops, move_element, side};
 use super::lists::drop_elements;
+use super::zpops::{End, ZsetPops, drop_ranks};
 use crate::base::Moment;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
@@ -65,6 +66,49 @@ pub fn blmpop(cx: &mut Cx<'_>) -> Outcome {
     let pops = Pops::of(cx, 2)?;
     let until = until(cx, 1)?;
     if !pops.pop(cx)? && !wait(cx, Kind::List, pops.keys(), until) {
+        cx.reply.null_array();
+    }
+    Ok(())
+}
+
+/// `BZPOPMIN key [key ...] timeout`: removes the member with the lowest score of the first of these sorted sets that is
+/// there. It waits for one as `BLPOP` does.
+pub fn bzpopmin(cx: &mut Cx<'_>) -> Outcome {
+    pop_member(cx, End::Min)
+}
+
+/// `BZPOPMAX key [key ...] timeout`: as `BZPOPMIN`, for the highest score.
+pub fn bzpopmax(cx: &mut Cx<'_>) -> Outcome {
+    pop_member(cx, End::Max)
+}
+
+fn pop_member(cx: &mut Cx<'_>, end: End) -> Outcome {
+    let keys = 1..cx.args.len() - 1;
+    let until = until(cx, keys.end)?;
+    for key in cx.args.from(1).take(keys.len()) {
+        let Some(zset) = cx.world.store.zset(key, cx.world.now.unix_ms)? else { continue };
+        let ranks = end.ranks(zset.len(), 1);
+        let Some((member, score)) = zset.nth(ranks.start) else { continue };
+        cx.reply.array(3);
+        cx.reply.bulk(key);
+        cx.reply.bulk(member);
+        cx.reply.double(score);
+        cx.whole_reply()?;
+        cx.reply.assure();
+        drop_ranks(cx.world, key, end, ranks);
+        return Ok(());
+    }
+    if !wait(cx, Kind::Zset, keys, until) {
+        cx.reply.null_array();
+    }
+    Ok(())
+}
+
+/// `BZMPOP timeout numkeys key [key ...] MIN|MAX [COUNT count]`: as `ZMPOP`, but it waits for members.
+pub fn bzmpop(cx: &mut Cx<'_>) -> Outcome {
+    let pops = ZsetPops::of(cx, 2)?;
+    let until = until(cx, 1)?;
+    if !pops.pop(cx)? && !wait(cx, Kind::Zset, pops.keys(), until) {
         cx.reply.null_array();
     }
     Ok(())

@@ -30,7 +30,7 @@ impl End {
     }
 
     /// The numbers of the first `count` members from this end, in a sorted set of `len` members.
-    fn ranks(self, len: usize, count: usize) -> Range<usize> {
+    pub(super) fn ranks(self, len: usize, count: usize) -> Range<usize> {
         match self {
             End::Min => 0..count.min(len),
             End::Max => len.saturating_sub(count)..len,
@@ -141,6 +141,11 @@ impl ZsetPops {
         let end = End::of(cx.args.get(rest).ok_or(SYNTAX)?)?;
         let count = count_option(cx, rest + 1)?;
         Ok(ZsetPops { first: at + 1, keys, end, count })
+    }
+
+    /// Which arguments are the keys.
+    pub(super) fn keys(&self) -> Range<usize> {
+        self.first..self.first + self.keys
     }
 
     /// Pops from the first sorted set that is there, and replies. Returns false, and does not reply, if there is none.
