@@ -73,8 +73,6 @@ pub(super) enum Served {
     Whole,
     /// It waits, and so do all requests after it.
     Parked,
-    /// It waits for a key, and all requests after it wait too. A copy of it is kept.
-    Waits,
     /// It is done, and the connection ends for this reason.
     Close(Reason),
 }
@@ -156,11 +154,8 @@ impl Service {
             progress.output = turn.output.len();
             progress.asks = self.world.outbox.asks.len();
             progress.commands += 1;
-            progress.running = None;
-            if self.world.waiting.has_ready() {
-                self.serve_waiting(turn.wires, progress);
-            }
-            if served == Served::Waits {
+            let command = progress.running.take();
+            if self.world.stirred && self.tend_waits(turn, command, progress) {
                 return Ended::Parked;
             }
             if let Served::Close(reason) = served {
@@ -281,9 +276,6 @@ impl Service {
         let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
         let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
-        if self.world.wish.is_some() {
-            return self.wait(turn, args, command, answered);
-        }
         if !answered {
             self.silence(turn, reply_start, command);
         }

@@ -1,7 +1,7 @@
 //! Clients that wait for a key to hold something: `BLPOP` and the like.
 //!
-//! A command that finds nothing makes a [`Wish`]. The turn then keeps a copy of the request, puts the client in line for
-//! each of its keys, and parks the connection. A change of one of these keys makes it ready. As soon as the command or the
+//! A command that finds nothing makes a [`Wish`]. The world then keeps a copy of the request and puts the client in line for
+//! each of its keys, and the turn parks the connection. A change of one of these keys makes it ready. As soon as the command or the
 //! transaction that changed it is complete, and before any other one runs, the clients in line run their requests again, in
 //! the order of their tickets, until the key holds nothing more. So nobody overtakes a client that waits, and a client that
 //! leaves while it waits has taken nothing.
@@ -13,6 +13,7 @@ use std::ops::Range;
 
 use super::command::Command;
 use super::outbox::Ask;
+use super::session::ReplyMode;
 use super::world::World;
 use crate::base::{Buf, ConnId, Moment, OutOfMemory, memory};
 use crate::config::REPLY_HEADROOM_BYTES;
@@ -88,7 +89,9 @@ pub struct Waiting {
     /// Number of clients.
     clients: usize,
     /// The client whose request runs again at this moment.
-    pub waking: Option<ConnId>,
+    waking: Option<ConnId>,
+    /// The client that has just begun to wait, or whose request has run again and goes on to wait.
+    begun: Option<ConnId>,
     /// True once the server is stopping: nobody may begin to wait.
     is_over: bool,
 }
@@ -112,12 +115,6 @@ impl Waiting {
     /// True if a command may begin to wait.
     pub fn is_open(&self) -> bool {
         !self.is_over
-    }
-
-    /// True if keys for which clients wait have changed.
-    #[inline]
-    pub fn has_ready(&self) -> bool {
-        !self.ready.is_empty()
     }
 
     /// When the first wait ends.
@@ -221,7 +218,7 @@ fn mark_all(db: u16, lines: &mut BTreeMap<Box<[u8]>, Line>, ready: &mut VecDeque
 }
 
 impl World {
-    /// Lets a client wait. It keeps a copy of the request.
+    /// Lets a client wait. It keeps a copy of the request, unless that waits already.
     ///
     /// # Errors
     /// [`OutOfMemory`]; the client does not wait then.
@@ -231,19 +228,25 @@ impl World {
         args: Args<'_>,
         command: &'static Command,
         wish: Wish,
-        answered: bool,
     ) -> Result<(), OutOfMemory> {
+        if self.waiting.waking == Some(id) {
+            self.waiting.begun = Some(id);
+            return Ok(());
+        }
         let mut request = Kept::default();
         request.push(args)?;
         let keys: usize = args.from(wish.keys.start).take(wish.keys.len()).map(<[u8]>::len).sum();
         memory::charge(keys + wish.keys.len() * PLACE_BYTES)?;
         let Some(session) = self.sessions.get_mut(id.slot) else { return Ok(()) };
+        let answered = session.reply == ReplyMode::On;
         let ticket = self.waiting.tickets;
         self.waiting.tickets += 1;
         let waits = Box::new(Waits { request, command, db: session.db, wish, ticket, answered });
         self.waiting.enter(id, &waits);
         session.extras().waits = Some(waits);
         self.store.listen(Listener::Waits, true);
+        self.waiting.begun = Some(id);
+        self.stirred = true;
         Ok(())
     }
 
@@ -287,6 +290,7 @@ impl World {
     pub(super) fn note_ready(&mut self, effects: &Effects) {
         if self.waiting.clients > 0 {
             self.waiting.note(effects);
+            self.stirred |= !self.waiting.ready.is_empty();
         }
     }
 
@@ -326,12 +330,20 @@ impl World {
         session.extras().waits.take()
     }
 
-    /// The request has run again. If it still has a wish, the client keeps its place in line. Otherwise its reply is sent.
+    /// True if this client has just begun to wait. The command is counted when it has done its work, not before.
+    pub(super) fn has_begun_to_wait(&mut self, id: ConnId, command: Option<&Command>) -> bool {
+        let waits = self.waiting.begun.take() == Some(id);
+        if waits && let Some(command) = command {
+            self.stats.per_command[command.id].calls -= 1;
+            self.stats.commands -= 1;
+        }
+        waits
+    }
+
+    /// The request has run again. If it found nothing again, the client keeps its place in line. Otherwise its reply is sent.
     pub(super) fn end_wake(&mut self, id: ConnId, waits: Box<Waits>, reply: Buf) {
         self.waiting.waking = None;
-        if self.wish.take().is_some() {
-            let command = waits.command;
-            self.take_back_call(command);
+        if self.has_begun_to_wait(id, Some(waits.command)) {
             if let Some(session) = self.sessions.get_mut(id.slot) {
                 session.extras().waits = Some(waits);
             }
@@ -342,12 +354,6 @@ impl World {
             session.drop_empty_extras();
         }
         self.send_answer(id, &waits, reply);
-    }
-
-    /// A command waits: it is counted when it has done its work, not before.
-    pub(super) fn take_back_call(&mut self, command: &Command) {
-        self.stats.per_command[command.id].calls -= 1;
-        self.stats.commands -= 1;
     }
 }
 

@@ -1,34 +1,31 @@
-//! Begins waits, and runs the requests again that have waited. [`waiting`](super::waiting) has the lines.
+//! Parks clients that begin to wait, and runs the requests again that have waited. [`waiting`](super::waiting) has the lines.
 
 use super::Service;
 use super::command::Command;
 use super::run::Call;
-use super::turn::{Progress, Served, Turn};
+use super::turn::{Progress, Turn};
 use super::waiting::reply_buffer;
 use crate::base::{ConnId, Wires};
-use crate::resp::{Args, Proto, Reply};
+use crate::resp::{Proto, Reply};
 
 impl Service {
-    /// Lets the client wait for a key.
+    /// Serves the clients whose keys have changed. Returns true if the client of this turn has begun to wait.
     #[cold]
-    pub(super) fn wait(
+    pub(super) fn tend_waits(
         &mut self,
-        turn: &mut Turn<'_>,
-        args: Args<'_>,
-        command: &'static Command,
-        answered: bool,
-    ) -> Served {
-        let Some(wish) = self.world.wish.take() else { return Served::Whole };
-        self.world.take_back_call(command);
-        match self.world.begin_wait(turn.me, args, command, wish, answered) {
-            Ok(()) => Served::Waits,
-            Err(refused) => self.reject(turn, command, refused.into()),
-        }
+        turn: &Turn<'_>,
+        command: Option<&Command>,
+        progress: &mut Progress,
+    ) -> bool {
+        self.world.stirred = false;
+        let waits = self.world.has_begun_to_wait(turn.me, command);
+        self.serve_waiting(turn.wires);
+        progress.asks = self.world.outbox.asks.len();
+        waits
     }
 
     /// Serves the clients that wait for keys that have changed: as many as there is something for.
-    #[cold]
-    pub(super) fn serve_waiting(&mut self, wires: &dyn Wires, progress: &mut Progress) {
+    fn serve_waiting(&mut self, wires: &dyn Wires) {
         let here = self.world.store.selected();
         while let Some((db, key)) = self.world.waiting.take_ready() {
             self.world.store.select(db);
@@ -42,7 +39,6 @@ impl Service {
             }
         }
         self.world.store.select(here);
-        progress.asks = self.world.outbox.asks.len();
     }
 
     /// Runs the request of a client again that has waited.

@@ -15,7 +15,7 @@ use super::session::Sessions;
 use super::slowlog::SlowLog;
 use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
-use super::waiting::{Waiting, Wish};
+use super::waiting::Waiting;
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
 use crate::stats::{Stats, WorstTick};
@@ -35,8 +35,8 @@ pub struct World {
     pub pause: Pause,
     /// The clients that wait for keys.
     pub waiting: Waiting,
-    /// What the command that runs now wants to wait for, because it has found nothing.
-    pub wish: Option<Wish>,
+    /// True if a client has begun to wait, or if keys for which clients wait have changed. The turn tests this alone.
+    pub(super) stirred: bool,
     /// True if a client tracks keys or monitors, or if the policy of eviction asks for uses. Commands test this alone.
     pub(super) observed: bool,
     /// The clients that see every command.
@@ -91,7 +91,7 @@ impl World {
             channels: Channels::default(),
             pause: Pause::default(),
             waiting: Waiting::default(),
-            wish: None,
+            stirred: false,
             observed: false,
             monitors: Monitors::default(),
             rates: Rates::default(),

@@ -9,7 +9,7 @@ use super::chunked::Size;
 use super::journal::What;
 use super::map::{Form, Map, field_and_value};
 use super::packed::{self, Packed, Packing};
-use super::prepared::{Expiry, Prepared, WriteError, WrongKind, fits_block};
+use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::table::{Content, Place, Table};
 use super::{Pair, Store, WritePairs};
@@ -24,7 +24,8 @@ pub struct PreparedMap<'a> {
     hash: u64,
     /// How many of the fields are new.
     added: usize,
-    expiry: Expiry,
+    /// True if the map takes the place of whatever the key holds, and of its time of expiry.
+    is_new: bool,
     write: Write<'a>,
 }
 
@@ -116,7 +117,7 @@ impl Store {
                     key,
                     hash,
                     added,
-                    expiry: Expiry::Keep,
+                    is_new: false,
                     write: Write::Fields(entries),
                 });
             }
@@ -133,7 +134,7 @@ impl Store {
                 (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
             };
             write.reserve(table, hash, key)?;
-            Ok(PreparedMap { kind, key, hash, added: after - before, expiry: Expiry::Keep, write })
+            Ok(PreparedMap { kind, key, hash, added: after - before, is_new: false, write })
         })
     }
 
@@ -159,16 +160,16 @@ impl Store {
                 (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
             };
             write.reserve(table, hash, key)?;
-            Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, write })
+            Ok(PreparedMap { kind, key, hash, added, is_new: true, write })
         })
     }
 
     /// Gives the prepared fields their values. Cannot fail or panic half-way.
     pub fn commit_map_set(&mut self, prepared: PreparedMap<'_>) {
-        let PreparedMap { kind, key, hash, expiry, write, .. } = prepared;
+        let PreparedMap { kind, key, hash, is_new, write, .. } = prepared;
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
-        let expires_ms = expiry.over(record.and_then(Record::expires_ms));
+        let expires_ms = record.and_then(Record::expires_ms).filter(|_| !is_new);
         let body = record.and_then(Record::body);
         self.changes.note_write(place.is_some(), key);
         let left = match (write, body) {

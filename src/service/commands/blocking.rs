@@ -36,7 +36,7 @@ fn pop(cx: &mut Cx<'_>, side: Side) -> Outcome {
         drop_elements(cx.world, key, side, 1);
         return Ok(());
     }
-    if !wait(cx, Kind::List, keys, until) {
+    if !wait(cx, Kind::List, keys, until)? {
         cx.reply.null_array();
     }
     Ok(())
@@ -46,7 +46,7 @@ fn pop(cx: &mut Cx<'_>, side: Side) -> Outcome {
 pub fn blmove(cx: &mut Cx<'_>) -> Outcome {
     let (from, to) = (side(cx.arg(3))?, side(cx.arg(4))?);
     let until = until(cx, 5)?;
-    if !move_element(cx, from, to)? && !wait(cx, Kind::List, 1..2, until) {
+    if !move_element(cx, from, to)? && !wait(cx, Kind::List, 1..2, until)? {
         cx.reply.null();
     }
     Ok(())
@@ -55,7 +55,7 @@ pub fn blmove(cx: &mut Cx<'_>) -> Outcome {
 /// `BRPOPLPUSH source destination timeout`: as `RPOPLPUSH`, but it waits for an element.
 pub fn brpoplpush(cx: &mut Cx<'_>) -> Outcome {
     let until = until(cx, 3)?;
-    if !move_element(cx, Side::Right, Side::Left)? && !wait(cx, Kind::List, 1..2, until) {
+    if !move_element(cx, Side::Right, Side::Left)? && !wait(cx, Kind::List, 1..2, until)? {
         cx.reply.null();
     }
     Ok(())
@@ -65,7 +65,7 @@ pub fn brpoplpush(cx: &mut Cx<'_>) -> Outcome {
 pub fn blmpop(cx: &mut Cx<'_>) -> Outcome {
     let pops = Pops::of(cx, 2)?;
     let until = until(cx, 1)?;
-    if !pops.pop(cx)? && !wait(cx, Kind::List, pops.keys(), until) {
+    if !pops.pop(cx)? && !wait(cx, Kind::List, pops.keys(), until)? {
         cx.reply.null_array();
     }
     Ok(())
@@ -98,7 +98,7 @@ fn pop_member(cx: &mut Cx<'_>, end: End) -> Outcome {
         drop_ranks(cx.world, key, end, ranks);
         return Ok(());
     }
-    if !wait(cx, Kind::Zset, keys, until) {
+    if !wait(cx, Kind::Zset, keys, until)? {
         cx.reply.null_array();
     }
     Ok(())
@@ -108,7 +108,7 @@ fn pop_member(cx: &mut Cx<'_>, end: End) -> Outcome {
 pub fn bzmpop(cx: &mut Cx<'_>) -> Outcome {
     let pops = ZsetPops::of(cx, 2)?;
     let until = until(cx, 1)?;
-    if !pops.pop(cx)? && !wait(cx, Kind::Zset, pops.keys(), until) {
+    if !pops.pop(cx)? && !wait(cx, Kind::Zset, pops.keys(), until)? {
         cx.reply.null_array();
     }
     Ok(())
@@ -116,10 +116,17 @@ pub fn bzmpop(cx: &mut Cx<'_>) -> Outcome {
 
 /// Lets the client wait until one of these keys holds a value of this kind. Returns false where nobody may wait: in a
 /// transaction, and while the server stops.
-pub(super) fn wait(cx: &mut Cx<'_>, kind: Kind, keys: Range<usize>, until: Option<Moment>) -> bool {
-    let may_wait = !cx.inside && cx.world.waiting.is_open();
-    cx.world.wish = may_wait.then_some(Wish { kind, keys, until });
-    may_wait
+pub(super) fn wait(
+    cx: &mut Cx<'_>,
+    kind: Kind,
+    keys: Range<usize>,
+    until: Option<Moment>,
+) -> Result<bool, Failure> {
+    if cx.inside || !cx.world.waiting.is_open() {
+        return Ok(false);
+    }
+    cx.world.begin_wait(cx.me, cx.args, cx.command, Wish { kind, keys, until })?;
+    Ok(true)
 }
 
 /// When a wait ends whose timeout, in seconds, is the argument at `index`. `None` if it has no end.

@@ -1,7 +1,7 @@
 //! Sorted sets with many members.
 //!
-//! The [arena](arena) has the items: a member with its score is one item. A handle of four bytes names an item. It
-//! lies in the [index](index), which finds an item by its member, and in the [tree](tree), which keeps the
+//! The [arena] has the items: a member with its score is one item. A handle of four bytes names an item. It
+//! lies in the [index], which finds an item by its member, and in the [tree], which keeps the
 //! items in order. Nothing else is kept for an item.
 //!
 //! All three grow and shrink in small pieces, so that no operation on one member takes long.
