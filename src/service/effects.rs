@@ -87,6 +87,7 @@ fn class_of(class: Class) -> EventClass {
         Class::Hash => EventClass::Hash,
         Class::Set => EventClass::Set,
         Class::List => EventClass::List,
+        Class::Stream => EventClass::Stream,
         Class::Miss => EventClass::Miss,
     }
 }

@@ -4,6 +4,7 @@ use super::elements::{Elements, ListForm};
 use super::map::{Form, Map};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
 use super::record::{Kind, Record};
+use super::streams::stream_of;
 use super::sweep::LOOK_PAUSE_MAX_MS;
 use super::table::Table;
 
@@ -40,6 +41,7 @@ impl Table {
                     Kind::String => {}
                     Kind::Hash | Kind::Set => audit_map(self, record),
                     Kind::List => audit_list(self, record),
+                    Kind::Stream => stream_of(self, record).expect("a stream is always large").audit(),
                 }
                 live += record.bytes().len();
                 counted += 1;

@@ -55,6 +55,8 @@ pub enum Class {
     Set,
     /// Events of lists.
     List,
+    /// Events of streams.
+    Stream,
     /// A command looked for a key that is not there.
     Miss,
 }

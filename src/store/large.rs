@@ -2,6 +2,7 @@
 
 use super::discard::Freed;
 use super::list::List;
+use super::stream::Stream;
 use super::table::Table;
 
 /// Most bytes of a value that is freed at once.
@@ -16,6 +17,8 @@ pub enum Large {
     Map(Box<Keyed<Table>>),
     /// A list.
     List(Box<Keyed<List>>),
+    /// A stream.
+    Stream(Box<Keyed<Stream>>),
 }
 
 /// A key and its value.
@@ -37,12 +40,19 @@ impl From<Keyed<List>> for Large {
     }
 }
 
+impl From<Keyed<Stream>> for Large {
+    fn from(keyed: Keyed<Stream>) -> Large {
+        Large::Stream(Box::new(keyed))
+    }
+}
+
 impl Large {
     /// The key.
     pub fn key(&self) -> &Vec<u8> {
         match self {
             Large::Map(keyed) => &keyed.key,
             Large::List(keyed) => &keyed.key,
+            Large::Stream(keyed) => &keyed.key,
         }
     }
 
@@ -51,6 +61,7 @@ impl Large {
         match self {
             Large::Map(keyed) => keyed.key = key,
             Large::List(keyed) => keyed.key = key,
+            Large::Stream(keyed) => keyed.key = key,
         }
     }
 
@@ -59,6 +70,7 @@ impl Large {
         let value = match self {
             Large::Map(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::List(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
+            Large::Stream(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
         };
         self.key().capacity() + value
     }
@@ -69,6 +81,8 @@ impl Large {
             Large::Map(keyed) => keyed.value.bodies.len(),
             // Its nodes are several kilobytes long.
             Large::List(_) => 0,
+            // Each node and each consumer takes more than a hundred bytes.
+            Large::Stream(_) => 0,
         };
         self.memory() <= SMALL_BYTES && pieces <= SMALL_PIECES
     }
@@ -78,6 +92,7 @@ impl Large {
         match self {
             Large::Map(keyed) => keyed.value.free_piece(),
             Large::List(keyed) => Freed::of(keyed.value.free_piece()),
+            Large::Stream(keyed) => Freed::of(keyed.value.free_piece()),
         }
     }
 }

@@ -19,6 +19,7 @@
 //!   the memory layout of a small one.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
+//! - `streams` reads and writes keys that hold streams, and `stream` is one.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
@@ -66,6 +67,8 @@ mod reshape;
 mod scan;
 mod segment;
 mod sketch;
+mod stream;
+mod streams;
 mod sweep;
 mod table;
 #[cfg(test)]
@@ -97,6 +100,11 @@ pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use record::Kind;
 use record::RECORD_MAX;
+pub use stream::{
+    Claim, ClaimOptions, Claimed, ConsumerInfo, DeliveredAt, Delivery, Entry, Group, GroupError, History,
+    IdOverflow, Leftovers, Log, NodeLimits, PendingEntry, SetIdError, Stream, StreamId, Trim, TrimTo,
+};
+pub use streams::{NewStream, PreparedEntry, StreamError};
 pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};
 use table::{Place, Table};
 pub use walk::Dice;

@@ -4,6 +4,8 @@ use super::Store;
 use super::elements::Elements;
 use super::map::Map;
 use super::record::Kind;
+use super::stream::Stream;
+use super::streams::stream_of;
 use crate::base::fault;
 
 /// What one item costs in the index of its segment, in bytes: its tag and spot, and its share of what surrounds them.
@@ -19,6 +21,8 @@ pub enum Object<'a> {
     Set(Map<'a>),
     /// A list.
     List(Elements<'a>),
+    /// A stream.
+    Stream(&'a Stream),
 }
 
 impl Store {
@@ -33,6 +37,7 @@ impl Store {
             Kind::Hash => Object::Hash(Map::of(&self.table, record)),
             Kind::Set => Object::Set(Map::of(&self.table, record)),
             Kind::List => Object::List(Elements::of(&self.table, record)),
+            Kind::Stream => Object::Stream(stream_of(&self.table, record)?),
         };
         Some((object, record.bytes().len() + INDEX_BYTES + body))
     }

@@ -42,11 +42,13 @@ pub enum Kind {
     Set,
     /// A list: elements in an order.
     List,
+    /// A stream: entries in the order of their ids.
+    Stream,
 }
 
 impl Kind {
     /// All kinds. The number of a kind in a record is its place here.
-    pub const ALL: [Kind; 4] = [Kind::String, Kind::Hash, Kind::Set, Kind::List];
+    pub const ALL: [Kind; 5] = [Kind::String, Kind::Hash, Kind::Set, Kind::List, Kind::Stream];
 
     /// The name with which `TYPE` answers.
     pub fn name(self) -> &'static str {
@@ -55,6 +57,7 @@ impl Kind {
             Kind::Hash => "hash",
             Kind::Set => "set",
             Kind::List => "list",
+            Kind::Stream => "stream",
         }
     }
 }

@@ -108,6 +108,24 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "SUNIONSTORE s s other",
         "SWAPDB 0 1",
         "UNLINK a b n",
+        "XACK x g 1-1",
+        "XADD x 9-9 f v",
+        "XADD x MAXLEN 1 9-9 f v",
+        "XADD fresh 9-9 f v",
+        "XAUTOCLAIM x g other 0 -",
+        "XCLAIM x g other 0 1-1",
+        "XCLAIM x g new 0 1-1 1-2 FORCE",
+        "XDEL x 1-1 1-2",
+        "XGROUP CREATE x new 0",
+        "XGROUP CREATE fresh new 0 MKSTREAM",
+        "XGROUP CREATECONSUMER x g new",
+        "XGROUP DELCONSUMER x g c",
+        "XGROUP DESTROY x g",
+        "XGROUP SETID x g 0",
+        "XREADGROUP GROUP g new STREAMS x >",
+        "XREADGROUP GROUP g c STREAMS x y > 0",
+        "XSETID x 9-9",
+        "XTRIM x MAXLEN 1",
         // Those that write elsewhere than to the keys.
         "CONFIG SET maxclients 77",
         "CLIENT KILL TYPE normal",
@@ -124,14 +142,31 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n";
-    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:7\r\n\
-                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n";
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n\
+                 XADD x 1-1 f v\r\nXADD x 1-2 f v\r\nXGROUP CREATE x g 0\r\n\
+                 XREADGROUP GROUP g c COUNT 1 NOACK STREAMS x >\r\nXCLAIM x g c 0 1-1 FORCE JUSTID TIME 1000\r\nCOPY x y\r\n";
+    let entry = |id: &str| format!("*2\r\n$3\r\n{id}\r\n*2\r\n$1\r\nf\r\n$1\r\nv\r\n");
+    let set_up = format!(
+        "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n$3\r\n1-1\r\n$3\r\n1-2\r\n+OK\r\n*1\r\n*2\r\n$1\r\nx\r\n*1\r\n{}\
+         *1\r\n$3\r\n1-1\r\n:1\r\n",
+        entry("1-1")
+    );
+    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\n\
+                SMISMEMBER s m n o\r\nSMEMBERS other\r\nXRANGE x - +\r\nXPENDING x g\r\nXPENDING y g\r\nXINFO GROUPS x\r\n";
+    let pending = "*4\r\n:1\r\n$3\r\n1-1\r\n$3\r\n1-1\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n";
+    let untouched = format!(
+        "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:9\r\n\
+         *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n\
+         *2\r\n{}{}{pending}{pending}\
+         *1\r\n*12\r\n$4\r\nname\r\n$1\r\ng\r\n$9\r\nconsumers\r\n:1\r\n$7\r\npending\r\n:1\r\n\
+         $17\r\nlast-delivered-id\r\n$3\r\n1-1\r\n$12\r\nentries-read\r\n:1\r\n$3\r\nlag\r\n:1\r\n",
+        entry("1-1"),
+        entry("1-2")
+    );
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n");
+            judge.ask(setup, &set_up);
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));
@@ -142,7 +177,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
                 break;
             }
             panics += 1;
-            judge.ask(look, untouched);
+            judge.ask(look, &untouched);
         }
         assert!(panics > 0, "{command} was never interrupted");
         // The command may have closed all other clients.

@@ -43,6 +43,7 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
             });
             if packed { "listpack" } else { "quicklist" }
         }
+        Object::Stream(_) => "stream",
         Object::Set(set) => {
             let integer = |(member, _): (&[u8], &[u8])| {
                 member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()
