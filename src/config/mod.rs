@@ -220,6 +220,10 @@ pub struct Config {
     pub maxmemory_samples: u32,
     /// Most keys that the server remembers for clients that keep copies of them; 0 = no limit.
     pub tracking_table_max_keys: usize,
+    /// When a node of a stream gets this many bytes, the next entry begins a new one; 0 is no limit.
+    pub stream_node_max_bytes: usize,
+    /// Most entries of a node of a stream; 0 is no limit.
+    pub stream_node_max_entries: usize,
     /// Number of databases.
     pub databases: u16,
 
@@ -317,6 +321,8 @@ impl Default for Config {
             maxmemory_policy: EvictionPolicy::NoEviction,
             maxmemory_samples: 5,
             tracking_table_max_keys: 1_000_000,
+            stream_node_max_bytes: 4_096,
+            stream_node_max_entries: 100,
             databases: 16,
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),

@@ -324,6 +324,18 @@ pub const OPTIONS: &[Opt] = &[
         number!(tracking_table_max_keys, 0, usize::MAX),
         "Most keys remembered for clients that keep copies of them; 0 = no limit",
     ),
+    live(
+        "stream-node-max-bytes",
+        BYTES,
+        bytes!(stream_node_max_bytes, 0, REQUEST_MAX),
+        "Most bytes of a stream's node that gets another entry; 0 = no limit",
+    ),
+    live(
+        "stream-node-max-entries",
+        "number",
+        number!(stream_node_max_entries, 0, i32::MAX),
+        "Most entries of a stream's node; 0 = no limit",
+    ),
     at_start("databases", "number", number!(databases, 1, DATABASES_MAX), "Number of databases"),
     live(
         "loglevel",

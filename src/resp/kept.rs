@@ -19,12 +19,23 @@ impl Kept {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; the request is not stored then.
     pub fn push(&mut self, args: Args<'_>) -> Result<(), OutOfMemory> {
-        let len: usize = args.from(0).map(<[u8]>::len).sum();
+        self.push_words(args.from(0))
+    }
+
+    /// Stores a request of these words after the others.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the request is not stored then.
+    pub fn push_words<'w>(
+        &mut self,
+        words: impl ExactSizeIterator<Item = &'w [u8]> + Clone,
+    ) -> Result<(), OutOfMemory> {
+        let len: usize = words.clone().map(<[u8]>::len).sum();
         memory::reserve(&mut self.bytes, len)?;
-        memory::reserve(&mut self.spans, args.len())?;
+        memory::reserve(&mut self.spans, words.len())?;
         memory::reserve(&mut self.ends, 1)?;
         let first = self.bytes.len();
-        for arg in args.from(0) {
+        for arg in words {
             let start = self.bytes.len() - first;
             self.bytes.extend_from_slice(arg);
             // The offsets of a request fit into 32 bits, and the copy is not longer than the request.

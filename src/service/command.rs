@@ -86,9 +86,16 @@ pub struct Keys {
     /// Position of the argument that says how many keys follow it; 0 if there is none. These keys come after those that
     /// the other fields describe.
     pub counted: u8,
+    /// True if the keys are the first half of what follows the word `STREAMS`.
+    pub streams: bool,
 }
 
 impl Keys {
+    /// True if the command has no keys.
+    pub fn is_none(self) -> bool {
+        self.first == 0 && self.counted == 0 && !self.streams
+    }
+
     /// The positions of the keys in a request. Some may be behind its end.
     #[inline]
     pub fn positions(self, args: Args<'_>) -> impl Iterator<Item = usize> + use<> {
@@ -97,7 +104,11 @@ impl Keys {
             last => last as usize,
         };
         let fixed = if self.first == 0 { 0..0 } else { usize::from(self.first)..last + 1 };
-        let counted = if self.counted == 0 { 0..0 } else { counted(usize::from(self.counted), args) };
+        let counted = match self {
+            Keys { counted: at @ 1.., .. } => counted(usize::from(at), args),
+            Keys { streams: true, .. } => streams(args),
+            _ => 0..0,
+        };
         fixed.step_by(usize::from(self.step.max(1))).chain(counted)
     }
 
@@ -118,21 +129,43 @@ fn counted(at: usize, args: Args<'_>) -> std::ops::Range<usize> {
     }
 }
 
+/// The positions of the keys behind the word `STREAMS`. Before it, there are only options of `XREAD` and `XREADGROUP`.
+#[cold]
+fn streams(args: Args<'_>) -> std::ops::Range<usize> {
+    let mut at = 1;
+    while let Some(word) = args.get(at) {
+        at += 1 + match word {
+            _ if word.eq_ignore_ascii_case(b"BLOCK") || word.eq_ignore_ascii_case(b"COUNT") => 1,
+            _ if word.eq_ignore_ascii_case(b"GROUP") => 2,
+            _ if word.eq_ignore_ascii_case(b"NOACK") => 0,
+            _ if word.eq_ignore_ascii_case(b"STREAMS") => {
+                let rest = args.len() - at - 1;
+                return if rest.is_multiple_of(2) { at + 1..at + 1 + rest / 2 } else { 0..0 };
+            }
+            _ => break,
+        };
+    }
+    0..0
+}
+
 /// The command has no keys.
-pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0, counted: 0 };
+pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0, counted: 0, streams: false };
 /// The first argument after the name is the only key.
-pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1, counted: 0 };
+pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1, counted: 0, streams: false };
 /// The argument after the name of the subcommand is the only key.
-pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1, counted: 0 };
+pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1, counted: 0, streams: false };
 /// The first two arguments after the name are keys.
-pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1, counted: 0 };
+pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1, counted: 0, streams: false };
 /// All arguments after the name are keys.
-pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1, counted: 0 };
+pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1, counted: 0, streams: false };
 /// The arguments after the name are pairs of a key and a value.
-pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2, counted: 0 };
+pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2, counted: 0, streams: false };
 
 /// The first argument after the name says how many keys follow.
 pub(super) const COUNTED: Keys = Keys { counted: 1, ..NO_KEYS };
+
+/// The first half of the arguments behind the word `STREAMS` are keys.
+pub(super) const STREAMS: Keys = Keys { streams: true, ..NO_KEYS };
 
 /// True if `wanted` is one of `flags`.
 const fn has(flags: &[&str], wanted: &[u8]) -> bool {

@@ -89,6 +89,7 @@ fn class_of(class: Class) -> EventClass {
         Class::Set => EventClass::Set,
         Class::List => EventClass::List,
         Class::Zset => EventClass::Zset,
+        Class::Stream => EventClass::Stream,
         Class::Miss => EventClass::Miss,
     }
 }

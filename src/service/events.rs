@@ -55,5 +55,14 @@ pub const ZREMRANGEBYLEX: Event = event(Class::Zset, "zremrangebylex");
 pub const ZREMRANGEBYRANK: Event = event(Class::Zset, "zremrangebyrank");
 pub const ZREMRANGEBYSCORE: Event = event(Class::Zset, "zremrangebyscore");
 pub const ZUNIONSTORE: Event = event(Class::Zset, "zunionstore");
+pub const XADD: Event = event(Class::Stream, "xadd");
+pub const XDEL: Event = event(Class::Stream, "xdel");
+pub const XGROUP_CREATE: Event = event(Class::Stream, "xgroup-create");
+pub const XGROUP_CREATECONSUMER: Event = event(Class::Stream, "xgroup-createconsumer");
+pub const XGROUP_DELCONSUMER: Event = event(Class::Stream, "xgroup-delconsumer");
+pub const XGROUP_DESTROY: Event = event(Class::Stream, "xgroup-destroy");
+pub const XGROUP_SETID: Event = event(Class::Stream, "xgroup-setid");
+pub const XSETID: Event = event(Class::Stream, "xsetid");
+pub const XTRIM: Event = event(Class::Stream, "xtrim");
 
 pub const KEYMISS: Event = event(Class::Miss, "keymiss");

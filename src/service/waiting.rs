@@ -32,6 +32,9 @@ pub struct Wish {
     pub keys: Range<usize>,
     /// When the wait ends; `None` if it has no end.
     pub until: Option<Moment>,
+    /// Words that stand in the place of others when the request runs again, by their positions: `$` means the last entry of
+    /// now, and not of then.
+    pub instead: Vec<(usize, Vec<u8>)>,
 }
 
 /// A request that waits.
@@ -234,7 +237,10 @@ impl World {
             return Ok(());
         }
         let mut request = Kept::default();
-        request.push(args)?;
+        request.push_words(args.from(0).enumerate().map(|(at, word)| {
+            let instead = wish.instead.iter().find(|(place, _)| *place == at);
+            instead.map_or(word, |(_, word)| word.as_slice())
+        }))?;
         let keys: usize = args.from(wish.keys.start).take(wish.keys.len()).map(<[u8]>::len).sum();
         memory::charge(keys + wish.keys.len() * PLACE_BYTES)?;
         let Some(session) = self.sessions.get_mut(id.slot) else { return Ok(()) };

@@ -5,6 +5,7 @@ use super::map::{Form, Map};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
 use super::ranked::{Ranked, ZsetForm};
 use super::record::{Kind, Record};
+use super::streams::stream_of;
 use super::sweep::LOOK_PAUSE_MAX_MS;
 use super::table::Table;
 use super::zpacked::{self, by_order};
@@ -43,6 +44,7 @@ impl Table {
                     Kind::Hash | Kind::Set => audit_map(self, record),
                     Kind::List => audit_list(self, record),
                     Kind::Zset => audit_zset(self, record),
+                    Kind::Stream => stream_of(self, record).expect("a stream is always large").audit(),
                 }
                 live += record.bytes().len();
                 counted += 1;

@@ -4,6 +4,7 @@
 use super::Store;
 use super::journal::What;
 use super::large::Large;
+use super::stream::Leftovers;
 use super::table::Table;
 
 /// Most flushed databases that wait to be freed.
@@ -12,6 +13,8 @@ const KEYSPACES_MAX: usize = 1_024;
 const PIECES_PER_STEP: usize = 256;
 /// A step ends when it has freed this many bytes: as many as a chunk of the table has.
 const BYTES_PER_STEP: usize = 1 << 20;
+/// A removed part of a stream of at most this many bytes is freed at once.
+const SMALL_PART_BYTES: usize = 64 << 10;
 
 impl Store {
     /// Removes every key of the selected database. [`Store::reclaim`] frees their memory later.
@@ -50,6 +53,8 @@ enum Discarded {
     Keyspace(Box<Table>),
     /// A large value that was removed.
     Large(Large),
+    /// A part of a stream that was removed.
+    Part(Box<Leftovers>),
 }
 
 /// What one call of `free_piece` did.
@@ -96,6 +101,13 @@ impl Discards {
     pub fn keep(&mut self, large: Option<Large>) {
         if let Some(large) = large {
             self.push(Discarded::Large(large));
+        }
+    }
+
+    /// Takes a removed part of a stream and frees it: at once if it is small, later otherwise.
+    pub fn keep_part(&mut self, part: Option<Leftovers>) {
+        if let Some(part) = part.filter(|part| part.memory() > SMALL_PART_BYTES) {
+            self.push(Discarded::Part(Box::new(part)));
         }
     }
 
@@ -151,6 +163,7 @@ impl Discarded {
         match self {
             Discarded::Keyspace(keyspace) => keyspace.memory(),
             Discarded::Large(large) => large.memory(),
+            Discarded::Part(part) => part.memory(),
         }
     }
 
@@ -161,6 +174,7 @@ impl Discarded {
                 self.memory() <= BYTES_PER_STEP && keyspace.bodies.len() <= PIECES_PER_STEP
             }
             Discarded::Large(large) => large.is_small(),
+            Discarded::Part(part) => part.memory() <= SMALL_PART_BYTES,
         }
     }
 
@@ -169,6 +183,7 @@ impl Discarded {
         match self {
             Discarded::Keyspace(keyspace) => keyspace.free_piece(),
             Discarded::Large(large) => large.free_piece(),
+            Discarded::Part(part) => Freed::of(part.free_piece()),
         }
     }
 }

@@ -57,6 +57,8 @@ pub enum Class {
     List,
     /// Events of sorted sets.
     Zset,
+    /// Events of streams.
+    Stream,
     /// A command looked for a key that is not there.
     Miss,
 }

@@ -2,6 +2,7 @@
 
 use super::discard::Freed;
 use super::list::List;
+use super::stream::Stream;
 use super::table::Table;
 use super::zset::Zset;
 
@@ -19,6 +20,8 @@ pub enum Large {
     List(Box<Keyed<List>>),
     /// A sorted set.
     Zset(Box<Keyed<Zset>>),
+    /// A stream.
+    Stream(Box<Keyed<Stream>>),
 }
 
 /// A key and its value.
@@ -46,6 +49,12 @@ impl From<Keyed<Zset>> for Large {
     }
 }
 
+impl From<Keyed<Stream>> for Large {
+    fn from(keyed: Keyed<Stream>) -> Large {
+        Large::Stream(Box::new(keyed))
+    }
+}
+
 impl Large {
     /// The key.
     pub fn key(&self) -> &Vec<u8> {
@@ -53,6 +62,7 @@ impl Large {
             Large::Map(keyed) => &keyed.key,
             Large::List(keyed) => &keyed.key,
             Large::Zset(keyed) => &keyed.key,
+            Large::Stream(keyed) => &keyed.key,
         }
     }
 
@@ -62,6 +72,7 @@ impl Large {
             Large::Map(keyed) => keyed.key = key,
             Large::List(keyed) => keyed.key = key,
             Large::Zset(keyed) => keyed.key = key,
+            Large::Stream(keyed) => keyed.key = key,
         }
     }
 
@@ -71,6 +82,7 @@ impl Large {
             Large::Map(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::List(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::Zset(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
+            Large::Stream(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
         };
         self.key().capacity() + value
     }
@@ -83,6 +95,8 @@ impl Large {
             Large::List(_) => 0,
             // Its pieces are longer than a kilobyte, so a small one has few.
             Large::Zset(_) => 0,
+            // Each node and each consumer takes more than a hundred bytes.
+            Large::Stream(_) => 0,
         };
         self.memory() <= SMALL_BYTES && pieces <= SMALL_PIECES
     }
@@ -93,6 +107,7 @@ impl Large {
             Large::Map(keyed) => keyed.value.free_piece(),
             Large::List(keyed) => Freed::of(keyed.value.free_piece()),
             Large::Zset(keyed) => Freed::of(keyed.value.free_piece()),
+            Large::Stream(keyed) => Freed::of(keyed.value.free_piece()),
         }
     }
 }

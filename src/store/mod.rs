@@ -21,6 +21,7 @@
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
 //! - `zsets` reads and writes keys that hold sorted sets. `ranked` is one of these as a command reads it, `zpacked` is the
 //!   memory layout of a small one, and `zset` is a large one.
+//! - `streams` reads and writes keys that hold streams, and `stream` is one.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
 //! - `chunked` is a vector that almost never moves its elements.
@@ -69,6 +70,8 @@ mod reshape;
 mod scan;
 mod segment;
 mod sketch;
+mod stream;
+mod streams;
 mod sweep;
 mod table;
 #[cfg(test)]
@@ -104,6 +107,11 @@ pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use ranked::Ranked;
 pub use record::Kind;
 use record::RECORD_MAX;
+pub use stream::{
+    Claim, ClaimOptions, Claimed, ConsumerInfo, DeliveredAt, Delivery, Entry, Group, GroupError, History,
+    IdOverflow, Leftovers, Log, NodeLimits, PendingEntry, SetIdError, Stream, StreamId, Trim, TrimTo,
+};
+pub use streams::{NewStream, PreparedEntry, StreamError};
 pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};
 use table::{Place, Table};
 pub use walk::Dice;

@@ -198,5 +198,6 @@ fn copy_of(keyspace: &Table, large: &Large, hash: u64, key: &[u8]) -> Result<Bod
             }
             Body::with_large(hash, key, copy)?
         }
+        Large::Stream(stream) => Body::with_large(hash, key, stream.value.try_copy()?)?,
     })
 }

@@ -5,6 +5,8 @@ use super::elements::Elements;
 use super::map::Map;
 use super::ranked::Ranked;
 use super::record::Kind;
+use super::stream::Stream;
+use super::streams::stream_of;
 use crate::base::fault;
 
 /// What one item costs in the index of its segment, in bytes: its tag and spot, and its share of what surrounds them.
@@ -22,6 +24,8 @@ pub enum Object<'a> {
     List(Elements<'a>),
     /// A sorted set.
     Zset(Ranked<'a>),
+    /// A stream.
+    Stream(&'a Stream),
 }
 
 impl Store {
@@ -37,6 +41,7 @@ impl Store {
             Kind::Set => Object::Set(Map::of(&self.table, record)),
             Kind::List => Object::List(Elements::of(&self.table, record)),
             Kind::Zset => Object::Zset(Ranked::of(&self.table, record)),
+            Kind::Stream => Object::Stream(stream_of(&self.table, record)?),
         };
         Some((object, record.bytes().len() + INDEX_BYTES + body))
     }

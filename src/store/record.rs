@@ -44,11 +44,13 @@ pub enum Kind {
     List,
     /// A sorted set: members, each of them once, in the order of their scores.
     Zset,
+    /// A stream: entries in the order of their ids.
+    Stream,
 }
 
 impl Kind {
     /// All kinds. The number of a kind in a record is its place here.
-    pub const ALL: [Kind; 5] = [Kind::String, Kind::Hash, Kind::Set, Kind::List, Kind::Zset];
+    pub const ALL: [Kind; 6] = [Kind::String, Kind::Hash, Kind::Set, Kind::List, Kind::Zset, Kind::Stream];
 
     /// The name with which `TYPE` answers.
     pub fn name(self) -> &'static str {
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Set => "set",
             Kind::List => "list",
             Kind::Zset => "zset",
+            Kind::Stream => "stream",
         }
     }
 }

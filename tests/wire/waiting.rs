@@ -130,23 +130,23 @@ fn inside_a_transaction_and_at_a_drain_nobody_waits() {
 /// and a wake that leads to another one never reaches a client that waits for several keys. There Redis 7.0 and 7.2 differ:
 /// 7.2, like Tidegate, runs the whole request again. A client that waits sends nothing.
 const GRAMMAR: &[&str] = &[
-    "BLPOP|BRPOP L 0",
-    "BLPOP|BRPOP L L 0",
-    "BLPOP|BRPOP L x|-1",
-    "BLMOVE L x|y|z LEFT|RIGHT LEFT|RIGHT|x 0",
-    "BRPOPLPUSH L x|y|z 0",
+    "BLPOP|BRPOP W 0",
+    "BLPOP|BRPOP W W 0",
+    "BLPOP|BRPOP W x|-1",
+    "BLMOVE W x|y|z LEFT|RIGHT LEFT|RIGHT|x 0",
+    "BRPOPLPUSH W x|y|z 0",
     "BLPOP|BRPOP x|y|z 0",
     "LPOP|RPOP x|y|z 2",
-    "BLMPOP 0 2 L L LEFT|RIGHT COUNT N",
-    "BLMPOP 0|x N L L LEFT",
-    "LPUSH|RPUSH L M",
-    "LPUSH|RPUSH L M M M",
-    "LPUSH|RPUSH L M M M M M M",
-    "RENAME L L",
-    "COPY L L REPLACE",
-    "LMOVE L L LEFT|RIGHT LEFT|RIGHT",
-    "LPOP|RPOP L 2",
-    "DEL L L",
+    "BLMPOP 0 2 W W LEFT|RIGHT COUNT N",
+    "BLMPOP 0|x N W W LEFT",
+    "LPUSH|RPUSH W M",
+    "LPUSH|RPUSH W M M M",
+    "LPUSH|RPUSH W M M M M M M",
+    "RENAME W W",
+    "COPY W W REPLACE",
+    "LMOVE W W LEFT|RIGHT LEFT|RIGHT",
+    "LPOP|RPOP W 2",
+    "DEL W W",
     "BZPOPMIN|BZPOPMAX u|v 0",
     "BZPOPMIN|BZPOPMAX u v 0",
     "BZMPOP 0 2 u v MIN|MAX COUNT N",
@@ -157,9 +157,9 @@ const GRAMMAR: &[&str] = &[
     "ZRANGESTORE u v 0 1",
     "ZUNIONSTORE v 1 u",
     "ZPOPMIN u|v 2",
-    "LRANGE L 0 -1",
-    "BLPOP|BRPOP text L 0",
-    "BLMOVE L text LEFT LEFT 0",
+    "LRANGE W 0 -1",
+    "BLPOP|BRPOP text W 0",
+    "BLMOVE W text LEFT LEFT 0",
 ];
 
 /// True if something has arrived.
@@ -243,4 +243,31 @@ fn random_clients_that_wait_are_served_as_a_redis_server_serves_them() {
         let last = past[past.len().saturating_sub(12)..].join("\n");
         assert_eq!(of_ours, of_redis, "SEED={seed}, step {nth}:\n{last}");
     }
+}
+
+#[test]
+fn readers_of_streams_wait_for_entries_behind_the_last_one_and_all_of_them_get_these() {
+    let daemon = Daemon::start(&[]);
+    let mut control = daemon.connect();
+    control.ask("XADD s 1-1 f old\r\nXGROUP CREATE s g $\r\n", "$3\r\n1-1\r\n+OK\r\n");
+    let (mut one, mut two, mut grouped) = (daemon.connect(), daemon.connect(), daemon.connect());
+    one.send("XREAD BLOCK 0 STREAMS other s $ $\r\n");
+    until_waiting(&mut control, 1);
+    two.send("XREAD BLOCK 0 STREAMS s $\r\n");
+    until_waiting(&mut control, 2);
+    grouped.send("XREADGROUP GROUP g c BLOCK 0 STREAMS s >\r\n");
+    until_waiting(&mut control, 3);
+    // Entries behind 1-2 are not what they wait for, until there is one: `$` stays what it was.
+    control.ask(
+        "MULTI\r\nXADD s 1-2 f new\r\nXDEL s 1-1\r\nEXEC\r\n",
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n$3\r\n1-2\r\n:1\r\n",
+    );
+    for reader in [&mut one, &mut two, &mut grouped] {
+        assert_eq!(frame(reader), "*[*['s' *[*['1-2' *['f' 'new']]]]]");
+    }
+    until_waiting(&mut control, 0);
+    control
+        .ask("XPENDING s g\r\n", "*4\r\n:1\r\n$3\r\n1-2\r\n$3\r\n1-2\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n");
+    one.ask("XREAD BLOCK 10 STREAMS s $\r\n", "*-1\r\n");
+    one.ask("MULTI\r\nXREAD BLOCK 0 STREAMS s $\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n");
 }

@@ -53,7 +53,8 @@ impl Reader {
         } else if self.takes('(') {
             (kind, parts) = ("block", self.list());
         }
-        let token = self.takes('=').then(|| self.word("#?*+ |)}"));
+        // A token may be an asterisk.
+        let token = self.takes('=').then(|| if self.takes('*') { "*" } else { self.word("#?*+ |)}") });
         let key_spec = self.takes('#').then(|| self.word("?*+ |)}").parse().unwrap_or_default());
         let mut flags = Vec::new();
         for (mark, flag) in [('?', "optional"), ('*', "multiple"), ('+', "multiple_token")] {
@@ -255,6 +256,27 @@ const USAGE: &[(&str, &str)] = &[
     ("wait", "numreplicas:integer timeout:integer"),
     ("waitaof", "numlocal:integer numreplicas:integer timeout:integer"),
     ("watch", "key:key#0*"),
+    ("xack", "key:key#0 group:string id:string*"),
+    ("xadd", "key:key#0 nomkstream=NOMKSTREAM? trim(strategy{maxlen=MAXLEN|minid=MINID} operator{equal==|approximately=~}? threshold:string count:integer=LIMIT?)? id_or_auto{auto_id=*|id:string} field_value(field:string value:string)*"),
+    ("xautoclaim", "key:key#0 group:string consumer:string min-idle-time:string start:string count:integer=COUNT? justid=JUSTID?"),
+    ("xclaim", "key:key#0 group:string consumer:string min-idle-time:string id:string* ms:integer=IDLE? unix-time-milliseconds:unix-time=TIME? count:integer=RETRYCOUNT? force=FORCE? justid=JUSTID? id:string=LASTID?"),
+    ("xdel", "key:key#0 id:string*"),
+    ("xgroup|create", "key:key#0 groupname:string id{id:string|new_id=$} mkstream=MKSTREAM? entries_read:integer=ENTRIESREAD?"),
+    ("xgroup|createconsumer", "key:key#0 groupname:string consumername:string"),
+    ("xgroup|delconsumer", "key:key#0 groupname:string consumername:string"),
+    ("xgroup|destroy", "key:key#0 groupname:string"),
+    ("xgroup|setid", "key:key#0 groupname:string id{id:string|new_id=$} entries_read:integer=ENTRIESREAD?"),
+    ("xinfo|consumers", "key:key#0 groupname:string"),
+    ("xinfo|groups", "key:key#0"),
+    ("xinfo|stream", "key:key#0 full(count:integer=COUNT?)=FULL?"),
+    ("xlen", "key:key#0"),
+    ("xpending", "key:key#0 group:string filters(min-idle-time:integer=IDLE? start:string end:string count:integer consumer:string?)?"),
+    ("xrange", "key:key#0 start:string end:string count:integer=COUNT?"),
+    ("xread", "count:integer=COUNT? milliseconds:integer=BLOCK? streams(key:key#0* id:string*)=STREAMS"),
+    ("xreadgroup", "group_consumer(group:string consumer:string)=GROUP count:integer=COUNT? milliseconds:integer=BLOCK? noack=NOACK? streams(key:key#0* id:string*)=STREAMS"),
+    ("xrevrange", "key:key#0 end:string start:string count:integer=COUNT?"),
+    ("xsetid", "key:key#0 last-id:string entries_added:integer=ENTRIESADDED? max_deleted_entry_id:string=MAXDELETEDID?"),
+    ("xtrim", "key:key#0 trim(strategy{maxlen=MAXLEN|minid=MINID} operator{equal==|approximately=~}? threshold:string count:integer=LIMIT?)"),
     ("zadd", "key:key#0 condition{nx=NX|xx=XX}? comparison{gt=GT|lt=LT}? change=CH? increment=INCR? score_member(score:double member:string)*"),
     ("zcard", "key:key#0"),
     ("zcount", "key:key#0 min:double max:double"),

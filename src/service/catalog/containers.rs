@@ -2,7 +2,7 @@
 
 use super::words::{
     ADMIN, ADMIN_DISK, ADMIN_LOG, ADMIN_ONLY, ALWAYS, CONNECTION, GENERIC, NONE, PUBSUB_ASK, PUBSUB_GROUP,
-    READ, SERVER, SESSION,
+    READ, SERVER, SESSION, STREAM, WRITE, WRITE_OOM,
 };
 use super::{SUBCOMMANDS_FROM, after, numbered};
 use crate::service::command::{Command, SECOND_KEY, row};
@@ -139,5 +139,31 @@ pub(super) const SLOWLOG: &[Command] = &numbered(after(OBJECT), [
     row("slowlog|reset", 2, ADMIN_LOG, SERVER, "2.2.12", "Forget the slow log"),
 ]);
 
+#[rustfmt::skip]
+pub(super) const XGROUP: &[Command] = &numbered(after(SLOWLOG), [
+    row("xgroup|create", -5, WRITE_OOM, STREAM, "5.0.0", "Create a consumer group")
+        .keys(SECOND_KEY),
+    row("xgroup|createconsumer", 5, WRITE_OOM, STREAM, "6.2.0", "Create a consumer in a group")
+        .keys(SECOND_KEY),
+    row("xgroup|delconsumer", 5, WRITE, STREAM, "5.0.0", "Delete a consumer of a group").heavy()
+        .keys(SECOND_KEY).complexity("O(N) where N is the number of pending entries of the consumer"),
+    row("xgroup|destroy", 4, WRITE, STREAM, "5.0.0", "Delete a consumer group").heavy()
+        .keys(SECOND_KEY).complexity("O(N) where N is the number of pending entries"),
+    row("xgroup|help", 2, ALWAYS, STREAM, "5.0.0", "Show the subcommands of XGROUP"),
+    row("xgroup|setid", -5, WRITE, STREAM, "5.0.0", "Set the last id that a group has delivered")
+        .keys(SECOND_KEY),
+]);
+
+#[rustfmt::skip]
+pub(super) const XINFO: &[Command] = &numbered(after(XGROUP), [
+    row("xinfo|consumers", 4, READ, STREAM, "5.0.0", "Get the consumers of a group")
+        .keys(SECOND_KEY).complexity("O(N) where N is the number of consumers"),
+    row("xinfo|groups", 3, READ, STREAM, "5.0.0", "Get the consumer groups of a stream")
+        .keys(SECOND_KEY).complexity("O(N) where N is the number of groups"),
+    row("xinfo|help", 2, ALWAYS, STREAM, "5.0.0", "Show the subcommands of XINFO"),
+    row("xinfo|stream", -3, READ, STREAM, "5.0.0", "Get facts about a stream").heavy()
+        .keys(SECOND_KEY).complexity("O(1); O(N) with FULL, where N is the number of entries and pending entries returned"),
+]);
+
 /// The id of the last subcommand.
-pub(super) const LAST_ID: u16 = after(SLOWLOG) - 1;
+pub(super) const LAST_ID: u16 = after(XINFO) - 1;

@@ -27,11 +27,13 @@ pub enum Range {
     },
     /// As many as the first argument says. They follow it.
     Counted,
+    /// The first half of the arguments behind the word `STREAMS`.
+    Streams,
 }
 
 /// The groups of keys of a command.
 pub fn key_specs(command: &Command) -> Vec<KeySpec> {
-    let Keys { first, last, step, counted } = command.keys;
+    let Keys { first, last, step, counted, streams } = command.keys;
     let variable = ["set", "bitfield"].contains(&command.name);
     let spec = |nth: usize, first: u8, last: i8| {
         let flags: &[&str] =
@@ -46,6 +48,11 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
             let flags = key_flags(command, usize::from(first));
             let rest = KeySpec { flags, variable: false, first: counted, range: Range::Counted };
             before.into_iter().chain([rest]).collect()
+        }
+        _ if streams => {
+            // Where Redis begins to look for the word: `XREADGROUP` has other words before it.
+            let first = if command.name == "xread" { 1 } else { 4 };
+            vec![KeySpec { flags: key_flags(command, 0), variable: false, first, range: Range::Streams }]
         }
         _ if first == 0 => Vec::new(),
         "sinterstore" | "sunionstore" | "sdiffstore" => vec![spec(0, 1, 0), spec(1, 2, -1)],
@@ -78,6 +85,11 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("sinterstore", 0) => &["RW", "update"],
         ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", 1) => &["RW", "insert"],
+        ("xadd" | "xack" | "xclaim" | "xsetid" | "xgroup|setid", _) => &["RW", "update"],
+        ("xgroup|create" | "xgroup|createconsumer", _) => &["RW", "insert"],
+        ("xautoclaim" | "xdel" | "xtrim" | "xgroup|delconsumer" | "xgroup|destroy", _) => &["RW", "delete"],
+        ("xreadgroup", _) => &["RO", "access"],
+        ("xlen", _) => &["RO"],
         ("sadd" | "linsert" | "lpush" | "lpushx" | "rpush" | "rpushx", _) => &["RW", "insert"],
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", _) => &["RW", "access", "delete"],
         (
@@ -115,7 +127,8 @@ pub fn tips(command: &Command) -> &'static [&'static str] {
     match command.name {
         "client|info" | "client|list" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
         | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "spop" | "srandmember"
-        | "sscan" | "time" | "ttl" | "zrandmember" | "zscan" => &["nondeterministic_output"],
+        | "sscan" | "time" | "ttl" | "zrandmember" | "zscan" | "xadd" | "xautoclaim" | "xclaim"
+        | "xinfo|consumers" | "xpending" | "xtrim" => &["nondeterministic_output"],
         "command" | "command|docs" | "command|info" | "command|list" | "hgetall" | "hkeys" | "hvals"
         | "module|list" | "sdiff" | "sinter" | "smembers" | "sunion" => &["nondeterministic_output_order"],
         "config|set" | "latency|reset" | "slowlog|reset" => {

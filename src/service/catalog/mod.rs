@@ -14,6 +14,7 @@ mod lists;
 mod messages;
 mod server;
 mod sets;
+mod streams;
 mod strings;
 mod words;
 mod zsets;
@@ -22,13 +23,14 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 8] = [
+const GROUPS: [&[Command]; 9] = [
     hashes::ROWS,
     keys::ROWS,
     lists::ROWS,
     messages::ROWS,
     server::ROWS,
     sets::ROWS,
+    streams::ROWS,
     strings::ROWS,
     zsets::ROWS,
 ];
@@ -106,6 +108,12 @@ mod tests {
             ("DEL a b c\n", "a b c"),
             ("PING x\n", ""),
             ("SET k v EX 3\n", "k"),
+            ("XREAD COUNT 1 STREAMS a b 0 0\n", "a b"),
+            ("XREAD BLOCK streams STREAMS a 0\n", "a"),
+            ("XREADGROUP GROUP streams streams STREAMS streams >\n", "streams"),
+            ("XREAD STREAMS a b 0\n", ""),
+            ("XREAD x STREAMS a 0\n", ""),
+            ("XREAD COUNT 1 COUNT 2\n", ""),
         ] {
             parser.parse(line.as_bytes(), &limits);
             let args = parser.args(line.as_bytes());

@@ -14,7 +14,7 @@ pub(super) const ROWS: &[Command] = &[
     row("bitfield_ro", -2, READ_FAST, BITMAP, "6.0.0", "Get integers of any width from a string")
         .keys(ONE_KEY).complexity("O(1) for each operation"),
     row("bitop", -4, WRITE_OOM, BITMAP, "2.6.0", "Combine strings bit by bit and store the result").heavy()
-        .keys(Keys { first: 2, last: -1, step: 1, counted: 0 }).complexity("O(N) where N is the length of all strings"),
+        .keys(Keys { first: 2, ..ALL_KEYS }).complexity("O(N) where N is the length of all strings"),
     row("bitpos", -3, READ, BITMAP, "2.8.7", "Find the first bit of a string that is 1, or 0").heavy()
         .keys(ONE_KEY).complexity("O(N) where N is the number of bytes looked at"),
     row("decr", 2, WRITE_OOM_FAST, STRING, "1.0.0", "Decrement the integer value of a key by one").keys(ONE_KEY),

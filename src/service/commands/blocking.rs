@@ -122,10 +122,15 @@ pub(super) fn wait(
     keys: Range<usize>,
     until: Option<Moment>,
 ) -> Result<bool, Failure> {
+    begin_wait(cx, Wish { kind, keys, until, instead: Vec::new() })
+}
+
+/// As [`wait`], with the whole wish.
+pub(super) fn begin_wait(cx: &mut Cx<'_>, wish: Wish) -> Result<bool, Failure> {
     if cx.inside || !cx.world.waiting.is_open() {
         return Ok(false);
     }
-    cx.world.begin_wait(cx.me, cx.args, cx.command, Wish { kind, keys, until })?;
+    cx.world.begin_wait(cx.me, cx.args, cx.command, wish)?;
     Ok(true)
 }
 

@@ -7,7 +7,7 @@ use crate::config::DEBUG_SLEEP_MAX_S;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
 use crate::service::glob::{Case, Pattern};
-use crate::store::Object;
+use crate::store::{Object, Stream, StreamId};
 
 /// `DEBUG SLEEP seconds`: blocks the whole server for that time; that is its purpose.
 pub fn sleep(cx: &mut Cx<'_>) -> Outcome {
@@ -105,6 +105,9 @@ pub fn digest(cx: &mut Cx<'_>) -> Outcome {
                         members.map(|(member, score)| fingerprint(&[b"zset", member, &score.to_le_bytes()]));
                     item = members.fold(item, u128::wrapping_add);
                 }
+                Some((Object::Stream(stream), _)) => {
+                    item = item.wrapping_add(stream_fingerprint(stream));
+                }
                 Some((Object::Set(set), _)) => {
                     let members = set.iter().map(|(member, _)| fingerprint(&[b"set", member]));
                     item = members.fold(item, u128::wrapping_add);
@@ -117,6 +120,33 @@ pub fn digest(cx: &mut Cx<'_>) -> Outcome {
     cx.world.store.select(here);
     cx.reply.simple(&format!("{digest:040x}"));
     Ok(())
+}
+
+/// The fingerprint of a stream: of its entries, of what it remembers beside them, and of its groups.
+fn stream_fingerprint(stream: &Stream) -> u128 {
+    let id = |id: StreamId| [id.ms.to_le_bytes(), id.seq.to_le_bytes()].concat();
+    let log = stream.log();
+    let added = log.entries_added().to_le_bytes();
+    let mut sum = fingerprint(&[b"stream", &id(log.last_id()), &id(log.max_deleted_id()), &added]);
+    for entry in log.range(StreamId::MIN, StreamId::MAX) {
+        for (place, (field, value)) in entry.fields().enumerate() {
+            let place = place.to_le_bytes();
+            sum = sum.wrapping_add(fingerprint(&[b"entry", &id(entry.id()), &place, field, value]));
+        }
+    }
+    for group in stream.groups() {
+        let read = group.entries_read().map_or([255; 8], u64::to_le_bytes);
+        sum = sum.wrapping_add(fingerprint(&[b"group", group.name(), &id(group.last_id()), &read]));
+        for consumer in group.consumers() {
+            sum = sum.wrapping_add(fingerprint(&[b"consumer", group.name(), consumer.name()]));
+        }
+        for pending in group.pending(StreamId::MIN, StreamId::MAX) {
+            let deliveries = pending.deliveries.to_le_bytes();
+            let parts = [&b"pending"[..], group.name(), pending.consumer, &id(pending.id), &deliveries];
+            sum = sum.wrapping_add(fingerprint(&parts));
+        }
+    }
+    sum
 }
 
 /// FNV-1a over the parts, each with its length.

@@ -43,7 +43,7 @@ fn keys<'a>(cx: &Cx<'a>) -> Result<(&'static Command, Vec<&'a [u8]>), Failure> {
     }
     let command = sub.unwrap_or(named);
     let request = cx.args.behind(2);
-    if command.keys.first == 0 && command.keys.counted == 0 {
+    if command.keys.is_none() {
         return Err(Failure::text("ERR The command has no key arguments"));
     }
     if !command.arity.allows(request.len()) {

@@ -207,22 +207,35 @@ fn key_spec(reply: &mut Reply<'_>, spec: KeySpec) {
         Range::Keys { last, step } => {
             ("range", [("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)])
         }
+        Range::Streams => ("range", [("lastkey", -1), ("keystep", 1), ("limit", 2)]),
         Range::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
     };
-    for (part, kind, numbers) in [
-        ("begin_search", "index", &[("index", i64::from(spec.first))][..]),
-        ("find_keys", kind, &numbers[..]),
-    ] {
-        reply.bulk(part.as_bytes());
-        reply.map(2);
-        reply.bulk(b"type");
-        reply.bulk(kind.as_bytes());
+    reply.bulk(b"begin_search");
+    reply.map(2);
+    reply.bulk(b"type");
+    if let Range::Streams = spec.range {
+        reply.bulk(b"keyword");
         reply.bulk(b"spec");
-        reply.map(numbers.len());
-        for (name, number) in numbers {
-            reply.bulk(name.as_bytes());
-            reply.int(*number);
-        }
+        reply.map(2);
+        reply.bulk(b"keyword");
+        reply.bulk(b"STREAMS");
+        reply.bulk(b"startfrom");
+    } else {
+        reply.bulk(b"index");
+        reply.bulk(b"spec");
+        reply.map(1);
+        reply.bulk(b"index");
+    }
+    reply.int(i64::from(spec.first));
+    reply.bulk(b"find_keys");
+    reply.map(2);
+    reply.bulk(b"type");
+    reply.bulk(kind.as_bytes());
+    reply.bulk(b"spec");
+    reply.map(numbers.len());
+    for (name, number) in numbers {
+        reply.bulk(name.as_bytes());
+        reply.int(number);
     }
 }
 
@@ -250,6 +263,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "set" => all.push("set"),
         "list" => all.push("list"),
         "sorted-set" => all.push("sortedset"),
+        "stream" if !is_container => all.push("stream"),
         "bitmap" => all.push("bitmap"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),

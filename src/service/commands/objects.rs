@@ -48,6 +48,7 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
             let packed = zset.len() <= LISTPACK_ENTRIES_MAX && zset.iter_from(0).all(short);
             if packed { "listpack" } else { "skiplist" }
         }
+        Object::Stream(_) => "stream",
         Object::Set(set) => {
             let integer = |(member, _): (&[u8], &[u8])| {
                 member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()
