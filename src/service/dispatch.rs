@@ -5,8 +5,8 @@ use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, client, clients, combine, connection, counters, debug, expiry, getkeys, hashes,
-    introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets, settings,
-    slowlog, strings, tracking, transactions,
+    hyperloglogs, introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets,
+    settings, slowlog, strings, tracking, transactions,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -194,6 +194,11 @@ const NAMED: &[(&str, Run)] = &[
     ("pexpire", expiry::pexpire),
     ("pexpireat", expiry::pexpireat),
     ("pexpiretime", expiry::pexpiretime),
+    ("pfadd", hyperloglogs::pfadd),
+    ("pfcount", hyperloglogs::pfcount),
+    ("pfdebug", hyperloglogs::pfdebug),
+    ("pfmerge", hyperloglogs::pfmerge),
+    ("pfselftest", hyperloglogs::pfselftest),
     ("ping", connection::ping),
     ("psetex", strings::psetex),
     ("psubscribe", pubsub::psubscribe),

@@ -81,6 +81,13 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "PERSIST t",
         "PEXPIRE a -1",
         "PEXPIREAT a 99999999999000",
+        "PFADD p new",
+        "PFADD q new",
+        "PFADD fresh new",
+        "PFDEBUG TODENSE p",
+        "PFDEBUG GETREG p",
+        "PFMERGE p q",
+        "PFMERGE fresh p",
         "PSETEX a 100000 new",
         "RENAME a b",
         "RENAME h a",
@@ -111,6 +118,8 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         // Those that write elsewhere than to the keys.
         "CONFIG SET maxclients 77",
         "CLIENT KILL TYPE normal",
+        // One that reads and remembers what it has counted.
+        "PFCOUNT p",
         // And some that only read, whose half replies must not be seen.
         "MGET a b n",
         "KEYS *",
@@ -124,14 +133,17 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));
         assert!(tested, "{name} writes and is not interrupted here");
     }
-    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n";
-    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\n";
-    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:7\r\n\
-                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n";
+    let setup = "FLUSHALL\r\nMSET a old b old n 1\r\nSET t old EX 100\r\nHSET h f 1 g 2\r\nSADD s m n\r\nSADD other o\r\n\
+                 PFADD p x y\r\nPFADD q x\r\nPFDEBUG TODENSE q\r\n";
+    let look = "MGET a b n t fresh\r\nTTL a\r\nTTL t\r\nDBSIZE\r\nCONFIG GET maxclients\r\nHMGET h f g fresh\r\nSMISMEMBER s m n o\r\nSMEMBERS other\r\n\
+                PFDEBUG DECODE p\r\nGETBIT p 120\r\nPFDEBUG ENCODING q\r\nBITCOUNT q\r\n";
+    let untouched = "*5\r\n$3\r\nold\r\n$3\r\nold\r\n$1\r\n1\r\n$3\r\nold\r\n$-1\r\n:-1\r\n:100\r\n:9\r\n\
+                     *2\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n*3\r\n$1\r\n1\r\n$1\r\n2\r\n$-1\r\n*3\r\n:1\r\n:1\r\n:0\r\n*1\r\n$1\r\no\r\n\
+                     $30\r\nZ:14932 v:3,1 Z:1441 v:2,1 z:9\r\n:1\r\n+dense\r\n:14\r\n";
     for command in commands {
         let mut panics = 0;
         loop {
-            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n");
+            judge.ask(setup, "+OK\r\n+OK\r\n+OK\r\n:2\r\n:2\r\n:1\r\n:1\r\n:1\r\n:1\r\n");
             let mut victim = daemon.connect();
             let nth = format!("DEBUG PANIC {}\r\n", panics + 1);
             victim.send(format!("{nth}{command}\r\nQUIT\r\n"));

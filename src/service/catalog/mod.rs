@@ -9,6 +9,7 @@ pub mod arguments;
 mod containers;
 mod hashes;
 pub mod hints;
+mod hyperloglogs;
 mod keys;
 mod lists;
 mod messages;
@@ -21,8 +22,16 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 7] =
-    [hashes::ROWS, keys::ROWS, lists::ROWS, messages::ROWS, server::ROWS, sets::ROWS, strings::ROWS];
+const GROUPS: [&[Command]; 8] = [
+    hashes::ROWS,
+    hyperloglogs::ROWS,
+    keys::ROWS,
+    lists::ROWS,
+    messages::ROWS,
+    server::ROWS,
+    sets::ROWS,
+    strings::ROWS,
+];
 
 /// Number of commands, without subcommands.
 const COUNT: usize = {
