@@ -336,6 +336,12 @@ pub const OPTIONS: &[Opt] = &[
         number!(stream_node_max_entries, 0, i32::MAX),
         "Most entries of a stream's node; 0 = no limit",
     ),
+    live(
+        "hll-sparse-max-bytes",
+        BYTES,
+        bytes!(hll_sparse_max_bytes, 0, usize::MAX),
+        "A HyperLogLog longer than this changes from the sparse to the dense encoding, which takes 12 KiB",
+    ),
     at_start("databases", "number", number!(databases, 1, DATABASES_MAX), "Number of databases"),
     live(
         "loglevel",

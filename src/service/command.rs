@@ -31,7 +31,7 @@ pub struct Command {
     pub heavy: bool,
     /// True if it may add to the memory that keys hold. It is refused when the memory is used up.
     pub grows: bool,
-    /// True if it reads keys and changes nothing.
+    /// True if it reads keys, and changes at most what they cache of themselves.
     pub reads: bool,
     /// True if it changes keys or sends something to other clients. `CLIENT PAUSE WRITE` holds it.
     pub writes: bool,
@@ -278,6 +278,12 @@ impl Command {
 
     /// It sends something to other clients, so `CLIENT PAUSE WRITE` holds it, although it changes no keys.
     pub(super) const fn speaks(mut self) -> Command {
+        self.writes = true;
+        self
+    }
+
+    /// It writes what it has computed into the key, although it counts as a read. So `CLIENT PAUSE WRITE` holds it.
+    pub(super) const fn refreshes(mut self) -> Command {
         self.writes = true;
         self
     }

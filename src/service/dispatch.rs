@@ -5,9 +5,9 @@ use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, expiry, getkeys,
-    hashes, introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets,
-    settings, slowlog, stream_claims, stream_groups, stream_info, stream_ranges, stream_reads, streams,
-    strings, tracking, transactions, zcombine, zpops, zranges, zsets,
+    hashes, hyperloglogs, introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges,
+    scan, sets, settings, slowlog, stream_claims, stream_groups, stream_info, stream_ranges, stream_reads,
+    streams, strings, tracking, transactions, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -204,6 +204,11 @@ const NAMED: &[(&str, Run)] = &[
     ("pexpire", expiry::pexpire),
     ("pexpireat", expiry::pexpireat),
     ("pexpiretime", expiry::pexpiretime),
+    ("pfadd", hyperloglogs::pfadd),
+    ("pfcount", hyperloglogs::pfcount),
+    ("pfdebug", hyperloglogs::pfdebug),
+    ("pfmerge", hyperloglogs::pfmerge),
+    ("pfselftest", hyperloglogs::pfselftest),
     ("ping", connection::ping),
     ("psetex", strings::psetex),
     ("psubscribe", pubsub::psubscribe),

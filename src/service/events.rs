@@ -18,6 +18,7 @@ pub const RENAME_TO: Event = event(Class::Generic, "rename_to");
 pub const APPEND: Event = event(Class::String, "append");
 pub const INCRBY: Event = event(Class::String, "incrby");
 pub const INCRBYFLOAT: Event = event(Class::String, "incrbyfloat");
+pub const PFADD: Event = event(Class::String, "pfadd");
 pub const SET: Event = event(Class::String, "set");
 pub const SETBIT: Event = event(Class::String, "setbit");
 pub const SETRANGE: Event = event(Class::String, "setrange");

@@ -11,8 +11,8 @@
 //! - [`memory`]: keeps the memory below `maxmemory`.
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
-//! - `commands`: what the commands do, group by group. They use `glob` (patterns) and `long_double`
-//!   (floating point numbers as Redis writes them).
+//! - `commands`: what the commands do, group by group. They use `glob` (patterns), `long_double`
+//!   (floating point numbers as Redis writes them) and `hyperloglog` (strings that estimate how many elements a set has).
 //! - `effects`: who hears of changes. `events`: the names that Redis has for them. `post`: the messages of one
 //!   publication.
 //! - `errors`: the answers to requests that do not run. `unknown`: requests without a command, HTTP among them. [`goodbye`]: the last line that a client reads.
@@ -34,6 +34,7 @@ mod events;
 mod gate;
 mod glob;
 pub mod goodbye;
+mod hyperloglog;
 pub mod latency;
 mod long_double;
 pub mod memory;

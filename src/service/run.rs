@@ -69,6 +69,8 @@ impl World {
     #[cold]
     fn show_to_observers(&mut self, me: ConnId, command: &Command, args: Args<'_>, inside: bool) {
         if self.tracking.is_on() {
+            // A read may change the key (`PFCOUNT` does), and the copy that the client makes is newer than that.
+            self.tell_effects(Some(me));
             self.track_reads(me, command, args, inside);
         }
         if self.store.wants_uses() {

@@ -12,6 +12,7 @@ mod faults;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hashes;
+mod hyperloglogs;
 mod keys;
 mod limits;
 mod logging;

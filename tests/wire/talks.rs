@@ -10,7 +10,9 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
-use crate::{databases, events, hashes, keys, operators, pauses, pubsub, strings, tracking, transactions};
+use crate::{
+    databases, events, hashes, hyperloglogs, keys, operators, pauses, pubsub, strings, tracking, transactions,
+};
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
 /// requests that arrive together. [`END`] is the end of the stream.
@@ -138,6 +140,7 @@ fn all() -> impl Iterator<Item = &'static Talk> {
         .chain(pubsub::TALKS)
         .chain(pauses::TALKS)
         .chain(hashes::TALKS)
+        .chain(hyperloglogs::TALKS)
         .chain(strings::TALKS)
         .chain(keys::TALKS)
         .chain(databases::TALKS)

@@ -1,4 +1,4 @@
-//! Random commands about sets, lists, sorted sets and streams, compared with a redis-server reply by reply.
+//! Random commands about sets, lists, sorted sets, streams and HyperLogLogs, compared with a redis-server reply by reply.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -8,7 +8,8 @@ use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have};
 use crate::strings::reply;
 
-/// What the words of a [`GRAMMAR`] line stand for. A word with bars is one of several; a part in brackets may be left out.
+/// What the words of a line of a grammar stand for. A word with bars is one of several; a part in brackets may be left
+/// out; `W*n` is `n` words. `RANDOM` is a number that is hardly ever the same.
 const WORDS: &[(&str, &[&str])] = &[
     ("K", &["a", "b", "c", "d", "a", "b", "c", "d", "none", "text"]),
     ("M", &["m", "n", "o", "p", "", "1", "2", "3", "-7", "1000000", "07", "q", "r", "s", "LONG", "\u{e9}"]),
@@ -145,6 +146,48 @@ const LISTS: &[&str] = &[
     "SADD K M",
     "GET K",
     "SET text v",
+];
+
+/// Commands about HyperLogLogs. Some of them get so many elements that they become dense.
+const HYPERLOGLOGS: &[&str] = &[
+    "PFADD K",
+    "PFADD K M",
+    "PFADD K M M",
+    "PFADD K M*10",
+    "PFADD K RANDOM",
+    "PFADD K RANDOM*10",
+    "PFADD K RANDOM*100",
+    "PFADD K RANDOM*500 M",
+    "PFADD a|b RANDOM*500",
+    "PFCOUNT K",
+    "PFCOUNT K",
+    "PFCOUNT K K",
+    "PFCOUNT K K K",
+    "PFMERGE K",
+    "PFMERGE K K",
+    "PFMERGE K K K",
+    "PFMERGE c K",
+    "PFDEBUG GETREG|TODENSE K",
+    "PFDEBUG ENCODING K",
+    "PFDEBUG DECODE K",
+    "PFDEBUG foo K",
+    "PFDEBUG DECODE K K",
+    "PFSELFTEST x",
+    "GET K",
+    "GET K",
+    "GET K",
+    "GET K",
+    "STRLEN K",
+    "SETRANGE K 0 HYLL",
+    "SETRANGE d 0|3|4 H",
+    "DEL K",
+    "DEL c|d",
+    "RENAME K K",
+    "COPY K K [REPLACE]",
+    "EXPIRE K 1000",
+    "LPUSH d M",
+    "SET text v",
+    "CONFIG SET hll-sparse-max-bytes 0|100|1000|3000|3kb|20000",
 ];
 
 /// Commands about sorted sets.
@@ -371,8 +414,11 @@ impl Dice {
                 left_out = self.0.random_bool(0.5);
             }
             let name = part.trim_matches(['[', ']']);
+            // A star may be part of a pattern too.
+            let several = name.split_once('*').and_then(|(name, n)| Some((name, n.parse::<usize>().ok()?)));
+            let (name, times) = several.unwrap_or((name, 1));
             if !left_out {
-                words.push(self.word(name));
+                words.extend((0..times).map(|_| self.word(name)));
             }
             if part.ends_with(']') {
                 depth -= 1;
@@ -385,7 +431,7 @@ impl Dice {
 
     fn word(&mut self, name: &str) -> Vec<u8> {
         let one = match WORDS.iter().find(|(known, _)| *known == name) {
-            Some((_, choices)) => choices.choose(&mut self.0).expect("there are some"),
+            Some((_, choices)) => *choices.choose(&mut self.0).expect("there are some"),
             None => {
                 let choices: Vec<&str> = name.split('|').collect();
                 let one = *choices.choose(&mut self.0).expect("there is one");
@@ -395,10 +441,11 @@ impl Dice {
                 one
             }
         };
-        if one == "MANY" {
-            return format!("k{:06}", self.0.random_range(0..400)).into_bytes();
+        match one {
+            "LONG" => "long ".repeat(30).into_bytes(),
+            "RANDOM" => self.0.random::<u32>().to_string().into_bytes(),
+            _ => one.as_bytes().to_vec(),
         }
-        if one == "LONG" { "long ".repeat(30).into_bytes() } else { one.as_bytes().to_vec() }
     }
 }
 
@@ -506,4 +553,10 @@ fn random_commands_about_sorted_sets_are_answered_as_a_redis_server_answers_them
 fn random_commands_about_streams_are_answered_as_a_redis_server_answers_them() {
     compare(STREAMS, 2, 20_000);
     compare(STREAMS, 3, 20_000);
+}
+
+#[test]
+fn random_commands_about_hyperloglogs_are_answered_as_a_redis_server_answers_them() {
+    compare(HYPERLOGLOGS, 2, 10_000);
+    compare(HYPERLOGLOGS, 3, 10_000);
 }

@@ -7,8 +7,8 @@ use crate::service::command::{Command, Keys};
 pub struct KeySpec {
     /// What the command does with them, in Redis's words.
     pub flags: &'static [&'static str],
-    /// True if the flags of a certain request may be fewer.
-    pub variable: bool,
+    /// What the flags do not say.
+    pub note: Option<&'static str>,
     /// Position of the first key, or of the argument that counts them.
     pub first: u8,
     /// Which keys belong to the group.
@@ -38,24 +38,22 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
     let spec = |nth: usize, first: u8, last: i8| {
         let flags: &[&str] =
             if variable { &["RW", "access", "update", "variable_flags"] } else { key_flags(command, nth) };
-        // `GETEX` is described with a note as well, because it only sometimes changes the key.
-        let range = Range::Keys { last, step };
-        KeySpec { flags, variable: variable || command.name == "getex", first, range }
+        KeySpec { flags, note: note(command), first, range: Range::Keys { last, step } }
     };
     match command.name {
         _ if counted > 0 => {
             let before = (first > 0).then(|| spec(0, first, 0));
             let flags = key_flags(command, usize::from(first));
-            let rest = KeySpec { flags, variable: false, first: counted, range: Range::Counted };
+            let rest = KeySpec { flags, note: None, first: counted, range: Range::Counted };
             before.into_iter().chain([rest]).collect()
         }
         _ if streams => {
             // Where Redis begins to look for the word: `XREADGROUP` has other words before it.
             let first = if command.name == "xread" { 1 } else { 4 };
-            vec![KeySpec { flags: key_flags(command, 0), variable: false, first, range: Range::Streams }]
+            vec![KeySpec { flags: key_flags(command, 0), note: None, first, range: Range::Streams }]
         }
         _ if first == 0 => Vec::new(),
-        "sinterstore" | "sunionstore" | "sdiffstore" => vec![spec(0, 1, 0), spec(1, 2, -1)],
+        "sinterstore" | "sunionstore" | "sdiffstore" | "pfmerge" => vec![spec(0, 1, 0), spec(1, 2, -1)],
         "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush"
         | "zrangestore" => {
             vec![spec(0, 1, 0), spec(1, 2, 0)]
@@ -63,6 +61,15 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
         "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
         _ if last < 0 => vec![spec(0, first, last)],
         _ => vec![spec(0, first, last - first as i8)],
+    }
+}
+
+/// What the flags of a command do not say of its keys.
+fn note(command: &Command) -> Option<&'static str> {
+    match command.name {
+        "set" | "bitfield" | "getex" => Some("The flags depend on the options of the request"),
+        "pfcount" => Some("The value keeps its last count"),
+        _ => None,
     }
 }
 
@@ -102,7 +109,10 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("del" | "unlink", _) => &["RM", "delete"],
         ("hdel" | "srem" | "lrem" | "ltrim", _) => &["RW", "delete"],
         ("zrem" | "zremrangebylex" | "zremrangebyrank" | "zremrangebyscore", _) => &["RW", "delete"],
-        ("append" | "hsetnx", _) => &["RW", "insert"],
+        ("pfmerge", 0) => &["RW", "access", "insert"],
+        ("pfmerge", _) => &["RO", "access"],
+        ("pfcount" | "pfdebug", _) => &["RW", "access"],
+        ("append" | "hsetnx" | "pfadd", _) => &["RW", "insert"],
         (
             "expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset"
             | "lset" | "zadd",

@@ -9,6 +9,7 @@ pub mod arguments;
 mod containers;
 mod hashes;
 pub mod hints;
+mod hyperloglogs;
 mod keys;
 mod lists;
 mod messages;
@@ -23,8 +24,9 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 9] = [
+const GROUPS: [&[Command]; 10] = [
     hashes::ROWS,
+    hyperloglogs::ROWS,
     keys::ROWS,
     lists::ROWS,
     messages::ROWS,

@@ -196,10 +196,10 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
 
 /// Writes the specification of a group of keys: where they begin, and where they end.
 fn key_spec(reply: &mut Reply<'_>, spec: KeySpec) {
-    reply.map(if spec.variable { 4 } else { 3 });
-    if spec.variable {
+    reply.map(if spec.note.is_some() { 4 } else { 3 });
+    if let Some(note) = spec.note {
         reply.bulk(b"notes");
-        reply.bulk(b"The flags depend on the options of the request");
+        reply.bulk(note.as_bytes());
     }
     reply.bulk(b"flags");
     flags(reply, spec.flags);
@@ -265,6 +265,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "sorted-set" => all.push("sortedset"),
         "stream" if !is_container => all.push("stream"),
         "bitmap" => all.push("bitmap"),
+        "hyperloglog" => all.push("hyperloglog"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),

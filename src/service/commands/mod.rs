@@ -14,6 +14,7 @@ pub mod debug;
 pub mod expiry;
 pub mod getkeys;
 pub mod hashes;
+pub mod hyperloglogs;
 pub mod info;
 pub mod introspect;
 pub mod keys;
