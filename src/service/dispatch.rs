@@ -4,9 +4,9 @@
 use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
-    admin, bitfield, bits, client, clients, combine, connection, counters, debug, expiry, getkeys, hashes,
-    introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets, settings,
-    slowlog, strings, tracking, transactions,
+    admin, bitfield, bits, client, clients, combine, connection, counters, debug, dump, expiry, getkeys,
+    hashes, introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges, scan, sets,
+    settings, slowlog, strings, tracking, transactions,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -105,6 +105,7 @@ const NAMED: &[(&str, Run)] = &[
     ("del", keys::del),
     ("delifeq", strings::delifeq),
     ("discard", transactions::discard),
+    ("dump", dump::dump),
     ("echo", connection::echo),
     ("exec", transactions::exec),
     ("exists", keys::exists),
@@ -216,6 +217,7 @@ const NAMED: &[(&str, Run)] = &[
     ("replconf", master::replconf),
     ("replicaof", master::replicaof),
     ("reset", connection::reset),
+    ("restore", dump::restore),
     ("role", master::role),
     ("rpop", lists::rpop),
     ("rpoplpush", list_moves::rpoplpush),
