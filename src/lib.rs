@@ -20,16 +20,18 @@
 //!
 //! - [`server`] has the tick, which is [`Server::tick`](server::Server::tick).
 //! - [`reactor`] moves bytes and knows time.
-//! - [`service`] turns requests into replies. It uses [`resp`] (the protocol) and [`store`] (the keyspace).
+//! - [`service`] turns requests into replies. It uses [`resp`] (the protocol), [`store`] (the keyspace) and [`rdb`] (values
+//!   as `DUMP` writes them and `RESTORE` reads them).
 //! - [`config`] has every limit, and [`stats`] has the counters.
 //! - [`stage`] says where the server is in its life.
 //! - [`fence`] catches the panic of one client's turn.
 //! - [`logging`] writes the log, and [`allocator`] makes glibc give memory back to the system.
 //! - [`base`] has the small types that all rooms use.
 //!
-//! Imports go one way. `server` may import every room except `allocator`, `resp` and `store`. `service` may import
-//! only `resp`, `store`, `base`, `config` and `stats`. `reactor` may import only `base`, `config` and `stats`. `store`
-//! and `resp` may import only `base`. A test reads the sources and fails if a room imports anything else.
+//! Imports go one way. `server` may import every room except `allocator`, `resp`, `store` and `rdb`. `service` may
+//! import only `resp`, `store`, `rdb`, `base`, `config` and `stats`. `reactor` may import only `base`, `config` and
+//! `stats`. `store`, `resp` and `rdb` may import only `base`. A test reads the sources and fails if a room imports
+//! anything else.
 
 #![deny(unsafe_code)]
 #![warn(missing_docs)]
@@ -39,6 +41,7 @@ pub mod base;
 pub mod config;
 pub mod fence;
 pub mod logging;
+pub mod rdb;
 pub mod reactor;
 pub mod resp;
 pub mod server;

@@ -4,10 +4,10 @@
 use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
-    admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, expiry, getkeys,
-    hashes, hyperloglogs, introspect, keys, list_moves, lists, master, monitor, objects, pubsub, ranges,
-    scan, sets, settings, slowlog, stream_claims, stream_groups, stream_info, stream_ranges, stream_reads,
-    streams, strings, tracking, transactions, zcombine, zpops, zranges, zsets,
+    admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
+    getkeys, hashes, hyperloglogs, introspect, keys, list_moves, lists, master, monitor, objects, pubsub,
+    ranges, scan, sets, settings, slowlog, stream_claims, stream_groups, stream_info, stream_ranges,
+    stream_reads, streams, strings, tracking, transactions, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -115,6 +115,7 @@ const NAMED: &[(&str, Run)] = &[
     ("del", keys::del),
     ("delifeq", strings::delifeq),
     ("discard", transactions::discard),
+    ("dump", dump::dump),
     ("echo", connection::echo),
     ("exec", transactions::exec),
     ("exists", keys::exists),
@@ -231,6 +232,7 @@ const NAMED: &[(&str, Run)] = &[
     ("replconf", master::replconf),
     ("replicaof", master::replicaof),
     ("reset", connection::reset),
+    ("restore", dump::restore),
     ("role", master::role),
     ("rpop", lists::rpop),
     ("rpoplpush", list_moves::rpoplpush),

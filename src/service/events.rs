@@ -14,6 +14,7 @@ pub const MOVE_TO: Event = event(Class::Generic, "move_to");
 pub const PERSIST: Event = event(Class::Generic, "persist");
 pub const RENAME_FROM: Event = event(Class::Generic, "rename_from");
 pub const RENAME_TO: Event = event(Class::Generic, "rename_to");
+pub const RESTORE: Event = event(Class::Generic, "restore");
 
 pub const APPEND: Event = event(Class::String, "append");
 pub const INCRBY: Event = event(Class::String, "incrby");

@@ -188,7 +188,7 @@ impl<T> Chunked<T> {
     }
 
     /// All elements, in the order of their numbers.
-    pub fn iter(&self) -> impl Iterator<Item = &T> {
+    pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         self.chunks.iter().flatten()
     }
 }

@@ -137,13 +137,14 @@ impl Discards {
             let Some(last) = self.waiting.last_mut() else { return };
             let held = last.memory();
             let freed = last.free_piece();
-            self.bytes -= held - last.memory();
+            let left = last.memory();
+            self.bytes -= held - left;
             match freed {
                 Freed::Something => {}
                 Freed::Value(large) => self.push(Discarded::Large(large)),
                 Freed::Nothing => {
                     let gone = self.waiting.pop();
-                    self.bytes -= gone.as_ref().map_or(0, Discarded::memory);
+                    self.bytes -= left;
                     self.keyspaces -= usize::from(matches!(gone, Some(Discarded::Keyspace(_))));
                     if self.waiting.is_empty() {
                         self.waiting = Vec::new();

@@ -15,7 +15,7 @@ use super::table::{Content, Place, Table};
 use crate::base::{OutOfMemory, fault, memory};
 
 /// Most bytes of a packed list. Each change copies it as a whole, so it must be short.
-const PACKED_BYTES_MAX: usize = 1 << 10;
+pub(super) const PACKED_BYTES_MAX: usize = 1 << 10;
 
 /// A change that adds to a list or replaces an element, with the memory for it reserved. [`Store::commit_list`] makes it.
 #[derive(Debug)]

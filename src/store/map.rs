@@ -66,7 +66,7 @@ impl<'a> Map<'a> {
 
     /// All fields and their values. A packed hash yields them in the order in which they were added, another
     /// one in the order of its table. The order stays the same as long as the hash does not change.
-    pub fn iter(self) -> impl Iterator<Item = Pair<'a>> {
+    pub fn iter(self) -> impl Iterator<Item = Pair<'a>> + Clone {
         let (packed, table) = match self.0 {
             Form::Packed(packed) => (Some(packed), None),
             Form::Table(table) => (None, Some(table)),

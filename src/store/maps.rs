@@ -297,7 +297,7 @@ impl Write<'_> {
 }
 
 /// Adds `pairs` to a packed hash. Returns false if they are too many or too long for it.
-fn pack<'a>(packing: &mut Packing, mut pairs: impl WritePairs<'a>) -> Result<bool, OutOfMemory> {
+pub(super) fn pack<'a>(packing: &mut Packing, mut pairs: impl WritePairs<'a>) -> Result<bool, OutOfMemory> {
     pairs.try_fold(true, |fits, (field, value)| Ok(fits && packing.set(field, value)?))
 }
 

@@ -30,7 +30,8 @@
 //! - `object` tells what a key holds, for those who only look at it.
 //! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
 //! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
-//! - `edit` changes a string in its place. `moves` gives what a key holds to another key.
+//! - `edit` changes a string in its place. `moves` gives what a key holds to another key. `whole` is
+//!   a value that takes the place of what a key holds.
 //! - `prepared` is a write that is ready to be committed. `discard` frees large things piece by piece.
 //!
 //! However many keys there are, an operation on one key takes no longer than splitting a segment of a few
@@ -79,6 +80,7 @@ mod tests;
 mod tiered;
 mod walk;
 mod warm;
+mod whole;
 mod write;
 mod zpacked;
 mod zset;
@@ -101,7 +103,7 @@ pub use journal::{Class, Effect, Effects, Event, Listener, What};
 pub use lists::PreparedList;
 pub use map::Map;
 pub use maps::{MapRemoval, PreparedMap};
-pub use moves::{Copied, Rename};
+pub use moves::Rename;
 pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use ranked::Ranked;
@@ -117,6 +119,7 @@ use table::{Place, Table};
 pub use walk::Dice;
 use walk::is_live;
 pub use warm::WARMED_MAX;
+pub use whole::Whole;
 pub use zpacked::{Scored, by_order};
 pub use zsets::{PreparedZset, ZsetRemoval};
 

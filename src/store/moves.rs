@@ -9,10 +9,11 @@ use super::map::{Form, Map};
 use super::maps::spread;
 use super::packed::Packed;
 use super::prepared::{Prepared, WriteError, fits_block};
-use super::record::{INLINE_MAX, Kind, RECORD_MAX};
+use super::record::{INLINE_MAX, RECORD_MAX};
 use super::table::{Content, Table};
+use super::whole::{Held, Whole};
 use super::zset::Zset;
-use crate::base::{fault, memory};
+use crate::base::fault;
 
 /// A key that can be renamed by [`Store::commit_rename`].
 #[derive(Debug)]
@@ -25,25 +26,6 @@ pub struct Rename<'a> {
     rekey: Option<Rekey>,
     /// A small value that gets a body, because it does not fit a block with the longer key.
     body: Option<Body>,
-}
-
-/// A copy that can be written by [`Store::commit_copy`].
-#[derive(Debug)]
-pub struct Copied<'a> {
-    to: &'a [u8],
-    /// The database of the copy.
-    to_db: u16,
-    hash: u64,
-    kind: Kind,
-    expires_ms: Option<u64>,
-    value: Held,
-}
-
-#[derive(Debug)]
-enum Held {
-    /// It fits a block with its key.
-    Small(Vec<u8>),
-    Body(Body),
 }
 
 impl Store {
@@ -79,18 +61,6 @@ impl Store {
         Ok(Some(Rename { from, to, to_db, rekey, body }))
     }
 
-    /// Makes sure that the record of `key` can be written in database `db`.
-    fn reserve_within(
-        &mut self,
-        db: u16,
-        hash: u64,
-        key: &[u8],
-        bytes: usize,
-        bodies: usize,
-    ) -> Result<(), WriteError> {
-        self.within(db, |store| store.with_memory(|table| table.reserve_record(hash, key, bytes, bodies)))
-    }
-
     /// Renames a key; what the new key held before is gone. Cannot fail or panic half-way.
     pub fn commit_rename(&mut self, rename: Rename<'_>) {
         let Rename { from, to, to_db, rekey, body } = rename;
@@ -116,8 +86,8 @@ impl Store {
         self.within(to_db, |store| store.put_over(to, kind, content, expires_ms));
     }
 
-    /// Makes a copy of what `from` holds, with its time of expiry, for the key `to` of database `to_db`. `None` if there
-    /// is no such key. The cost is that of the whole value.
+    /// Makes a copy of what `from` holds, with its time of expiry, for the key `to` of database `to_db`:
+    /// [`Store::commit_whole`] writes it. `None` if there is no such key. The cost is that of the whole value.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -127,51 +97,22 @@ impl Store {
         to: &'a [u8],
         to_db: u16,
         now_ms: u64,
-    ) -> Result<Option<Copied<'a>>, WriteError> {
+    ) -> Result<Option<Whole<'a>>, WriteError> {
         fault::point();
         self.prepare_database(to_db)?;
         let Some(place) = self.find(from, now_ms) else { return Ok(None) };
         let hash = self.table.hash(to);
         let copied = self.with_memory(|table| {
             let record = table.record(place);
-            let (kind, expires_ms) = (record.kind(), record.expires_ms());
             let value = match table.large_of(record) {
                 Some(large) => Held::Body(copy_of(table, large, hash, to)?),
-                None if fits_block(to.len(), table.value_of(record).len()) => {
-                    let mut copy = Vec::new();
-                    memory::reserve_exact(&mut copy, table.value_of(record).len())?;
-                    copy.extend_from_slice(table.value_of(record));
-                    Held::Small(copy)
-                }
-                None => Held::Body(Body::new(hash, to, [table.value_of(record), b""])?),
+                None => Held::bytes(hash, to, table.value_of(record))?,
             };
-            Ok(Copied { to, to_db, hash, kind, expires_ms, value })
+            let (kind, expires_ms) = (record.kind(), record.expires_ms());
+            Ok(Whole { key: to, db: to_db, hash, kind, expires_ms, value })
         })?;
-        let (bytes, bodies) = match &copied.value {
-            Held::Small(copy) => (Prepared::small_record_bytes(to, copy), 0),
-            Held::Body(_) => (RECORD_MAX, 1),
-        };
-        self.reserve_within(to_db, hash, to, bytes, bodies)?;
+        self.reserve_whole(&copied)?;
         Ok(Some(copied))
-    }
-
-    /// Writes a copy; what the key held before is gone. Cannot fail or panic half-way.
-    pub fn commit_copy(&mut self, copied: Copied<'_>) {
-        let Copied { to, to_db, hash, kind, expires_ms, value } = copied;
-        debug_assert_eq!(hash, self.table.hash(to), "the copy was made for this key");
-        self.within(to_db, |store| match value {
-            Held::Small(copy) => store.put_over(to, kind, Content::Small(&copy), expires_ms),
-            Held::Body(body) => store.put_over(to, kind, Content::Body(body), expires_ms),
-        });
-    }
-
-    fn put_over(&mut self, key: &[u8], kind: Kind, content: Content<'_>, expires_ms: Option<u64>) {
-        let hash = self.table.hash(key);
-        let place = self.table.find(hash, key);
-        // As in Redis, a key that takes over what another one held is new, whatever it held before.
-        self.changes.note(What::Created, key);
-        let left = self.table.write(place, hash, key, kind, content, expires_ms);
-        self.discards.keep(left);
     }
 }
 

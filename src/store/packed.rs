@@ -28,7 +28,7 @@ pub struct Packed<'a>(pub &'a [u8]);
 
 impl<'a> Packed<'a> {
     /// The fields and their values, in the order in which they were added.
-    pub fn iter(self) -> impl Iterator<Item = Pair<'a>> {
+    pub fn iter(self) -> impl Iterator<Item = Pair<'a>> + Clone {
         self.entries().map(|entry| (entry.field, entry.value))
     }
 
@@ -58,6 +58,7 @@ struct Entry<'a> {
 }
 
 /// Walks over the entries of a packed hash.
+#[derive(Clone)]
 struct Entries<'a> {
     bytes: &'a [u8],
     /// Where the next entry begins.

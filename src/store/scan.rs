@@ -83,7 +83,7 @@ impl Table {
     }
 
     /// All records of the table, segment by segment.
-    pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> {
+    pub(super) fn records(&self) -> impl Iterator<Item = Record<'_>> + Clone {
         self.segments.iter().flat_map(move |segment| {
             segment.cells().map(move |cell| self.record_at(segment, segment.spot(cell)))
         })

@@ -226,14 +226,14 @@ impl Segment {
     }
 
     /// The cells of all items, in the order of the index.
-    pub fn cells(&self) -> impl Iterator<Item = Cell> + '_ {
+    pub fn cells(&self) -> impl Iterator<Item = Cell> + Clone + '_ {
         self.buckets.iter().enumerate().flat_map(|(at, bucket)| {
             bucket.used().map(move |place| Cell { bucket: at as u8, place: place as u8 })
         })
     }
 
     /// The cells of the items in bucket number `at`.
-    pub fn bucket(&self, at: usize) -> impl Iterator<Item = Cell> + '_ {
+    pub fn bucket(&self, at: usize) -> impl Iterator<Item = Cell> + Clone + '_ {
         let used = self.buckets[at % BUCKETS].used();
         used.map(move |place| Cell { bucket: at as u8, place: place as u8 })
     }

@@ -12,6 +12,7 @@ mod databases;
 mod effects;
 mod hashes;
 mod map;
+mod whole;
 mod zsets;
 
 /// Writes a string.
@@ -99,6 +100,24 @@ fn small_items_cost_at_most_24_bytes_over_key_and_value_at_any_fill() {
             let over = (store.memory() - keys * 48) as f64 / keys as f64;
             assert!(over <= 24.0, "{over} bytes a key at {keys} keys");
         }
+    }
+}
+
+/// A list frees its last nodes and is empty then; a table is found empty only by the try after that.
+#[test]
+fn a_large_list_that_was_removed_is_freed_and_counted_once() {
+    for elements in [100, 1_000, 3_000] {
+        let mut store = filled(10);
+        let element = [7; 1_000];
+        let pushed = std::iter::repeat_n(&element[..], elements);
+        let prepared = store.prepare_list_push(b"l", Side::Right, pushed, 0).unwrap();
+        store.commit_list(prepared);
+        assert!(store.remove(b"l", 0));
+        assert!(store.waiting_bytes() >= 1_000 * elements);
+        while store.has_leftovers() {
+            store.reclaim(1);
+        }
+        assert_eq!(store.waiting_bytes(), 0);
     }
 }
 

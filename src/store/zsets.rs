@@ -30,7 +30,7 @@ pub struct PreparedZset<'a> {
 
 /// How a sorted set is going to be changed.
 #[derive(Debug)]
-enum Change<'a> {
+pub(super) enum Change<'a> {
     /// The whole packed sorted set, into the record or over the one in its body.
     Packed(Vec<u8>),
     /// The whole sorted set as a new body.
@@ -275,7 +275,7 @@ impl Store {
 impl<'a> Change<'a> {
     /// The change that adds `members`, which are in order, to a packed sorted set. `body` is the number of the body that
     /// this is in.
-    fn of_packed(
+    pub(super) fn of_packed(
         table: &Table,
         packed: PackedZset<'_>,
         members: &[Scored<'_>],
@@ -313,7 +313,7 @@ impl<'a> Change<'a> {
 }
 
 /// Puts members in the order of a sorted set. A zero loses its sign, as it does in a small sorted set of Redis.
-fn put_in_order(members: &mut [Scored<'_>]) {
+pub(super) fn put_in_order(members: &mut [Scored<'_>]) {
     members.iter_mut().for_each(|(_, score)| *score += 0.0);
     members.sort_unstable_by(by_order);
 }

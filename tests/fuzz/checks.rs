@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use tidegate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
+use tidegate::rdb::{self, Value};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
@@ -280,6 +281,90 @@ fn decoded(bytes: &[u8]) -> Option<&[u8]> {
         }
         _ => None,
     }
+}
+
+/// A payload of RESTORE is accepted or refused. A refused one changes nothing. An accepted one makes the value that it
+/// describes, and what DUMP then tells makes the same value again. If the first byte is even, a right version and a right
+/// checksum are put behind the input, because hardly any other one would get that far.
+pub fn restore(data: &[u8]) {
+    let Some((&choice, payload)) = data.split_first() else { return };
+    let mut payload = payload.to_vec();
+    if choice & 1 == 0 {
+        payload.extend(rdb::VERSION_MAX.to_le_bytes());
+        payload.extend(crc64(&payload).to_le_bytes());
+    }
+    let config = Config { proto_max_bulk_len: INFLATED_MAX, max_key_bytes: 4096, ..Config::default() };
+    let now = Now { at: Moment::from_nanos(1), unix_ms: 1_000_000, unix_us: 1_000_000_000 };
+    let mut service = Service::new(1, config, Clock::new(move || now), Vec::new());
+    let me = ConnId { slot: 0, serial: 1 };
+    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+    let mut ask = |words: &[&[u8]]| asked(&mut service, me, words);
+    assert_eq!(ask(&[b"SET", b"k", b"before"]), b"+OK\r\n");
+    let answer = ask(&[b"RESTORE", b"k", b"0", &payload, b"REPLACE"]);
+    if answer.starts_with(b"-") {
+        assert_eq!(ask(&[b"GET", b"k"]), b"$6\r\nbefore\r\n", "refused and changed");
+    } else {
+        assert_eq!(answer, b"+OK\r\n");
+        let value = sorted(&payload);
+        let dumped = bulk(ask(&[b"DUMP", b"k"]));
+        assert_eq!(sorted(&dumped), value, "restored as another value");
+        assert_eq!(ask(&[b"RESTORE", b"again", b"0", &dumped]), b"+OK\r\n");
+        assert_eq!(sorted(&bulk(ask(&[b"DUMP", b"again"]))), value, "restored again as another value");
+        assert_eq!(ask(&[b"TYPE", b"k"]), ask(&[b"TYPE", b"again"]));
+        assert_eq!(ask(&[b"DEL", b"again"]), b":1\r\n");
+    }
+    assert_eq!(ask(&[b"DBSIZE"]), b":1\r\n");
+    service.world.store.audit();
+}
+
+/// To how many bytes the strings of a payload may inflate.
+const INFLATED_MAX: usize = 64 << 10;
+
+/// What one request is answered.
+fn asked(service: &mut Service, me: ConnId, words: &[&[u8]]) -> Vec<u8> {
+    let mut request = format!("*{}\r\n", words.len()).into_bytes();
+    for word in words {
+        request.extend([format!("${}\r\n", word.len()).as_bytes(), word, b"\r\n"].concat());
+    }
+    let mut output = Buf::default();
+    let turn = Turn { me, input: &request, output: &mut output, wires: &NoWires };
+    service.turn(turn, &mut Progress::default());
+    assert_eq!(decoded(output.unread()), Some(&b""[..]), "{}", output.unread().escape_ascii());
+    output.unread().to_vec()
+}
+
+/// The bytes of a reply that is a bulk string.
+fn bulk(reply: Vec<u8>) -> Vec<u8> {
+    assert!(reply.starts_with(b"$"), "{}", reply.escape_ascii());
+    let start = reply.iter().position(|byte| *byte == b'\n').expect("a line") + 1;
+    reply[start..reply.len() - 2].to_vec()
+}
+
+/// The kind of an accepted payload, and what is in it. What has no order is sorted.
+fn sorted(payload: &[u8]) -> (&'static str, Vec<Vec<u8>>) {
+    match rdb::decode(payload, INFLATED_MAX).expect("it was accepted") {
+        Value::String(text) => ("string", vec![text]),
+        Value::List(list) => ("list", list.iter().map(<[u8]>::to_vec).collect()),
+        Value::Set(set) => {
+            let mut members: Vec<Vec<u8>> = set.iter().map(<[u8]>::to_vec).collect();
+            members.sort();
+            ("set", members)
+        }
+        Value::Hash(hash) => {
+            let mut pairs: Vec<_> = hash.pairs().collect();
+            pairs.sort();
+            ("hash", pairs.into_iter().flat_map(|(field, value)| [field.to_vec(), value.to_vec()]).collect())
+        }
+        Value::Zset { .. } | Value::Stream(_) => panic!("these are refused"),
+    }
+}
+
+/// Redis's checksum, bit by bit.
+fn crc64(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |crc, byte| {
+        let step = |crc: u64, _| (crc >> 1) ^ if crc & 1 == 1 { 0x95ac_9329_ac4b_c9b5 } else { 0 };
+        (0..8).fold(crc ^ u64::from(*byte), step)
+    })
 }
 
 /// Each encoder writes exactly one reply, for any input.

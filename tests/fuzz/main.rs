@@ -2,7 +2,7 @@
 //!
 //! To fuzz for as long as one likes: `cargo install cargo-fuzz`, then in the root
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `table`, `hashes`,
-//! `reply`, `config`).
+//! `reply`, `restore`, `config`).
 
 mod checks;
 
@@ -13,6 +13,8 @@ use rand::{RngExt, SeedableRng};
 const ROUNDS: u64 = 200_000;
 /// Mutations for the key table, which take longer.
 const TABLE_ROUNDS: u64 = 2_000;
+/// Payloads for RESTORE, each a damaged one of the corpus.
+const PAYLOAD_ROUNDS: u64 = 60_000;
 
 /// Pieces that inputs are made of: right and wrong parts of the protocol.
 const PIECES: &[&[u8]] = &[
@@ -31,6 +33,9 @@ const PIECES: &[&[u8]] = &[
     b"TTL k\r\n",
     b"SET k v EX 10 GET\r\n",
     b"GETEX k PERSIST\r\n",
+    b"DUMP k\r\n",
+    b"RESTORE k 0 \"\x01\x02\x01\x61\x01\x62\x0a\x00\x32\xa8\x90\x7e\xd5\x03\x1a\x45\" REPLACE\r\n",
+    b"RESTORE k 0 \"\x00\x03\x6e\x65\x77\x0a\x00\x30\x74\x41\x15\x9c\x68\x17\x7c\"\r\n",
     b"HELLO 3\r\n",
     b"CLIENT LIST\r\n",
     b"CLIENT REPLY SKIP\r\n",
@@ -84,14 +89,18 @@ const PIECES: &[&[u8]] = &[
     b"0123456789012345678901234567890123456789",
 ];
 
-fn sweep(target: &str, rounds: u64, check: fn(&[u8])) {
+/// The inputs of a target's corpus, in a fixed order.
+fn corpus(target: &str) -> Vec<Vec<u8>> {
     let corpus = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fuzz/corpus/");
-    let mut files = 0;
-    for entry in std::fs::read_dir(format!("{corpus}{target}")).expect("a corpus").flatten() {
-        check(&std::fs::read(entry.path()).expect("readable"));
-        files += 1;
-    }
-    assert!(files > 0, "the corpus of {target} is empty");
+    let entries = std::fs::read_dir(format!("{corpus}{target}")).expect("a corpus").flatten();
+    let mut paths: Vec<_> = entries.map(|entry| entry.path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty(), "the corpus of {target} is empty");
+    paths.into_iter().map(|path| std::fs::read(path).expect("readable")).collect()
+}
+
+fn sweep(target: &str, rounds: u64, check: fn(&[u8])) {
+    corpus(target).iter().for_each(|input| check(input));
     for seed in 0..rounds {
         let mut rng = StdRng::seed_from_u64(seed);
         let mut input = vec![rng.random()];
@@ -130,6 +139,42 @@ fn a_hash_is_a_map_that_can_be_scanned() {
 #[test]
 fn every_reply_can_be_decoded() {
     sweep("reply", ROUNDS, checks::reply);
+}
+
+/// Random pieces make no payload that gets far, so this target damages those of its corpus.
+#[test]
+fn a_payload_is_restored_as_what_it_is_or_changes_nothing() {
+    let corpus = corpus("restore");
+    corpus.iter().for_each(|input| checks::restore(input));
+    for seed in 0..PAYLOAD_ROUNDS {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut input = corpus[rng.random_range(0..corpus.len())].clone();
+        for _ in 0..rng.random_range(1..4) {
+            damage(&mut input, &mut rng);
+        }
+        let outcome = std::panic::catch_unwind(|| checks::restore(&input));
+        assert!(outcome.is_ok(), "restore, seed {seed}: {}", input.escape_ascii());
+    }
+}
+
+/// Changes a bit, a byte or a few bytes of an input.
+fn damage(input: &mut Vec<u8>, rng: &mut StdRng) {
+    let at = rng.random_range(0..input.len().max(1));
+    match rng.random_range(0..7) {
+        _ if input.len() < 2 => input.push(rng.random()),
+        0 | 1 => input[at] ^= 1 << rng.random_range(0..8),
+        2 => {
+            input[at] = [0, 1, 0x3f, 0x40, 0x7f, 0x80, 0x81, 0xc3, 0xf0, 0xfe, 0xff][rng.random_range(0..11)]
+        }
+        3 => input[at] = input[at].wrapping_add(if rng.random() { 1 } else { 255 }),
+        4 => input.truncate(at.max(1)),
+        5 => drop(input.drain(at..(at + rng.random_range(1..9)).min(input.len()))),
+        _ => {
+            let piece = input[at..(at + rng.random_range(1..20)).min(input.len())].to_vec();
+            let into = rng.random_range(1..=input.len());
+            input.splice(into..into, piece);
+        }
+    }
 }
 
 #[test]

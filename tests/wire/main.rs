@@ -7,6 +7,7 @@ mod commands;
 mod connections;
 mod databases;
 mod drain;
+mod dump;
 mod events;
 mod faults;
 #[path = "../harness/mod.rs"]

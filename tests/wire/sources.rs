@@ -13,8 +13,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("logging", &["config"]),
     ("resp", &["base"]),
     ("store", &["base"]),
+    ("rdb", &["base"]),
     ("reactor", &["base", "config", "stats"]),
-    ("service", &["base", "config", "stats", "resp", "store"]),
+    ("service", &["base", "config", "stats", "resp", "store", "rdb"]),
     ("server", &["base", "config", "stats", "stage", "fence", "logging", "reactor", "service"]),
 ];
 

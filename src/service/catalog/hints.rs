@@ -77,7 +77,7 @@ fn note(command: &Command) -> Option<&'static str> {
 /// whether it reads (`access`), changes (`update`), adds to (`insert`) or deletes the value.
 pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
     match (command.name, nth) {
-        ("set" | "setex" | "psetex" | "mset", _) => &["OW", "update"],
+        ("set" | "setex" | "psetex" | "mset" | "restore", _) => &["OW", "update"],
         ("setnx" | "msetnx", _) => &["OW", "insert"],
         ("copy" | "rename" | "renamenx", 1..) | ("bitop", 0) => {
             if command.name == "renamenx" {
@@ -135,7 +135,7 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
 /// Redis's tips for a command.
 pub fn tips(command: &Command) -> &'static [&'static str] {
     match command.name {
-        "client|info" | "client|list" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
+        "client|info" | "client|list" | "dump" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
         | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "spop" | "srandmember"
         | "sscan" | "time" | "ttl" | "zrandmember" | "zscan" | "xadd" | "xautoclaim" | "xclaim"
         | "xinfo|consumers" | "xpending" | "xtrim" => &["nondeterministic_output"],

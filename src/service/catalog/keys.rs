@@ -10,6 +10,8 @@ pub(super) const ROWS: &[Command] = &[
         .keys(TWO_KEYS).complexity("O(N) where N is the size of the value"),
     row("del", -2, WRITE, GENERIC, "1.0.0", "Delete keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
+    row("dump", 2, READ, GENERIC, "2.6.0", "Get the value of a key in the format of an RDB file").heavy()
+        .keys(ONE_KEY).complexity("O(N) where N is the size of the value"),
     row("exists", -2, READ_FAST, GENERIC, "1.0.0", "Count how many of the given keys exist")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("expire", -3, WRITE_FAST, GENERIC, "1.0.0", "Set a key's time to live in seconds").keys(ONE_KEY),
@@ -30,6 +32,8 @@ pub(super) const ROWS: &[Command] = &[
         .keys(TWO_KEYS).complexity("O(1) for small values and large hashes; O(N) where N is the length of a long string"),
     row("renamenx", 3, WRITE_FAST, GENERIC, "1.0.0", "Rename a key, only if the new one does not exist").heavy()
         .keys(TWO_KEYS).complexity("O(1) for small values and large hashes; O(N) where N is the length of a long string"),
+    row("restore", -4, WRITE_OOM, GENERIC, "2.6.0", "Create a key from a value in the format of an RDB file").heavy()
+        .keys(ONE_KEY).acl(&["dangerous"]).complexity("O(N) where N is the size of the value; O(N log N) in its members for the check that they differ"),
     row("scan", -2, READ, GENERIC, "2.8.0", "Iterate over the keys").heavy()
         .complexity("O(1) for every call, because a call ends after about 100 microseconds of matching; O(N) for a complete iteration"),
     row("touch", -2, READ_FAST, GENERIC, "3.2.1", "Count how many of the given keys exist, as keys in use")

@@ -41,7 +41,7 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
 
 /// Checks the length of a field. It is limited like a key, because a command hashes, compares and matches
 /// the whole field within one turn.
-fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
+pub(super) fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
     let max = cx.world.config.max_key_bytes;
     if field.len() <= max {
         return Ok(());

@@ -84,7 +84,7 @@ pub fn copy(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     cx.reply.int(i64::from(copied.is_some()));
     if let Some(copied) = copied {
-        cx.world.store.commit_copy(copied);
+        cx.world.store.commit_whole(copied);
         cx.world.store.tell_in(db, COPY_TO, to);
     }
     Ok(())

@@ -11,6 +11,7 @@ pub mod combine;
 pub mod connection;
 pub mod counters;
 pub mod debug;
+pub mod dump;
 pub mod expiry;
 pub mod getkeys;
 pub mod hashes;

@@ -39,7 +39,7 @@ pub fn sadd(cx: &mut Cx<'_>) -> Outcome {
 
 /// Checks the length of a member. It is limited like a key, because a command hashes, compares and matches the whole
 /// member within one turn.
-fn check_member(cx: &Cx<'_>, member: &[u8]) -> Outcome {
+pub(super) fn check_member(cx: &Cx<'_>, member: &[u8]) -> Outcome {
     let max = cx.world.config.max_key_bytes;
     if member.len() <= max {
         return Ok(());

@@ -64,7 +64,7 @@ impl Trial {
                 let copied = self.store.prepare_copy(&key, &key, there, now_ms).unwrap();
                 assert_eq!(copied.is_some(), mine.is_some());
                 if let Some(copied) = copied.filter(|_| here != there) {
-                    self.store.commit_copy(copied);
+                    self.store.commit_whole(copied);
                     self.models[usize::from(there)].insert(key, mine.unwrap());
                 }
             }

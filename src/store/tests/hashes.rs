@@ -447,7 +447,7 @@ fn a_hash_of_any_form_is_renamed_and_copied() {
             store.commit_rename(rename);
             assert_eq!((store.len(), read(&mut store, &to)), (1, fields.clone()));
             let copied = store.prepare_copy(&to, &from, 0, 0).unwrap().expect("it is there");
-            store.commit_copy(copied);
+            store.commit_whole(copied);
             set(&mut store, &to, &numbered(0..1, 3));
             assert_eq!((store.len(), read(&mut store, &from)), (2, fields), "the copy changes with it");
             store.audit();

@@ -122,7 +122,7 @@ impl Trial {
                 let copied = self.store.prepare_copy(key, &other, 0, now_ms).unwrap();
                 assert_eq!(copied.is_some(), lives);
                 if let Some(copied) = copied.filter(|_| key != other) {
-                    self.store.commit_copy(copied);
+                    self.store.commit_whole(copied);
                     self.model.insert(other, self.model[key].clone());
                 }
             }

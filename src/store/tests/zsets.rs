@@ -150,7 +150,7 @@ fn random_changes_leave_what_a_plain_map_has() {
                 }
                 16 if !model.is_empty() => {
                     let copied = store.prepare_copy(key, b"copy", 0, 0).unwrap().unwrap();
-                    store.commit_copy(copied);
+                    store.commit_whole(copied);
                     let rename = store.prepare_rename(b"copy", key, 0, 0).unwrap().unwrap();
                     store.commit_rename(rename);
                 }

@@ -1,0 +1,182 @@
+//! Decoding: checks the frame of a payload, and builds the value.
+
+use super::crc64::crc64;
+use super::cursor::Cursor;
+use super::decode_stream::stream;
+use super::element::{Element, Elements};
+use super::intset::Intset;
+use super::listpack::Listpack;
+use super::reader::Reader;
+use super::strings::{Strings, differ};
+use super::ziplist::Ziplist;
+use super::zipmap::Zipmap;
+use super::{DecodeError, FOOTER_BYTES, VERSION_MAX, Value, form, kind};
+use crate::base::{OutOfMemory, memory};
+
+/// Decodes a payload of DUMP. Its compressed strings may inflate to `inflated_bytes_max` bytes in all.
+///
+/// # Errors
+/// [`DecodeError`]; the memory used so far has been freed.
+pub fn decode(payload: &[u8], inflated_bytes_max: usize) -> Result<Value, DecodeError> {
+    let (&kind, body) = checked(payload)?.split_first().ok_or(DecodeError::BadFormat)?;
+    let mut reader = Reader::new(body, inflated_bytes_max);
+    let value = value(kind, &mut reader)?;
+    // Redis ignores bytes behind the value. No server writes any.
+    if reader.is_at_end() { Ok(value) } else { Err(DecodeError::BadFormat) }
+}
+
+/// The payload without its footer, if version and checksum are right.
+fn checked(payload: &[u8]) -> Result<&[u8], DecodeError> {
+    let (_, footer) = payload.split_last_chunk::<FOOTER_BYTES>().ok_or(DecodeError::BadFrame)?;
+    let (summed, body) = (&payload[..payload.len() - 8], &payload[..payload.len() - FOOTER_BYTES]);
+    let mut footer = Cursor(footer);
+    let version = u16::from_le_bytes(footer.array()?);
+    let sum = u64::from_le_bytes(footer.array()?);
+    if version > VERSION_MAX || sum != crc64(summed) { Err(DecodeError::BadFrame) } else { Ok(body) }
+}
+
+fn value(kind: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let scratch = &mut Vec::new();
+    match kind {
+        kind::STRING => string(reader),
+        kind::LIST => not_empty(strings(reader, 1)?).map(Value::List),
+        kind::SET => set(strings(reader, 1)?),
+        kind::HASH => hash(strings(reader, 2)?),
+        kind::ZSET => zset_of_strings(reader, Reader::text_score),
+        kind::ZSET_2 => zset_of_strings(reader, Reader::binary_score),
+        kind::LIST_ZIPLIST => not_empty(all(Ziplist::new(blob(reader, scratch)?)?)?).map(Value::List),
+        kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => quicklist(kind, reader),
+        // Its members ascend, so they differ.
+        kind::SET_INTSET => not_empty(all(Intset::new(blob(reader, scratch)?)?)?).map(Value::Set),
+        kind::SET_LISTPACK => set(all(Listpack::new(blob(reader, scratch)?)?)?),
+        kind::HASH_ZIPMAP => hash(all(Zipmap::new(blob(reader, scratch)?)?)?),
+        kind::HASH_ZIPLIST => hash(all(Ziplist::new(blob(reader, scratch)?)?)?),
+        kind::HASH_LISTPACK => hash(all(Listpack::new(blob(reader, scratch)?)?)?),
+        kind::ZSET_ZIPLIST => zset_of_elements(Ziplist::new(blob(reader, scratch)?)?),
+        kind::ZSET_LISTPACK => zset_of_elements(Listpack::new(blob(reader, scratch)?)?),
+        kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => stream(kind, reader).map(Value::Stream),
+        _ => Err(DecodeError::BadFormat),
+    }
+}
+
+/// The bytes of an encoded container.
+pub(super) fn blob<'s, 'a: 's>(
+    reader: &mut Reader<'a>,
+    scratch: &'s mut Vec<u8>,
+) -> Result<&'s [u8], DecodeError> {
+    reader.string(scratch)?.bytes()
+}
+
+fn string(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let (mut text, mut scratch, mut digits) = (Vec::new(), Vec::new(), itoa::Buffer::new());
+    let element = reader.string(&mut scratch)?;
+    let bytes = element.text(&mut digits);
+    memory::reserve_exact(&mut text, bytes.len())?;
+    text.extend_from_slice(bytes);
+    Ok(Value::String(text))
+}
+
+/// Reads a count and so many strings; `times` is 2 if the count is one of pairs.
+fn strings(reader: &mut Reader<'_>, times: usize) -> Result<Strings, DecodeError> {
+    let count = reader.count(times)? * times;
+    let (mut strings, mut scratch) = (Strings::default(), Vec::new());
+    for _ in 0..count {
+        strings.push_element(reader.string(&mut scratch)?)?;
+    }
+    Ok(strings)
+}
+
+/// All elements of a container.
+fn all<'a>(mut elements: impl Elements<'a>) -> Result<Strings, DecodeError> {
+    let mut strings = Strings::default();
+    append(&mut elements, &mut strings)?;
+    Ok(strings)
+}
+
+fn append<'a>(elements: &mut impl Elements<'a>, strings: &mut Strings) -> Result<(), DecodeError> {
+    while let Some(element) = elements.next()? {
+        strings.push_element(element)?;
+    }
+    Ok(())
+}
+
+/// A list in nodes. Redis skips nodes without elements, so this does too.
+fn quicklist(kind: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let nodes = reader.count(1)?;
+    let (mut list, mut scratch) = (Strings::default(), Vec::new());
+    for _ in 0..nodes {
+        let node = if kind == kind::LIST_QUICKLIST_2 { reader.number()? } else { form::NODE_PACKED };
+        let element = reader.string(&mut scratch)?;
+        match (node, kind) {
+            (form::NODE_PLAIN, _) if element != Element::Bytes(b"") => list.push_element(element)?,
+            (form::NODE_PACKED, kind::LIST_QUICKLIST) => {
+                append(&mut Ziplist::new(element.bytes()?)?, &mut list)?;
+            }
+            (form::NODE_PACKED, _) => append(&mut Listpack::new(element.bytes()?)?, &mut list)?,
+            _ => return Err(DecodeError::BadFormat),
+        }
+    }
+    not_empty(list).map(Value::List)
+}
+
+fn not_empty(strings: Strings) -> Result<Strings, DecodeError> {
+    if strings.is_empty() { Err(DecodeError::BadFormat) } else { Ok(strings) }
+}
+
+fn set(members: Strings) -> Result<Value, DecodeError> {
+    let members = not_empty(members)?;
+    differ(members.len(), members.iter())?;
+    Ok(Value::Set(members))
+}
+
+fn hash(strings: Strings) -> Result<Value, DecodeError> {
+    let strings = not_empty(strings)?;
+    if strings.len() % 2 == 1 {
+        return Err(DecodeError::BadFormat);
+    }
+    differ(strings.len() / 2, strings.pairs().map(|(field, _)| field))?;
+    Ok(Value::Hash(strings))
+}
+
+/// A sorted set that is being decoded.
+#[derive(Default)]
+struct Scored {
+    members: Strings,
+    scores: Vec<f64>,
+}
+
+impl Scored {
+    fn push_score(&mut self, score: f64) -> Result<(), OutOfMemory> {
+        memory::reserve(&mut self.scores, 1)?;
+        self.scores.push(score);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Value, DecodeError> {
+        let members = not_empty(self.members)?;
+        differ(members.len(), members.iter())?;
+        Ok(Value::Zset { members, scores: self.scores })
+    }
+}
+
+fn zset_of_strings<'a>(
+    reader: &mut Reader<'a>,
+    mut score: impl FnMut(&mut Reader<'a>) -> Result<f64, DecodeError>,
+) -> Result<Value, DecodeError> {
+    let count = reader.count(2)?;
+    let (mut scored, mut scratch) = (Scored::default(), Vec::new());
+    for _ in 0..count {
+        scored.members.push_element(reader.string(&mut scratch)?)?;
+        scored.push_score(score(reader)?)?;
+    }
+    scored.finish()
+}
+
+fn zset_of_elements<'a>(mut elements: impl Elements<'a>) -> Result<Value, DecodeError> {
+    let mut scored = Scored::default();
+    while let Some(member) = elements.next()? {
+        scored.members.push_element(member)?;
+        scored.push_score(elements.expect()?.score()?)?;
+    }
+    scored.finish()
+}
