@@ -11,6 +11,7 @@ mod crowds;
 mod databases;
 mod effects;
 mod hashes;
+mod lists;
 mod map;
 
 /// Writes a string.
