@@ -13,6 +13,8 @@ mod effects;
 mod hashes;
 mod lists;
 mod map;
+mod sets;
+mod trial;
 
 /// Writes a string.
 fn put(store: &mut Store, key: &[u8], value: &[u8], expiry: Expiry) {
