@@ -6,7 +6,7 @@ use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
     getkeys, hashes, hyperloglogs, introspect, keys, list_moves, lists, master, monitor, objects, pubsub,
-    ranges, scan, sets, settings, slowlog, stream_claims, stream_groups, stream_info, stream_ranges,
+    ranges, scan, sets, settings, slowlog, sort, stream_claims, stream_groups, stream_info, stream_ranges,
     stream_reads, streams, strings, tracking, transactions, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
@@ -264,6 +264,8 @@ const NAMED: &[(&str, Run)] = &[
     ("smembers", sets::smembers),
     ("smismember", sets::smismember),
     ("smove", sets::smove),
+    ("sort", sort::sort),
+    ("sort_ro", sort::sort_ro),
     ("spop", sets::spop),
     ("spublish", pubsub::spublish),
     ("srandmember", sets::srandmember),

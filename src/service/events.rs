@@ -36,6 +36,7 @@ pub const LREM: Event = event(Class::List, "lrem");
 pub const LSET: Event = event(Class::List, "lset");
 pub const LTRIM: Event = event(Class::List, "ltrim");
 pub const RPOP: Event = event(Class::List, "rpop");
+pub const SORTSTORE: Event = event(Class::List, "sortstore");
 pub const RPUSH: Event = event(Class::List, "rpush");
 
 pub const SADD: Event = event(Class::Set, "sadd");

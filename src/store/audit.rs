@@ -1,6 +1,7 @@
 //! The audit: it walks the whole table and asserts its invariants. For tests.
 
 use super::elements::{Elements, ListForm};
+use super::list::packed_size;
 use super::map::{Form, Map};
 use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
 use super::ranked::{Ranked, ZsetForm};
@@ -82,8 +83,9 @@ fn audit_map(table: &Table, record: Record<'_>) {
     match map.0 {
         Form::Packed(packed) => {
             assert!(packed.len() <= PACKED_FIELDS_MAX && packed.0.len() <= PACKED_BYTES_MAX);
-            let twice = packed.iter().find(|(field, value)| packed.get(field) != Some(value));
-            assert_eq!(twice, None, "a map has a field twice");
+            let mut fields: Vec<&[u8]> = packed.iter().map(|(field, _)| field).collect();
+            fields.sort_unstable();
+            assert!(fields.windows(2).all(|pair| pair[0] < pair[1]), "a map has a field twice");
         }
         Form::Table(fields) => {
             fields.audit();
@@ -98,8 +100,12 @@ fn audit_list(table: &Table, record: Record<'_>) {
     let elements = Elements::of(table, record);
     assert!(elements.len() > 0, "a list has no elements");
     assert_eq!(elements.iter_from(0).count(), elements.len(), "a list's count of elements is wrong");
-    if let ListForm::Large(list) = elements.0 {
-        list.audit();
+    match elements.0 {
+        ListForm::Packed(packed) => {
+            let sizes: usize = packed.iter().map(|element| packed_size(element.len())).sum();
+            assert_eq!(sizes, packed.0.len(), "a packed list has bytes that belong to no element");
+        }
+        ListForm::Large(list) => list.audit(),
     }
 }
 

@@ -59,18 +59,18 @@ enum Discarded {
 
 /// What one call of `free_piece` did.
 pub enum Freed {
-    /// It freed a piece.
+    /// It freed a piece, and there may be more.
     Something,
-    /// It found nothing left to free.
+    /// Nothing is left to free. It may have freed the last piece just now.
     Nothing,
     /// It took out a large value, which must itself be freed piece by piece.
     Value(Large),
 }
 
 impl Freed {
-    /// Whether a structure has freed something.
-    pub fn of(something: bool) -> Freed {
-        if something { Freed::Something } else { Freed::Nothing }
+    /// What a structure did that says whether it may have more to free.
+    pub fn of(more: bool) -> Freed {
+        if more { Freed::Something } else { Freed::Nothing }
     }
 }
 
@@ -137,14 +137,14 @@ impl Discards {
             let Some(last) = self.waiting.last_mut() else { return };
             let held = last.memory();
             let freed = last.free_piece();
-            let left = last.memory();
-            self.bytes -= held - left;
+            let rest = last.memory();
+            self.bytes -= held - rest;
             match freed {
                 Freed::Something => {}
                 Freed::Value(large) => self.push(Discarded::Large(large)),
                 Freed::Nothing => {
                     let gone = self.waiting.pop();
-                    self.bytes -= left;
+                    self.bytes -= rest;
                     self.keyspaces -= usize::from(matches!(gone, Some(Discarded::Keyspace(_))));
                     if self.waiting.is_empty() {
                         self.waiting = Vec::new();

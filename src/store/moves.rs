@@ -83,7 +83,7 @@ impl Store {
             (None, Some(body)) => Content::Body(body),
             (None, None) => Content::Small(&small[..len]),
         };
-        self.within(to_db, |store| store.put_over(to, kind, content, expires_ms));
+        self.within(to_db, |store| store.put_over(to, kind, content, expires_ms, true));
     }
 
     /// Makes a copy of what `from` holds, with its time of expiry, for the key `to` of database `to_db`:

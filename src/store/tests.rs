@@ -11,7 +11,10 @@ mod crowds;
 mod databases;
 mod effects;
 mod hashes;
+mod lists;
 mod map;
+mod sets;
+mod trial;
 mod whole;
 mod zsets;
 

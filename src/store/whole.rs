@@ -4,7 +4,6 @@
 //! place is reserved, the commit cannot fail.
 
 use super::body::Body;
-use super::journal::What;
 use super::list::{List, packed_size, push_packed};
 use super::lists::PACKED_BYTES_MAX;
 use super::maps::{pack, spread};
@@ -188,22 +187,38 @@ impl Store {
         self.within(db, |store| store.with_memory(|table| table.reserve_record(hash, key, bytes, bodies)))
     }
 
-    /// Writes a whole value; what the key held before is gone. Cannot fail or panic half-way.
+    /// Writes a whole value; what the key held before is gone. The key counts as new, as it does in Redis after `COPY` and
+    /// `RESTORE`. Cannot fail or panic half-way.
     pub fn commit_whole(&mut self, whole: Whole<'_>) {
+        self.write_whole(whole, true);
+    }
+
+    /// As [`Store::commit_whole`], but a key that was there counts as changed and not as new, as after `SORT ... STORE`.
+    pub fn commit_whole_over(&mut self, whole: Whole<'_>) {
+        self.write_whole(whole, false);
+    }
+
+    fn write_whole(&mut self, whole: Whole<'_>, is_new: bool) {
         let Whole { key, db, hash, kind, expires_ms, value } = whole;
         debug_assert_eq!(hash, self.table.hash(key), "the value was made for this key");
         self.within(db, |store| match value {
-            Held::Small(value) => store.put_over(key, kind, Content::Small(&value), expires_ms),
-            Held::Body(body) => store.put_over(key, kind, Content::Body(body), expires_ms),
+            Held::Small(value) => store.put_over(key, kind, Content::Small(&value), expires_ms, is_new),
+            Held::Body(body) => store.put_over(key, kind, Content::Body(body), expires_ms, is_new),
         });
     }
 
-    /// Writes a value in the place of whatever the key holds.
-    pub(super) fn put_over(&mut self, key: &[u8], kind: Kind, content: Content<'_>, expires_ms: Option<u64>) {
+    /// Writes a value in the place of whatever the key holds. The key counts as new if `is_new` is true, whatever it held.
+    pub(super) fn put_over(
+        &mut self,
+        key: &[u8],
+        kind: Kind,
+        content: Content<'_>,
+        expires_ms: Option<u64>,
+        is_new: bool,
+    ) {
         let hash = self.table.hash(key);
         let place = self.table.find(hash, key);
-        // As in Redis, a key that gets a whole value at once is new, whatever it held before.
-        self.changes.note(What::Created, key);
+        self.changes.note_write(place.is_some() && !is_new, key);
         let left = self.table.write(place, hash, key, kind, content, expires_ms);
         self.discards.keep(left);
     }

@@ -491,8 +491,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a moved key goes to the database that it came from",
         "src/store/moves.rs",
-        "self.within(to_db, |store| store.put_over(to, kind, content, expires_ms));",
-        "self.within(to_db.min(0), |store| store.put_over(to, kind, content, expires_ms));",
+        "self.within(to_db, |store| store.put_over(to, kind, content, expires_ms, true));",
+        "self.within(to_db.min(0), |store| store.put_over(to, kind, content, expires_ms, true));",
     ),
     mutant(
         "a key that expires sooner than its neighbours does not bring the sweep forward",
@@ -509,7 +509,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the effects of a command are told to nobody",
         "src/service/run.rs",
-        "        self.tell_effects(Some(me));\n",
-        "",
+        "        self.tell_effects(Some(me));\n        self.outbox",
+        "        self.outbox",
     ),
 ];

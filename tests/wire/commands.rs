@@ -351,13 +351,13 @@ fn a_redis_server_describes_its_commands_alike() {
             words.join(" ")
         };
         let plain = |field: &Value| format!("{field:?}");
-        // The note of a key specification is a text of our own.
-        let unnoted = |text: String| match text.split_once("bulk-string('\"notes\"')") {
-            Some((before, after)) => {
+        // The notes of key specifications are texts of our own.
+        let unnoted = |mut text: String| {
+            while let Some((before, after)) = text.split_once("bulk-string('\"notes\"')") {
                 let rest = after.split_once("bulk-string('\"flags\"')").map_or("", |(_, rest)| rest);
-                format!("{before}bulk-string('\"flags\"'){rest}")
+                text = format!("{before}bulk-string('\"flags\"'){rest}");
             }
-            None => text,
+            text
         };
         let show = |at: usize| match at {
             2 | 6 => sorted(&fields[at]),

@@ -125,6 +125,8 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
         "SMOVE s a2 m",
         "SMOVE s other m",
         "SPOP s 2",
+        "SORT l ALPHA STORE a",
+        "SORT none STORE l",
         "SREM s m n",
         "SUNIONSTORE s s other",
         "SWAPDB 0 1",

@@ -269,6 +269,35 @@ const ZSETS: &[&str] = &[
     "SADD z1 M",
 ];
 
+/// Commands that sort lists, sets and sorted sets.
+const SORTS: &[&str] = &[
+    "RPUSH l|m 3 1 2 1",
+    "RPUSH l|m 10 -2 3 0",
+    "RPUSH l b a c",
+    "SADD s 1 2 3 30",
+    "SADD s x",
+    "ZADD z 1 c 2 b 3 a",
+    "ZADD z 1 5 2 4",
+    "MSET w_1 9 w_2 8 w_3 7 w_a x w_10 0.5",
+    "MSET o_1 one o_2 two o_a -a",
+    "HSET h_1 f 5 g one",
+    "HSET h_2 f 4 g two",
+    "DEL l|m|s|z|w_1|h_1",
+    "SORT l|m|s|z|none|w_1 [DESC|ASC] [ALPHA]",
+    "SORT l|m|z [BY w_*] [LIMIT I I] [DESC]",
+    "SORT l|m|z [BY h_*->f] [GET #] [GET o_*] [GET h_*->g] [DESC]",
+    "SORT l|m|z BY nosort [LIMIT 0|1|-1 2|-1|0] [DESC] [GET # GET w_*->]",
+    "SORT l|m ALPHA [LIMIT I I] [GET o_*->x]",
+    "SORT l|m|z [ALPHA] [DESC] [GET o_*] STORE out|l",
+    "SORT s|z BY nosort STORE out",
+    "SORT_RO l|m|s|z [BY w_*] [GET #] [STORE out]",
+    "SORT l LIMIT 1",
+    "SORT l BY",
+    "SORT l LIMIT x y",
+    "LRANGE out 0 -1",
+    "LRANGE l 0 -1",
+];
+
 /// Commands about streams.
 const STREAMS: &[&str] = &[
     "XADD K E M M",
@@ -559,4 +588,10 @@ fn random_commands_about_streams_are_answered_as_a_redis_server_answers_them() {
 fn random_commands_about_hyperloglogs_are_answered_as_a_redis_server_answers_them() {
     compare(HYPERLOGLOGS, 2, 10_000);
     compare(HYPERLOGLOGS, 3, 10_000);
+}
+
+#[test]
+fn random_commands_that_sort_are_answered_as_a_redis_server_answers_them() {
+    compare(SORTS, 2, 10_000);
+    compare(SORTS, 3, 10_000);
 }

@@ -241,6 +241,8 @@ const USAGE: &[(&str, &str)] = &[
     ("smembers", "key:key#0"),
     ("smismember", "key:key#0 member:string*"),
     ("smove", "source:key#0 destination:key#1 member:string"),
+    ("sort", "key:key#0 pattern:pattern=BY#1? offset_count(offset:integer count:integer)=LIMIT? pattern:pattern=GET#1?*+ order{asc=ASC|desc=DESC}? sorting=ALPHA? destination:key=STORE#2?"),
+    ("sort_ro", "key:key#0 pattern:pattern=BY#1? offset_count(offset:integer count:integer)=LIMIT? pattern:pattern=GET#1?*+ order{asc=ASC|desc=DESC}? sorting=ALPHA?"),
     ("spop", "key:key#0 count:integer?"),
     ("spublish", "shardchannel:string message:string"),
     ("srandmember", "key:key#0 count:integer?"),

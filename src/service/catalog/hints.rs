@@ -27,6 +27,8 @@ pub enum Range {
     },
     /// As many as the first argument says. They follow it.
     Counted,
+    /// Those that other arguments name, or the values of keys.
+    Unknown,
     /// The first half of the arguments behind the word `STREAMS`.
     Streams,
 }
@@ -51,6 +53,18 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
             // Where Redis begins to look for the word: `XREADGROUP` has other words before it.
             let first = if command.name == "xread" { 1 } else { 4 };
             vec![KeySpec { flags: key_flags(command, 0), note: None, first, range: Range::Streams }]
+        }
+        "sort" | "sort_ro" => {
+            let unknown = |nth, note| KeySpec {
+                flags: key_flags(command, nth),
+                note: Some(note),
+                first: 0,
+                range: Range::Unknown,
+            };
+            let looked_up = unknown(0, "The keys of BY and GET come from the elements");
+            let stored = unknown(1, "The word STORE may stand anywhere");
+            let all = [spec(0, 1, 0), looked_up, stored];
+            all.into_iter().take(if command.writes { 3 } else { 2 }).collect()
         }
         _ if first == 0 => Vec::new(),
         "sinterstore" | "sunionstore" | "sdiffstore" | "pfmerge" => vec![spec(0, 1, 0), spec(1, 2, -1)],
@@ -89,6 +103,8 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
         ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", 0) => &["OW", "update"],
         ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", _) => &["RO", "access"],
+        ("sort", 1) => &["OW", "update"],
+        ("sort", _) => &["RO", "access"],
         ("sinterstore", 0) => &["RW", "update"],
         ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", 1) => &["RW", "insert"],

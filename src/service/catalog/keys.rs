@@ -1,7 +1,9 @@
 //! The commands about keys of any kind.
 
 use super::containers::OBJECT;
-use super::words::{GENERIC, NONE, READ, READ_FAST, WRITE, WRITE_FAST, WRITE_OOM};
+use super::words::{
+    GENERIC, NONE, READ, READ_FAST, READ_MOVABLE, WRITE, WRITE_FAST, WRITE_OOM, WRITE_OOM_MOVABLE,
+};
 use crate::service::command::{ALL_KEYS, Command, ONE_KEY, TWO_KEYS, row};
 
 #[rustfmt::skip]
@@ -42,4 +44,8 @@ pub(super) const ROWS: &[Command] = &[
     row("type", 2, READ_FAST, GENERIC, "1.0.0", "Determine the type stored at key").keys(ONE_KEY),
     row("unlink", -2, WRITE_FAST, GENERIC, "4.0.0", "Delete keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
+    row("sort", -2, WRITE_OOM_MOVABLE, GENERIC, "1.0.0", "Sort the elements of a list, a set or a sorted set, or store them sorted").heavy()
+        .keys(ONE_KEY).acl(&["set", "sortedset", "list", "dangerous"]).complexity("O(N + M log M) where N is the number of elements and M the number of those returned"),
+    row("sort_ro", -2, READ_MOVABLE, GENERIC, "7.0.0", "Sort the elements of a list, a set or a sorted set").heavy()
+        .keys(ONE_KEY).acl(&["set", "sortedset", "list", "dangerous"]).complexity("O(N + M log M) where N is the number of elements and M the number of those returned"),
 ];

@@ -204,6 +204,17 @@ fn key_spec(reply: &mut Reply<'_>, spec: KeySpec) {
     reply.bulk(b"flags");
     flags(reply, spec.flags);
     let (kind, numbers) = match spec.range {
+        Range::Unknown => {
+            for part in ["begin_search", "find_keys"] {
+                reply.bulk(part.as_bytes());
+                reply.map(2);
+                reply.bulk(b"type");
+                reply.bulk(b"unknown");
+                reply.bulk(b"spec");
+                reply.map(0);
+            }
+            return;
+        }
         Range::Keys { last, step } => {
             ("range", [("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)])
         }
@@ -257,7 +268,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         all.push("blocking");
     }
     match command.group {
-        "generic" if !is_container => all.push("keyspace"),
+        "generic" if !is_container && !command.name.starts_with("sort") => all.push("keyspace"),
         "string" => all.push("string"),
         "hash" => all.push("hash"),
         "set" => all.push("set"),

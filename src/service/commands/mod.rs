@@ -30,6 +30,7 @@ pub mod scan;
 pub mod sets;
 pub mod settings;
 pub mod slowlog;
+pub mod sort;
 pub mod stream_claims;
 pub mod stream_groups;
 mod stream_ids;

@@ -70,3 +70,27 @@ fn a_hash_tells_of_its_changes_by_its_key() {
     }
     assert_eq!(told(&mut store), [("k", What::Created), ("k", What::Set), ("k", What::Removed)]);
 }
+
+#[test]
+fn a_list_tells_of_its_changes_by_its_key() {
+    let mut store = Store::new(1);
+    store.listen(Listener::Watches, true);
+    for elements in [2, 1_000] {
+        let all = std::iter::repeat_n(&b"element"[..], elements);
+        let prepared = store.prepare_list_push(b"k", Side::Right, all, 0).unwrap();
+        store.commit_list(prepared);
+        assert_eq!(told(&mut store), [("k", What::Created)]);
+        let prepared = store.prepare_list_set(b"k", 1, b"other", 0).unwrap();
+        store.commit_list(prepared);
+        let prepared = store.prepare_list_insert(b"k", 1, b"more", 0).unwrap();
+        store.commit_list(prepared);
+        store.drop_list_ends(b"k", 1, 0);
+        assert_eq!(store.remove_list_elements(b"k", b"none", 1, Side::Left), (0, false));
+        assert_eq!(store.remove_list_elements(b"k", b"more", 1, Side::Left), (1, false));
+        assert_eq!(told(&mut store), [("k", What::Set); 4]);
+        drop(store.prepare_list_push(b"k", Side::Left, [&b"v"[..]].into_iter(), 0).unwrap());
+        assert!(!store.drop_list_ends(b"none", 1, 0) && !store.has_effects());
+        assert!(store.drop_list_ends(b"k", usize::MAX, usize::MAX));
+        assert_eq!(told(&mut store), [("k", What::Removed)]);
+    }
+}
