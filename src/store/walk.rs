@@ -42,8 +42,8 @@ impl Store {
         self.cursors.cursor(next)
     }
 
-    /// A new generator of random numbers, for [`Hash::pick`](super::Hash::pick) and
-    /// [`Hash::sample`](super::Hash::sample): a hash borrows the store, so it cannot use the store's own.
+    /// A new generator of random numbers, for [`Map::pick`](super::Map::pick) and
+    /// [`Map::sample`](super::Map::sample): a map borrows the store, so it cannot use the store's own.
     pub fn dice(&mut self) -> Dice {
         Dice::new(self.dice.roll())
     }

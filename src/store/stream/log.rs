@@ -200,7 +200,7 @@ impl Log {
     /// Reserves memory for an entry with this id and these fields, of which there must be at least one.
     ///
     /// # Errors
-    /// [`AppendError`]; nothing visible has changed.
+    /// `AppendError`; nothing visible has changed.
     pub fn try_reserve<'a>(
         &mut self,
         id: StreamId,
