@@ -355,7 +355,14 @@ fn sorted(payload: &[u8]) -> (&'static str, Vec<Vec<u8>>) {
             pairs.sort();
             ("hash", pairs.into_iter().flat_map(|(field, value)| [field.to_vec(), value.to_vec()]).collect())
         }
-        Value::Zset { .. } | Value::Stream(_) => panic!("these are refused"),
+        Value::Zset { members, scores } => {
+            // 0 and -0 are the same score.
+            let bits = scores.iter().map(|score| (score + 0.0).to_bits().to_be_bytes().to_vec());
+            let mut scored: Vec<_> = members.iter().map(<[u8]>::to_vec).zip(bits).collect();
+            scored.sort();
+            ("zset", scored.into_iter().flat_map(|(member, score)| [member, score]).collect())
+        }
+        Value::Stream(_) => panic!("streams are refused"),
     }
 }
 
