@@ -192,7 +192,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
     let setup: &[(&str, &str)] = &[
         ("FLUSHALL", "+OK"),
         ("MSET a old b old n 1", "+OK"),
-        ("SET t old EX 100", "+OK"),
+        ("SET t old EXAT 99999999999", "+OK"),
         ("HSET h f 1 g 2", ":2"),
         ("SADD s m n", ":2"),
         ("SADD other o", ":1"),
@@ -213,7 +213,7 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
     let look: &[(&str, &str)] = &[
         ("MGET a b n t fresh", "*['old' 'old' '1' 'old' $nil]"),
         ("TTL a", ":-1"),
-        ("TTL t", ":100"),
+        ("EXPIRETIME t", ":99999999999"),
         ("DBSIZE", ":15"),
         ("CONFIG GET maxclients", "*['maxclients' '10000']"),
         ("HMGET h f g fresh", "*['1' '2' $nil]"),
