@@ -159,12 +159,16 @@ impl<'a> Reply<'a> {
 
     /// Writes a floating point number. In RESP2 it is a bulk string.
     pub fn double(&mut self, number: f64) {
-        let text = format_f64(number);
+        self.double_text(format_f64(number).as_bytes());
+    }
+
+    /// Writes a floating point number that is already text.
+    pub fn double_text(&mut self, text: &[u8]) {
         match self.proto {
-            Proto::Resp2 => self.bulk(text.as_bytes()),
+            Proto::Resp2 => self.bulk(text),
             Proto::Resp3 => {
                 self.point();
-                self.line(b',', text.as_bytes());
+                self.line(b',', text);
             }
         }
     }

@@ -83,17 +83,27 @@ pub struct Keys {
     pub last: i8,
     /// Distance from one key to the next, in arguments.
     pub step: u8,
-    /// Position of the argument that says how many keys follow it; 0 if there is none. These keys come after those that
-    /// the other fields describe.
-    pub counted: u8,
-    /// True if the keys are the first half of what follows the word `STREAMS`.
-    pub streams: bool,
+    /// The keys that come after those of the other fields.
+    pub more: More,
+}
+
+/// Keys whose positions depend on the arguments.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum More {
+    /// There are none.
+    None,
+    /// As many keys as the argument at this position says. They follow it.
+    Counted(u8),
+    /// The first half of what follows the word `STREAMS`.
+    Streams,
+    /// The key behind one of the words `STORE` and `STOREDIST`, which may stand from this position on.
+    Stored(u8),
 }
 
 impl Keys {
     /// True if the command has no keys.
     pub fn is_none(self) -> bool {
-        self.first == 0 && self.counted == 0 && !self.streams
+        self.first == 0 && matches!(self.more, More::None)
     }
 
     /// The positions of the keys in a request. Some may be behind its end.
@@ -104,12 +114,13 @@ impl Keys {
             last => last as usize,
         };
         let fixed = if self.first == 0 { 0..0 } else { usize::from(self.first)..last + 1 };
-        let counted = match self {
-            Keys { counted: at @ 1.., .. } => counted(usize::from(at), args),
-            Keys { streams: true, .. } => streams(args),
-            _ => 0..0,
+        let more = match self.more {
+            More::None => 0..0,
+            More::Counted(at) => counted(usize::from(at), args),
+            More::Streams => streams(args),
+            More::Stored(from) => stored(usize::from(from), args),
         };
-        fixed.step_by(usize::from(self.step.max(1))).chain(counted)
+        fixed.step_by(usize::from(self.step.max(1))).chain(more)
     }
 
     /// The keys among `args`.
@@ -148,24 +159,38 @@ fn streams(args: Args<'_>) -> std::ops::Range<usize> {
     0..0
 }
 
+/// The position of the key behind `STORE` or `STOREDIST`. If there are several, the last one counts.
+#[cold]
+fn stored(from: usize, args: Args<'_>) -> std::ops::Range<usize> {
+    let (mut at, mut found) = (from, 0..0);
+    while at + 1 < args.len() {
+        if args[at].eq_ignore_ascii_case(b"STORE") || args[at].eq_ignore_ascii_case(b"STOREDIST") {
+            found = at + 1..at + 2;
+            at += 1;
+        }
+        at += 1;
+    }
+    found
+}
+
 /// The command has no keys.
-pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0, counted: 0, streams: false };
+pub(super) const NO_KEYS: Keys = Keys { first: 0, last: 0, step: 0, more: More::None };
 /// The first argument after the name is the only key.
-pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1, counted: 0, streams: false };
+pub(super) const ONE_KEY: Keys = Keys { first: 1, last: 1, step: 1, more: More::None };
 /// The argument after the name of the subcommand is the only key.
-pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1, counted: 0, streams: false };
+pub(super) const SECOND_KEY: Keys = Keys { first: 2, last: 2, step: 1, more: More::None };
 /// The first two arguments after the name are keys.
-pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1, counted: 0, streams: false };
+pub(super) const TWO_KEYS: Keys = Keys { first: 1, last: 2, step: 1, more: More::None };
 /// All arguments after the name are keys.
-pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1, counted: 0, streams: false };
+pub(super) const ALL_KEYS: Keys = Keys { first: 1, last: -1, step: 1, more: More::None };
 /// The arguments after the name are pairs of a key and a value.
-pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2, counted: 0, streams: false };
+pub(super) const PAIRS: Keys = Keys { first: 1, last: -1, step: 2, more: More::None };
 
 /// The first argument after the name says how many keys follow.
-pub(super) const COUNTED: Keys = Keys { counted: 1, ..NO_KEYS };
+pub(super) const COUNTED: Keys = Keys { more: More::Counted(1), ..NO_KEYS };
 
 /// The first half of the arguments behind the word `STREAMS` are keys.
-pub(super) const STREAMS: Keys = Keys { streams: true, ..NO_KEYS };
+pub(super) const STREAMS: Keys = Keys { more: More::Streams, ..NO_KEYS };
 
 /// True if `wanted` is one of `flags`.
 const fn has(flags: &[&str], wanted: &[u8]) -> bool {

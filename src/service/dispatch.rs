@@ -5,9 +5,9 @@ use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
-    getkeys, hashes, hyperloglogs, introspect, keys, list_moves, lists, master, monitor, objects, pubsub,
-    ranges, scan, sets, settings, slowlog, sort, stream_claims, stream_groups, stream_info, stream_ranges,
-    stream_reads, streams, strings, tracking, transactions, zcombine, zpops, zranges, zsets,
+    geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys, list_moves, lists, master, monitor,
+    objects, pubsub, ranges, scan, sets, settings, slowlog, sort, stream_claims, stream_groups, stream_info,
+    stream_ranges, stream_reads, streams, strings, tracking, transactions, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -125,6 +125,16 @@ const NAMED: &[(&str, Run)] = &[
     ("failover", master::failover),
     ("flushall", admin::flushall),
     ("flushdb", admin::flushdb),
+    ("geoadd", geo::geoadd),
+    ("geodist", geo::geodist),
+    ("geohash", geo::geohash_texts),
+    ("geopos", geo::geopos),
+    ("georadius", geosearch::georadius),
+    ("georadius_ro", geosearch::georadius_ro),
+    ("georadiusbymember", geosearch::georadiusbymember),
+    ("georadiusbymember_ro", geosearch::georadiusbymember_ro),
+    ("geosearch", geosearch::geosearch),
+    ("geosearchstore", geosearch::geosearchstore),
     ("get", strings::get),
     ("getbit", bits::getbit),
     ("getdel", strings::getdel),

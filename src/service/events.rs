@@ -46,6 +46,8 @@ pub const SPOP: Event = event(Class::Set, "spop");
 pub const SREM: Event = event(Class::Set, "srem");
 pub const SUNIONSTORE: Event = event(Class::Set, "sunionstore");
 
+pub const GEORADIUSSTORE: Event = event(Class::Zset, "georadiusstore");
+pub const GEOSEARCHSTORE: Event = event(Class::Zset, "geosearchstore");
 pub const ZADD: Event = event(Class::Zset, "zadd");
 pub const ZDIFFSTORE: Event = event(Class::Zset, "zdiffstore");
 pub const ZINCR: Event = event(Class::Zset, "zincr");

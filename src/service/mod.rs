@@ -12,7 +12,8 @@
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns), `long_double`
-//!   (floating point numbers as Redis writes them) and `hyperloglog` (strings that estimate how many elements a set has).
+//!   (floating point numbers as Redis writes them), `hyperloglog` (strings that estimate how many elements a set has)
+//!   and `geohash` (places as scores).
 //! - `effects`: who hears of changes. `events`: the names that Redis has for them. `post`: the messages of one
 //!   publication.
 //! - `errors`: the answers to requests that do not run. `unknown`: requests without a command, HTTP among them. [`goodbye`]: the last line that a client reads.
@@ -32,6 +33,7 @@ mod effects;
 mod errors;
 mod events;
 mod gate;
+mod geohash;
 mod glob;
 pub mod goodbye;
 mod hyperloglog;

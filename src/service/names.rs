@@ -2,7 +2,7 @@
 //!
 //! A name of up to sixteen bytes is packed into two integers. They choose a place in a hash table that the
 //! compiler has filled. The command stands in that place or, if another command has taken it, in one of the
-//! next places.
+//! next places. Longer names are few; they stand in a list of their own.
 
 use super::catalog::COMMANDS;
 use super::command::Command;
@@ -10,6 +10,8 @@ use super::command::Command;
 /// Number of places. There are at least four for each command, so that nearly every command stands in the
 /// place that its name chooses.
 const PLACES: usize = 1024;
+/// Most bytes of a packed name.
+const PACKED_MAX: usize = 16;
 /// An empty place.
 const NOBODY: Entry = Entry { name: Packed { head: 0, tail: 0, len: 0 }, command: 0, has_underscore: false };
 
@@ -42,7 +44,10 @@ static TABLE: [Entry; PLACES] = {
     while index < COMMANDS.len() {
         let name = COMMANDS[index].name.as_bytes();
         assert!(is_lower_case(name), "a name must be of lower-case letters");
-        let Some(name) = Packed::new(name) else { panic!("a name is too long") };
+        let Some(name) = Packed::new(name) else {
+            index += 1;
+            continue;
+        };
         let mut place = name.place();
         while table[place].name.len > 0 {
             place = (place + 1) % PLACES;
@@ -54,10 +59,45 @@ static TABLE: [Entry; PLACES] = {
     table
 };
 
+/// True if the name of the command does not fit [`Packed`].
+const fn is_long(command: &Command) -> bool {
+    command.name.len() > PACKED_MAX
+}
+
+/// Indices of the commands with long names.
+const LONG: &[u8] = &{
+    let (mut index, mut count) = (0, 0);
+    let mut long = [0; LONG_COUNT];
+    while index < COMMANDS.len() {
+        if is_long(&COMMANDS[index]) {
+            long[count] = index as u8;
+            count += 1;
+        }
+        index += 1;
+    }
+    long
+};
+
+const LONG_COUNT: usize = {
+    let (mut index, mut count) = (0, 0);
+    while index < COMMANDS.len() {
+        count += is_long(&COMMANDS[index]) as usize;
+        index += 1;
+    }
+    count
+};
+
+/// Finds a command whose name does not fit [`Packed`]. Most names that come here are no command's.
+#[cold]
+fn find_long(name: &[u8]) -> Option<&'static Command> {
+    let mut commands = LONG.iter().map(|index| &COMMANDS[usize::from(*index)]);
+    commands.find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
+}
+
 /// Finds a command by its name, in upper or lower case.
 #[inline]
 pub fn find(bytes: &[u8]) -> Option<&'static Command> {
-    let name = Packed::new(bytes)?;
+    let Some(name) = Packed::new(bytes) else { return find_long(bytes) };
     let mut place = name.place();
     loop {
         let entry = &TABLE[place];
@@ -90,14 +130,14 @@ pub fn short_name(command: &Command) -> &'static str {
 }
 
 impl Packed {
-    /// Packs a name. `None` if it is empty or longer than 16 bytes: no command has such a name.
+    /// Packs a name. `None` if it is empty or longer than [`PACKED_MAX`].
     #[inline]
     const fn new(name: &[u8]) -> Option<Packed> {
         let (head, tail) = match name.len() {
             1 => (name[0] as u64, 0),
             2..=3 => (two(name, 0), two(name, name.len() - 2)),
             4..=7 => (four(name, 0), four(name, name.len() - 4)),
-            8..=16 => (eight(name, 0), eight(name, name.len() - 8)),
+            8..=PACKED_MAX => (eight(name, 0), eight(name, name.len() - 8)),
             _ => return None,
         };
         Some(Packed { head: lower_case(head), tail: lower_case(tail), len: name.len() })
@@ -186,7 +226,18 @@ mod tests {
                 assert_eq!(find(other).map(|found| found.name), expected.map(|one| one.name));
             }
         }
-        for other in ["", "a-name-longer-than-sixteen-bytes", "client|", "|id", "get|x"] {
+        assert_eq!(LONG.len(), 2);
+        for other in [
+            "georadiusbymembe",
+            "georadiusbymember_",
+            "georadiusbymember_rox",
+            "xeoradiusbymember",
+            "",
+            "a-name-longer-than-sixteen-bytes",
+            "client|",
+            "|id",
+            "get|x",
+        ] {
             assert!(find_full(other.as_bytes()).is_none(), "{other}");
         }
     }

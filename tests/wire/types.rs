@@ -1,4 +1,5 @@
-//! Random commands about sets, lists, sorted sets, streams and HyperLogLogs, compared with a redis-server reply by reply.
+//! Random commands about sets, lists, sorted sets, places, streams and HyperLogLogs, compared with a redis-server reply by
+//! reply.
 
 use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
@@ -9,7 +10,7 @@ use crate::harness::{Daemon, Wire, have};
 use crate::strings::reply;
 
 /// What the words of a line of a grammar stand for. A word with bars is one of several; a part in brackets may be left
-/// out; `W*n` is `n` words. `RANDOM` is a number that is hardly ever the same.
+/// out; `W*n` is `n` words. `MANY` is one of many words, `RANDOM` a number that is hardly ever the same.
 const WORDS: &[(&str, &[&str])] = &[
     ("K", &["a", "b", "c", "d", "a", "b", "c", "d", "none", "text"]),
     ("M", &["m", "n", "o", "p", "", "1", "2", "3", "-7", "1000000", "07", "q", "r", "s", "LONG", "\u{e9}"]),
@@ -33,6 +34,22 @@ const WORDS: &[(&str, &[&str])] = &[
         ],
     ),
     ("X", &["-", "+", "[m", "(m", "[n", "(o", "[q", "[", "(", "[k000100", "(k000150", "[k00020", "x", ""]),
+    ("GEO", &["g1", "g2", "g3", "g1", "g2", "g3", "geobig", "geobig", "none", "text", "odd"]),
+    ("P", &["p1", "p2", "p3", "p4", "p5", "p6", "", "gone"]),
+    (
+        "PLACE",
+        &[
+            "x 1", "1 x", "181 0", "0 -86", "nan 0", "inf 3", "FAR", "FAR", "FAR", "FAR", "NEAR", "NEAR",
+            "NEAR",
+        ],
+    ),
+    ("CORNER", &["180 85.05112878", "-180 -85.05112878", "180 0", "0 85.05112878", "0 0"]),
+    ("NEARBY", &["NEAR", "NEAR", "NEAR", "FAR", "x 1", "1 86"]),
+    (
+        "SIZE",
+        &["0", "1", "10", "50.5", "120", "300", "1000", "2500", "9000", "30000", "1e9", "-1", "x", "", "inf"],
+    ),
+    ("U", &["km", "KM", "km", "mi", "Mi", "m", "ft", "km", "yd"]),
     ("FROM", &["[m", "(m"]),
     ("TO", &["[n", "(n"]),
     ("OPT", &["NX", "XX", "GT", "LT", "CH", "INCR", "CH", "XX", "x"]),
@@ -269,6 +286,56 @@ const ZSETS: &[&str] = &[
     "SADD z1 M",
 ];
 
+/// Commands about places.
+const PLACES: &[&str] = &[
+    "GEOADD GEO PLACE P",
+    "GEOADD GEO PLACE P PLACE P FAR MANY",
+    "GEOADD GEO 180|179.9 85.05112878 p1",
+    "GEOADD GEO -180 -85.05112878|-85 p2",
+    "GEOADD g1|g2|g3 NEAR P NEAR P NEAR P NEAR P NEAR MANY NEAR MANY",
+    "GEOADD g1|g2|g3|geobig NEAR MANY NEAR MANY NEAR MANY FAR MANY FAR MANY FAR MANY FAR MANY",
+    "GEOADD geobig FAR MANY FAR MANY FAR MANY FAR MANY FAR MANY FAR MANY FAR MANY FAR MANY FAR MANY NEAR MANY",
+    "GEOADD GEO NX|XX|CH [NX|XX|CH] PLACE P [PLACE] [P]",
+    "GEOADD GEO NX|XX|CH NX|XX|CH NX|XX|CH",
+    "GEOADD GEO NX|XX|CH NEAR P FAR P",
+    "GEOPOS GEO [P] [P] [MANY]",
+    "GEOHASH GEO [P] [P] [MANY]",
+    "GEODIST GEO P P [U]",
+    "GEODIST GEO P P U [x]",
+    "GEODIST geobig MANY MANY U",
+    "GEORADIUS|GEORADIUS_RO GEO PLACE SIZE U",
+    "GEORADIUS|GEORADIUS_RO GEO NEARBY SIZE U [WITHCOORD] [WITHDIST] [WITHHASH] [COUNT I [ANY]] [ASC|DESC|x]",
+    "GEORADIUS|GEORADIUS_RO GEO NEARBY SIZE km [ASC|DESC] [COUNT 1|3|7 [ANY]] [WITHDIST] [STORE g2|g3] [STOREDIST dist]",
+    "GEORADIUS GEO NEARBY SIZE km [STOREDIST dist] STORE g1|g2|g3 [COUNT 4 [ANY]] [STOREDIST dist] [DESC]",
+    "GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO GEO P SIZE U [WITHDIST] [WITHCOORD] [COUNT I [ANY]] [ASC|DESC]",
+    "GEORADIUSBYMEMBER|GEORADIUSBYMEMBER_RO GEO P SIZE km [COUNT 2 [ANY]] [STORE g2|g3] [STOREDIST dist]",
+    "GEORADIUSBYMEMBER GEO P SIZE U x|STORE|COUNT|ANY|STOREDIST [x]",
+    "GEOSEARCH GEO FROMLONLAT NEARBY BYRADIUS SIZE U [ASC|DESC] [COUNT I [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
+    "GEOSEARCH GEO FROMLONLAT CORNER BYBOX|BYRADIUS SIZE SIZE km [WITHDIST]",
+    "GEOSEARCH GEO FROMLONLAT CORNER BYRADIUS SIZE U [DESC] [WITHDIST] [WITHHASH]",
+    "GEOSEARCH GEO FROMLONLAT PLACE BYBOX SIZE SIZE U [ASC|DESC] [COUNT I [ANY]] [WITHCOORD] [WITHDIST] [WITHHASH]",
+    "GEOSEARCH GEO FROMLONLAT NEARBY BYBOX SIZE SIZE km [ASC|DESC] [COUNT 3 [ANY]] [WITHDIST]",
+    "GEOSEARCH GEO FROMMEMBER P BYRADIUS|BYBOX SIZE SIZE U [WITHDIST] [STOREDIST]",
+    "GEOSEARCH GEO FROMMEMBER P BYBOX SIZE SIZE km [ASC|DESC] [COUNT 3 [ANY]] [WITHDIST] [WITHHASH]",
+    "GEOSEARCH geobig FROMMEMBER MANY BYRADIUS SIZE km [ASC|DESC] [COUNT 3 [ANY]] [WITHDIST] [WITHCOORD]",
+    "GEOSEARCH geobig FROMLONLAT FAR BYBOX SIZE SIZE mi [WITHDIST] [WITHCOORD]",
+    "GEOSEARCH|geosearch GEO FROMMEMBER|FROMLONLAT|BYRADIUS|ASC P|1 SIZE U [FROMLONLAT FAR] [BYRADIUS 5 m]",
+    "GEOSEARCH GEO ASC DESC ASC DESC [FROMMEMBER P] [BYRADIUS 9 km] [BYBOX 7 8 m] [ANY]",
+    "GEOSEARCHSTORE g1|g2|g3 GEO FROMLONLAT NEARBY BYRADIUS SIZE km [ASC|DESC] [COUNT 3 [ANY]]",
+    "GEOSEARCHSTORE dist GEO FROMLONLAT NEARBY BYRADIUS|BYBOX SIZE SIZE km [COUNT 3 [ANY]] STOREDIST",
+    "GEOSEARCHSTORE dist GEO FROMMEMBER P BYRADIUS SIZE U [COUNT 3 [ANY]] STOREDIST",
+    // Places made of distances are near each other and may be equally far, so nothing searches them.
+    "GEOPOS|GEOHASH dist P P MANY",
+    "GEOSEARCHSTORE g1|g2|g3 GEO FROMMEMBER P BYBOX SIZE SIZE U [COUNT I [ANY]] [WITHDIST]",
+    "GEOSEARCHSTORE g2|text GEO FROMMEMBER P ASC DESC [BYRADIUS 9 km] [STORE g3]",
+    "ZRANGE g1|g2|g3|dist|geobig 0 -1 WITHSCORES",
+    "ZADD odd -1 p1 1e300 p2 7 p3 4503599627370496 p4 inf p5",
+    "ZREM GEO P MANY MANY MANY",
+    "TYPE GEO",
+    "DEL g1|g2|g3",
+    "SET text v",
+];
+
 /// Commands that sort lists, sets and sorted sets.
 const SORTS: &[&str] = &[
     "RPUSH l|m 3 1 2 1",
@@ -436,26 +503,51 @@ impl Dice {
     /// A random request that a line of a grammar allows.
     pub fn request(&mut self, line: &str) -> Vec<Vec<u8>> {
         let mut words = Vec::new();
-        let (mut depth, mut left_out) = (0, false);
+        let (mut depth, mut out_at) = (0, 0);
         for part in line.split(' ') {
             if part.starts_with('[') {
                 depth += 1;
-                left_out = self.0.random_bool(0.5);
+                // What stands in a part that is left out is left out too.
+                if out_at == 0 && self.0.random_bool(0.5) {
+                    out_at = depth;
+                }
             }
             let name = part.trim_matches(['[', ']']);
-            // A star may be part of a pattern too.
-            let several = name.split_once('*').and_then(|(name, n)| Some((name, n.parse::<usize>().ok()?)));
-            let (name, times) = several.unwrap_or((name, 1));
-            if !left_out {
-                words.extend((0..times).map(|_| self.word(name)));
+            if out_at == 0 {
+                // A star may be part of a pattern too.
+                let several =
+                    name.split_once('*').and_then(|(name, n)| Some((name, n.parse::<usize>().ok()?)));
+                let (name, times) = several.unwrap_or((name, 1));
+                for _ in 0..times {
+                    let word = self.word(name);
+                    match &word[..] {
+                        b"FAR" | b"NEAR" => words.extend(self.place(&word)),
+                        // The choices of these words are several words long.
+                        _ if ["PLACE", "NEARBY", "CORNER"].contains(&name) => {
+                            words.extend(word.split(|byte| *byte == b' ').map(<[u8]>::to_vec))
+                        }
+                        _ => words.push(word),
+                    }
+                }
             }
-            if part.ends_with(']') {
+            for _ in part.chars().rev().take_while(|last| *last == ']') {
+                out_at = if out_at == depth { 0 } else { out_at };
                 depth -= 1;
-                left_out = false;
             }
         }
         assert_eq!(depth, 0, "{line}");
         words
+    }
+
+    /// The two words of a random place, anywhere on the map or near a point on it. No two distances are the same.
+    fn place(&mut self, word: &[u8]) -> [Vec<u8>; 2] {
+        let (west, south, width, height) =
+            if word == b"FAR" { (-180.0, -85.0, 360.0, 170.0) } else { (13.0, 37.0, 3.0, 2.0) };
+        let mut degrees = |min, size| {
+            let degrees: f64 = min + size * self.0.random::<f64>();
+            degrees.to_string().into_bytes()
+        };
+        [degrees(west, width), degrees(south, height)]
     }
 
     fn word(&mut self, name: &str) -> Vec<u8> {
@@ -472,6 +564,7 @@ impl Dice {
         };
         match one {
             "LONG" => "long ".repeat(30).into_bytes(),
+            "MANY" => format!("k{:06}", self.0.random_range(0..400)).into_bytes(),
             "RANDOM" => self.0.random::<u32>().to_string().into_bytes(),
             _ => one.as_bytes().to_vec(),
         }
@@ -594,4 +687,10 @@ fn random_commands_about_hyperloglogs_are_answered_as_a_redis_server_answers_the
 fn random_commands_that_sort_are_answered_as_a_redis_server_answers_them() {
     compare(SORTS, 2, 10_000);
     compare(SORTS, 3, 10_000);
+}
+
+#[test]
+fn random_commands_about_places_are_answered_as_a_redis_server_answers_them() {
+    compare(PLACES, 2, 20_000);
+    compare(PLACES, 3, 20_000);
 }

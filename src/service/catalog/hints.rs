@@ -1,6 +1,6 @@
 //! What `COMMAND INFO` tells of a command for proxies and smart clients: tips, and what the command does with its keys.
 
-use crate::service::command::{Command, Keys};
+use crate::service::command::{Command, Keys, More};
 
 /// A group of keys that a command treats alike.
 #[derive(Clone, Copy, Debug)]
@@ -31,11 +31,13 @@ pub enum Range {
     Unknown,
     /// The first half of the arguments behind the word `STREAMS`.
     Streams,
+    /// The one behind this word.
+    Behind(&'static str),
 }
 
 /// The groups of keys of a command.
 pub fn key_specs(command: &Command) -> Vec<KeySpec> {
-    let Keys { first, last, step, counted, streams } = command.keys;
+    let Keys { first, last, step, more } = command.keys;
     let variable = ["set", "bitfield"].contains(&command.name);
     let spec = |nth: usize, first: u8, last: i8| {
         let flags: &[&str] =
@@ -43,13 +45,13 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
         KeySpec { flags, note: note(command), first, range: Range::Keys { last, step } }
     };
     match command.name {
-        _ if counted > 0 => {
+        _ if let More::Counted(counted) = more => {
             let before = (first > 0).then(|| spec(0, first, 0));
             let flags = key_flags(command, usize::from(first));
             let rest = KeySpec { flags, note: None, first: counted, range: Range::Counted };
             before.into_iter().chain([rest]).collect()
         }
-        _ if streams => {
+        _ if more == More::Streams => {
             // Where Redis begins to look for the word: `XREADGROUP` has other words before it.
             let first = if command.name == "xread" { 1 } else { 4 };
             vec![KeySpec { flags: key_flags(command, 0), note: None, first, range: Range::Streams }]
@@ -66,10 +68,17 @@ pub fn key_specs(command: &Command) -> Vec<KeySpec> {
             let all = [spec(0, 1, 0), looked_up, stored];
             all.into_iter().take(if command.writes { 3 } else { 2 }).collect()
         }
+        _ if let More::Stored(stored) = more => {
+            let behind = |word| {
+                let flags = key_flags(command, usize::from(first));
+                KeySpec { flags, note: None, first: stored, range: Range::Behind(word) }
+            };
+            vec![spec(0, first, 0), behind("STORE"), behind("STOREDIST")]
+        }
         _ if first == 0 => Vec::new(),
         "sinterstore" | "sunionstore" | "sdiffstore" | "pfmerge" => vec![spec(0, 1, 0), spec(1, 2, -1)],
         "copy" | "rename" | "renamenx" | "smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush"
-        | "zrangestore" => {
+        | "zrangestore" | "geosearchstore" => {
             vec![spec(0, 1, 0), spec(1, 2, 0)]
         }
         "bitop" => vec![spec(0, 2, 0), spec(1, 3, -1)],
@@ -101,6 +110,8 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
             }
         }
         ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
+        ("geosearchstore", 0) | ("georadius" | "georadiusbymember", 1..) => &["OW", "update"],
+        ("geosearchstore" | "georadius" | "georadiusbymember", _) => &["RO", "access"],
         ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", 0) => &["OW", "update"],
         ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", _) => &["RO", "access"],
         ("sort", 1) => &["OW", "update"],
@@ -131,7 +142,7 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("append" | "hsetnx" | "pfadd", _) => &["RW", "insert"],
         (
             "expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset"
-            | "lset" | "zadd",
+            | "lset" | "zadd" | "geoadd",
             _,
         ) => &["RW", "update"],
         (

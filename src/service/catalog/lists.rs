@@ -4,14 +4,14 @@ use super::words::{
     LIST, READ, READ_FAST, WRITE, WRITE_BLOCKING, WRITE_BLOCKING_MOVABLE, WRITE_FAST, WRITE_MOVABLE,
     WRITE_OOM, WRITE_OOM_BLOCKING, WRITE_OOM_FAST,
 };
-use crate::service::command::{COUNTED, Command, Keys, NO_KEYS, ONE_KEY, TWO_KEYS, row};
+use crate::service::command::{COUNTED, Command, Keys, More, NO_KEYS, ONE_KEY, TWO_KEYS, row};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     row("blmove", 6, WRITE_OOM_BLOCKING, LIST, "6.2.0", "Move an element of a list to another list; wait for one if need be")
         .keys(TWO_KEYS),
     row("blmpop", -5, WRITE_BLOCKING_MOVABLE, LIST, "7.0.0", "Remove elements of the first list that has any; wait for them if need be")
-        .keys(Keys { counted: 2, ..NO_KEYS }).complexity("O(N+M) where N is the number of keys and M the number of elements returned"),
+        .keys(Keys { more: More::Counted(2), ..NO_KEYS }).complexity("O(N+M) where N is the number of keys and M the number of elements returned"),
     row("blpop", -3, WRITE_BLOCKING, LIST, "2.0.0", "Remove the first element of the first list that has any; wait for one if need be")
         .keys(Keys { first: 1, last: -2, ..ONE_KEY }).complexity("O(N) where N is the number of keys"),
     row("brpop", -3, WRITE_BLOCKING, LIST, "2.0.0", "Remove the last element of the first list that has any; wait for one if need be")

@@ -7,6 +7,7 @@
 
 pub mod arguments;
 mod containers;
+mod geo;
 mod hashes;
 pub mod hints;
 mod hyperloglogs;
@@ -24,7 +25,8 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 10] = [
+const GROUPS: [&[Command]; 11] = [
+    geo::ROWS,
     hashes::ROWS,
     hyperloglogs::ROWS,
     keys::ROWS,
@@ -116,6 +118,11 @@ mod tests {
             ("XREAD STREAMS a b 0\n", ""),
             ("XREAD x STREAMS a 0\n", ""),
             ("XREAD COUNT 1 COUNT 2\n", ""),
+            ("GEORADIUS a 0 0 1 m ASC\n", "a"),
+            ("GEORADIUS a 0 0 1 m ASC store b\n", "a b"),
+            ("GEORADIUSBYMEMBER a STORE 1 m STORE b STOREDIST c\n", "a c"),
+            ("GEORADIUSBYMEMBER a m 1 m STORE\n", "a"),
+            ("GEORADIUS_RO a 0 0 1 m STORE b\n", "a"),
         ] {
             parser.parse(line.as_bytes(), &limits);
             let args = parser.args(line.as_bytes());

@@ -5,6 +5,7 @@ pub(super) const BITMAP: &str = "bitmap";
 pub(super) const CLUSTER: &str = "cluster";
 pub(super) const CONNECTION: &str = "connection";
 pub(super) const GENERIC: &str = "generic";
+pub(super) const GEO: &str = "geo";
 pub(super) const HASH: &str = "hash";
 pub(super) const HYPERLOGLOG: &str = "hyperloglog";
 pub(super) const SET: &str = "set";

@@ -4,12 +4,12 @@ use super::words::{
     READ, READ_FAST, READ_MOVABLE, SORTED_SET, WRITE, WRITE_BLOCKING_MOVABLE, WRITE_FAST,
     WRITE_FAST_BLOCKING, WRITE_MOVABLE, WRITE_OOM, WRITE_OOM_FAST, WRITE_OOM_MOVABLE,
 };
-use crate::service::command::{COUNTED, Command, Keys, NO_KEYS, ONE_KEY, TWO_KEYS, row};
+use crate::service::command::{COUNTED, Command, Keys, More, NO_KEYS, ONE_KEY, TWO_KEYS, row};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
     row("bzmpop", -5, WRITE_BLOCKING_MOVABLE, SORTED_SET, "7.0.0", "Remove members of the first sorted set that has any; wait for them if need be")
-        .keys(Keys { counted: 2, ..NO_KEYS }).complexity("O(K + M log N) where K is the number of keys, N the number of members and M the number of those removed"),
+        .keys(Keys { more: More::Counted(2), ..NO_KEYS }).complexity("O(K + M log N) where K is the number of keys, N the number of members and M the number of those removed"),
     row("bzpopmax", -3, WRITE_FAST_BLOCKING, SORTED_SET, "5.0.0", "Remove the member with the highest score of the first sorted set that has any; wait for one if need be")
         .keys(Keys { first: 1, last: -2, ..ONE_KEY }).complexity("O(K + log N) where K is the number of keys and N the number of members"),
     row("bzpopmin", -3, WRITE_FAST_BLOCKING, SORTED_SET, "5.0.0", "Remove the member with the lowest score of the first sorted set that has any; wait for one if need be")
@@ -23,7 +23,7 @@ pub(super) const ROWS: &[Command] = &[
     row("zdiff", -3, READ_MOVABLE, SORTED_SET, "6.2.0", "Get the members of the first sorted set that no other one has").heavy()
         .keys(COUNTED).complexity("O(N*K + M log M) where N is the number of members of the first one, K the number of sorted sets and M the number of members returned"),
     row("zdiffstore", -4, WRITE_OOM_MOVABLE, SORTED_SET, "6.2.0", "Store the members of the first sorted set that no other one has").heavy()
-        .keys(Keys { counted: 2, ..ONE_KEY }).complexity("O(N*K + M log M) where N is the number of members of the first one, K the number of sorted sets and M the number of members returned"),
+        .keys(Keys { more: More::Counted(2), ..ONE_KEY }).complexity("O(N*K + M log M) where N is the number of members of the first one, K the number of sorted sets and M the number of members returned"),
     row("zincrby", 4, WRITE_OOM_FAST, SORTED_SET, "1.2.0", "Add to the score of a member of a sorted set")
         .keys(ONE_KEY).complexity("O(log N) where N is the number of members"),
     row("zinter", -3, READ_MOVABLE, SORTED_SET, "6.2.0", "Get the members that all sorted sets have").heavy()
@@ -31,7 +31,7 @@ pub(super) const ROWS: &[Command] = &[
     row("zintercard", -3, READ_MOVABLE, SORTED_SET, "7.0.0", "Count the members that all sorted sets have").heavy()
         .keys(COUNTED).complexity("O(N*K) where N is the number of members of the smallest one and K the number of sorted sets"),
     row("zinterstore", -4, WRITE_OOM_MOVABLE, SORTED_SET, "2.0.0", "Store the members that all sorted sets have").heavy()
-        .keys(Keys { counted: 2, ..ONE_KEY }).complexity("O(N*K + M log M) where N is the number of members of the smallest one, K the number of sorted sets and M the number of members returned"),
+        .keys(Keys { more: More::Counted(2), ..ONE_KEY }).complexity("O(N*K + M log M) where N is the number of members of the smallest one, K the number of sorted sets and M the number of members returned"),
     row("zlexcount", 4, READ_FAST, SORTED_SET, "2.8.9", "Count the members that are in a range of names")
         .keys(ONE_KEY).complexity("O(log N) where N is the number of members"),
     row("zmpop", -4, WRITE_MOVABLE, SORTED_SET, "7.0.0", "Remove members of the first sorted set that has any and return them")
@@ -77,5 +77,5 @@ pub(super) const ROWS: &[Command] = &[
     row("zunion", -3, READ_MOVABLE, SORTED_SET, "6.2.0", "Get the members that at least one sorted set has").heavy()
         .keys(COUNTED).complexity("O(N log N) where N is the number of members of all sorted sets"),
     row("zunionstore", -4, WRITE_OOM_MOVABLE, SORTED_SET, "2.0.0", "Store the members that at least one sorted set has").heavy()
-        .keys(Keys { counted: 2, ..ONE_KEY }).complexity("O(N log N) where N is the number of members of all sorted sets"),
+        .keys(Keys { more: More::Counted(2), ..ONE_KEY }).complexity("O(N log N) where N is the number of members of all sorted sets"),
 ];

@@ -219,17 +219,23 @@ fn key_spec(reply: &mut Reply<'_>, spec: KeySpec) {
             ("range", [("lastkey", i64::from(last)), ("keystep", i64::from(step)), ("limit", 0)])
         }
         Range::Streams => ("range", [("lastkey", -1), ("keystep", 1), ("limit", 2)]),
+        Range::Behind(_) => ("range", [("lastkey", 0), ("keystep", 1), ("limit", 0)]),
         Range::Counted => ("keynum", [("keynumidx", 0), ("firstkey", 1), ("keystep", 1)]),
     };
     reply.bulk(b"begin_search");
     reply.map(2);
     reply.bulk(b"type");
-    if let Range::Streams = spec.range {
+    let word = match spec.range {
+        Range::Streams => Some("STREAMS"),
+        Range::Behind(word) => Some(word),
+        _ => None,
+    };
+    if let Some(word) = word {
         reply.bulk(b"keyword");
         reply.bulk(b"spec");
         reply.map(2);
         reply.bulk(b"keyword");
-        reply.bulk(b"STREAMS");
+        reply.bulk(word.as_bytes());
         reply.bulk(b"startfrom");
     } else {
         reply.bulk(b"index");
@@ -270,6 +276,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
     match command.group {
         "generic" if !is_container && !command.name.starts_with("sort") => all.push("keyspace"),
         "string" => all.push("string"),
+        "geo" => all.push("geo"),
         "hash" => all.push("hash"),
         "set" => all.push("set"),
         "list" => all.push("list"),

@@ -13,6 +13,8 @@ pub mod counters;
 pub mod debug;
 pub mod dump;
 pub mod expiry;
+pub mod geo;
+pub mod geosearch;
 pub mod getkeys;
 pub mod hashes;
 pub mod hyperloglogs;

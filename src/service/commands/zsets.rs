@@ -9,7 +9,7 @@ use crate::service::events::{DEL, ZADD, ZINCR, ZREM};
 use crate::service::world::World;
 use crate::store::{Event, Ranked, Scored, WrongKind};
 
-const NOT_FLOAT: Failure = Failure::text("ERR value is not a valid float");
+pub(super) const NOT_FLOAT: Failure = Failure::text("ERR value is not a valid float");
 const NAN: Failure = Failure::text("ERR resulting score is not a number (NaN)");
 
 /// The sorted set of `key`, if there is one. Counts a hit or a miss.
@@ -25,17 +25,17 @@ pub(super) fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Rank
 
 /// The options of `ZADD`.
 #[derive(Clone, Copy, Default)]
-struct Rules {
+pub(super) struct Rules {
     /// `NX`: only members that are not there.
-    new_only: bool,
+    pub(super) new_only: bool,
     /// `XX`: only members that are there.
-    old_only: bool,
+    pub(super) old_only: bool,
     /// `GT`: only scores that are greater than before.
     greater: bool,
     /// `LT`: only scores that are less than before.
     less: bool,
     /// `CH`: the reply counts changed members too.
-    count_changed: bool,
+    pub(super) count_changed: bool,
     /// `INCR`: the score is added to the one before.
     increment: bool,
 }
@@ -119,6 +119,9 @@ pub fn zincrby(cx: &mut Cx<'_>) -> Outcome {
     add(cx, Rules { increment: true, ..Rules::default() })
 }
 
+/// A member to add: its bytes, the number of the argument, and the score that is given.
+pub(super) type Given<'a> = (&'a [u8], usize, f64);
+
 /// What `ZADD` is going to do.
 #[derive(Default)]
 struct Plan<'a> {
@@ -131,7 +134,6 @@ struct Plan<'a> {
 }
 
 fn add(cx: &mut Cx<'_>, implied: Rules) -> Outcome {
-    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     let (mut rules, first) = Rules::of(cx, 2)?;
     rules.increment |= implied.increment;
     let words = cx.args.len() - first;
@@ -144,6 +146,12 @@ fn add(cx: &mut Cx<'_>, implied: Rules) -> Outcome {
     for at in (first..cx.args.len()).step_by(2) {
         given.push((cx.arg(at + 1), at, parse_f64(cx.arg(at)).ok_or(NOT_FLOAT)?));
     }
+    add_given(cx, rules, given)
+}
+
+/// Adds members, as `ZADD` does once it has read its arguments.
+pub(super) fn add_given(cx: &mut Cx<'_>, rules: Rules, mut given: Vec<Given<'_>>) -> Outcome {
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     given.iter().try_for_each(|(member, ..)| check_member(cx, member))?;
     // A member that is named twice: the scores count one after the other.
     given.sort_unstable_by_key(|(member, at, _)| (*member, *at));
@@ -167,11 +175,7 @@ fn add(cx: &mut Cx<'_>, implied: Rules) -> Outcome {
 }
 
 /// Applies the options to all given scores, which are sorted by member.
-fn plan<'a>(
-    zset: Option<Ranked<'_>>,
-    rules: Rules,
-    given: &[(&'a [u8], usize, f64)],
-) -> Result<Plan<'a>, Failure> {
+fn plan<'a>(zset: Option<Ranked<'_>>, rules: Rules, given: &[Given<'a>]) -> Result<Plan<'a>, Failure> {
     let mut plan = Plan::default();
     memory::reserve_exact(&mut plan.changes, given.len())?;
     for same in given.chunk_by(|one, other| one.0 == other.0) {
