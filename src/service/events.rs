@@ -25,8 +25,10 @@ pub const SETBIT: Event = event(Class::String, "setbit");
 pub const SETRANGE: Event = event(Class::String, "setrange");
 
 pub const HDEL: Event = event(Class::Hash, "hdel");
+pub const HEXPIRE: Event = event(Class::Hash, "hexpire");
 pub const HINCRBY: Event = event(Class::Hash, "hincrby");
 pub const HINCRBYFLOAT: Event = event(Class::Hash, "hincrbyfloat");
+pub const HPERSIST: Event = event(Class::Hash, "hpersist");
 pub const HSET: Event = event(Class::Hash, "hset");
 
 pub const LINSERT: Event = event(Class::List, "linsert");

@@ -8,6 +8,9 @@
 //! The agenda is a heap of segment numbers, in which each parent has up to four children that are not earlier.
 //! A segment knows its position, so a change of its time moves it a few levels: a thousand million keys make
 //! eleven.
+//!
+//! A hash with fields that expire has an agenda of its own, for its table. The keyspace's agenda treats the first time
+//! of that one as a time of the key.
 
 use super::chunked::Chunked;
 use super::segment::Segment;
@@ -45,11 +48,27 @@ impl Agenda {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn try_reserve(&mut self, segments: usize) -> Result<(), OutOfMemory> {
-        if self.heap.capacity() == 0 {
+        if !self.has_room() {
             return Ok(());
         }
         let more = segments.saturating_sub(self.heap.len());
         memory::reserve(&mut self.heap, more)
+    }
+
+    /// Makes room for `segments` segments in all, in an agenda that may have had no room.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn try_admit(&mut self, segments: usize) -> Result<(), OutOfMemory> {
+        if !self.has_room() {
+            memory::reserve_exact(&mut self.heap, KEPT)?;
+        }
+        self.try_reserve(segments)
+    }
+
+    /// True if it has room for segments: the items of its table may expire.
+    pub fn has_room(&self) -> bool {
+        self.heap.capacity() > 0
     }
 
     /// True if it holds more memory than `segments` segments need, and some to spare.

@@ -1,5 +1,6 @@
 //! The audit: it walks the whole table and asserts its invariants. For tests.
 
+use super::body::Tally;
 use super::elements::{Elements, ListForm};
 use super::list::packed_size;
 use super::map::{Form, Map};
@@ -36,10 +37,10 @@ impl Table {
                 if let Some(body) = record.body() {
                     assert!(!std::mem::replace(&mut bodies[body as usize], true), "a body is shared");
                 }
-                if let Some(at_ms) = record.expires_ms() {
+                if let Some(at_ms) = self.due(record) {
                     assert!(segment.due_ms <= at_ms.saturating_add(LOOK_PAUSE_MAX_MS), "the agenda is late");
-                    expiring += 1;
                 }
+                expiring += usize::from(record.expires_ms().is_some());
                 match record.kind() {
                     Kind::String => {}
                     Kind::Hash | Kind::Set => audit_map(self, record),
@@ -61,8 +62,9 @@ impl Table {
         assert_eq!(blocks, self.blocks.len(), "a block belongs to no segment");
         assert_eq!(entries, self.directory.entries().len(), "a directory entry names a wrong segment");
         assert!(bodies.into_iter().all(|named| named), "no record names a body");
-        let owned: usize = self.bodies.iter().map(|large| large.memory()).sum();
-        assert_eq!(owned, self.body_bytes, "the count of the bodies' bytes is wrong");
+        let mut tally = Tally::default();
+        self.bodies.iter().for_each(|body| tally.add(body));
+        assert_eq!(tally, self.tally, "the tally of the bodies is wrong");
     }
 
     /// How many entries name segment `number`. They must all be neighbours, at the position of its prefix.
@@ -78,9 +80,9 @@ impl Table {
 
 /// Asserts the invariants of the map in `record`.
 fn audit_map(table: &Table, record: Record<'_>) {
-    let map = Map::of(table, record);
+    let map = Map::of(table, record, 0);
     assert!(map.len() > 0, "a map has no fields");
-    match map.0 {
+    match map.form {
         Form::Packed(packed) => {
             assert!(packed.len() <= PACKED_FIELDS_MAX && packed.0.len() <= PACKED_BYTES_MAX);
             let mut fields: Vec<&[u8]> = packed.iter().map(|(field, _)| field).collect();

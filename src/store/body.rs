@@ -1,6 +1,9 @@
 //! A body: key and value of an item that is too long for a block. They lie in memory of their own.
 //!
 //! The value is a string, a packed value such as a small hash, or a [large](super::large) one.
+//!
+//! The [tally](Tally) of a table counts what its bodies come to. It is kept up to date by the few functions that add, change or
+//! remove a body.
 
 use super::large::{Keyed, Large};
 use super::prefetch::prefetch;
@@ -32,6 +35,29 @@ enum Contents {
     Bytes(Vec<u8>),
     /// The key, and a value in a structure of its own.
     Large(Large),
+}
+
+/// What the bodies of a table come to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// Bytes that the bodies own, without their entries in the list of bodies.
+    pub bytes: usize,
+    /// Number of hashes that have fields with a time of expiry.
+    pub volatile: usize,
+}
+
+impl Tally {
+    /// A body has come.
+    pub fn add(&mut self, body: &Body) {
+        self.bytes += body.memory();
+        self.volatile += usize::from(body.next_field_expiry().is_some());
+    }
+
+    /// A body is going to change or to leave.
+    pub fn take(&mut self, body: &Body) {
+        self.bytes -= body.memory();
+        self.volatile -= usize::from(body.next_field_expiry().is_some());
+    }
 }
 
 /// What a body needs to belong to another key.
@@ -108,6 +134,15 @@ impl Body {
         match self.large_mut() {
             Some(Large::Map(map)) => &mut map.value,
             _ => panic!("no table is in the body"),
+        }
+    }
+
+    /// When the next of the fields expires, in Unix milliseconds, or a little earlier. `None` if the body holds no hash
+    /// with a field that expires.
+    pub fn next_field_expiry(&self) -> Option<u64> {
+        match self.large() {
+            Some(Large::Map(map)) => map.value.next_expiry(),
+            _ => None,
         }
     }
 
@@ -256,26 +291,26 @@ impl Body {
     }
 }
 
-/// A body while it is being changed. Its memory is counted again when this is dropped, so also after a panic.
+/// A body while it is being changed. It is counted again when this is dropped, so also after a panic.
 struct Counted<'a> {
     body: &'a mut Body,
-    body_bytes: &'a mut usize,
+    tally: &'a mut Tally,
 }
 
 impl Drop for Counted<'_> {
     fn drop(&mut self) {
-        *self.body_bytes += self.body.memory();
+        self.tally.add(self.body);
     }
 }
 
 impl Table {
-    /// Changes body `number`, and then counts its memory again, even if `change` panics. Every change of a
+    /// Changes body `number`, and then counts it again, even if `change` panics. Every change of a
     /// body goes through here.
     pub fn with_body<T>(&mut self, number: u32, change: impl FnOnce(&mut Body) -> T) -> T {
-        let Table { bodies, body_bytes, .. } = self;
+        let Table { bodies, tally, .. } = self;
         let body = bodies.get_mut(number);
-        *body_bytes -= body.memory();
-        let counted = Counted { body, body_bytes };
+        tally.take(body);
+        let counted = Counted { body, tally };
         change(counted.body)
     }
 
@@ -292,7 +327,7 @@ impl Table {
             self.rewrite(place, hash, renumbered.record());
         }
         let body = self.bodies.swap_remove(number);
-        self.body_bytes -= body.memory();
+        self.tally.take(&body);
         body
     }
 

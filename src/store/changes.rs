@@ -12,6 +12,8 @@ pub struct Changes {
     pub(super) db: u16,
     /// Number of keys that were removed since the start because they had expired.
     pub(super) expired: u64,
+    /// Number of fields of hashes that were removed since the start because they had expired.
+    pub(super) expired_fields: u64,
     /// Number of keys that were removed since the start because memory had run out.
     pub(super) evicted: u64,
 }

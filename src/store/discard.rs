@@ -198,7 +198,7 @@ impl Table {
     pub fn free_piece(&mut self) -> Freed {
         self.directory.free();
         if let Some(body) = self.bodies.pop() {
-            self.body_bytes -= body.memory();
+            self.tally.take(&body);
             return body.into_large().map_or(Freed::Something, Freed::Value);
         }
         let freed = self.bodies.pop_chunk() | self.segments.pop_chunk() | self.blocks.pop_chunk();

@@ -1,15 +1,16 @@
 //! A hash or a set as a command reads it, whatever form it is kept in.
 //!
-//! Both are maps. A hash maps fields to values. In a set, each member is a field, and its value is empty.
+//! Both are maps. A hash maps fields to values. In a set, each member is a field, and its value is empty. The fields of a
+//! hash may expire, each at a time of its own.
 
 use std::collections::BTreeMap;
 
 use super::Pair;
 use super::large::Large;
-use super::packed::Packed;
+use super::packed::{PACKED_FIELDS_MAX, Packed};
 use super::record::Record;
 use super::table::Table;
-use super::walk::Dice;
+use super::walk::{Dice, is_live};
 use crate::base::{OutOfMemory, memory};
 
 /// About how many bytes it takes to note one picked field.
@@ -17,9 +18,16 @@ const PICKED_BYTES: usize = 64;
 /// How many random places are tried for a random field. Two or three are nearly always enough.
 const PICK_TRIES: usize = 1_000;
 
-/// The fields of a key and their values, to be read.
+/// A field, its value, and when it expires, in Unix milliseconds.
+pub type Field<'a> = (&'a [u8], &'a [u8], Option<u64>);
+
+/// The fields of a key and their values, to be read. Fields that have expired are not seen.
 #[derive(Clone, Copy, Debug)]
-pub struct Map<'a>(pub(super) Form<'a>);
+pub struct Map<'a> {
+    pub(super) form: Form<'a>,
+    /// The time of day, in Unix milliseconds.
+    now_ms: u64,
+}
 
 /// The form in which a map is kept.
 #[derive(Clone, Copy, Debug)]
@@ -32,29 +40,52 @@ pub(super) enum Form<'a> {
 
 impl<'a> Map<'a> {
     /// The map that `record` holds. `table` is the table of the record.
-    pub(super) fn of(table: &'a Table, record: Record<'a>) -> Map<'a> {
-        Map(match table.large_of(record) {
+    pub(super) fn of(table: &'a Table, record: Record<'a>, now_ms: u64) -> Map<'a> {
+        let form = match table.large_of(record) {
             Some(Large::Map(fields)) => Form::Table(&fields.value),
             _ => Form::Packed(Packed(table.value_of(record))),
-        })
+        };
+        Map { form, now_ms }
     }
 
-    /// Number of fields.
+    /// Number of fields. Takes longer if some have expired that the sweep has not removed yet.
     #[allow(clippy::len_without_is_empty)] // a hash without fields is no hash
     pub fn len(self) -> usize {
-        match self.0 {
+        match self.form {
             Form::Packed(packed) => packed.len(),
-            Form::Table(table) => table.len(),
+            Form::Table(table) => table.len() - table.overdue(self.now_ms),
+        }
+    }
+
+    /// True if no more fields are known of than Redis keeps in a listpack with their times of expiry; `None` if no field
+    /// has ever had one.
+    pub fn is_short_with_expiries(self) -> Option<bool> {
+        match self.form {
+            Form::Table(table) if table.admits_expiries() => {
+                Some(table.len() <= PACKED_FIELDS_MAX && table.bodies.len() == 0)
+            }
+            _ => None,
         }
     }
 
     /// The value of `field`; `None` if the hash has no such field.
     pub fn get(self, field: &[u8]) -> Option<&'a [u8]> {
-        match self.0 {
+        match self.form {
             Form::Packed(packed) => packed.get(field),
             Form::Table(table) => {
-                let place = table.find(table.hash(field), field)?;
-                Some(table.value_of(table.record(place)))
+                let record = table.record(table.find(table.hash(field), field)?);
+                is_live(record, self.now_ms).then(|| table.value_of(record))
+            }
+        }
+    }
+
+    /// When `field` expires, in Unix milliseconds: `None` if there is no such field, `Some(None)` if it never expires.
+    pub fn expiry(self, field: &[u8]) -> Option<Option<u64>> {
+        match self.form {
+            Form::Packed(packed) => packed.get(field).map(|_| None),
+            Form::Table(table) => {
+                let record = table.record(table.find(table.hash(field), field)?);
+                is_live(record, self.now_ms).then(|| record.expires_ms())
             }
         }
     }
@@ -67,13 +98,20 @@ impl<'a> Map<'a> {
     /// All fields and their values. A packed hash yields them in the order in which they were added, another
     /// one in the order of its table. The order stays the same as long as the hash does not change.
     pub fn iter(self) -> impl Iterator<Item = Pair<'a>> + Clone {
-        let (packed, table) = match self.0 {
+        self.fields().map(|(field, value, _)| (field, value))
+    }
+
+    /// As [`Map::iter`], with the times of expiry.
+    pub fn fields(self) -> impl Iterator<Item = Field<'a>> + Clone {
+        let (packed, table) = match self.form {
             Form::Packed(packed) => (Some(packed), None),
             Form::Table(table) => (None, Some(table)),
         };
-        let packed = packed.into_iter().flat_map(Packed::iter);
-        let table =
-            table.into_iter().flat_map(|table| table.records().map(|record| field_and_value(table, record)));
+        let packed = packed.into_iter().flat_map(Packed::iter).map(|(field, value)| (field, value, None));
+        let table = table.into_iter().flat_map(move |table| {
+            let live = table.records().filter(move |record| is_live(*record, self.now_ms));
+            live.map(|record| (table.key_of(record), table.value_of(record), record.expires_ms()))
+        });
         packed.chain(table)
     }
 
@@ -104,11 +142,13 @@ impl<'a> Map<'a> {
 
     /// A random field and its value; every field is equally likely.
     pub fn pick(self, dice: &mut Dice) -> Option<Pair<'a>> {
-        match self.0 {
+        match self.form {
             Form::Packed(packed) => packed.iter().nth(below(packed.len(), dice.roll())),
             Form::Table(table) => {
-                let picked = (0..PICK_TRIES).find_map(|_| table.pick((dice.roll(), dice.roll())));
-                let record = picked.or_else(|| table.records().next())?;
+                let is_live = |record: &Record<'_>| is_live(*record, self.now_ms);
+                let mut picks = (0..PICK_TRIES).map(|_| table.pick((dice.roll(), dice.roll())));
+                let picked = picks.find_map(|record| record.filter(is_live));
+                let record = picked.or_else(|| table.records().find(is_live))?;
                 Some(field_and_value(table, record))
             }
         }

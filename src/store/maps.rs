@@ -7,11 +7,12 @@
 use super::body::Body;
 use super::chunked::Size;
 use super::journal::What;
-use super::map::{Form, Map, field_and_value};
+use super::map::{Field, Form, Map, field_and_value};
 use super::packed::{self, Packed, Packing};
-use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
+use super::prepared::{Expiry, Prepared, WriteError, WrongKind, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::table::{Content, Place, Table};
+use super::walk::is_live;
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
@@ -24,6 +25,10 @@ pub struct PreparedMap<'a> {
     hash: u64,
     /// How many of the fields are new.
     added: usize,
+    /// When the fields expire.
+    expiry: Expiry,
+    /// The time of day, in Unix milliseconds.
+    now_ms: u64,
     /// True if the map takes the place of whatever the key holds, and of its time of expiry.
     is_new: bool,
     write: Write<'a>,
@@ -53,6 +58,8 @@ pub struct MapRemoval<'a> {
     key: &'a [u8],
     /// The fields that the hash has, sorted, each one once.
     fields: Vec<&'a [u8]>,
+    /// True if the hash has no others.
+    all: bool,
 }
 
 impl MapRemoval<'_> {
@@ -71,24 +78,24 @@ impl Store {
     pub fn map(&mut self, kind: Kind, key: &[u8], now_ms: u64) -> Result<Option<Map<'_>>, WrongKind> {
         fault::point();
         let place = self.find(key, now_ms);
-        place.map(|place| self.map_at(kind, place)).transpose()
+        place.map(|place| self.map_at(kind, place, now_ms)).transpose()
     }
 
-    /// The hash or the set of `key`, for a command that has just looked all its keys up with [`Store::map`] and now needs
-    /// several at a time. `None` if there is no such key or it holds something else.
-    pub fn map_there(&self, key: &[u8]) -> Option<Map<'_>> {
+    /// The set of `key`, for a command that has just looked all its keys up with [`Store::map`] and now needs several at a
+    /// time. `None` if there is no such key or it holds something else.
+    pub fn set_there(&self, key: &[u8]) -> Option<Map<'_>> {
         let record = self.table.record(self.table.find(self.table.hash(key), key)?);
-        matches!(record.kind(), Kind::Hash | Kind::Set).then(|| Map::of(&self.table, record))
+        (record.kind() == Kind::Set).then(|| Map::of(&self.table, record, 0))
     }
 
     /// The map at `place`.
-    fn map_at(&self, kind: Kind, place: Place) -> Result<Map<'_>, WrongKind> {
+    fn map_at(&self, kind: Kind, place: Place, now_ms: u64) -> Result<Map<'_>, WrongKind> {
         let record = self.table.record(place);
-        if record.kind() == kind { Ok(Map::of(&self.table, record)) } else { Err(WrongKind) }
+        if record.kind() == kind { Ok(Map::of(&self.table, record, now_ms)) } else { Err(WrongKind) }
     }
 
-    /// Makes sure that the fields can be given these values. There must be at least one. If a field is named twice, the
-    /// last value counts. The key's time of expiry stays.
+    /// Makes sure that the fields can be given these values, and expire as `expiry` says: each field has a time of its own.
+    /// There must be at least one. If a field is named twice, the last value counts. The key's time of expiry stays.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
@@ -97,44 +104,50 @@ impl Store {
         kind: Kind,
         key: &'a [u8],
         pairs: impl WritePairs<'a>,
+        expiry: Expiry,
         now_ms: u64,
     ) -> Result<PreparedMap<'a>, WriteError> {
         fault::point();
         debug_assert!(pairs.clone().next().is_some(), "a map needs at least one field");
+        let expires_ms = expiry.over(None);
         let place = self.find(key, now_ms);
         if let Some(place) = place {
-            self.map_at(kind, place)?;
+            self.map_at(kind, place, now_ms)?;
         }
         let hash = self.table.hash(key);
         let body = place.and_then(|place| self.table.record(place).body());
         self.with_memory(|table| {
-            let there = place.map(|place| Map::of(table, table.record(place)));
-            if let (Some(Map(Form::Table(fields))), Some(number)) = (there, body) {
-                let added = new_fields(fields, pairs.clone())?;
-                let entries = table.with_body(number, |body| body.map_mut().prepare_all(pairs.clone()))?;
-                return Ok(PreparedMap {
-                    kind,
-                    key,
-                    hash,
-                    added,
-                    is_new: false,
-                    write: Write::Fields(entries),
-                });
-            }
-            let packed = match there {
-                Some(Map(Form::Packed(packed))) => packed,
-                _ => Packed(b""),
+            let there = place.map(|place| Map::of(table, table.record(place), now_ms));
+            let (added, write) = match (there.map(|map| (map, map.form)), body) {
+                (Some((map, Form::Table(_))), Some(number)) => {
+                    let added = new_fields(map, pairs.clone())?;
+                    let write = table.with_body(number, |body| {
+                        let fields = body.map_mut();
+                        expires_ms.map_or(Ok(()), |_| fields.admit_expiries())?;
+                        fields.prepare_all(pairs.clone())
+                    });
+                    (added, Write::Fields(write?))
+                }
+                (there, _) => {
+                    let packed = match there {
+                        Some((_, Form::Packed(packed))) => packed,
+                        _ => Packed(b""),
+                    };
+                    let mut packing = Packing::copy(packed)?;
+                    let before = packing.len();
+                    let (after, write) = if expires_ms.is_none() && pack(&mut packing, pairs.clone())? {
+                        (packing.len(), packed_write(table, body, hash, key, packing)?)
+                    } else {
+                        let there = packed.iter().map(|(field, value)| (field, value, None));
+                        let pairs = pairs.clone().map(|(field, value)| (field, value, expires_ms));
+                        let fields = spread(table, there.chain(pairs))?;
+                        (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
+                    };
+                    write.reserve(table, hash, key)?;
+                    (after - before, write)
+                }
             };
-            let mut packing = Packing::copy(packed)?;
-            let before = packing.len();
-            let (after, write) = if pack(&mut packing, pairs.clone())? {
-                (packing.len(), packed_write(table, body, hash, key, packing)?)
-            } else {
-                let fields = spread(table, packed, pairs.clone())?;
-                (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
-            };
-            write.reserve(table, hash, key)?;
-            Ok(PreparedMap { kind, key, hash, added: after - before, is_new: false, write })
+            Ok(PreparedMap { kind, key, hash, added, expiry, now_ms, is_new: false, write })
         })
     }
 
@@ -156,17 +169,17 @@ impl Store {
             let (added, write) = if pack(&mut packing, pairs.clone())? {
                 (packing.len(), packed_write(table, None, hash, key, packing)?)
             } else {
-                let fields = spread(table, Packed(b""), pairs.clone())?;
+                let fields = spread(table, pairs.clone().map(|(field, value)| (field, value, None)))?;
                 (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
             };
             write.reserve(table, hash, key)?;
-            Ok(PreparedMap { kind, key, hash, added, is_new: true, write })
+            Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, now_ms: 0, is_new: true, write })
         })
     }
 
     /// Gives the prepared fields their values. Cannot fail or panic half-way.
     pub fn commit_map_set(&mut self, prepared: PreparedMap<'_>) {
-        let PreparedMap { kind, key, hash, is_new, write, .. } = prepared;
+        let PreparedMap { kind, key, hash, expiry, now_ms, is_new, write, .. } = prepared;
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
         let expires_ms = record.and_then(Record::expires_ms).filter(|_| !is_new);
@@ -176,8 +189,9 @@ impl Store {
             (Write::Fields(entries), Some(number)) => {
                 self.table.with_body(number, |body| {
                     let table = body.map_mut();
-                    entries.into_iter().for_each(|entry| table.commit(entry));
+                    entries.into_iter().for_each(|entry| table.commit(entry, expiry, now_ms));
                 });
+                self.table.hasten(hash, expiry.over(None));
                 None
             }
             (Write::Fields(_), None) => unreachable!("no key is removed between prepare and commit"),
@@ -209,25 +223,25 @@ impl Store {
         now_ms: u64,
     ) -> Result<MapRemoval<'a>, WriteError> {
         let Some(map) = self.map(kind, key, now_ms)? else {
-            return Ok(MapRemoval { key, fields: Vec::new() });
+            return Ok(MapRemoval { key, fields: Vec::new(), all: false });
         };
         let mut fields = memory::collect(fields.filter(|field| map.contains(field)))?;
         fields.sort_unstable();
         fields.dedup();
-        Ok(MapRemoval { key, fields })
+        Ok(MapRemoval { key, all: fields.len() == map.len(), fields })
     }
 
     /// Removes the fields, and also the key if no field is left. Returns true if it has removed the key. Needs no memory.
     /// Cannot fail or panic half-way.
     pub fn commit_map_remove(&mut self, removal: MapRemoval<'_>) -> bool {
-        let MapRemoval { key, fields } = removal;
+        let MapRemoval { key, fields, all } = removal;
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return false };
         let record = self.table.record(place);
         if fields.is_empty() {
             return false;
         }
-        if Map::of(&self.table, record).len() == fields.len() {
+        if all {
             self.take(What::Removed, place);
             return true;
         }
@@ -265,7 +279,7 @@ impl Store {
     ) -> Result<u64, WrongKind> {
         fault::point();
         let Some(place) = self.find(key, now_ms) else { return Ok(0) };
-        match (self.map_at(kind, place)?.0, self.cursors.position(cursor)) {
+        match (self.map_at(kind, place, now_ms)?.form, self.cursors.position(cursor)) {
             (Form::Packed(packed), _) => {
                 packed.iter().for_each(|pair| {
                     let _ = visit(pair);
@@ -274,8 +288,9 @@ impl Store {
             }
             (Form::Table(_), None) => Ok(0),
             (Form::Table(table), Some(position)) => {
+                let wanted = |record: Record<'_>| is_live(record, now_ms);
                 let next =
-                    table.scan(position, count, |_| true, |record| visit(field_and_value(table, record)));
+                    table.scan(position, count, wanted, |record| visit(field_and_value(table, record)));
                 Ok(self.cursors.cursor(next))
             }
         }
@@ -316,26 +331,23 @@ fn packed_write<'a>(
     Ok(Write::Body(Body::new(hash, key, [packing.bytes(), b""])?))
 }
 
-/// A new table with the fields of `packed`, and then all of `pairs`.
+/// A new table with these fields. If one comes twice, the last one counts.
 pub(super) fn spread<'a>(
     keyspace: &Table,
-    packed: Packed<'_>,
-    mut pairs: impl Iterator<Item = Pair<'a>>,
+    fields: impl Iterator<Item = Field<'a>>,
 ) -> Result<Table, WriteError> {
     let mut table = Table::new(keyspace.hasher.clone(), Size::Small);
-    let mut put = |field, value| -> Result<(), WriteError> {
+    for (field, value, expires_ms) in fields {
+        expires_ms.map_or(Ok(()), |_| table.admit_expiries())?;
         let entry = Prepared::new(&table, field, value)?.reserved(&mut table)?;
-        table.commit(entry);
-        Ok(())
-    };
-    packed.iter().try_for_each(|(field, value)| put(field, value))?;
-    pairs.try_for_each(|(field, value)| put(field, value))?;
+        table.commit(entry, expires_ms.map_or(Expiry::Never, Expiry::At), 0);
+    }
     Ok(table)
 }
 
-/// How many of the fields in `pairs` are not in `table` yet.
-fn new_fields<'a>(table: &Table, pairs: impl WritePairs<'a>) -> Result<usize, OutOfMemory> {
-    let missing = |field: &&[u8]| table.find(table.hash(field), field).is_none();
+/// How many of the fields in `pairs` are not in `map` yet.
+fn new_fields<'a>(map: Map<'_>, pairs: impl WritePairs<'a>) -> Result<usize, OutOfMemory> {
+    let missing = |field: &&[u8]| !map.contains(field);
     let mut fields = memory::collect(pairs.map(|(field, _)| field).filter(missing))?;
     fields.sort_unstable();
     fields.dedup();
@@ -362,11 +374,13 @@ impl Table {
         Ok(entries)
     }
 
-    /// Writes a field of a hash: a string that never expires. Only for the table of a hash, where a replaced
-    /// value is always quick to free.
-    fn commit(&mut self, entry: Prepared<'_>) {
+    /// Writes a field of a hash: a string that expires as `expiry` says. A field that has expired gives its time to nobody.
+    /// Only for the table of a hash, where a replaced value is always quick to free.
+    fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry, now_ms: u64) {
         let Prepared { key, hash, content } = entry;
         let place = self.find(hash, key);
-        self.write(place, hash, key, Kind::String, content, None);
+        let before = place.and_then(|place| self.record(place).expires_ms());
+        let expires_ms = expiry.over(before.filter(|at_ms| *at_ms > now_ms));
+        self.write(place, hash, key, Kind::String, content, expires_ms);
     }
 }

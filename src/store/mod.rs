@@ -17,6 +17,7 @@
 //!   are the memory that items lie in. `large` is a value with a structure of its own.
 //! - `maps` reads and writes keys that hold hashes or sets. `map` is one of these as a command reads it. `packed` is
 //!   the memory layout of a small one.
+//! - `fields` changes when single fields of a hash expire, and removes them.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
 //! - `zsets` reads and writes keys that hold sorted sets. `ranked` is one of these as a command reads it, `zpacked` is the
@@ -53,6 +54,7 @@ mod discard;
 mod edit;
 mod elements;
 mod evict;
+mod fields;
 mod journal;
 mod large;
 mod list;
@@ -99,9 +101,10 @@ pub use edit::Edit;
 pub use elements::{Elements, Side};
 use evict::Evictor;
 pub use evict::{First, Policy};
+pub use fields::{Changed, FieldChange, PreparedFields};
 pub use journal::{Class, Effect, Effects, Event, Listener, What};
 pub use lists::PreparedList;
-pub use map::Map;
+pub use map::{Field, Map};
 pub use maps::{MapRemoval, PreparedMap};
 pub use moves::Rename;
 pub use object::Object;
@@ -186,9 +189,9 @@ impl Store {
         self.table.expiring
     }
 
-    /// Counts expired and evicted keys from 0 again.
+    /// Counts expired and evicted keys and fields from 0 again.
     pub fn reset_counts(&mut self) {
-        (self.changes.expired, self.changes.evicted) = (0, 0);
+        (self.changes.expired, self.changes.expired_fields, self.changes.evicted) = (0, 0, 0);
     }
 
     /// Number of keys that the store has removed because memory had run out, since its start or the last reset.
@@ -199,6 +202,11 @@ impl Store {
     /// Number of keys that the store has removed because they had expired, since its start or the last reset.
     pub fn expired(&self) -> u64 {
         self.changes.expired
+    }
+
+    /// Number of fields of hashes that the store has removed because they had expired, since its start or the last reset.
+    pub fn expired_fields(&self) -> u64 {
+        self.changes.expired_fields
     }
 
     /// Memory held, in bytes.

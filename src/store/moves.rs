@@ -5,9 +5,7 @@ use super::body::{Body, Rekey};
 use super::journal::What;
 use super::large::Large;
 use super::list::List;
-use super::map::{Form, Map};
 use super::maps::spread;
-use super::packed::Packed;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, RECORD_MAX};
 use super::table::{Content, Table};
@@ -120,8 +118,11 @@ impl Store {
 fn copy_of(keyspace: &Table, large: &Large, hash: u64, key: &[u8]) -> Result<Body, WriteError> {
     Ok(match large {
         Large::Map(map) => {
-            let fields = spread(keyspace, Packed(b""), Map(Form::Table(&map.value)).iter())?;
-            Body::with_large(hash, key, fields)?
+            let fields = map
+                .value
+                .records()
+                .map(|record| (map.value.key_of(record), map.value.value_of(record), record.expires_ms()));
+            Body::with_large(hash, key, spread(keyspace, fields)?)?
         }
         Large::List(list) => {
             let mut copy = List::new();

@@ -37,8 +37,8 @@ impl Store {
         let body = record.body().map_or(0, |number| self.table.bodies.get(number).memory());
         let object = match record.kind() {
             Kind::String => Object::String(self.table.value_of(record)),
-            Kind::Hash => Object::Hash(Map::of(&self.table, record)),
-            Kind::Set => Object::Set(Map::of(&self.table, record)),
+            Kind::Hash => Object::Hash(Map::of(&self.table, record, now_ms)),
+            Kind::Set => Object::Set(Map::of(&self.table, record, now_ms)),
             Kind::List => Object::List(Elements::of(&self.table, record)),
             Kind::Zset => Object::Zset(Ranked::of(&self.table, record)),
             Kind::Stream => Object::Stream(stream_of(&self.table, record)?),

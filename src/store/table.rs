@@ -12,7 +12,7 @@ use std::hash::{BuildHasher, Hasher};
 
 use super::agenda::Agenda;
 use super::block::Block;
-use super::body::Body;
+use super::body::{Body, Tally};
 use super::chunked::{Chunked, Size};
 use super::directory::Directory;
 use super::prepared::WrongKind;
@@ -73,8 +73,8 @@ pub struct Table {
     pub(super) blocks: Chunked<Block>,
     /// Keys and values that are too long for a block.
     pub(super) bodies: Chunked<Body>,
-    /// Bytes that the bodies own, without their entries in `bodies`.
-    pub(super) body_bytes: usize,
+    /// What the bodies come to.
+    pub(super) tally: Tally,
     /// Which segment has the next key that expires.
     pub(super) agenda: Agenda,
     /// Number of items.
@@ -92,6 +92,19 @@ impl Table {
     /// As [`Table::new`], for items that may expire.
     pub fn keyspace(hasher: RandomState, size: Size) -> Table {
         Table::over(Chunked::new(size), Agenda::with_room(), hasher)
+    }
+
+    /// Makes sure that items may expire from now on, as many as there are.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    pub fn admit_expiries(&mut self) -> Result<(), OutOfMemory> {
+        self.agenda.try_admit(self.segments.len())
+    }
+
+    /// True if [`Table::admit_expiries`] has been called, or this is a keyspace.
+    pub fn admits_expiries(&self) -> bool {
+        self.agenda.has_room()
     }
 
     /// An empty keyspace with the same hash function, which expects few keys.
@@ -118,7 +131,7 @@ impl Table {
             segments,
             blocks: Chunked::new(size),
             bodies: Chunked::new(size),
-            body_bytes: 0,
+            tally: Tally::default(),
             agenda,
             len: 0,
             expiring: 0,
@@ -137,7 +150,7 @@ impl Table {
             + self.blocks.memory()
             + self.bodies.memory()
             + self.agenda.memory()
-            + self.body_bytes
+            + self.tally.bytes
     }
 
     /// The hash of `key`.

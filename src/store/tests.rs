@@ -10,6 +10,7 @@ use super::*;
 mod crowds;
 mod databases;
 mod effects;
+mod fields;
 mod hashes;
 mod lists;
 mod map;

@@ -17,7 +17,7 @@ impl Table {
     /// True if the items no longer fit the cache, so that warming keys is worth its cost.
     #[inline]
     pub fn is_beyond_cache(&self) -> bool {
-        self.blocks.memory() + self.body_bytes >= WARMED_BYTES_MIN
+        self.blocks.memory() + self.tally.bytes >= WARMED_BYTES_MIN
     }
 
     /// Starts to fetch the lines of memory in which `keys` will be found. It does so in three rounds: for the
@@ -44,7 +44,7 @@ impl Table {
             // Most records reach into the next line.
             prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
         }
-        if self.body_bytes >= WARMED_BYTES_MIN {
+        if self.tally.bytes >= WARMED_BYTES_MIN {
             let bodies = records[..count].iter().map(|record| Record(record).body());
             self.warm_bodies(bodies.clone().flatten());
             self.warm_members(bodies.zip(members).filter_map(|(body, member)| Some((body?, member))));

@@ -6,14 +6,15 @@
 use super::body::Body;
 use super::list::{List, packed_size, push_packed};
 use super::lists::PACKED_BYTES_MAX;
+use super::map::Field;
 use super::maps::{pack, spread};
-use super::packed::{Packed, Packing};
+use super::packed::Packing;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{Kind, RECORD_MAX};
 use super::table::{Content, Table};
 use super::zpacked::PackedZset;
 use super::zsets::{Change, put_in_order};
-use super::{Scored, Store, WritePairs};
+use super::{Scored, Store};
 use crate::base::{OutOfMemory, fault, memory};
 
 /// A value for a key, with the memory for it reserved. [`Store::commit_whole`] writes it.
@@ -74,12 +75,19 @@ impl Held {
     }
 
     /// A map with these fields. There must be at least one.
-    fn map<'e>(table: &Table, hash: u64, key: &[u8], pairs: impl WritePairs<'e>) -> Result<Held, WriteError> {
+    fn map<'e>(
+        table: &Table,
+        hash: u64,
+        key: &[u8],
+        fields: impl Iterator<Item = Field<'e>> + Clone,
+    ) -> Result<Held, WriteError> {
         let mut packing = Packing::default();
-        if pack(&mut packing, pairs.clone())? {
+        let pairs = fields.clone().map(|(field, value, _)| (field, value));
+        let is_timed = fields.clone().any(|(_, _, expires_ms)| expires_ms.is_some());
+        if !is_timed && pack(&mut packing, pairs)? {
             return Ok(Held::bytes(hash, key, packing.bytes())?);
         }
-        Ok(Held::Body(Body::with_large(hash, key, spread(table, Packed(b""), pairs)?)?))
+        Ok(Held::Body(Body::with_large(hash, key, spread(table, fields)?)?))
     }
 }
 
@@ -143,11 +151,11 @@ impl Store {
         &mut self,
         kind: Kind,
         key: &'a [u8],
-        pairs: impl WritePairs<'e>,
+        fields: impl Iterator<Item = Field<'e>> + Clone,
         expires_ms: Option<u64>,
     ) -> Result<Whole<'a>, WriteError> {
-        debug_assert!(pairs.clone().next().is_some(), "a map needs at least one field");
-        self.prepare_whole(kind, key, expires_ms, |table, hash| Held::map(table, hash, key, pairs.clone()))
+        debug_assert!(fields.clone().next().is_some(), "a map needs at least one field");
+        self.prepare_whole(kind, key, expires_ms, |table, hash| Held::map(table, hash, key, fields.clone()))
     }
 
     /// Lets `build` make the value, and reserves the place for it.

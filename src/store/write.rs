@@ -29,6 +29,10 @@ impl Table {
             return None;
         }
         let mut left = None;
+        let next_field_expiry = match &content {
+            Content::Body(body) => body.next_field_expiry(),
+            _ => None,
+        };
         let draft = match (content, body) {
             (Content::Tail(tail), Some(number)) => {
                 self.with_body(number, |body| body.append(tail));
@@ -49,12 +53,13 @@ impl Table {
                 Draft::large(kind, number, expires_ms)
             }
             (Content::Body(body), None) => {
-                self.body_bytes += body.memory();
+                self.tally.add(&body);
                 Draft::large(kind, self.bodies.push(body), expires_ms)
             }
             (Content::Small(value), _) => Draft::small(kind, key, [value, b""], expires_ms),
         };
         self.put(place, hash, draft.record());
+        self.hasten(hash, next_field_expiry);
         if let (Some(number), None) = (body, draft.record().body()) {
             left = self.drop_body(number).into_large();
         }
@@ -114,7 +119,13 @@ impl Table {
                 self.len += 1;
             }
         }
-        if let Some(at_ms) = expires_ms {
+        self.hasten(hash, expires_ms);
+    }
+
+    /// Something of the item with this hash expires at this Unix time in milliseconds, or nothing does.
+    #[inline]
+    pub(super) fn hasten(&mut self, hash: u64, at_ms: Option<u64>) {
+        if let Some(at_ms) = at_ms {
             self.agenda.hasten(&mut self.segments, self.directory.segment(hash), at_ms);
         }
     }

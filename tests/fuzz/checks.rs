@@ -481,7 +481,8 @@ pub fn hashes(data: &[u8]) {
         match what & 7 {
             0..=3 if !fields.is_empty() => {
                 let pairs = fields.iter().map(|field| (&field[..], &value[..]));
-                let prepared = store.prepare_map_set(Kind::Hash, key, pairs, 0).expect("memory");
+                let prepared =
+                    store.prepare_map_set(Kind::Hash, key, pairs, Expiry::Never, 0).expect("memory");
                 let added = prepared.added();
                 store.commit_map_set(prepared);
                 let there = model.entry(key).or_default();

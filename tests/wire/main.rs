@@ -10,6 +10,7 @@ mod drain;
 mod dump;
 mod events;
 mod faults;
+mod fields;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hashes;

@@ -11,7 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
 use crate::{
-    databases, events, hashes, hyperloglogs, keys, operators, pauses, pubsub, strings, tracking, transactions,
+    databases, events, fields, hashes, hyperloglogs, keys, operators, pauses, pubsub, strings, tracking,
+    transactions,
 };
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
@@ -45,6 +46,11 @@ pub const fn talk_in(protocols: &'static [u8], promise: &'static str, steps: &'s
 /// One that no Redis before 7.2 has.
 pub const fn talk_72(protocols: &'static [u8], promise: &'static str, steps: &'static [Step]) -> Talk {
     Talk { promise, protocols, redis: (7, 2), steps }
+}
+
+/// One that no Redis before this version has.
+pub const fn talk_since(redis: (u32, u32), promise: &'static str, steps: &'static [Step]) -> Talk {
+    Talk { promise, protocols: BOTH, redis, steps }
 }
 
 /// A client of a conversation and the version it speaks now.
@@ -140,6 +146,7 @@ fn all() -> impl Iterator<Item = &'static Talk> {
         .chain(pubsub::TALKS)
         .chain(pauses::TALKS)
         .chain(hashes::TALKS)
+        .chain(fields::TALKS)
         .chain(hyperloglogs::TALKS)
         .chain(strings::TALKS)
         .chain(keys::TALKS)

@@ -132,7 +132,7 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
             _,
         ) => &["RW", "access", "delete"],
         ("copy", 0) | ("bitop", _) => &["RO", "access"],
-        ("rename" | "renamenx", 0) | ("getdel" | "delifeq", _) => &["RW", "access", "delete"],
+        ("rename" | "renamenx", 0) | ("getdel" | "delifeq" | "hgetdel", _) => &["RW", "access", "delete"],
         ("del" | "unlink", _) => &["RM", "delete"],
         ("hdel" | "srem" | "lrem" | "ltrim", _) => &["RW", "delete"],
         ("zrem" | "zremrangebylex" | "zremrangebyrank" | "zremrangebyscore", _) => &["RW", "delete"],
@@ -141,8 +141,9 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("pfcount" | "pfdebug", _) => &["RW", "access"],
         ("append" | "hsetnx" | "pfadd", _) => &["RW", "insert"],
         (
-            "expire" | "pexpire" | "expireat" | "pexpireat" | "persist" | "setrange" | "hset" | "hmset"
-            | "lset" | "zadd" | "geoadd",
+            "expire" | "pexpire" | "expireat" | "pexpireat" | "hexpire" | "hpexpire" | "hexpireat"
+            | "hpexpireat" | "hpersist" | "hsetex" | "persist" | "setrange" | "hset" | "hmset" | "lset"
+            | "zadd" | "geoadd",
             _,
         ) => &["RW", "update"],
         (
@@ -163,9 +164,9 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
 pub fn tips(command: &Command) -> &'static [&'static str] {
     match command.name {
         "client|info" | "client|list" | "dump" | "hrandfield" | "hscan" | "lastsave" | "object|encoding"
-        | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "spop" | "srandmember"
-        | "sscan" | "time" | "ttl" | "zrandmember" | "zscan" | "xadd" | "xautoclaim" | "xclaim"
-        | "xinfo|consumers" | "xpending" | "xtrim" => &["nondeterministic_output"],
+        | "object|freq" | "object|idletime" | "object|refcount" | "pttl" | "hpttl" | "httl" | "spop"
+        | "srandmember" | "sscan" | "time" | "ttl" | "zrandmember" | "zscan" | "xadd" | "xautoclaim"
+        | "xclaim" | "xinfo|consumers" | "xpending" | "xtrim" => &["nondeterministic_output"],
         "command" | "command|docs" | "command|info" | "command|list" | "hgetall" | "hkeys" | "hvals"
         | "module|list" | "sdiff" | "sinter" | "smembers" | "sunion" => &["nondeterministic_output_order"],
         "config|set" | "latency|reset" | "slowlog|reset" => {

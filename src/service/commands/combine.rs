@@ -128,7 +128,7 @@ fn sets<'w, 'k>(
         lookup(world, key)?;
     }
     let world = &*world;
-    Ok(memory::collect(keys.map(|key| world.store.map_there(key)))?)
+    Ok(memory::collect(keys.map(|key| world.store.set_there(key)))?)
 }
 
 /// The members of the combination of the sets of `keys`.

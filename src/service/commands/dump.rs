@@ -8,7 +8,7 @@ use std::cell::Cell;
 use std::iter::Scan;
 
 use super::hashes::check_field;
-use super::sets::{check_member, entry};
+use super::sets::check_member;
 use crate::base::{OutOfMemory, memory};
 use crate::rdb::{self, DecodeError, Value, encode};
 use crate::resp::parse_i64;
@@ -206,9 +206,13 @@ fn prepare<'a>(
     Ok(match value {
         Value::String(text) => store.prepare_whole_string(key, text, expires_ms)?,
         Value::List(elements) => store.prepare_whole_list(key, elements.iter(), expires_ms)?,
-        Value::Hash(pairs) => store.prepare_whole_map(Kind::Hash, key, pairs.pairs(), expires_ms)?,
+        Value::Hash(pairs) => {
+            let fields = pairs.pairs().map(|(field, value)| (field, value, None));
+            store.prepare_whole_map(Kind::Hash, key, fields, expires_ms)?
+        }
         Value::Set(members) => {
-            store.prepare_whole_map(Kind::Set, key, members.iter().map(entry), expires_ms)?
+            let fields = members.iter().map(|member| (member, &b""[..], None));
+            store.prepare_whole_map(Kind::Set, key, fields, expires_ms)?
         }
         Value::Zset { members, scores } => {
             let mut members = memory::collect(members.iter().zip(scores.iter().copied()))?;

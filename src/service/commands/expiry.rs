@@ -56,7 +56,7 @@ pub enum Unit {
 
 impl Unit {
     /// The unit of an option, if it is one of the four.
-    fn named(word: &[u8]) -> Option<Unit> {
+    pub(super) fn named(word: &[u8]) -> Option<Unit> {
         let units = [
             ("EX", Unit::Seconds),
             ("PX", Unit::Milliseconds),

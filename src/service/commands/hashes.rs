@@ -7,7 +7,7 @@ use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, HDEL, HINCRBY, HINCRBYFLOAT, HSET};
 use crate::service::long_double::LongDouble;
 use crate::service::world::World;
-use crate::store::{Event, Kind, Map, Pair, WrongKind};
+use crate::store::{Event, Expiry, Kind, Map, Pair, WrongKind};
 
 /// `HSET key field value [field value ...]`: sets fields. The reply is the number of new fields.
 pub fn hset(cx: &mut Cx<'_>) -> Outcome {
@@ -31,7 +31,8 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     }
     cx.args.from(2).step_by(2).try_for_each(|field| check_field(cx, field))?;
     let pairs = cx.args.from(2).step_by(2).zip(cx.args.from(3).step_by(2));
-    let prepared = cx.world.store.prepare_map_set(Kind::Hash, cx.arg(1), pairs, cx.world.now.unix_ms)?;
+    let prepared =
+        cx.world.store.prepare_map_set(Kind::Hash, cx.arg(1), pairs, Expiry::Never, cx.world.now.unix_ms)?;
     cx.reply.assure();
     let added = prepared.added();
     cx.world.store.commit_map_set(prepared);
@@ -58,17 +59,17 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
         cx.reply.int(0);
         return Ok(());
     }
-    write_one(cx, field, value, HSET)?;
+    write_one(cx, field, value, Expiry::Never, HSET)?;
     cx.reply.int(1);
     Ok(())
 }
 
-/// Sets one field, and tells of `event`. The caller writes the reply.
-fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8], event: Event) -> Outcome {
+/// Sets one field, which expires as `expiry` says, and tells of `event`. The caller writes the reply.
+fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8], expiry: Expiry, event: Event) -> Outcome {
     check_field(cx, field)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     let prepared =
-        cx.world.store.prepare_map_set(Kind::Hash, key, std::iter::once((field, value)), now_ms)?;
+        cx.world.store.prepare_map_set(Kind::Hash, key, std::iter::once((field, value)), expiry, now_ms)?;
     cx.reply.assure();
     cx.world.store.commit_map_set(prepared);
     cx.world.store.tell(event, key);
@@ -192,7 +193,7 @@ pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
         None => 0,
     };
     let after = before.checked_add(by).ok_or(Failure::text("ERR increment or decrement would overflow"))?;
-    write_one(cx, field, itoa::Buffer::new().format(after).as_bytes(), HINCRBY)?;
+    write_one(cx, field, itoa::Buffer::new().format(after).as_bytes(), Expiry::Keep, HINCRBY)?;
     cx.reply.int(after);
     Ok(())
 }
@@ -211,7 +212,7 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     let after = before.plus(by).ok_or(Failure::text("ERR increment would produce NaN or Infinity"))?.text();
     // A number may have thousands of digits, and its frame comes on top of it.
     cx.reply.reserve(after.len() + REPLY_HEADROOM_BYTES)?;
-    write_one(cx, field, after.as_bytes(), HINCRBYFLOAT)?;
+    write_one(cx, field, after.as_bytes(), Expiry::Keep, HINCRBYFLOAT)?;
     cx.reply.bulk(after.as_bytes());
     Ok(())
 }

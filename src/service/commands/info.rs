@@ -179,6 +179,7 @@ fn stats(text: &mut String, world: &World) {
     field(text, "instantaneous_output_kbps", format!("{:.2}", rates.bytes_out as f64 / 1_024.0));
     field(text, "rejected_connections", stats.rejected);
     zeros(text, &["sync_full", "sync_partial_ok", "sync_partial_err"]);
+    field(text, "expired_subkeys", world.store.expired_fields());
     field(text, "expired_keys", world.store.expired());
     let overdue = world.store.overdue(world.now.unix_ms);
     field(text, "expire_overdue_keys", overdue.keys);

@@ -13,6 +13,8 @@ pub mod counters;
 pub mod debug;
 pub mod dump;
 pub mod expiry;
+pub mod field_expiry;
+pub mod field_values;
 pub mod geo;
 pub mod geosearch;
 pub mod getkeys;

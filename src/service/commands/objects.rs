@@ -29,7 +29,9 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
         Object::String(text) if text.len() <= EMBEDDED_BYTES_MAX => "embstr",
         Object::String(_) => "raw",
         Object::Hash(hash) => {
-            if is_listpack(*hash) {
+            if hash.is_short_with_expiries() == Some(true) {
+                "listpackex"
+            } else if is_listpack(*hash) && hash.is_short_with_expiries().is_none() {
                 "listpack"
             } else {
                 "hashtable"

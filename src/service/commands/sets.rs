@@ -9,7 +9,7 @@ use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
 use crate::service::events::{DEL, SADD, SPOP, SREM};
 use crate::service::world::World;
-use crate::store::{Event, Kind, Map, Pair, WrongKind};
+use crate::store::{Event, Expiry, Kind, Map, Pair, WrongKind};
 
 /// A member as the store keeps it.
 pub(super) fn entry(member: &[u8]) -> Pair<'_> {
@@ -26,7 +26,7 @@ pub fn sadd(cx: &mut Cx<'_>) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     cx.args.from(2).try_for_each(|member| check_member(cx, member))?;
     let members = cx.args.from(2).map(entry);
-    let prepared = cx.world.store.prepare_map_set(Kind::Set, key, members, now_ms)?;
+    let prepared = cx.world.store.prepare_map_set(Kind::Set, key, members, Expiry::Never, now_ms)?;
     let added = prepared.added();
     cx.reply.assure();
     if added > 0 {
@@ -125,7 +125,7 @@ pub fn smove(cx: &mut Cx<'_>) -> Outcome {
     }
     let store = &mut cx.world.store;
     let removal = store.prepare_map_remove(Kind::Set, from, once(member), now_ms)?;
-    let addition = store.prepare_map_set(Kind::Set, to, once(entry(member)), now_ms)?;
+    let addition = store.prepare_map_set(Kind::Set, to, once(entry(member)), Expiry::Never, now_ms)?;
     cx.reply.assure();
     let added = addition.added();
     let gone = store.commit_map_remove(removal);

@@ -199,7 +199,7 @@ fn inputs<'w, 'k>(
     let input = |(key, kind): (&[u8], Option<Kind>)| {
         let input = match kind {
             Some(Kind::Zset) => store.zset_there(key).map(Input::Zset),
-            Some(_) => store.map_there(key).map(Input::Set),
+            Some(_) => store.set_there(key).map(Input::Set),
             None => None,
         };
         Weighted { input: input.unwrap_or(Input::Nothing), weight: 1.0 }

@@ -11,7 +11,13 @@ type Fields = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn set(store: &mut Store, key: &[u8], pairs: &[(Vec<u8>, Vec<u8>)]) -> usize {
     let prepared = store
-        .prepare_map_set(Kind::Hash, key, pairs.iter().map(|(field, value)| (&field[..], &value[..])), 0)
+        .prepare_map_set(
+            Kind::Hash,
+            key,
+            pairs.iter().map(|(field, value)| (&field[..], &value[..])),
+            Expiry::Never,
+            0,
+        )
         .unwrap();
     let added = prepared.added();
     store.commit_map_set(prepared);
@@ -33,7 +39,7 @@ fn numbered(range: std::ops::Range<u32>, len: usize) -> Vec<(Vec<u8>, Vec<u8>)> 
 /// The form of a hash: 0 is packed in the record, 1 packed in a body, 2 in a table of its own.
 fn form(store: &mut Store, key: &[u8]) -> usize {
     let in_record = store.find(key, 0).is_some_and(|place| store.table.record(place).body().is_none());
-    match store.map(Kind::Hash, key, 0).unwrap().unwrap().0 {
+    match store.map(Kind::Hash, key, 0).unwrap().unwrap().form {
         Form::Packed(_) => 1 - usize::from(in_record),
         Form::Table(_) => 2,
     }
@@ -97,7 +103,7 @@ fn a_key_holds_one_kind() {
         assert_eq!(store.prepare_append(b"h", b"x").unwrap_err(), WriteError::WrongKind);
         let pairs = [(&b"f"[..], &b"v"[..])];
         assert_eq!(
-            store.prepare_map_set(Kind::Hash, b"s", pairs.into_iter(), 0).unwrap_err(),
+            store.prepare_map_set(Kind::Hash, b"s", pairs.into_iter(), Expiry::Never, 0).unwrap_err(),
             WriteError::WrongKind
         );
         assert!(store.prepare_map_remove(Kind::Hash, b"s", [&b"f"[..]].into_iter(), 0).is_err());
@@ -252,7 +258,7 @@ fn a_write_that_is_refused_changes_nothing() {
             let more = numbered(0..200, 40);
             memory::allow(allowance);
             let pairs = more.iter().map(|(field, value)| (&field[..], &value[..]));
-            let prepared = store.prepare_map_set(Kind::Hash, b"k", pairs, 0);
+            let prepared = store.prepare_map_set(Kind::Hash, b"k", pairs, Expiry::Never, 0);
             memory::allow(usize::MAX);
             let went = prepared.is_ok();
             drop(prepared);
@@ -280,7 +286,7 @@ fn a_write_without_memory_is_tried_again_only_a_few_times() {
         tries.set(tries.get() + 1);
         memory::allow(100);
     });
-    let refused = store.prepare_map_set(Kind::Hash, b"k", pairs, 0).unwrap_err();
+    let refused = store.prepare_map_set(Kind::Hash, b"k", pairs, Expiry::Never, 0).unwrap_err();
     memory::allow(usize::MAX);
     assert_eq!(refused, WriteError::OutOfMemory);
     assert!(store.discards.is_empty(), "discarded memory was left that could have been freed");
@@ -372,7 +378,8 @@ impl HashTrial {
             .map(|_| (self.field(), vec![self.rng.random(); self.rng.random_range(0..=self.len_max)]))
             .collect();
         let refs = pairs.iter().map(|(field, value)| (&field[..], &value[..]));
-        let prepared = self.store.prepare_map_set(Kind::Hash, &key, refs, self.now_ms).unwrap();
+        let prepared =
+            self.store.prepare_map_set(Kind::Hash, &key, refs, Expiry::Never, self.now_ms).unwrap();
         let added = prepared.added();
         self.store.commit_map_set(prepared);
         let (fields, _) = self.model.entry(key).or_default();

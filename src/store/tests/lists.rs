@@ -88,10 +88,10 @@ fn a_list_holds_no_other_kind() {
         for kind in [Kind::Hash, Kind::Set] {
             assert!(store.map(kind, b"l", 0).is_err());
             assert!(store.map_scan(kind, b"l", 0, 10, 0, |_| true).is_err());
-            assert_eq!(store.prepare_map_set(kind, b"l", pair.into_iter(), 0).err(), wrong);
+            assert_eq!(store.prepare_map_set(kind, b"l", pair.into_iter(), Expiry::Never, 0).err(), wrong);
             assert_eq!(store.prepare_map_remove(kind, b"l", one(), 0).err(), wrong);
         }
-        assert!(store.map_there(b"l").is_none());
+        assert!(store.set_there(b"l").is_none());
         assert_eq!(store.prepare_list_push(b"s", Side::Left, one(), 0).err(), wrong);
         assert_eq!(store.prepare_list_set(b"s", 0, b"v", 0).err(), wrong);
         assert_eq!(store.prepare_list_insert(b"s", 0, b"v", 0).err(), wrong);

@@ -25,7 +25,7 @@ fn entries<'a>(members: &'a [Vec<u8>]) -> impl WritePairs<'a> {
 }
 
 fn add(store: &mut Store, key: &[u8], members: &[Vec<u8>]) -> usize {
-    let prepared = store.prepare_map_set(Kind::Set, key, entries(members), 0).unwrap();
+    let prepared = store.prepare_map_set(Kind::Set, key, entries(members), Expiry::Never, 0).unwrap();
     let added = prepared.added();
     store.commit_map_set(prepared);
     added
@@ -47,7 +47,7 @@ fn read(store: &mut Store, key: &[u8]) -> Members {
 /// The form of a set: 0 is packed in the record, 1 packed in a body, 2 in a table of its own.
 fn form(store: &mut Store, key: &[u8]) -> usize {
     let in_record = store.find(key, 0).is_some_and(|place| store.table.record(place).body().is_none());
-    match store.map(Kind::Set, key, 0).unwrap().unwrap().0 {
+    match store.map(Kind::Set, key, 0).unwrap().unwrap().form {
         Form::Packed(_) => 1 - usize::from(in_record),
         Form::Table(_) => 2,
     }
@@ -78,14 +78,14 @@ fn a_set_is_no_hash_and_no_list() {
     for members in [1, 100, 1_000] {
         add(&mut store, b"s", &numbered(0..members, 5));
         let pair = [(&b"f"[..], &b"v"[..])];
-        let hash = store.prepare_map_set(Kind::Hash, b"h", pair.into_iter(), 0).unwrap();
+        let hash = store.prepare_map_set(Kind::Hash, b"h", pair.into_iter(), Expiry::Never, 0).unwrap();
         store.commit_map_set(hash);
         let wrong = Some(WriteError::WrongKind);
         assert_eq!((store.kind(b"s", 0), store.get(b"s", 0)), (Some(Kind::Set), Err(WrongKind)));
         for (kind, key) in [(Kind::Hash, b"s"), (Kind::Set, b"h")] {
             assert!(store.map(kind, key, 0).is_err());
             assert!(store.map_scan(kind, key, 0, 10, 0, |_| true).is_err());
-            assert_eq!(store.prepare_map_set(kind, key, pair.into_iter(), 0).err(), wrong);
+            assert_eq!(store.prepare_map_set(kind, key, pair.into_iter(), Expiry::Never, 0).err(), wrong);
             assert_eq!(store.prepare_map_remove(kind, key, [&b"f"[..]].into_iter(), 0).err(), wrong);
         }
         assert!(store.list(b"s", 0).is_err());
@@ -115,7 +115,7 @@ fn a_write_that_is_refused_changes_nothing_and_another_needs_no_more_memory() {
                 let prepared = if anew {
                     store.prepare_map_new(Kind::Set, b"k", entries(&more))
                 } else {
-                    store.prepare_map_set(Kind::Set, b"k", entries(&more), 0)
+                    store.prepare_map_set(Kind::Set, b"k", entries(&more), Expiry::Never, 0)
                 };
                 if let Ok(prepared) = prepared {
                     memory::allow(0);
@@ -211,7 +211,10 @@ impl Trial<Members> {
 
     fn add(&mut self, key: &[u8], different: u32) {
         let members = self.members(different);
-        let prepared = self.store.prepare_map_set(Kind::Set, key, entries(&members), self.now_ms).unwrap();
+        let prepared = self
+            .store
+            .prepare_map_set(Kind::Set, key, entries(&members), Expiry::Never, self.now_ms)
+            .unwrap();
         let added = prepared.added();
         self.store.commit_map_set(prepared);
         let model = &mut self.model.entry(key.to_vec()).or_default().0;

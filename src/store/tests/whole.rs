@@ -25,9 +25,14 @@ fn write(
         Kind::String => store.prepare_whole_string(key, &elements.concat(), expires_ms)?,
         Kind::List => store.prepare_whole_list(key, parts, expires_ms)?,
         Kind::Set => {
-            store.prepare_whole_map(kind, key, parts.map(|member| (member, &b""[..])), expires_ms)?
+            store.prepare_whole_map(kind, key, parts.map(|member| (member, &b""[..], None)), expires_ms)?
         }
-        Kind::Hash => store.prepare_whole_map(kind, key, parts.clone().zip(parts), expires_ms)?,
+        Kind::Hash => store.prepare_whole_map(
+            kind,
+            key,
+            parts.clone().zip(parts).map(|(field, value)| (field, value, None)),
+            expires_ms,
+        )?,
         Kind::Zset => {
             let mut members: Vec<Scored<'_>> = parts.rev().zip((0..count).rev().map(f64::from)).collect();
             store.prepare_whole_zset(key, &mut members, expires_ms)?
