@@ -94,8 +94,8 @@ fn find_long(name: &[u8]) -> Option<&'static Command> {
     commands.find(|command| command.name.as_bytes().eq_ignore_ascii_case(name))
 }
 
-/// Finds a command by its name, in upper or lower case.
-#[inline]
+/// Finds a command by its name, in upper or lower case. Every request comes here; as a call it takes twenty instructions more.
+#[inline(always)]
 pub fn find(bytes: &[u8]) -> Option<&'static Command> {
     let Some(name) = Packed::new(bytes) else { return find_long(bytes) };
     let mut place = name.place();

@@ -48,15 +48,17 @@ pub struct Tally {
 
 impl Tally {
     /// A body has come.
+    #[inline]
     pub fn add(&mut self, body: &Body) {
         self.bytes += body.memory();
-        self.volatile += usize::from(body.next_field_expiry().is_some());
+        self.volatile += usize::from(body.is_volatile());
     }
 
     /// A body is going to change or to leave.
+    #[inline]
     pub fn take(&mut self, body: &Body) {
         self.bytes -= body.memory();
-        self.volatile -= usize::from(body.next_field_expiry().is_some());
+        self.volatile -= usize::from(body.is_volatile());
     }
 }
 
@@ -135,6 +137,12 @@ impl Body {
             Some(Large::Map(map)) => &mut map.value,
             _ => panic!("no table is in the body"),
         }
+    }
+
+    /// True if the body holds a hash with a field that expires.
+    #[inline]
+    fn is_volatile(&self) -> bool {
+        matches!(&self.contents, Contents::Large(Large::Map(map)) if map.value.expiring > 0)
     }
 
     /// When the next of the fields expires, in Unix milliseconds, or a little earlier. `None` if the body holds no hash

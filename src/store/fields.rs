@@ -7,7 +7,7 @@ use super::Store;
 use super::body::Body;
 use super::journal::What;
 use super::map::{Form, Map};
-use super::maps::spread;
+use super::map_writes::spread;
 use super::packed;
 use super::prepared::{Prepared, WriteError};
 use super::record::{Kind, RECORD_MAX, Record};

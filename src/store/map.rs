@@ -92,7 +92,7 @@ impl<'a> Map<'a> {
 
     /// True if the hash has this field.
     pub fn contains(self, field: &[u8]) -> bool {
-        self.get(field).is_some()
+        self.expiry(field).is_some()
     }
 
     /// All fields and their values. A packed hash yields them in the order in which they were added, another

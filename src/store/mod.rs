@@ -15,8 +15,8 @@
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
 //!   are the memory that items lie in. `large` is a value with a structure of its own.
-//! - `maps` reads and writes keys that hold hashes or sets. `map` is one of these as a command reads it. `packed` is
-//!   the memory layout of a small one.
+//! - `maps` reads keys that hold hashes or sets and removes their fields, and `map_writes` writes them. `map` is one of
+//!   these as a command reads it. `packed` is the memory layout of a small one.
 //! - `fields` changes when single fields of a hash expire, and removes them.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
@@ -60,6 +60,7 @@ mod large;
 mod list;
 mod lists;
 mod map;
+mod map_writes;
 mod maps;
 mod moves;
 mod object;
@@ -105,7 +106,8 @@ pub use fields::{Changed, FieldChange, PreparedFields};
 pub use journal::{Class, Effect, Effects, Event, Listener, What};
 pub use lists::PreparedList;
 pub use map::{Field, Map};
-pub use maps::{MapRemoval, PreparedMap};
+pub use map_writes::PreparedMap;
+pub use maps::MapRemoval;
 pub use moves::Rename;
 pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};

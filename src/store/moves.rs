@@ -5,7 +5,7 @@ use super::body::{Body, Rekey};
 use super::journal::What;
 use super::large::Large;
 use super::list::List;
-use super::maps::spread;
+use super::map_writes::spread;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, RECORD_MAX};
 use super::table::{Content, Table};

@@ -7,7 +7,7 @@ use super::body::Body;
 use super::list::{List, packed_size, push_packed};
 use super::lists::PACKED_BYTES_MAX;
 use super::map::Field;
-use super::maps::{pack, spread};
+use super::map_writes::{pack, spread};
 use super::packed::Packing;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{Kind, RECORD_MAX};

@@ -1,0 +1,321 @@
+//! Writes of hashes and sets: fields get values.
+//!
+//! A write is prepared and then committed. A packed map is written as a whole, a map with a table field by field. A map that
+//! becomes too large to be packed gets a table.
+
+use super::body::Body;
+use super::chunked::Size;
+use super::journal::What;
+use super::large::Large;
+use super::map::{Field, Form, Map};
+use super::packed::{Packed, Packing};
+use super::prepared::{Expiry, Prepared, WriteError, fits_block};
+use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
+use super::table::{Content, Table};
+use super::walk::is_live;
+use super::{Store, WritePairs};
+use crate::base::{OutOfMemory, fault, memory};
+
+/// Fields and their new values, with the memory for them reserved. [`Store::commit_map_set`] writes them.
+#[derive(Debug)]
+pub struct PreparedMap<'a> {
+    kind: Kind,
+    key: &'a [u8],
+    /// The hash of the key.
+    hash: u64,
+    /// How many of the fields are new.
+    added: usize,
+    /// When the fields expire.
+    expiry: Expiry,
+    /// The time of day, in Unix milliseconds.
+    now_ms: u64,
+    /// True if the map takes the place of whatever the key holds, and of its time of expiry.
+    is_new: bool,
+    write: Write<'a>,
+}
+
+/// How a hash is going to be written.
+#[derive(Debug)]
+enum Write<'a> {
+    /// The whole packed hash, into the record or over the packed hash in its body.
+    Packed(Packing),
+    /// The whole hash as a new body.
+    Body(Body),
+    /// A single field, into the table in the body with this number.
+    Field(u32, Prepared<'a>),
+    /// Several fields.
+    Fields(u32, Vec<Prepared<'a>>),
+}
+
+impl PreparedMap<'_> {
+    /// How many of the fields are new. A field that is named twice counts once.
+    pub fn added(&self) -> usize {
+        self.added
+    }
+}
+
+impl Store {
+    /// Makes sure that the fields can be given these values, and expire as `expiry` says: each field has a time of its own.
+    /// There must be at least one. If a field is named twice, the last value counts. The key's time of expiry stays.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_map_set<'a>(
+        &mut self,
+        kind: Kind,
+        key: &'a [u8],
+        pairs: impl WritePairs<'a>,
+        expiry: Expiry,
+        now_ms: u64,
+    ) -> Result<PreparedMap<'a>, WriteError> {
+        fault::point();
+        debug_assert!(pairs.clone().next().is_some(), "a map needs at least one field");
+        let expires_ms = expiry.over(None);
+        let place = self.find(key, now_ms);
+        if let Some(place) = place {
+            self.map_at(kind, place, now_ms)?;
+        }
+        let hash = self.table.hash(key);
+        let body = place.and_then(|place| self.table.record(place).body());
+        if let Some(number) = body.filter(|_| expires_ms.is_none())
+            && let Some((entry, is_new)) = self.table.ready_field(number, pairs.clone(), now_ms)
+        {
+            let (added, write) = (usize::from(is_new), Write::Field(number, entry));
+            return Ok(PreparedMap { kind, key, hash, added, expiry, now_ms, is_new: false, write });
+        }
+        self.with_memory(|table| {
+            let there = place.map(|place| Map::of(table, table.record(place), now_ms));
+            let (added, write) = match (there.map(|map| map.form), body) {
+                (Some(Form::Table(_)), Some(number)) => table.with_body(number, |body| {
+                    let fields = body.map_mut();
+                    if expires_ms.is_some() {
+                        fields.admit_expiries()?;
+                    }
+                    let entries = fields.prepare_all(pairs.clone())?;
+                    let added = fields.count_new(&entries, now_ms)?;
+                    Ok::<_, WriteError>((added, Write::Fields(number, entries)))
+                })?,
+                (form, _) => {
+                    let packed = match form {
+                        Some(Form::Packed(packed)) => packed,
+                        _ => Packed(b""),
+                    };
+                    let mut packing = Packing::copy(packed)?;
+                    let before = packing.len();
+                    let (after, write) = if expires_ms.is_none() && pack(&mut packing, pairs.clone())? {
+                        (packing.len(), packed_write(table, body, hash, key, packing)?)
+                    } else {
+                        let there = packed.iter().map(|(field, value)| (field, value, None));
+                        let pairs = pairs.clone().map(|(field, value)| (field, value, expires_ms));
+                        let fields = spread(table, there.chain(pairs))?;
+                        (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
+                    };
+                    write.reserve(table, hash, key)?;
+                    (after - before, write)
+                }
+            };
+            Ok(PreparedMap { kind, key, hash, added, expiry, now_ms, is_new: false, write })
+        })
+    }
+
+    /// Makes sure that a new map with these fields can be written in the place of what the key holds. There must be at
+    /// least one. If a field is named twice, the last value counts. The key will never expire.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_map_new<'a>(
+        &mut self,
+        kind: Kind,
+        key: &'a [u8],
+        pairs: impl WritePairs<'a>,
+    ) -> Result<PreparedMap<'a>, WriteError> {
+        fault::point();
+        let hash = self.table.hash(key);
+        self.with_memory(|table| {
+            let mut packing = Packing::default();
+            let (added, write) = if pack(&mut packing, pairs.clone())? {
+                (packing.len(), packed_write(table, None, hash, key, packing)?)
+            } else {
+                let fields = spread(table, pairs.clone().map(|(field, value)| (field, value, None)))?;
+                (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
+            };
+            write.reserve(table, hash, key)?;
+            Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, now_ms: 0, is_new: true, write })
+        })
+    }
+
+    /// Gives the prepared fields their values. Cannot fail or panic half-way.
+    pub fn commit_map_set(&mut self, prepared: PreparedMap<'_>) {
+        let PreparedMap { kind, key, hash, expiry, now_ms, is_new, write, .. } = prepared;
+        let write = match write {
+            Write::Field(number, entry) => {
+                return self.commit_fields(number, key, hash, [entry], expiry, now_ms);
+            }
+            Write::Fields(number, entries) => {
+                return self.commit_fields(number, key, hash, entries, expiry, now_ms);
+            }
+            whole => whole,
+        };
+        let place = self.table.find(hash, key);
+        let record = place.map(|place| self.table.record(place));
+        let expires_ms = record.and_then(Record::expires_ms).filter(|_| !is_new);
+        let body = record.and_then(Record::body);
+        self.changes.note_write(place.is_some(), key);
+        let left = match (write, body) {
+            (Write::Packed(packing), body) => {
+                let content = match body {
+                    Some(_) if !fits_block(key.len(), packing.bytes().len()) => {
+                        Content::Over(packing.bytes())
+                    }
+                    _ => Content::Small(packing.bytes()),
+                };
+                self.table.write(place, hash, key, kind, content, expires_ms)
+            }
+            (Write::Body(body), _) => {
+                self.table.write(place, hash, key, kind, Content::Body(body), expires_ms)
+            }
+            (Write::Field(..) | Write::Fields(..), _) => unreachable!("these are written before"),
+        };
+        self.discards.keep(left);
+    }
+
+    /// Writes fields into the table in body `number`, which `key` still has: no key is removed between prepare and commit.
+    fn commit_fields<'a>(
+        &mut self,
+        number: u32,
+        key: &[u8],
+        hash: u64,
+        entries: impl IntoIterator<Item = Prepared<'a>>,
+        expiry: Expiry,
+        now_ms: u64,
+    ) {
+        debug_assert_eq!(self.table.bodies.get(number).key(), key, "the body belongs to another key");
+        self.changes.note(What::Set, key);
+        self.table.with_body(number, |body| {
+            let table = body.map_mut();
+            entries.into_iter().for_each(|entry| table.commit(entry, expiry, now_ms));
+        });
+        self.table.hasten(hash, expiry.over(None));
+    }
+}
+
+impl Write<'_> {
+    /// Reserves room in the keyspace's table for the record of `key`.
+    fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
+        let (bytes, bodies) = match self {
+            Write::Packed(packing) if fits_block(key.len(), packing.bytes().len()) => {
+                (RECORD_MAX - INLINE_MAX + key.len() + packing.bytes().len(), 0)
+            }
+            Write::Packed(_) | Write::Field(..) | Write::Fields(..) => (RECORD_MAX, 0),
+            Write::Body(_) => (RECORD_MAX, 1),
+        };
+        table.reserve_record(hash, key, bytes, bodies)
+    }
+}
+
+/// Adds `pairs` to a packed hash. Returns false if they are too many or too long for it.
+pub(super) fn pack<'a>(packing: &mut Packing, mut pairs: impl WritePairs<'a>) -> Result<bool, OutOfMemory> {
+    pairs.try_fold(true, |fits, (field, value)| Ok(fits && packing.set(field, value)?))
+}
+
+/// Decides where a packed hash is going to be written, and allocates a new body for it if it needs one.
+fn packed_write<'a>(
+    table: &Table,
+    body: Option<u32>,
+    hash: u64,
+    key: &[u8],
+    packing: Packing,
+) -> Result<Write<'a>, OutOfMemory> {
+    let len = packing.bytes().len();
+    if fits_block(key.len(), len) || body.is_some_and(|number| table.bodies.get(number).takes(len)) {
+        return Ok(Write::Packed(packing));
+    }
+    Ok(Write::Body(Body::new(hash, key, [packing.bytes(), b""])?))
+}
+
+/// A new table with these fields. If one comes twice, the last one counts.
+pub(super) fn spread<'a>(
+    keyspace: &Table,
+    fields: impl Iterator<Item = Field<'a>>,
+) -> Result<Table, WriteError> {
+    let mut table = Table::new(keyspace.hasher.clone(), Size::Small);
+    for (field, value, expires_ms) in fields {
+        expires_ms.map_or(Ok(()), |_| table.admit_expiries())?;
+        let entry = Prepared::new(&table, field, value)?.reserved(&mut table)?;
+        table.commit(entry, expires_ms.map_or(Expiry::Never, Expiry::At), 0);
+    }
+    Ok(table)
+}
+
+impl Table {
+    /// Prepares to write all of `pairs`, and reserves room for them in the table.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub(super) fn prepare_all<'a>(
+        &mut self,
+        pairs: impl WritePairs<'a>,
+    ) -> Result<Vec<Prepared<'a>>, WriteError> {
+        let mut entries = Vec::new();
+        memory::reserve_exact(&mut entries, pairs.clone().count())?;
+        for (key, value) in pairs {
+            fault::point();
+            entries.push(Prepared::new(self, key, value)?);
+        }
+        let demand = self.admit_all(&entries)?;
+        self.try_reserve(demand)?;
+        Ok(entries)
+    }
+
+    /// The write of a single pair into the hash in body `number`, if that has a table and needs no memory for it. Also says
+    /// whether the field is new. Nearly all writes to large hashes and sets are of this kind, and this way takes a third
+    /// fewer instructions than the way for several fields.
+    fn ready_field<'a>(
+        &self,
+        number: u32,
+        mut pairs: impl WritePairs<'a>,
+        now_ms: u64,
+    ) -> Option<(Prepared<'a>, bool)> {
+        let (field, value) = pairs.next()?;
+        if pairs.next().is_some() || !fits_block(field.len(), value.len()) {
+            return None;
+        }
+        let Some(Large::Map(map)) = self.bodies.get(number).large() else { return None };
+        let table = &map.value;
+        let entry = Prepared { key: field, hash: table.hash(field), content: Content::Small(value) };
+        if !table.is_ready(entry.hash, entry.record_bytes()) {
+            return None;
+        }
+        fault::point();
+        let is_new = table.is_new(&entry, now_ms);
+        Some((entry, is_new))
+    }
+
+    /// True if the key of `entry` is not in the table, or has expired.
+    #[inline]
+    fn is_new(&self, entry: &Prepared<'_>, now_ms: u64) -> bool {
+        let place = self.find(entry.hash, entry.key);
+        place.is_none_or(|place| !is_live(self.record(place), now_ms))
+    }
+
+    /// How many of the keys in `entries` are not in the table yet, or have expired.
+    fn count_new(&self, entries: &[Prepared<'_>], now_ms: u64) -> Result<usize, OutOfMemory> {
+        let new = entries.iter().filter(|entry| self.is_new(entry, now_ms));
+        let mut keys = memory::collect(new.map(|entry| entry.key))?;
+        keys.sort_unstable();
+        keys.dedup();
+        Ok(keys.len())
+    }
+
+    /// Writes a field of a hash: a string that expires as `expiry` says. A field that has expired gives its time to nobody.
+    /// Only for the table of a hash, where a replaced value is always quick to free.
+    fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry, now_ms: u64) {
+        let Prepared { key, hash, content } = entry;
+        let place = self.find(hash, key);
+        let expires_ms = match (expiry, place) {
+            (Expiry::Keep, Some(place)) => self.record(place).expires_ms().filter(|at_ms| *at_ms > now_ms),
+            _ => expiry.over(None),
+        };
+        self.write(place, hash, key, Kind::String, content, expires_ms);
+    }
+}
