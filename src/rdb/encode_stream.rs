@@ -67,6 +67,11 @@ impl<'o> StreamDump<'o> {
         Ok(dump)
     }
 
+    /// Bytes that the payload has at least, as far as it is written.
+    pub fn len_min(&self) -> usize {
+        self.out.len() - self.start + self.node.pack.len()
+    }
+
     /// Appends an entry with these names and values of its fields.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ use super::prepared::{WriteError, WrongKind};
 use super::record::{Kind, RECORD_MAX, Record};
 use super::stream::{Append, AppendError, GroupError, Leftovers, NodeLimits, Stream, StreamId, Trim};
 use super::table::{Content, Table};
+use super::whole::{Held, Whole};
 use super::{Pair, WritePairs};
 use crate::base::{OutOfMemory, fault};
 
@@ -196,6 +197,28 @@ impl Store {
             table.reserve_record(hash, key, RECORD_MAX, 1)?;
             Ok(NewStream { key, hash, body })
         })
+    }
+
+    /// Makes sure that `key` can hold the stream that `make` returns, whatever it holds now, and expire at this Unix time in
+    /// milliseconds, or never. [`Store::commit_whole`] writes it. `make` may be called again if memory is short.
+    ///
+    /// # Errors
+    /// [`StreamError`]; nothing has changed.
+    pub fn prepare_whole_stream<'a, E: Into<StreamError>>(
+        &mut self,
+        key: &'a [u8],
+        expires_ms: Option<u64>,
+        mut make: impl FnMut() -> Result<Stream, E>,
+    ) -> Result<Whole<'a>, StreamError> {
+        fault::point();
+        let (db, hash) = (self.selected(), self.table.hash(key));
+        let body = self.with_stream_memory(|_| {
+            let stream = make().map_err(E::into)?;
+            Ok(Body::with_large(hash, key, stream)?)
+        })?;
+        let whole = Whole { key, db, hash, kind: Kind::Stream, expires_ms, value: Held::Body(body) };
+        self.reserve_whole(&whole)?;
+        Ok(whole)
     }
 
     /// Writes a new key with its stream. Cannot fail or panic half-way.

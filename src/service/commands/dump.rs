@@ -7,6 +7,7 @@
 use std::cell::Cell;
 use std::iter::Scan;
 
+use super::dump_stream;
 use super::hashes::check_field;
 use super::sets::check_member;
 use crate::base::{OutOfMemory, memory};
@@ -36,9 +37,6 @@ impl From<DecodeError> for Failure {
 /// `DUMP key`: the value of a key as `RESTORE` takes it, or null.
 pub fn dump(cx: &mut Cx<'_>) -> Outcome {
     let (key, now_ms, max) = (cx.arg(1), cx.world.now.unix_ms, cx.world.config.max_reply_bytes);
-    if cx.world.store.kind(key, now_ms) == Some(Kind::Stream) {
-        return Err(Failure::text("ERR this server does not dump streams"));
-    }
     let found = cx.world.store.object(key, now_ms).map(|(object, _)| payload(&object, max));
     cx.world.count_lookup(found.is_some(), key);
     match found.transpose()? {
@@ -66,8 +64,7 @@ fn payload(object: &Object<'_>, max: usize) -> Result<Option<Vec<u8>>, OutOfMemo
             let members = bound.over(zset.iter_from(0), |(member, _)| bytes_min(member));
             encode::zset(&mut out, zset.len(), members)?;
         }
-        // The caller has refused it.
-        Object::Stream(_) => {}
+        Object::Stream(stream) => cut.set(!dump_stream::payload(&mut out, stream, max)?),
         Object::Set(set) => {
             let members = set.iter().map(|(member, _)| member);
             encode::set(&mut out, set.len(), bound.over(members, |text| bytes_min(text)))?;
@@ -184,14 +181,14 @@ pub fn restore(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// Checks that the server has this kind of value, and that no field or member is longer than others may be.
+/// Checks that no field or member is longer than others may be, and that a stream's counts are in bounds.
 fn check(cx: &Cx<'_>, value: &Value) -> Outcome {
     match value {
         Value::String(_) | Value::List(_) => Ok(()),
         Value::Hash(pairs) => pairs.pairs().try_for_each(|(field, _)| check_field(cx, field)),
         Value::Set(members) => members.iter().try_for_each(|member| check_member(cx, member)),
         Value::Zset { members, .. } => members.iter().try_for_each(|member| check_member(cx, member)),
-        Value::Stream(_) => Err(Failure::text("ERR this server does not restore streams")),
+        Value::Stream(stream) => dump_stream::check(stream),
     }
 }
 
@@ -218,6 +215,6 @@ fn prepare<'a>(
             let mut members = memory::collect(members.iter().zip(scores.iter().copied()))?;
             store.prepare_whole_zset(key, &mut members, expires_ms)?
         }
-        Value::Stream(_) => unreachable!("the check has refused it"),
+        Value::Stream(stream) => return dump_stream::prepare(cx, key, stream, expires_ms),
     })
 }

@@ -12,6 +12,7 @@ pub mod connection;
 pub mod counters;
 pub mod debug;
 pub mod dump;
+mod dump_stream;
 pub mod expiry;
 pub mod field_expiry;
 pub mod field_values;

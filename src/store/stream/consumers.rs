@@ -48,6 +48,18 @@ pub(super) enum Reader {
 }
 
 impl Consumer {
+    /// A consumer that nobody has seen yet.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    fn new(name: &[u8]) -> Result<Box<Consumer>, OutOfMemory> {
+        memory::charge(size_of::<Consumer>())?;
+        let mut copy = Vec::new();
+        memory::reserve_exact(&mut copy, name.len())?;
+        copy.extend_from_slice(name);
+        Ok(Box::new(Consumer { name: copy, seen_ms: 0, active_ms: None, pending: Sorted::new() }))
+    }
+
     /// Memory held, in bytes.
     fn memory(&self) -> usize {
         size_of::<Consumer>() + self.name.capacity() + self.pending.memory()
@@ -128,12 +140,38 @@ impl Consumers {
             reserve_one(&mut self.seats)?;
         }
         reserve_one(&mut self.by_name)?;
-        memory::charge(size_of::<Consumer>())?;
-        let mut copy = Vec::new();
-        memory::reserve_exact(&mut copy, name.len())?;
-        copy.extend_from_slice(name);
-        let consumer = Consumer { name: copy, seen_ms: 0, active_ms: None, pending: Sorted::new() };
-        Ok(Reader::New(Box::new(consumer)))
+        Consumer::new(name).map(Reader::New)
+    }
+
+    /// Adds a consumer, whose name must be new, behind all others. [`Consumers::sort`] must follow.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing visible has changed.
+    pub(super) fn push(
+        &mut self,
+        name: &[u8],
+        seen_ms: u64,
+        active_ms: Option<u64>,
+    ) -> Result<(), OutOfMemory> {
+        let number = u32::try_from(self.seats.len()).map_err(|_| OutOfMemory)?;
+        reserve_one(&mut self.seats)?;
+        reserve_one(&mut self.by_name)?;
+        let mut consumer = Consumer::new(name)?;
+        (consumer.seen_ms, consumer.active_ms) = (seen_ms, active_ms);
+        self.bytes += consumer.memory();
+        self.seats.push(Seat::Taken(consumer));
+        self.by_name.push(number);
+        Ok(())
+    }
+
+    /// Puts the numbers of the consumers in the order of their names.
+    pub(super) fn sort(&mut self) {
+        let Consumers { seats, by_name, .. } = self;
+        let name = |number: &u32| match seats.get(*number as usize) {
+            Some(Seat::Taken(consumer)) => &consumer.name[..],
+            _ => b"",
+        };
+        by_name.sort_unstable_by(|one, other| name(one).cmp(name(other)));
     }
 
     /// Reserves memory in the list of a reader's pending entries.

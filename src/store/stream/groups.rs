@@ -26,9 +26,9 @@ impl From<OutOfMemory> for GroupError {
 #[derive(Debug)]
 pub(super) struct Groups {
     #[allow(clippy::vec_box)] // a destroyed group changes hands without memory
-    list: Vec<Box<Group>>,
+    pub(super) list: Vec<Box<Group>>,
     /// Bytes that the groups hold.
-    bytes: usize,
+    pub(super) bytes: usize,
 }
 
 impl Groups {

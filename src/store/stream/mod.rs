@@ -3,7 +3,7 @@
 //! - `log` has the entries. It packs them into `node`s, and `entry` and `range` read them. `trim` removes
 //!   the oldest ones, and `lag` counts what a group has not read yet.
 //! - `groups` has the groups. A `group` has `consumers` and pending entries. `deliver` and `claim` make entries
-//!   pending, and `report` tells about them.
+//!   pending, and `report` tells about them. `restored` has groups that come from a dump.
 //! - `sorted` is the list that keeps nodes and pending entries in order, in chunks. `room` reserves memory for it, and
 //!   `cut` cuts parts off it, which are `leftovers` until they are freed.
 //!
@@ -24,6 +24,7 @@ mod log;
 mod node;
 mod range;
 mod report;
+mod restored;
 mod room;
 mod sorted;
 mod trim;
@@ -41,6 +42,7 @@ pub use id::{IdOverflow, StreamId};
 pub use leftovers::Leftovers;
 pub use log::{Append, AppendError, Log, NodeLimits, SetIdError};
 pub use report::{ConsumerInfo, PendingEntry};
+pub use restored::RestoredGroup;
 pub use trim::{Trim, TrimTo};
 
 use crate::base::OutOfMemory;
