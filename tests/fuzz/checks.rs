@@ -362,8 +362,42 @@ fn sorted(payload: &[u8]) -> (&'static str, Vec<Vec<u8>>) {
             scored.sort();
             ("zset", scored.into_iter().flat_map(|(member, score)| [member, score]).collect())
         }
-        Value::Stream(_) => panic!("streams are refused"),
+        Value::Stream(stream) => ("stream", facts(&stream)),
     }
+}
+
+/// All that is known about a stream, with bounds as the server has them: no time before 1970, and no more deliveries than
+/// a `u32` counts. When a consumer was last active is not dumped.
+fn facts(stream: &rdb::Stream) -> Vec<Vec<u8>> {
+    let mut facts = vec![
+        format!("{:?} {:?} {}", stream.last_id, stream.max_deleted_id, stream.entries_added).into_bytes(),
+    ];
+    for entry in stream.entries() {
+        facts.push(format!("{:?}", entry.id).into_bytes());
+        facts.extend(entry.fields.flat_map(|(field, value)| [field.to_vec(), value.to_vec()]));
+    }
+    let mut groups: Vec<_> = stream.groups().collect();
+    groups.sort_by_key(|group| group.name);
+    for group in groups {
+        let name = group.name.escape_ascii();
+        facts.push(format!("group {name} {:?} {:?}", group.last_id, group.entries_read).into_bytes());
+        let consumers: Vec<_> = group.consumers.clone().collect();
+        for pending in group.pending {
+            let consumer = consumers[pending.consumer as usize].name.escape_ascii();
+            let (delivered_ms, deliveries) =
+                (pending.delivered_ms.max(0), pending.deliveries.min(u64::from(u32::MAX)));
+            facts.push(
+                format!("pending {:?} {consumer} {delivered_ms} {deliveries}", pending.id).into_bytes(),
+            );
+        }
+        let mut names: Vec<_> = consumers
+            .iter()
+            .map(|consumer| format!("consumer {} {}", consumer.name.escape_ascii(), consumer.seen_ms.max(0)))
+            .collect();
+        names.sort();
+        facts.extend(names.into_iter().map(String::into_bytes));
+    }
+    facts
 }
 
 /// Redis's checksum, bit by bit.

@@ -8,6 +8,7 @@ mod connections;
 mod databases;
 mod drain;
 mod dump;
+mod dump_streams;
 mod events;
 mod faults;
 mod fields;

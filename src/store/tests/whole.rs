@@ -11,6 +11,30 @@ fn elements(count: u32) -> Vec<Vec<u8>> {
     (0..count).map(|n| n.to_string().into_bytes()).collect()
 }
 
+/// A stream with `count` entries, which are pending in each of up to three groups, for up to seven consumers.
+fn stream(count: u32) -> Result<Stream, StreamError> {
+    let mut stream = Stream::new();
+    for ms in 1..=u64::from(count) {
+        let pairs = [(&b"field"[..], &b"value"[..])];
+        let log = stream.log_mut();
+        let append = log.try_reserve(StreamId::new(ms, 0), pairs.into_iter(), NodeLimits::default())?;
+        log.append(append, pairs.into_iter());
+    }
+    let consumers = count.min(7);
+    for name in (0..3.min(count)).rev() {
+        let mut group = RestoredGroup::new(name.to_string().as_bytes(), StreamId::MIN, None)?;
+        for consumer in (0..consumers).rev() {
+            group.push_consumer(consumer.to_string().as_bytes(), 1, None)?;
+        }
+        for ms in 1..=count {
+            group.push_pending(StreamId::new(u64::from(ms), 0), ms % consumers, 2, 3)?;
+        }
+        stream.push_group(group)?;
+    }
+    stream.sort_groups();
+    Ok(stream)
+}
+
 /// Gives `key` a whole value of a kind, with `count` elements.
 fn write(
     store: &mut Store,
@@ -37,7 +61,13 @@ fn write(
             let mut members: Vec<Scored<'_>> = parts.rev().zip((0..count).rev().map(f64::from)).collect();
             store.prepare_whole_zset(key, &mut members, expires_ms)?
         }
-        Kind::Stream => unreachable!("there are no whole streams"),
+        Kind::Stream => {
+            let prepared = store.prepare_whole_stream(key, expires_ms, || stream(count));
+            prepared.map_err(|error| match error {
+                StreamError::Write(error) => error,
+                other => panic!("{other:?}"),
+            })?
+        }
     };
     store.commit_whole(whole);
     Ok(())
@@ -62,13 +92,25 @@ fn check(store: &mut Store, kind: Kind, key: &[u8], count: u32) {
             let members = elements.iter().map(|element| &element[..]).zip((0..count).map(f64::from));
             assert!(zset.iter_from(0).eq(members));
         }
-        Object::Stream(_) => unreachable!("there are no whole streams"),
+        Object::Stream(stream) => {
+            let ids = stream.log().range(StreamId::MIN, StreamId::MAX).map(|entry| entry.id().ms);
+            assert!(ids.eq(1..=u64::from(count)));
+            let names: Vec<&[u8]> = stream.groups().map(|group| group.name()).collect();
+            assert!(names.is_sorted() && names.len() == 3.min(count as usize));
+            for group in stream.groups() {
+                assert_eq!(group.pending_len(), count as usize);
+                let consumers: Vec<_> = group.consumers().collect();
+                assert!(consumers.is_sorted_by_key(|consumer| consumer.name()));
+                let of_consumers = consumers.iter().map(|consumer| consumer.pending_len()).sum::<usize>();
+                assert_eq!(of_consumers, count as usize);
+            }
+        }
     }
 }
 
 #[test]
 fn a_whole_value_replaces_any_other_and_its_expiry() {
-    let kinds = [Kind::String, Kind::List, Kind::Set, Kind::Hash, Kind::Zset];
+    let kinds = Kind::ALL;
     let values: Vec<(Kind, u32)> =
         kinds.into_iter().flat_map(|kind| SIZES.map(|size| (kind, size))).collect();
     for key in [&b"k"[..], &[b'k'; 300]] {
@@ -92,7 +134,7 @@ fn a_whole_value_replaces_any_other_and_its_expiry() {
 
 #[test]
 fn without_memory_for_a_whole_value_nothing_changes() {
-    for kind in [Kind::String, Kind::List, Kind::Set, Kind::Hash] {
+    for kind in [Kind::String, Kind::List, Kind::Set, Kind::Hash, Kind::Stream] {
         for size in SIZES {
             let mut store = filled(10);
             write(&mut store, Kind::List, b"k", 5, Some(99)).unwrap();
