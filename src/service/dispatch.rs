@@ -7,7 +7,7 @@ use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
     field_expiry, field_values, geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys, list_moves,
     lists, master, monitor, objects, pubsub, ranges, scan, sets, settings, slowlog, sort, stream_claims,
-    stream_groups, stream_info, stream_ranges, stream_reads, streams, strings, tracking, transactions,
+    stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams, strings, tracking, transactions,
     zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
@@ -313,10 +313,12 @@ const NAMED: &[(&str, Run)] = &[
     ("waitaof", master::waitaof),
     ("watch", transactions::watch),
     ("xack", stream_reads::xack),
+    ("xackdel", stream_removals::xackdel),
     ("xadd", streams::xadd),
     ("xautoclaim", stream_claims::xautoclaim),
     ("xclaim", stream_claims::xclaim),
     ("xdel", streams::xdel),
+    ("xdelex", stream_removals::xdelex),
     ("xgroup", introspect::no_subcommand),
     ("xgroup|create", stream_groups::create),
     ("xgroup|createconsumer", stream_groups::createconsumer),

@@ -116,8 +116,8 @@ pub use record::Kind;
 use record::RECORD_MAX;
 pub use stream::{
     Claim, ClaimOptions, Claimed, ConsumerInfo, DeliveredAt, Delivery, Entry, Group, GroupError, History,
-    IdOverflow, Leftovers, Log, NodeLimits, PendingEntry, RestoredGroup, SetIdError, Stream, StreamId, Trim,
-    TrimTo,
+    IdOverflow, Leftovers, Log, NodeLimits, PendingEntry, References, Removal, Removed, RestoredGroup,
+    SetIdError, Stream, StreamId, Trim, TrimTo,
 };
 pub use streams::{NewStream, PreparedEntry, StreamError};
 pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};

@@ -6,7 +6,7 @@ use redis::{Connection, Value};
 
 use crate::commands::start_redis;
 use crate::dump::{ask, dump, sealed};
-use crate::harness::{Daemon, have, request};
+use crate::harness::{Daemon, have, request, within};
 
 /// Settings of a redis-server with which its nodes are small, or large.
 const SETTINGS: &[&[&str]] = &[
@@ -161,24 +161,12 @@ fn a_restored_stream_wakes_the_clients_that_wait_for_it() {
             wire.line();
         }
         waiting.send(format!("XREAD BLOCK 0 STREAMS k {from}\r\n"));
-        wait_for_one(&daemon);
+        within("a client waits", || (daemon.info("blocked_clients") == "1").then_some(()));
         wire.send(format!("{meanwhile}\r\n"));
         wire.line();
         wire.send(request(&[b"RESTORE", b"k", b"0", &payload, b"REPLACE"]));
         wire.expect("+OK\r\n");
         waiting.expect(entry("k"));
-    }
-}
-
-/// Waits until a client waits.
-fn wait_for_one(daemon: &Daemon) {
-    let mut client = daemon.client("");
-    loop {
-        let info: String = redis::cmd("INFO").arg("clients").query(&mut client).unwrap();
-        if info.contains("blocked_clients:1") {
-            return;
-        }
-        std::thread::yield_now();
     }
 }
 

@@ -28,6 +28,7 @@ mod panics;
 mod pauses;
 mod pubsub;
 mod sources;
+mod stream_removals;
 mod strings;
 mod talks;
 mod time;

@@ -121,7 +121,10 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", 1) => &["RW", "insert"],
         ("xadd" | "xack" | "xclaim" | "xsetid" | "xgroup|setid", _) => &["RW", "update"],
         ("xgroup|create" | "xgroup|createconsumer", _) => &["RW", "insert"],
-        ("xautoclaim" | "xdel" | "xtrim" | "xgroup|delconsumer" | "xgroup|destroy", _) => &["RW", "delete"],
+        ("xackdel", _) => &["RW", "update", "delete"],
+        ("xautoclaim" | "xdel" | "xdelex" | "xtrim" | "xgroup|delconsumer" | "xgroup|destroy", _) => {
+            &["RW", "delete"]
+        }
         ("xreadgroup", _) => &["RO", "access"],
         ("xlen", _) => &["RO"],
         ("sadd" | "linsert" | "lpush" | "lpushx" | "rpush" | "rpushx", _) => &["RW", "insert"],

@@ -11,6 +11,8 @@ use crate::service::command::{Command, ONE_KEY, STREAMS, row};
 pub(super) const ROWS: &[Command] = &[
     row("xack", -4, WRITE_FAST, STREAM, "5.0.0", "Acknowledge entries that a consumer of a group has got")
         .keys(ONE_KEY).complexity("O(N log M) where N is the number of ids and M the number of pending entries"),
+    row("xackdel", -6, WRITE_FAST, STREAM, "8.2.0", "Acknowledge entries for a group and remove them")
+        .keys(ONE_KEY).complexity("O(N * G * log M) where N is the number of ids, G of groups and M of pending entries"),
     row("xadd", -5, WRITE_OOM_FAST, STREAM, "5.0.0", "Append an entry to a stream")
         .keys(ONE_KEY).complexity("O(1); with a trim O(N) where N is the number of entries removed"),
     row("xautoclaim", -6, WRITE_FAST, STREAM, "6.2.0", "Give old pending entries of a group to a consumer").heavy()
@@ -19,6 +21,8 @@ pub(super) const ROWS: &[Command] = &[
         .keys(ONE_KEY).complexity("O(N log M) where N is the number of ids and M the number of pending entries"),
     row("xdel", -3, WRITE_FAST, STREAM, "5.0.0", "Remove entries of a stream")
         .keys(ONE_KEY).complexity("O(N) where N is the number of ids"),
+    row("xdelex", -5, WRITE_FAST, STREAM, "8.2.0", "Remove entries of a stream, with regard to the groups that refer to them")
+        .keys(ONE_KEY).complexity("O(N * G * log M) where N is the number of ids, G of groups and M of pending entries"),
     row("xgroup", -2, NONE, STREAM, "5.0.0", "A container for the commands about consumer groups").container(XGROUP),
     row("xinfo", -2, NONE, STREAM, "5.0.0", "A container for the commands that tell about streams").container(XINFO),
     row("xlen", 2, READ_FAST, STREAM, "5.0.0", "Get the number of entries of a stream")

@@ -42,6 +42,7 @@ mod stream_ids;
 pub mod stream_info;
 pub mod stream_ranges;
 pub mod stream_reads;
+pub mod stream_removals;
 pub mod streams;
 pub mod strings;
 pub mod tracking;

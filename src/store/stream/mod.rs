@@ -3,7 +3,8 @@
 //! - `log` has the entries. It packs them into `node`s, and `entry` and `range` read them. `trim` removes
 //!   the oldest ones, and `lag` counts what a group has not read yet.
 //! - `groups` has the groups. A `group` has `consumers` and pending entries. `deliver` and `claim` make entries
-//!   pending, and `report` tells about them. `restored` has groups that come from a dump.
+//!   pending, and `report` tells about them. `references` removes entries with regard to groups.
+//!   `restored` has groups that come from a dump.
 //! - `sorted` is the list that keeps nodes and pending entries in order, in chunks. `room` reserves memory for it, and
 //!   `cut` cuts parts off it, which are `leftovers` until they are freed.
 //!
@@ -23,6 +24,7 @@ mod leftovers;
 mod log;
 mod node;
 mod range;
+mod references;
 mod report;
 mod restored;
 mod room;
@@ -41,6 +43,7 @@ pub use groups::GroupError;
 pub use id::{IdOverflow, StreamId};
 pub use leftovers::Leftovers;
 pub use log::{Append, AppendError, Log, NodeLimits, SetIdError};
+pub use references::{References, Removal, Removed};
 pub use report::{ConsumerInfo, PendingEntry};
 pub use restored::RestoredGroup;
 pub use trim::{Trim, TrimTo};
