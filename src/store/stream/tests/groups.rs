@@ -182,6 +182,36 @@ fn autoclaim(stream: &mut Stream, model: &mut Model, name: &str, dice: &mut StdR
     assert_eq!(claimed.next, keys.next().unwrap_or_default());
 }
 
+/// Removes an entry with regard to the group, for which it is acknowledged first or not.
+fn remove(stream: &mut Stream, model: &mut Model, dice: &mut StdRng) {
+    let id = ms(dice.random_range(1..stream.log().last_id().ms + 2));
+    let references =
+        [References::Keep, References::Remove, References::Respect][dice.random_range(0..3_usize)];
+    let (is_there, len) = (stream.log().contains(id), stream.log().len());
+    let acknowledges = dice.random::<bool>();
+    let removed = if acknowledges {
+        stream.acknowledge_and_remove(GROUP, id, references).unwrap()
+    } else {
+        stream.remove(id, references)
+    };
+    let was_pending = model.pending.contains_key(&id);
+    if was_pending && (acknowledges || references == References::Remove) {
+        model.pending.remove(&id);
+    }
+    let is_referenced = model.pending.contains_key(&id) || id > model.last_id;
+    let removal = match (is_there, acknowledges) {
+        (_, true) if !was_pending => Removal::Missing,
+        (false, false) => Removal::Missing,
+        _ if references == References::Respect && is_referenced => Removal::Referenced,
+        _ => Removal::Removed,
+    };
+    let entry = is_there && removal == Removal::Removed;
+    let acknowledged = usize::from(was_pending && !model.pending.contains_key(&id));
+    assert_eq!(removed, Removed { removal, entry, acknowledged });
+    assert_eq!(stream.log().len(), len - usize::from(entry));
+    assert_eq!(stream.log().contains(id), is_there && !entry);
+}
+
 #[test]
 fn groups_follow_the_rules() {
     for seed in 0..12 {
@@ -221,7 +251,8 @@ fn groups_follow_the_rules() {
                     model.last_id = ms(dice.random_range(0..top + 1));
                     assert_eq!(stream.set_group_id(GROUP, model.last_id, None), Ok(()));
                 }
-                84..88 => {
+                84..87 => (0..10).for_each(|_| remove(&mut stream, &mut model, dice)),
+                87..89 => {
                     for _ in 0..10 {
                         stream.log_mut().remove(ms(dice.random_range(1..top + 1)));
                     }
