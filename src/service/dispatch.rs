@@ -7,8 +7,8 @@ use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
     field_expiry, field_values, geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys, list_moves,
     lists, master, monitor, objects, pubsub, ranges, scan, sets, settings, slowlog, sort, stream_claims,
-    stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams, strings, tracking, transactions,
-    zcombine, zpops, zranges, zsets,
+    stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams, strings, tracking,
+    transactions, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;

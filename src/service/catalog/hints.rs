@@ -109,13 +109,11 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
                 &["OW", "update"]
             }
         }
-        ("sunionstore" | "sdiffstore", 0) => &["OW", "update"],
-        ("geosearchstore", 0) | ("georadius" | "georadiusbymember", 1..) => &["OW", "update"],
-        ("geosearchstore" | "georadius" | "georadiusbymember", _) => &["RO", "access"],
-        ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", 0) => &["OW", "update"],
-        ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", _) => &["RO", "access"],
-        ("sort", 1) => &["OW", "update"],
-        ("sort", _) => &["RO", "access"],
+        ("sunionstore" | "sdiffstore" | "geosearchstore", 0)
+        | ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", 0)
+        | ("sort" | "georadius" | "georadiusbymember", 1..) => &["OW", "update"],
+        ("sort" | "geosearchstore" | "georadius" | "georadiusbymember", _)
+        | ("zunionstore" | "zinterstore" | "zdiffstore" | "zrangestore", _) => &["RO", "access"],
         ("sinterstore", 0) => &["RW", "update"],
         ("sinterstore" | "sunionstore" | "sdiffstore", _) => &["RO", "access"],
         ("smove" | "lmove" | "rpoplpush" | "blmove" | "brpoplpush", 1) => &["RW", "insert"],
