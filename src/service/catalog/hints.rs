@@ -135,8 +135,8 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ("copy", 0) | ("bitop", _) => &["RO", "access"],
         ("rename" | "renamenx", 0) | ("getdel" | "delifeq" | "hgetdel", _) => &["RW", "access", "delete"],
         ("del" | "unlink", _) => &["RM", "delete"],
-        ("hdel" | "srem" | "lrem" | "ltrim", _) => &["RW", "delete"],
-        ("zrem" | "zremrangebylex" | "zremrangebyrank" | "zremrangebyscore", _) => &["RW", "delete"],
+        ("hdel" | "srem" | "lrem" | "ltrim", _)
+        | ("zrem" | "zremrangebylex" | "zremrangebyrank" | "zremrangebyscore", _) => &["RW", "delete"],
         ("pfmerge", 0) => &["RW", "access", "insert"],
         ("pfmerge", _) => &["RO", "access"],
         ("pfcount" | "pfdebug", _) => &["RW", "access"],
@@ -149,12 +149,10 @@ pub fn key_flags(command: &Command, nth: usize) -> &'static [&'static str] {
         ) => &["RW", "update"],
         (
             "exists" | "type" | "touch" | "strlen" | "hlen" | "hexists" | "hstrlen" | "watch" | "scard"
-            | "sismember" | "llen" | "zcard",
+            | "sismember" | "llen" | "zcard" | "object|encoding" | "object|freq" | "object|idletime"
+            | "object|refcount" | "memory|usage",
             _,
         ) => &["RO"],
-        ("object|encoding" | "object|freq" | "object|idletime" | "object|refcount" | "memory|usage", _) => {
-            &["RO"]
-        }
         ("spublish" | "ssubscribe" | "sunsubscribe", _) => &["not_key"],
         _ if command.writes => &["RW", "access", "update"],
         _ => &["RO", "access"],
