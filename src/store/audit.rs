@@ -84,7 +84,7 @@ fn audit_map(table: &Table, record: Record<'_>) {
     assert!(map.len() > 0, "a map has no fields");
     match map.form {
         Form::Packed(packed) => {
-            assert!(packed.len() <= PACKED_FIELDS_MAX && packed.0.len() <= PACKED_BYTES_MAX);
+            assert!(packed.len() <= PACKED_FIELDS_MAX && packed.bytes.len() <= PACKED_BYTES_MAX);
             let mut fields: Vec<&[u8]> = packed.iter().map(|(field, _)| field).collect();
             fields.sort_unstable();
             assert!(fields.windows(2).all(|pair| pair[0] < pair[1]), "a map has a field twice");

@@ -116,13 +116,14 @@ impl Store {
                 self.table.hasten(hash, next_ms);
             }
             None => {
+                let names = self.table.names().clone();
                 for field in fields {
                     let record = self.table.record(place);
-                    let value = packed::Packed(self.table.value_of(record)).get(field);
+                    let value = self.table.packed(self.table.value_of(record)).get(field);
                     if decide(value.map(|value| (value, None))) == FieldChange::Remove && value.is_some() {
                         changed.removed += 1;
                         self.table.shorten_packed(place, hash, |bytes| {
-                            packed::retain(bytes, |other| other != field)
+                            packed::retain(&names, bytes, |other| other != field)
                         });
                     }
                 }

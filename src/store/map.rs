@@ -43,7 +43,7 @@ impl<'a> Map<'a> {
     pub(super) fn of(table: &'a Table, record: Record<'a>, now_ms: u64) -> Map<'a> {
         let form = match table.large_of(record) {
             Some(Large::Map(fields)) => Form::Table(&fields.value),
-            _ => Form::Packed(Packed(table.value_of(record))),
+            _ => Form::Packed(table.packed(table.value_of(record))),
         };
         Map { form, now_ms }
     }

@@ -8,7 +8,8 @@ use super::chunked::Size;
 use super::journal::What;
 use super::large::Large;
 use super::map::{Field, Form, Map};
-use super::packed::{Packed, Packing};
+use super::names::Names;
+use super::packed::Packing;
 use super::prepared::{Expiry, Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::table::{Content, Table};
@@ -98,18 +99,19 @@ impl Store {
                 (form, _) => {
                     let packed = match form {
                         Some(Form::Packed(packed)) => packed,
-                        _ => Packed(b""),
+                        _ => table.packed(b""),
                     };
-                    let mut packing = Packing::copy(packed)?;
+                    let mut packing = Packing::copy(kind, packed)?;
                     let before = packing.len();
-                    let (after, write) = if expires_ms.is_none() && pack(&mut packing, pairs.clone())? {
-                        (packing.len(), packed_write(table, body, hash, key, packing)?)
-                    } else {
-                        let there = packed.iter().map(|(field, value)| (field, value, None));
-                        let pairs = pairs.clone().map(|(field, value)| (field, value, expires_ms));
-                        let fields = spread(table, there.chain(pairs))?;
-                        (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
-                    };
+                    let (after, write) =
+                        if expires_ms.is_none() && pack(&mut packing, table.names(), pairs.clone())? {
+                            (packing.len(), packed_write(table, body, hash, key, packing)?)
+                        } else {
+                            let there = packed.iter().map(|(field, value)| (field, value, None));
+                            let pairs = pairs.clone().map(|(field, value)| (field, value, expires_ms));
+                            let fields = spread(table, there.chain(pairs))?;
+                            (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
+                        };
                     write.reserve(table, hash, key)?;
                     (after - before, write)
                 }
@@ -132,8 +134,8 @@ impl Store {
         fault::point();
         let hash = self.table.hash(key);
         self.with_memory(|table| {
-            let mut packing = Packing::default();
-            let (added, write) = if pack(&mut packing, pairs.clone())? {
+            let mut packing = Packing::new(kind);
+            let (added, write) = if pack(&mut packing, table.names(), pairs.clone())? {
                 (packing.len(), packed_write(table, None, hash, key, packing)?)
             } else {
                 let fields = spread(table, pairs.clone().map(|(field, value)| (field, value, None)))?;
@@ -214,8 +216,12 @@ impl Write<'_> {
 }
 
 /// Adds `pairs` to a packed hash. Returns false if they are too many or too long for it.
-pub(super) fn pack<'a>(packing: &mut Packing, mut pairs: impl WritePairs<'a>) -> Result<bool, OutOfMemory> {
-    pairs.try_fold(true, |fits, (field, value)| Ok(fits && packing.set(field, value)?))
+pub(super) fn pack<'a>(
+    packing: &mut Packing,
+    names: &Names,
+    mut pairs: impl WritePairs<'a>,
+) -> Result<bool, OutOfMemory> {
+    pairs.try_fold(true, |fits, (field, value)| Ok(fits && packing.set(names, field, value)?))
 }
 
 /// Decides where a packed hash is going to be written, and allocates a new body for it if it needs one.

@@ -91,6 +91,7 @@ impl Store {
             return true;
         }
         self.changes.note(What::Set, key);
+        let names = self.table.names().clone();
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
             Some(number) => self.table.with_body(number, |body| {
                 let table = body.map_mut();
@@ -101,7 +102,7 @@ impl Store {
                 }
             }),
             None => self.table.shorten_packed(place, hash, |bytes| {
-                packed::retain(bytes, |field| fields.binary_search(&field).is_err())
+                packed::retain(&names, bytes, |field| fields.binary_search(&field).is_err())
             }),
         }
         false

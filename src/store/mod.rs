@@ -16,7 +16,8 @@
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
 //!   are the memory that items lie in. `large` is a value with a structure of its own.
 //! - `maps` reads keys that hold hashes or sets and removes their fields, and `map_writes` writes them. `map` is one of
-//!   these as a command reads it. `packed` is the memory layout of a small one.
+//!   these as a command reads it. `packed` is the memory layout of a small one, and `names` are the names of fields
+//!   that small hashes share.
 //! - `fields` changes when single fields of a hash expire, and removes them.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
@@ -63,6 +64,7 @@ mod map;
 mod map_writes;
 mod maps;
 mod moves;
+mod names;
 mod object;
 mod packed;
 mod pieces;
@@ -89,6 +91,8 @@ mod zpacked;
 mod zset;
 mod zsets;
 
+use std::sync::Arc;
+
 use ahash::RandomState;
 
 use crate::base::fault;
@@ -109,6 +113,7 @@ pub use map::{Field, Map};
 pub use map_writes::PreparedMap;
 pub use maps::MapRemoval;
 pub use moves::Rename;
+use names::Names;
 pub use object::Object;
 pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use ranked::Ranked;
@@ -167,7 +172,7 @@ impl Store {
         let hash = |n: u64| spread.hash_one(n);
         let seeded = |n: u64| RandomState::with_seeds(hash(n), hash(n + 1), hash(n + 2), hash(n + 3));
         Store {
-            table: Table::keyspace(seeded(1), Size::Large),
+            table: Table::keyspace(seeded(1), Size::Large, Arc::new(Names::new(seeded(11)))),
             others: Others::default(),
             cursors: Cursors::new(seeded(6)),
             changes: Changes::default(),
@@ -216,6 +221,7 @@ impl Store {
     pub fn memory(&self) -> usize {
         self.table.memory()
             + self.others.memory
+            + self.table.names().memory()
             + self.changes.journal.memory()
             + self.discards.memory()
             + self.evictor.memory()

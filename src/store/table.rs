@@ -9,12 +9,15 @@
 
 use ahash::RandomState;
 use std::hash::{BuildHasher, Hasher};
+use std::sync::Arc;
 
 use super::agenda::Agenda;
 use super::block::Block;
 use super::body::{Body, Tally};
 use super::chunked::{Chunked, Size};
 use super::directory::Directory;
+use super::names::Names;
+use super::packed::Packed;
 use super::prepared::WrongKind;
 use super::record::{Kind, Record};
 use super::segment::{Cell, Segment, Spot};
@@ -81,17 +84,32 @@ pub struct Table {
     pub(super) len: usize,
     /// Number of items with a time of expiry.
     pub(super) expiring: usize,
+    /// The names that packed hashes share. The table of a hash or a set has none.
+    names: Option<Arc<Names>>,
 }
 
 impl Table {
     /// An empty table that hashes with `hasher` and expects as many items as `size` says. Its items never expire.
     pub fn new(hasher: RandomState, size: Size) -> Table {
-        Table::over(Chunked::new(size), Agenda::default(), hasher)
+        Table::over(Chunked::new(size), Agenda::default(), hasher, None)
     }
 
-    /// As [`Table::new`], for items that may expire.
-    pub fn keyspace(hasher: RandomState, size: Size) -> Table {
-        Table::over(Chunked::new(size), Agenda::with_room(), hasher)
+    /// As [`Table::new`], for keys: they may expire, and small hashes among them share `names`.
+    pub fn keyspace(hasher: RandomState, size: Size, names: Arc<Names>) -> Table {
+        Table::over(Chunked::new(size), Agenda::with_room(), hasher, Some(names))
+    }
+
+    /// The names that packed hashes share.
+    ///
+    /// # Panics
+    /// If this is the table of a hash or a set.
+    pub fn names(&self) -> &Arc<Names> {
+        self.names.as_ref().expect("only a keyspace has packed hashes")
+    }
+
+    /// A packed hash or set with these bytes, to be read.
+    pub fn packed<'a>(&'a self, bytes: &'a [u8]) -> Packed<'a> {
+        Packed { bytes, names: self.names() }
     }
 
     /// Makes sure that items may expire from now on, as many as there are.
@@ -109,7 +127,7 @@ impl Table {
 
     /// An empty keyspace with the same hash function, which expects few keys.
     pub fn sibling(&self) -> Table {
-        Table::keyspace(self.hasher.clone(), Size::Small)
+        Table::keyspace(self.hasher.clone(), Size::Small, self.names().clone())
     }
 
     /// Puts an empty table in the place of this one and returns the old one. The new table takes over a piece of its
@@ -117,12 +135,17 @@ impl Table {
     pub fn start_over(&mut self) -> Table {
         let segments = self.segments.split_off_chunk();
         let agenda = std::mem::take(&mut self.agenda).cleared();
-        let empty = Table::over(segments, agenda, self.hasher.clone());
+        let empty = Table::over(segments, agenda, self.hasher.clone(), self.names.clone());
         std::mem::replace(self, empty)
     }
 
     /// An empty table that takes its first segment from `segments`.
-    fn over(mut segments: Chunked<Segment>, agenda: Agenda, hasher: RandomState) -> Table {
+    fn over(
+        mut segments: Chunked<Segment>,
+        agenda: Agenda,
+        hasher: RandomState,
+        names: Option<Arc<Names>>,
+    ) -> Table {
         let size = segments.size();
         segments.push(Segment::new(0, 0));
         Table {
@@ -135,6 +158,7 @@ impl Table {
             agenda,
             len: 0,
             expiring: 0,
+            names,
         }
     }
 

@@ -76,15 +76,16 @@ impl Held {
 
     /// A map with these fields. There must be at least one.
     fn map<'e>(
+        kind: Kind,
         table: &Table,
         hash: u64,
         key: &[u8],
         fields: impl Iterator<Item = Field<'e>> + Clone,
     ) -> Result<Held, WriteError> {
-        let mut packing = Packing::default();
+        let mut packing = Packing::new(kind);
         let pairs = fields.clone().map(|(field, value, _)| (field, value));
         let is_timed = fields.clone().any(|(_, _, expires_ms)| expires_ms.is_some());
-        if !is_timed && pack(&mut packing, pairs)? {
+        if !is_timed && pack(&mut packing, table.names(), pairs)? {
             return Ok(Held::bytes(hash, key, packing.bytes())?);
         }
         Ok(Held::Body(Body::with_large(hash, key, spread(table, fields)?)?))
@@ -155,7 +156,9 @@ impl Store {
         expires_ms: Option<u64>,
     ) -> Result<Whole<'a>, WriteError> {
         debug_assert!(fields.clone().next().is_some(), "a map needs at least one field");
-        self.prepare_whole(kind, key, expires_ms, |table, hash| Held::map(table, hash, key, fields.clone()))
+        self.prepare_whole(kind, key, expires_ms, |table, hash| {
+            Held::map(kind, table, hash, key, fields.clone())
+        })
     }
 
     /// Lets `build` make the value, and reserves the place for it.
