@@ -10,7 +10,7 @@ use super::reader::Reader;
 use super::strings::{Strings, differ};
 use super::ziplist::Ziplist;
 use super::zipmap::Zipmap;
-use super::{DecodeError, FOOTER_BYTES, VERSION_MAX, Value, form, kind};
+use super::{DecodeError, FIELD_EXPIRY_MS_MAX, FOOTER_BYTES, VERSION_MAX, Value, form, kind};
 use crate::base::{OutOfMemory, memory};
 
 /// Decodes a payload of DUMP. Its compressed strings may inflate to `inflated_bytes_max` bytes in all.
@@ -54,6 +54,11 @@ fn value(kind: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
         kind::HASH_LISTPACK => hash(all(Listpack::new(blob(reader, scratch)?)?)?),
         kind::ZSET_ZIPLIST => zset_of_elements(Ziplist::new(blob(reader, scratch)?)?),
         kind::ZSET_LISTPACK => zset_of_elements(Listpack::new(blob(reader, scratch)?)?),
+        kind::HASH_TIMED => timed_hash(reader),
+        kind::HASH_TIMED_LISTPACK => {
+            reader.milliseconds()?;
+            timed_listpack(Listpack::new(blob(reader, scratch)?)?)
+        }
         kind::STREAM | kind::STREAM_2 | kind::STREAM_3 => stream(kind, reader).map(Value::Stream),
         _ => Err(DecodeError::BadFormat),
     }
@@ -136,6 +141,58 @@ fn hash(strings: Strings) -> Result<Value, DecodeError> {
     }
     differ(strings.len() / 2, strings.pairs().map(|(field, _)| field))?;
     Ok(Value::Hash(strings))
+}
+
+/// A hash with fields that expire, while it is being decoded.
+#[derive(Default)]
+struct Timed {
+    pairs: Strings,
+    expiries: Vec<Option<u64>>,
+}
+
+impl Timed {
+    fn push_expiry(&mut self, at_ms: Option<u64>) -> Result<(), DecodeError> {
+        if at_ms.is_some_and(|at_ms| at_ms > FIELD_EXPIRY_MS_MAX) {
+            return Err(DecodeError::BadFormat);
+        }
+        memory::reserve(&mut self.expiries, 1)?;
+        self.expiries.push(at_ms);
+        Ok(())
+    }
+
+    fn finish(self) -> Result<Value, DecodeError> {
+        let pairs = not_empty(self.pairs)?;
+        differ(pairs.len() / 2, pairs.pairs().map(|(field, _)| field))?;
+        Ok(Value::TimedHash { pairs, expiries: self.expiries })
+    }
+}
+
+/// The earliest time, a count, and for each field its time from there on plus one, or 0 if it never expires.
+fn timed_hash(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
+    let earliest_ms = u64::try_from(reader.milliseconds()?).map_err(|_| DecodeError::BadFormat)?;
+    let count = reader.count(3)?;
+    let (mut timed, mut scratch) = (Timed::default(), Vec::new());
+    for _ in 0..count {
+        timed.push_expiry(match reader.number()? {
+            0 => None,
+            later => Some(earliest_ms.checked_add(later - 1).ok_or(DecodeError::BadFormat)?),
+        })?;
+        timed.pairs.push_element(reader.string(&mut scratch)?)?;
+        timed.pairs.push_element(reader.string(&mut scratch)?)?;
+    }
+    timed.finish()
+}
+
+/// Fields, values and times. The time 0 means never.
+fn timed_listpack(mut elements: Listpack<'_>) -> Result<Value, DecodeError> {
+    let mut timed = Timed::default();
+    while let Some(field) = elements.next()? {
+        timed.pairs.push_element(field)?;
+        timed.pairs.push_element(elements.expect()?)?;
+        let at_ms = u64::try_from(elements.expect()?.integer()?).map_err(|_| DecodeError::BadFormat)?;
+        timed.push_expiry((at_ms > 0).then_some(at_ms))?;
+    }
+    timed.finish()
 }
 
 /// A sorted set that is being decoded.

@@ -9,7 +9,7 @@ use super::crc64::crc64;
 use super::element::canonical_integer;
 use super::intset::{MEMBERS_MAX, intset};
 use super::listpack::{ListpackWriter, OVERHEAD_MAX};
-use super::{VERSION_WRITTEN, form, kind};
+use super::{VERSION_TIMED, VERSION_WRITTEN, form, kind};
 use crate::base::{OutOfMemory, memory};
 
 /// Most bytes of a node of a list: Redis's default of `list-max-listpack-size`. A longer element is a node by itself.
@@ -109,6 +109,28 @@ pub fn hash<T: AsRef<[u8]>, U: AsRef<[u8]>>(
     })
 }
 
+/// Appends the payload of a hash with these `count` fields and values, and the Unix times in milliseconds at which some
+/// fields expire. Redis 7.4 and newer restore it.
+///
+/// # Errors
+/// [`OutOfMemory`]; then `out` is as it was.
+pub fn timed_hash<T: AsRef<[u8]>, U: AsRef<[u8]>>(
+    out: &mut Vec<u8>,
+    count: usize,
+    fields: impl IntoIterator<Item = (T, U, Option<u64>)> + Clone,
+) -> Result<(), OutOfMemory> {
+    let earliest_ms = fields.clone().into_iter().filter_map(|(_, _, at_ms)| at_ms).min().unwrap_or_default();
+    payload(out, kind::HASH_TIMED, |out| {
+        push(out, &earliest_ms.to_le_bytes())?;
+        push_length(out, count as u64)?;
+        fields.into_iter().try_for_each(|(field, value, at_ms)| {
+            push_length(out, at_ms.map_or(0, |at_ms| at_ms - earliest_ms + 1))?;
+            push_string(out, field.as_ref())?;
+            push_string(out, value.as_ref())
+        })
+    })
+}
+
 /// Appends the payload of a sorted set with these `count` members and scores. Redis loads it faster if they descend.
 ///
 /// # Errors
@@ -143,7 +165,8 @@ fn payload(
 
 /// Appends version and checksum of the payload that begins at `start`.
 pub(super) fn push_footer(out: &mut Vec<u8>, start: usize) -> Result<(), OutOfMemory> {
-    push(out, &VERSION_WRITTEN.to_le_bytes())?;
+    let version = if out[start] == kind::HASH_TIMED { VERSION_TIMED } else { VERSION_WRITTEN };
+    push(out, &version.to_le_bytes())?;
     let sum = crc64(&out[start..]);
     push(out, &sum.to_le_bytes())
 }

@@ -4,7 +4,7 @@
 //! type (1 byte)  value  version (2 bytes, little endian)  CRC-64 of all bytes before it (8 bytes, little endian)
 //! ```
 //!
-//! [`decode`] reads every type and encoding that Redis writes up to version 7.2, and refuses modules and all other
+//! [`decode`] reads every type and encoding that Redis writes up to version 7.4, and refuses modules and all other
 //! types. The functions of [`encode`] write what Redis 7.0 and newer read.
 //!
 //! **Decoding trusts nothing.** A client may send any bytes, with a right checksum. Each length is compared with the
@@ -48,11 +48,14 @@ pub use strings::{Iter, Strings};
 
 use crate::base::OutOfMemory;
 
-/// Newest version of the format that [`decode`] reads: that of Redis 7.2. Redis 7.4 writes version 12, and only there
-/// are hashes whose fields expire.
-pub const VERSION_MAX: u16 = 11;
+/// Newest version of the format that [`decode`] reads: that of Redis 7.4.
+pub const VERSION_MAX: u16 = 12;
 /// Version that [`encode`] writes: that of Redis 7.0. Newer servers read it too.
-pub const VERSION_WRITTEN: u16 = 10;
+const VERSION_WRITTEN: u16 = 10;
+/// Version that it writes for a hash with fields that expire: only Redis 7.4 and newer know such hashes.
+const VERSION_TIMED: u16 = 12;
+/// Latest time at which a field may expire, in Unix milliseconds. Redis has the same limit.
+pub const FIELD_EXPIRY_MS_MAX: u64 = 0x3fff_ffff_ffff;
 
 /// Bytes of version and checksum.
 const FOOTER_BYTES: usize = 10;
@@ -92,6 +95,13 @@ pub enum Value {
     },
     /// Each field of a hash, followed by its value. The fields all differ. [`Strings::pairs`] walks over them.
     Hash(Strings),
+    /// A hash with fields that may expire.
+    TimedHash {
+        /// As in [`Value::Hash`].
+        pairs: Strings,
+        /// When each field expires, in Unix milliseconds, in the same order. `None` means never.
+        expiries: Vec<Option<u64>>,
+    },
     /// A stream.
     Stream(Stream),
 }
@@ -124,6 +134,10 @@ mod kind {
     pub const SET_LISTPACK: u8 = 20;
     /// Also knows when each consumer was last active.
     pub const STREAM_3: u8 = 21;
+    /// With a time of expiry for each field, relative to the earliest one.
+    pub const HASH_TIMED: u8 = 24;
+    /// In a listpack, with a time of expiry behind each value.
+    pub const HASH_TIMED_LISTPACK: u8 = 25;
 }
 
 mod form {

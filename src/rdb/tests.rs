@@ -36,7 +36,7 @@ fn samples_have_their_contents_and_survive_being_written_again() {
 #[test]
 fn samples_cover_every_type() {
     let kinds: std::collections::BTreeSet<u8> = all().iter().map(|(_, payload, _)| payload[0]).collect();
-    assert!(kinds.into_iter().eq((0..=5).chain(9..=21)));
+    assert!(kinds.into_iter().eq((0..=5).chain(9..=21).chain(24..=25)));
 }
 
 #[test]
@@ -49,7 +49,7 @@ fn a_payload_must_have_the_right_frame() {
         assert_eq!(decode(&bad, 0), Err(DecodeError::BadFrame), "byte {at} differs");
         assert_eq!(decode(&good[..at], 0), Err(DecodeError::BadFrame), "cut to {at} bytes");
     }
-    assert_eq!(decode(&samples::framed(0, b"\x03abc", 12), 0), Err(DecodeError::BadFrame));
+    assert_eq!(decode(&samples::framed(0, b"\x03abc", 13), 0), Err(DecodeError::BadFrame));
     assert_eq!(
         decode(&samples::sealed(b"\x0a\0"), 0),
         Err(DecodeError::BadFormat),
@@ -62,13 +62,13 @@ fn a_payload_must_have_the_right_frame() {
         (0, b"\xc4abc", 10),
         (0, b"\x90abc", 10),
         (0, b"\x81\xff\xff\xff\xff\xff\xff\xff\xffabc", 10),
-        // Modules, and hashes whose fields expire.
+        // Modules, a type of a release candidate, and hashes whose fields expire and that are cut.
         (6, b"\x00", 10),
         (7, b"\x00", 10),
         (8, b"\x00", 10),
         (22, b"\x00", 11),
-        (24, b"\x00", 11),
-        (25, b"\x00", 11),
+        (24, b"\x00", 12),
+        (25, b"\x00", 12),
     ] {
         assert_eq!(decode(&samples::framed(kind, body, version), MIB), Err(DecodeError::BadFormat), "{kind}");
     }
@@ -128,6 +128,7 @@ fn costly() -> Vec<(&'static str, Vec<u8>)> {
     let count = b"\x80\x00\x01\x00\x00";
     let members: Vec<u8> = pairs().flat_map(|[a, b]| [2, a, b]).collect();
     let scored: Vec<u8> = pairs().flat_map(|[a, b]| [2, a, b, 255]).collect();
+    let timed: Vec<u8> = pairs().flat_map(|[a, b]| [1, 2, a, b, 0]).collect();
     let groups: Vec<u8> = pairs().flat_map(|[a, b]| [2, a, b, 0, 0, 0, 0]).collect();
     let consumers: Vec<u8> = pairs().flat_map(|[a, b]| [2, a, b, 0, 0, 0, 0, 0, 0, 0, 0, 0]).collect();
     vec![
@@ -143,6 +144,7 @@ fn costly() -> Vec<(&'static str, Vec<u8>)> {
         ("empty elements", samples::framed(1, &[&count[..], &[0; 0x1_0000]].concat(), 10)),
         ("members", samples::framed(2, &[&count[..], &members].concat(), 10)),
         ("scores", samples::framed(3, &[&count[..], &scored].concat(), 10)),
+        ("times", samples::framed(24, &[&[0; 8], &count[..], &timed].concat(), 12)),
         ("groups", samples::framed(15, &[b"\x00\x00\x00\x00", &count[..], &groups].concat(), 10)),
         (
             "consumers",

@@ -57,6 +57,11 @@ impl<'a> Map<'a> {
         }
     }
 
+    /// True if a field may expire.
+    pub fn has_expiries(self) -> bool {
+        matches!(self.form, Form::Table(table) if table.expiring > 0)
+    }
+
     /// True if no more fields are known of than Redis keeps in a listpack with their times of expiry; `None` if no field
     /// has ever had one.
     pub fn is_short_with_expiries(self) -> Option<bool> {

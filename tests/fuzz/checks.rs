@@ -294,7 +294,7 @@ pub fn restore(data: &[u8]) {
         payload.extend(crc64(&payload).to_le_bytes());
     }
     let config = Config { proto_max_bulk_len: INFLATED_MAX, max_key_bytes: 4096, ..Config::default() };
-    let now = Now { at: Moment::from_nanos(1), unix_ms: 1_000_000, unix_us: 1_000_000_000 };
+    let now = Now { at: Moment::from_nanos(1), unix_ms: NOW_MS, unix_us: NOW_MS * 1_000 };
     let mut service = Service::new(1, config, Clock::new(move || now), Vec::new());
     let me = ConnId { slot: 0, serial: 1 };
     service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
@@ -303,6 +303,8 @@ pub fn restore(data: &[u8]) {
     let answer = ask(&[b"RESTORE", b"k", b"0", &payload, b"REPLACE"]);
     if answer.starts_with(b"-") {
         assert_eq!(ask(&[b"GET", b"k"]), b"$6\r\nbefore\r\n", "refused and changed");
+    } else if sorted(&payload) == ("hash", Vec::new()) {
+        assert_eq!(ask(&[b"SET", b"k", b"all fields had expired", b"NX"]), b"+OK\r\n");
     } else {
         assert_eq!(answer, b"+OK\r\n");
         let value = sorted(&payload);
@@ -317,6 +319,8 @@ pub fn restore(data: &[u8]) {
     service.world.store.audit();
 }
 
+/// The time of day in Unix milliseconds.
+const NOW_MS: u64 = 1_000_000;
 /// To how many bytes the strings of a payload may inflate.
 const INFLATED_MAX: usize = 64 << 10;
 
@@ -350,11 +354,8 @@ fn sorted(payload: &[u8]) -> (&'static str, Vec<Vec<u8>>) {
             members.sort();
             ("set", members)
         }
-        Value::Hash(hash) => {
-            let mut pairs: Vec<_> = hash.pairs().collect();
-            pairs.sort();
-            ("hash", pairs.into_iter().flat_map(|(field, value)| [field.to_vec(), value.to_vec()]).collect())
-        }
+        Value::Hash(pairs) => ("hash", fields(pairs.pairs().map(|pair| (pair, None)))),
+        Value::TimedHash { pairs, expiries } => ("hash", fields(pairs.pairs().zip(expiries))),
         Value::Zset { members, scores } => {
             // 0 and -0 are the same score.
             let bits = scores.iter().map(|score| (score + 0.0).to_bits().to_be_bytes().to_vec());
@@ -364,6 +365,16 @@ fn sorted(payload: &[u8]) -> (&'static str, Vec<Vec<u8>>) {
         }
         Value::Stream(stream) => ("stream", facts(&stream)),
     }
+}
+
+/// The fields of a hash that have not expired, with their values and times of expiry.
+fn fields<'a>(fields: impl Iterator<Item = ((&'a [u8], &'a [u8]), Option<u64>)>) -> Vec<Vec<u8>> {
+    let mut live: Vec<_> = fields.filter(|(_, at_ms)| at_ms.is_none_or(|at_ms| at_ms > NOW_MS)).collect();
+    live.sort();
+    let parts = |((field, value), at_ms): ((&[u8], &[u8]), Option<u64>)| {
+        [field.to_vec(), value.to_vec(), at_ms.unwrap_or_default().to_be_bytes().to_vec()]
+    };
+    live.into_iter().flat_map(parts).collect()
 }
 
 /// All that is known about a stream, with bounds as the server has them: no time before 1970, and no more deliveries than

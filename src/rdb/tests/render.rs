@@ -27,6 +27,12 @@ fn line(value: &Value, active: bool) -> String {
         Value::Hash(hash) => {
             format!("hash {}", join(&mut hash.pairs().map(|(k, v)| format!("{}={}", text(k), text(v)))))
         }
+        Value::TimedHash { pairs, expiries } => {
+            let mut fields = pairs.pairs().zip(expiries).map(|((k, v), at_ms)| {
+                format!("{}={}{}", text(k), text(v), at_ms.map_or(String::new(), |at_ms| format!("@{at_ms}")))
+            });
+            format!("timed hash {}", join(&mut fields))
+        }
         Value::Zset { members, scores } => {
             let mut pairs =
                 members.iter().zip(scores).map(|(member, score)| format!("{}={score}", text(member)));
@@ -68,6 +74,10 @@ pub fn encode(value: &Value, out: &mut Vec<u8>) -> Result<(), super::base::OutOf
         Value::List(list) => write::list(out, list),
         Value::Set(set) => write::set(out, set.len(), set),
         Value::Hash(hash) => write::hash(out, hash.len() / 2, hash.pairs()),
+        Value::TimedHash { pairs, expiries } => {
+            let fields = pairs.pairs().zip(expiries).map(|((field, value), at_ms)| (field, value, *at_ms));
+            write::timed_hash(out, expiries.len(), fields)
+        }
         Value::Zset { members, scores } => {
             write::zset(out, members.len(), members.iter().zip(scores.iter().copied()))
         }

@@ -169,6 +169,25 @@ pub fn built() -> Vec<(&'static str, Vec<u8>, String)> {
         ("sorted set in a ziplist", framed(12, &string(&ziplist(pairs)), 6), list("zset a=1 b=2.25 c=-inf")),
         ("hash in a ziplist", framed(13, &string(&ziplist(pairs)), 6), list("hash a=1 b=2.25 c=-inf")),
         ("set in a listpack", framed(20, &string(&mixed), VERSION_MAX), list("set a 5 bc -32768")),
+        (
+            "hash with fields that expire",
+            // In the second, at the earliest, and 299 ms later.
+            framed(24, b"\x00\x04\0\0\0\0\0\0\x03\x00\x01f\x01v\x01\x01g\xc0\x05\x41\x2c\x01h\x00", 12),
+            list("timed hash f=v g=5@1024 h=@1323"),
+        ),
+        (
+            "hash with fields that expire in a listpack",
+            framed(
+                25,
+                &[
+                    b"\x07\0\0\0\0\0\0\0".to_vec(),
+                    string(&listpack(&[b"\x81g", b"\x05", b"\x07", b"\x81f", b"\x81v", b"\x00"])),
+                ]
+                .concat(),
+                12,
+            ),
+            list("timed hash g=5@7 f=v"),
+        ),
         ("stream of type 15", framed(15, &old, 9), stream("0-0", 1, "None", 1000)),
         (
             "stream of type 19",

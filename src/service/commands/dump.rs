@@ -56,6 +56,10 @@ fn payload(object: &Object<'_>, max: usize) -> Result<Option<Vec<u8>>, OutOfMemo
         Object::String(text) if text.len() > max => cut.set(true),
         Object::String(text) => encode::string(&mut out, text)?,
         Object::List(list) => encode::list(&mut out, bound.over(list.iter_from(0), |text| bytes_min(text)))?,
+        Object::Hash(hash) if hash.has_expiries() => {
+            let fields = bound.over(hash.fields(), |(field, value, _)| bytes_min(field) + bytes_min(value));
+            encode::timed_hash(&mut out, hash.len(), fields)?;
+        }
         Object::Hash(hash) => {
             let pairs = bound.over(hash.iter(), |(field, value)| bytes_min(field) + bytes_min(value));
             encode::hash(&mut out, hash.len(), pairs)?;
@@ -166,7 +170,7 @@ pub fn restore(cx: &mut Cx<'_>) -> Outcome {
     // As in Redis, a sum that overflows is a time that has passed.
     let at_ms = if options.absolute { ttl } else { ttl.wrapping_add(now_ms as i64) };
     let expires_ms = (ttl > 0).then_some(at_ms);
-    if expires_ms.is_some_and(|at_ms| at_ms <= now_ms as i64) {
+    if expires_ms.is_some_and(|at_ms| at_ms <= now_ms as i64) || has_expired(&value, now_ms) {
         cx.reply.assure();
         if cx.world.store.remove(key, now_ms) {
             cx.world.store.tell(DEL, key);
@@ -181,11 +185,19 @@ pub fn restore(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// True if all fields of a hash have expired.
+fn has_expired(value: &Value, now_ms: u64) -> bool {
+    let Value::TimedHash { expiries, .. } = value else { return false };
+    expiries.iter().all(|at_ms| at_ms.is_some_and(|at_ms| at_ms <= now_ms))
+}
+
 /// Checks that no field or member is longer than others may be, and that a stream's counts are in bounds.
 fn check(cx: &Cx<'_>, value: &Value) -> Outcome {
     match value {
         Value::String(_) | Value::List(_) => Ok(()),
-        Value::Hash(pairs) => pairs.pairs().try_for_each(|(field, _)| check_field(cx, field)),
+        Value::Hash(pairs) | Value::TimedHash { pairs, .. } => {
+            pairs.pairs().try_for_each(|(field, _)| check_field(cx, field))
+        }
         Value::Set(members) => members.iter().try_for_each(|member| check_member(cx, member)),
         Value::Zset { members, .. } => members.iter().try_for_each(|member| check_member(cx, member)),
         Value::Stream(stream) => dump_stream::check(stream),
@@ -199,6 +211,7 @@ fn prepare<'a>(
     value: &Value,
     expires_ms: Option<u64>,
 ) -> Result<Whole<'a>, Failure> {
+    let now_ms = cx.exact_unix_ms();
     let store = &mut cx.world.store;
     Ok(match value {
         Value::String(text) => store.prepare_whole_string(key, text, expires_ms)?,
@@ -206,6 +219,11 @@ fn prepare<'a>(
         Value::Hash(pairs) => {
             let fields = pairs.pairs().map(|(field, value)| (field, value, None));
             store.prepare_whole_map(Kind::Hash, key, fields, expires_ms)?
+        }
+        Value::TimedHash { pairs, expiries } => {
+            let fields = pairs.pairs().zip(expiries).map(|((field, value), at_ms)| (field, value, *at_ms));
+            let live = fields.filter(|(_, _, at_ms)| at_ms.is_none_or(|at_ms| at_ms > now_ms));
+            store.prepare_whole_map(Kind::Hash, key, live, expires_ms)?
         }
         Value::Set(members) => {
             let fields = members.iter().map(|member| (member, &b""[..], None));

@@ -2,13 +2,12 @@
 
 use super::expiry::{Unit, invalid_expire};
 use crate::config::REPLY_HEADROOM_BYTES;
+use crate::rdb::FIELD_EXPIRY_MS_MAX;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::service::events::{DEL, HDEL, HEXPIRE, HPERSIST};
 use crate::store::{Changed, Event, FieldChange, Kind, Map};
 
-/// Latest time at which a field may expire, as in Redis: a Unix time in milliseconds.
-const EXPIRY_MS_MAX: u64 = 0x3fff_ffff_ffff;
 /// Most bytes that an integer takes in a reply.
 const INTEGER_BYTES: usize = 24;
 
@@ -131,7 +130,7 @@ pub(super) fn expiry_ms(cx: &mut Cx<'_>, index: usize, unit: Unit) -> Result<u64
         return Err(Failure::text("ERR invalid expire time, must be >= 0"));
     }
     let at_ms = unit.unix_ms(number, cx.exact_unix_ms()).and_then(|at_ms| u64::try_from(at_ms).ok());
-    at_ms.filter(|at_ms| *at_ms <= EXPIRY_MS_MAX).ok_or_else(|| invalid_expire(cx))
+    at_ms.filter(|at_ms| *at_ms <= FIELD_EXPIRY_MS_MAX).ok_or_else(|| invalid_expire(cx))
 }
 
 /// Reads `FIELDS numfields field [field ...]`, which begins with the argument at `at` and is the rest of the request. Returns
