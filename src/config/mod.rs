@@ -4,11 +4,13 @@
 //! a user may change, and how each is written.
 
 mod choices;
+mod encodings;
 mod events;
 mod maxmemory;
 pub mod options;
 mod values;
 
+pub use encodings::Encodings;
 pub use events::{EventClass, Events};
 pub use maxmemory::{EvictionPolicy, MaxMemory, Part};
 
@@ -220,13 +222,8 @@ pub struct Config {
     pub maxmemory_samples: u32,
     /// Most keys that the server remembers for clients that keep copies of them; 0 = no limit.
     pub tracking_table_max_keys: usize,
-    /// When a node of a stream gets this many bytes, the next entry begins a new one; 0 is no limit.
-    pub stream_node_max_bytes: usize,
-    /// Most entries of a node of a stream; 0 is no limit.
-    pub stream_node_max_entries: usize,
-    /// A HyperLogLog that would get longer than this in the sparse encoding becomes dense, bytes. The dense encoding
-    /// takes 12 KiB, but adding an element to it takes less time.
-    pub hll_sparse_max_bytes: usize,
+    /// How values are encoded, and what `OBJECT ENCODING` says of it.
+    pub encodings: Encodings,
     /// Number of databases.
     pub databases: u16,
 
@@ -324,9 +321,7 @@ impl Default for Config {
             maxmemory_policy: EvictionPolicy::NoEviction,
             maxmemory_samples: 5,
             tracking_table_max_keys: 1_000_000,
-            stream_node_max_bytes: 4_096,
-            stream_node_max_entries: 100,
-            hll_sparse_max_bytes: 3_000,
+            encodings: Encodings::default(),
             databases: 16,
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),

@@ -8,11 +8,13 @@ use super::choices::{
     AT_MAXCLIENTS, DEBUG_COMMAND, LOGLEVELS, YES_NO, choice_of, parse_choice, set_output_limits,
     show_output_limits,
 };
+use super::encodings;
 use super::maxmemory::POLICIES;
 use super::values::{parse_bytes, parse_ms, parse_number, parse_signed, show_ms};
 use super::{Config, DATABASES_MAX, Events, MaxMemory, REPLY_HEADROOM_BYTES, SLOWLOG_LEN_MAX};
 
 /// One option.
+#[derive(Clone, Copy)]
 pub struct Opt {
     /// The name, as written in `CONFIG` and after `--` on the command line.
     pub name: &'static str,
@@ -91,7 +93,21 @@ const fn at_start(name: &'static str, value: &'static str, access: Access, help:
 }
 
 /// Every option, in the order of `--help`.
-pub const OPTIONS: &[Opt] = &[
+pub const OPTIONS: &[Opt] =
+    &joined::<{ GENERAL.len() + encodings::OPTIONS.len() }>(GENERAL, encodings::OPTIONS);
+
+/// Both lists, one behind the other.
+const fn joined<const N: usize>(one: &[Opt], other: &[Opt]) -> [Opt; N] {
+    let mut all = [one[0]; N];
+    let mut at = 0;
+    while at < N {
+        all[at] = if at < one.len() { one[at] } else { other[at - one.len()] };
+        at += 1;
+    }
+    all
+}
+
+const GENERAL: &[Opt] = &[
     at_start(
         "bind",
         "addresses",
@@ -323,24 +339,6 @@ pub const OPTIONS: &[Opt] = &[
         "number",
         number!(tracking_table_max_keys, 0, usize::MAX),
         "Most keys remembered for clients that keep copies of them; 0 = no limit",
-    ),
-    live(
-        "stream-node-max-bytes",
-        BYTES,
-        bytes!(stream_node_max_bytes, 0, REQUEST_MAX),
-        "Most bytes of a stream's node that gets another entry; 0 = no limit",
-    ),
-    live(
-        "stream-node-max-entries",
-        "number",
-        number!(stream_node_max_entries, 0, i32::MAX),
-        "Most entries of a stream's node; 0 = no limit",
-    ),
-    live(
-        "hll-sparse-max-bytes",
-        BYTES,
-        bytes!(hll_sparse_max_bytes, 0, usize::MAX),
-        "A HyperLogLog longer than this changes from the sparse to the dense encoding, which takes 12 KiB",
     ),
     at_start("databases", "number", number!(databases, 1, DATABASES_MAX), "Number of databases"),
     live(

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 
 use super::Pair;
 use super::large::Large;
-use super::packed::{PACKED_FIELDS_MAX, Packed};
+use super::packed::Packed;
 use super::record::Record;
 use super::table::Table;
 use super::walk::{Dice, is_live};
@@ -62,15 +62,9 @@ impl<'a> Map<'a> {
         matches!(self.form, Form::Table(table) if table.expiring > 0)
     }
 
-    /// True if no more fields are known of than Redis keeps in a listpack with their times of expiry; `None` if no field
-    /// has ever had one.
-    pub fn is_short_with_expiries(self) -> Option<bool> {
-        match self.form {
-            Form::Table(table) if table.admits_expiries() => {
-                Some(table.len() <= PACKED_FIELDS_MAX && table.bodies.len() == 0)
-            }
-            _ => None,
-        }
+    /// True if a field has ever had a time of expiry.
+    pub fn may_expire(self) -> bool {
+        matches!(self.form, Form::Table(table) if table.admits_expiries())
     }
 
     /// The value of `field`; `None` if the hash has no such field.

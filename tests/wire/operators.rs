@@ -55,6 +55,28 @@ pub const TALKS: &[Talk] = &[
         ],
     ),
     talk(
+        "the options of Redis about encodings decide which encoding is named",
+        &[
+            ("a", "CONFIG SET hash-max-listpack-entries 2 zset-max-listpack-value 3", "+OK"),
+            ("a", "HSET h a 1 b 2\nHSET h2 a 1 b 2 c 3\nZADD z 1 abc\nZADD z2 1 abcd", ":2 :3 :1 :1"),
+            ("a", "OBJECT ENCODING h\nOBJECT ENCODING h2", "'listpack' 'hashtable'"),
+            ("a", "OBJECT ENCODING z\nOBJECT ENCODING z2", "'listpack' 'skiplist'"),
+            ("a", "CONFIG SET set-max-intset-entries 1\nSADD s 1\nSADD s2 1 2", "+OK :1 :2"),
+            (
+                "a",
+                "OBJECT ENCODING s\nCONFIG GET hash-max-listpack-entries",
+                "'intset' %['hash-max-listpack-entries' '2']",
+            ),
+            ("a", "CONFIG SET hash-max-listpack-entries 128 zset-max-listpack-value 64", "+OK"),
+            (
+                "a",
+                "CONFIG SET set-max-intset-entries 512 list-max-listpack-size -1 list-compress-depth 1",
+                "+OK",
+            ),
+            ("a", "CONFIG SET list-max-listpack-size -2 list-compress-depth 0", "+OK"),
+        ],
+    ),
+    talk(
         "an encoding has the name that Redis has for it",
         &[
             (

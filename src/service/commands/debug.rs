@@ -48,7 +48,7 @@ pub fn panic(cx: &mut Cx<'_>) -> Outcome {
 pub fn object(cx: &mut Cx<'_>) -> Outcome {
     let found = cx.world.store.object(cx.arg(2), cx.world.now.unix_ms);
     let (object, bytes) = found.ok_or(Failure::text("ERR no such key"))?;
-    let encoding = super::objects::encoding(&object);
+    let encoding = super::objects::encoding(&object, &cx.world.config.encodings);
     cx.reply.simple(&format!(
         "Value at:0x0 refcount:1 encoding:{encoding} serializedlength:{bytes} lru:0 lru_seconds_idle:0"
     ));

@@ -72,7 +72,10 @@ pub(super) fn prepare<'a>(
     expires_ms: Option<u64>,
 ) -> Result<Whole<'a>, Failure> {
     let config = &cx.world.config;
-    let limits = NodeLimits { bytes: config.stream_node_max_bytes, entries: config.stream_node_max_entries };
+    let limits = NodeLimits {
+        bytes: config.encodings.stream_node_max_bytes,
+        entries: config.encodings.stream_node_max_entries,
+    };
     let make = || restored(decoded, limits);
     Ok(cx.world.store.prepare_whole_stream(key, expires_ms, make)?)
 }

@@ -16,7 +16,7 @@ impl From<Flaw> for Failure {
 /// that has changed it, else 0.
 pub fn pfadd(cx: &mut Cx<'_>) -> Outcome {
     let (key, elements) = (cx.arg(1), cx.args.from(2));
-    let sparse_bytes_max = cx.world.config.hll_sparse_max_bytes;
+    let sparse_bytes_max = cx.world.config.encodings.hll_sparse_max_bytes;
     let there = cx.world.store.get(key, cx.world.now.unix_ms)?;
     let (mut hll, known) = match there {
         None => {
@@ -125,7 +125,7 @@ fn union_from(cx: &mut Cx<'_>) -> Result<Union, Failure> {
 
 /// `PFMERGE destkey [sourcekey ...]`: makes a HyperLogLog the union of itself and of others.
 pub fn pfmerge(cx: &mut Cx<'_>) -> Outcome {
-    let (dest, sparse_bytes_max) = (cx.arg(1), cx.world.config.hll_sparse_max_bytes);
+    let (dest, sparse_bytes_max) = (cx.arg(1), cx.world.config.encodings.hll_sparse_max_bytes);
     let union = union_from(cx)?;
     let hll = match cx.world.store.get(dest, cx.world.now.unix_ms)? {
         Some(there) => union.written(there, sparse_bytes_max)?,

@@ -1,5 +1,6 @@
 //! `OBJECT` and `MEMORY`: how keys are held, and what they cost.
 
+use crate::config::Encodings;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::memory::resident_bytes;
@@ -9,45 +10,42 @@ use crate::store::{Map, Object};
 const EMBEDDED_BYTES_MAX: usize = 44;
 /// Longest decimal number that may be an integer, bytes.
 const INTEGER_BYTES_MAX: usize = 20;
-/// Most elements of a value that Redis packs, by default.
-const LISTPACK_ENTRIES_MAX: usize = 128;
-/// Longest element of a value that Redis packs, by default, bytes.
-const LISTPACK_BYTES_MAX: usize = 64;
-/// Most members of a set of integers that Redis keeps as an array, by default.
-const INTSET_ENTRIES_MAX: usize = 512;
-/// Most bytes of a list that Redis packs, by default.
-const LISTPACK_LIST_BYTES_MAX: usize = 8_192;
+/// Most bytes of a packed list for each value of `list-max-listpack-size` from -1 down.
+const LIST_BYTES_MAX: [usize; 5] = [4 << 10, 8 << 10, 16 << 10, 32 << 10, 64 << 10];
 /// Bytes of a listpack besides its elements.
 const LISTPACK_HEADER_BYTES: usize = 7;
 /// What Redis answers for the references of a small integer, which all keys share.
 const SHARED_REFERENCES: i64 = i32::MAX as i64;
 
 /// The name that Redis would have for the encoding of a value like this.
-pub fn encoding(object: &Object<'_>) -> &'static str {
+pub fn encoding(object: &Object<'_>, limits: &Encodings) -> &'static str {
     match object {
         Object::String(text) if text.len() <= INTEGER_BYTES_MAX && parse_i64(text).is_some() => "int",
         Object::String(text) if text.len() <= EMBEDDED_BYTES_MAX => "embstr",
         Object::String(_) => "raw",
         Object::Hash(hash) => {
-            if hash.is_short_with_expiries() == Some(true) {
-                "listpackex"
-            } else if is_listpack(*hash) && hash.is_short_with_expiries().is_none() {
-                "listpack"
-            } else {
-                "hashtable"
+            let (most, longest) = (limits.hash_max_listpack_entries, limits.hash_max_listpack_value);
+            match is_listpack(*hash, most, longest) {
+                false => "hashtable",
+                true if hash.may_expire() => "listpackex",
+                true => "listpack",
             }
         }
         Object::List(list) => {
+            let (most, bytes_max) = match limits.list_max_listpack_size {
+                entries @ 0.. => (entries as usize, usize::MAX),
+                kib => (usize::MAX, LIST_BYTES_MAX[(kib.unsigned_abs() as usize - 1).min(4)]),
+            };
             let mut bytes = LISTPACK_HEADER_BYTES;
-            let packed = list.iter_from(0).all(|element| {
+            let packed = list.iter_from(0).enumerate().all(|(nth, element)| {
                 bytes += listpack_bytes(element);
-                bytes <= LISTPACK_LIST_BYTES_MAX
+                bytes <= bytes_max && nth < most
             });
             if packed { "listpack" } else { "quicklist" }
         }
         Object::Zset(zset) => {
-            let short = |(member, _): (&[u8], f64)| member.len() <= LISTPACK_BYTES_MAX;
-            let packed = zset.len() <= LISTPACK_ENTRIES_MAX && zset.iter_from(0).all(short);
+            let short = |(member, _): (&[u8], f64)| member.len() <= limits.zset_max_listpack_value;
+            let packed = zset.len() <= limits.zset_max_listpack_entries && zset.iter_from(0).all(short);
             if packed { "listpack" } else { "skiplist" }
         }
         Object::Stream(_) => "stream",
@@ -56,8 +54,10 @@ pub fn encoding(object: &Object<'_>) -> &'static str {
                 member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()
             };
             match set {
-                _ if set.len() <= INTSET_ENTRIES_MAX && set.iter().all(integer) => "intset",
-                _ if is_listpack(*set) => "listpack",
+                _ if set.len() <= limits.set_max_intset_entries && set.iter().all(integer) => "intset",
+                _ if is_listpack(*set, limits.set_max_listpack_entries, limits.set_max_listpack_value) => {
+                    "listpack"
+                }
                 _ => "hashtable",
             }
         }
@@ -84,16 +84,16 @@ fn listpack_bytes(element: &[u8]) -> usize {
     size + (usize::BITS - size.leading_zeros()).div_ceil(7) as usize
 }
 
-/// True if Redis packs a hash or a set like this one.
-fn is_listpack(map: Map<'_>) -> bool {
-    let short = |(field, value): (&[u8], &[u8])| field.len().max(value.len()) <= LISTPACK_BYTES_MAX;
-    map.len() <= LISTPACK_ENTRIES_MAX && map.iter().all(short)
+/// True if Redis packs a hash or a set like this one: of at most so many fields, each of at most so many bytes.
+fn is_listpack(map: Map<'_>, most: usize, longest: usize) -> bool {
+    let short = |(field, value): (&[u8], &[u8])| field.len().max(value.len()) <= longest;
+    map.len() <= most && map.iter().all(short)
 }
 
 /// `OBJECT ENCODING key`: the name that Redis would have for the encoding of the value.
 pub fn object_encoding(cx: &mut Cx<'_>) -> Outcome {
     let found = cx.world.store.object(cx.arg(2), cx.world.now.unix_ms);
-    let name = found.map(|(object, _)| encoding(&object));
+    let name = found.map(|(object, _)| encoding(&object, &cx.world.config.encodings));
     cx.reply.bulk_or_null(name.map(str::as_bytes));
     Ok(())
 }
@@ -102,7 +102,7 @@ pub fn object_encoding(cx: &mut Cx<'_>) -> Outcome {
 pub fn object_refcount(cx: &mut Cx<'_>) -> Outcome {
     let found = cx.world.store.object(cx.arg(2), cx.world.now.unix_ms);
     let is_shared = |text: &[u8]| {
-        encoding(&Object::String(text)) == "int" && parse_i64(text).is_some_and(|n| (0..10_000).contains(&n))
+        text.len() <= INTEGER_BYTES_MAX && parse_i64(text).is_some_and(|n| (0..10_000).contains(&n))
     };
     match found {
         Some((Object::String(text), _)) if is_shared(text) => cx.reply.int(SHARED_REFERENCES),

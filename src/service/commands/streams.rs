@@ -140,7 +140,10 @@ pub fn xadd(cx: &mut Cx<'_>) -> Outcome {
     };
     let pairs = cx.args.from(first).step_by(2).zip(cx.args.from(first + 1).step_by(2));
     let config = &cx.world.config;
-    let limits = NodeLimits { bytes: config.stream_node_max_bytes, entries: config.stream_node_max_entries };
+    let limits = NodeLimits {
+        bytes: config.encodings.stream_node_max_bytes,
+        entries: config.encodings.stream_node_max_entries,
+    };
     let prepared = cx.world.store.prepare_entry(key, id, pairs.clone(), limits, now_ms)?;
     cx.reply.assure();
     cx.world.store.commit_entry(prepared, pairs);
@@ -157,7 +160,7 @@ pub fn xadd(cx: &mut Cx<'_>) -> Outcome {
 /// `XTRIM key MAXLEN | MINID [= | ~] threshold [LIMIT count]`: removes the oldest entries. The reply is how many.
 pub fn xtrim(cx: &mut Cx<'_>) -> Outcome {
     let options = Options::of(cx, false)?;
-    let trim = options.trim(cx.world.config.stream_node_max_entries).ok_or(NO_STRATEGY)?;
+    let trim = options.trim(cx.world.config.encodings.stream_node_max_entries).ok_or(NO_STRATEGY)?;
     let key = cx.arg(1);
     if cx.world.store.stream(key, cx.world.now.unix_ms)?.is_none() {
         cx.reply.int(0);
