@@ -223,8 +223,9 @@ impl Service {
     fn look_ahead(&mut self, batch: &mut Batch, input: &[u8], start: usize) {
         if batch.fill(input, start, &limits(&self.world.config)) > 1 {
             // Nearly all commands with a key have it as argument 1, and those that look up a field or a member have that as
-            // argument 2. A wrong guess does no harm.
-            self.world.store.warm(batch.column(input, 1), batch.column(input, 2));
+            // argument 2, or behind a score as argument 3. A wrong guess does no harm.
+            let members = batch.column(input, 2).zip(batch.column(input, 3));
+            self.world.store.warm(batch.column(input, 1), members);
         }
     }
 

@@ -253,9 +253,13 @@ impl Store {
     }
 
     /// Starts to fetch the memory that looking up `keys` is going to read, so that the waits for memory
-    /// overlap. Does so for the first [`WARMED_MAX`] keys. `members` has the field or member that is looked up in the hash
-    /// or set of each key, if that is one. Changes nothing.
-    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, members: impl Iterator<Item = &'a [u8]>) {
+    /// overlap. Does so for the first [`WARMED_MAX`] keys. `members` has the field or member that is looked up in the hash,
+    /// set or sorted set of each key, if that is one. Changes nothing.
+    pub fn warm<'a>(
+        &self,
+        keys: impl Iterator<Item = &'a [u8]>,
+        members: impl Iterator<Item = warm::Members<'a>>,
+    ) {
         self.table.warm(keys, members);
     }
 

@@ -294,7 +294,7 @@ fn a_value_built_piece_by_piece_is_whole() {
 fn warming_changes_nothing_and_takes_any_number_of_any_keys() {
     let mut store = filled(100_000);
     let keys: Vec<[u8; 4]> = (99_990..100_050_u32).map(u32::to_le_bytes).collect();
-    store.warm(keys.iter().map(|key| &key[..]), keys.iter().map(|key| &key[..]));
+    store.warm(keys.iter().map(|key| &key[..]), keys.iter().map(|key| (&key[..], &key[..])));
     store.warm(keys.iter().take(0).map(|key| &key[..]), std::iter::empty());
     assert_eq!(keys.iter().filter(|key| store.contains(&key[..], 0)).count(), 10);
     store.audit();

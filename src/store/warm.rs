@@ -13,6 +13,10 @@ pub const WARMED_MAX: usize = 16;
 /// key for nothing.
 const WARMED_BYTES_MIN: usize = 1 << 20;
 
+/// What a command may look up in the value of a key: the argument behind the key, and the one behind that, in which
+/// `ZADD` and `ZINCRBY` have the member. It is empty if there is none.
+pub type Members<'a> = (&'a [u8], &'a [u8]);
+
 impl Table {
     /// True if the items no longer fit the cache, so that warming keys is worth its cost.
     #[inline]
@@ -22,8 +26,9 @@ impl Table {
 
     /// Starts to fetch the lines of memory in which `keys` will be found. It does so in three rounds: for the
     /// index, for the records, and for the bodies of large items. The waits within each round overlap. If a body has a
-    /// large hash or set, two rounds more fetch the lines of the field or member that `members` has for the key.
-    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, members: impl Iterator<Item = &'a [u8]>) {
+    /// large hash, set or sorted set, two rounds more fetch the lines of the field or member that `members` has for the
+    /// key.
+    pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, members: impl Iterator<Item = Members<'a>>) {
         if !self.is_beyond_cache() {
             return;
         }
@@ -62,23 +67,42 @@ impl Table {
     }
 
     /// Starts to fetch the fields or members that will be looked up in the large values of these bodies.
-    fn warm_members<'a>(&self, wanted: impl Iterator<Item = (u32, &'a [u8])>) {
-        let mut tables = [(None, 0); WARMED_MAX];
+    fn warm_members<'a>(&self, wanted: impl Iterator<Item = (u32, Members<'a>)>) {
+        let mut values = [(None, 0); WARMED_MAX];
         let mut count = 0;
-        for (number, member) in wanted {
-            let Some(Large::Map(map)) = self.bodies.get(number).large() else { continue };
-            let (table, hash) = (&map.value, map.value.hash(member));
-            table.segments.get(table.directory.segment(hash)).prefetch(hash);
-            tables[count] = (Some(table), hash);
+        for (number, (member, after_score)) in wanted {
+            let value = self.bodies.get(number).large();
+            let hash = match value {
+                Some(Large::Map(map)) => {
+                    let (table, hash) = (&map.value, map.value.hash(member));
+                    table.segments.get(table.directory.segment(hash)).prefetch(hash);
+                    hash
+                }
+                Some(Large::Zset(zset)) => {
+                    let hash = zset.value.hash(if after_score.is_empty() { member } else { after_score });
+                    zset.value.prefetch(hash);
+                    hash
+                }
+                _ => continue,
+            };
+            values[count] = (value, hash);
             count += 1;
         }
-        for (table, hash) in &tables[..count] {
-            let Some(table) = table else { continue };
-            let segment = table.segments.get(table.directory.segment(*hash));
-            let Some(spot) = segment.guess(*hash) else { continue };
-            let block = &table.blocks.get(segment.block_of(spot)).bytes;
-            prefetch(&block[spot.offset()]);
-            prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
+        for (value, hash) in &values[..count] {
+            match value {
+                Some(Large::Map(map)) => map.value.prefetch_record(*hash),
+                Some(Large::Zset(zset)) => zset.value.prefetch_member(*hash),
+                _ => {}
+            }
         }
+    }
+
+    /// Starts to fetch the record that probably has this hash.
+    fn prefetch_record(&self, hash: u64) {
+        let segment = self.segments.get(self.directory.segment(hash));
+        let Some(spot) = segment.guess(hash) else { return };
+        let block = &self.blocks.get(segment.block_of(spot)).bytes;
+        prefetch(&block[spot.offset()]);
+        prefetch(&block[(spot.offset() + 48).min(BLOCK_BYTES - 1)]);
     }
 }

@@ -95,6 +95,23 @@ impl Index {
         }
     }
 
+    /// Starts to fetch the memory that [`Index::guess`] is going to read.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        if self.segments.len() > 0 {
+            self.segments.get(self.segment(hash)).prefetch(hash);
+        }
+    }
+
+    /// An item that probably has this hash.
+    #[inline]
+    pub fn guess(&self, hash: u64) -> Option<Handle> {
+        if self.segments.len() == 0 {
+            return None;
+        }
+        self.segments.get(self.segment(hash)).guess(hash)
+    }
+
     /// Adds an item. `hash_of` returns the hash of the member of an item in the index.
     pub fn insert(&mut self, hash: u64, handle: Handle, hash_of: impl Fn(Handle) -> u64) {
         if self.segments.len() == 0 {

@@ -80,6 +80,20 @@ impl Zset {
         hasher.finish()
     }
 
+    /// Starts to fetch the part of the index that finds a member with this hash.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Starts to fetch a member that probably has this hash, with its score.
+    #[inline]
+    pub fn prefetch_member(&self, hash: u64) {
+        if let Some(handle) = self.index.guess(hash) {
+            self.arena.fetch(handle);
+        }
+    }
+
     #[inline]
     fn find(&self, hash: u64, member: &[u8]) -> Option<Handle> {
         self.index.find(hash, |handle| self.arena.member(handle) == member)

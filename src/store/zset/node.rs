@@ -117,6 +117,15 @@ impl Leaf {
         self.len -= 1;
     }
 
+    /// Moves the item at index `from` to index `to`.
+    pub fn shift(&mut self, from: usize, to: usize) {
+        if from < to {
+            self.handles[from..=to].rotate_left(1);
+        } else {
+            self.handles[to..=from].rotate_right(1);
+        }
+    }
+
     /// Replaces the item at this index.
     pub fn set(&mut self, at: usize, handle: Handle) {
         self.handles[at] = handle;

@@ -6,6 +6,7 @@
 
 use super::arena::Handle;
 use super::bucket::{Bucket, PLACES};
+use crate::store::prefetch::prefetch;
 
 /// Buckets in a segment.
 const BUCKETS: usize = 32;
@@ -64,6 +65,19 @@ impl Segment {
             }
             farther += 1;
         }
+    }
+
+    /// Starts to fetch the memory that [`Segment::guess`] is going to read.
+    #[inline]
+    pub fn prefetch(&self, hash: u64) {
+        prefetch(&self.buckets[home(hash)]);
+    }
+
+    /// The handle of an item that probably has this hash. Looks at tags only, in the home bucket only.
+    #[inline]
+    pub fn guess(&self, hash: u64) -> Option<Handle> {
+        let bucket = &self.buckets[home(hash)];
+        bucket.places(tag(hash)).next().map(|place| bucket.handle(place))
     }
 
     /// Adds an item.

@@ -14,6 +14,9 @@ use super::path::Path;
 use super::pieces::Pieces;
 use crate::base::OutOfMemory;
 
+/// An item that gets another score is looked for within so many items first.
+const NEAR: usize = 8;
+
 /// The order of the items.
 #[derive(Debug)]
 pub struct Tree {
@@ -167,13 +170,44 @@ impl Tree {
     /// Changes the score of an item.
     pub fn change_score(&mut self, arena: &mut Arena, handle: Handle, score: f64) {
         let position = self.locate(arena, handle);
-        if !self.stays(arena, &position, score) {
+        if !self.stays(arena, &position, score) && !self.moves_within(arena, &position, score) {
             self.remove_at(arena, position);
             arena.set_score(handle, score);
             self.insert(arena, handle);
         } else {
             arena.set_score(handle, score);
         }
+    }
+
+    /// Moves the item at `position` to where it belongs with another score, if that is in the same leaf and neither place
+    /// is the first one. Most increments are so small. Returns false if it has moved nothing.
+    fn moves_within(&mut self, arena: &Arena, position: &Position, score: f64) -> bool {
+        let (at, leaf) = (position.at, self.leaves.get(position.leaf));
+        let handles = leaf.handles();
+        let (first, next) = match position.path.steps().last() {
+            Some(step) => {
+                let scores = self.inners.get(step.node).scores();
+                (scores[step.at as usize], scores.get(step.at as usize + 1).copied())
+            }
+            None => (arena.score(handles[0]), None),
+        };
+        let end = next.unwrap_or_else(|| arena.score(handles[handles.len() - 1]));
+        if at == 0 || score <= first || score >= end {
+            return false;
+        }
+        let key = Key { score, member: arena.member(handles[at]) };
+        let covers = |handle: &Handle| key.covers(arena, arena.score(*handle), *handle);
+        let to = if score > arena.score(handles[at]) {
+            let near = (at + 1 + NEAR).min(handles.len());
+            let end = if near < handles.len() && covers(&handles[near]) { handles.len() } else { near };
+            at + handles[at + 1..end].partition_point(covers)
+        } else {
+            let near = at.saturating_sub(NEAR).max(1);
+            let start = if covers(&handles[near]) { near } else { 1 };
+            start + handles[start..at].partition_point(covers)
+        };
+        self.leaves.get_mut(position.leaf).shift(at, to);
+        true
     }
 
     /// True if the item at `position` has an item on either side in its leaf, and stays between them when its
