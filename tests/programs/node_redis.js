@@ -1,4 +1,4 @@
-// node-redis: databases, transactions, events of keys, client-side caching.
+// node-redis: databases, transactions, fields of hashes that expire, events of keys, client-side caching.
 const assert = require('node:assert');
 const { createClient } = require('redis');
 
@@ -15,6 +15,17 @@ const { createClient } = require('redis');
   assert.deepEqual(await client.multi().set('a', '1').incr('a').get('a').exec(), ['OK', 2, '2']);
   await client.hSet('h', { f: 'v', g: 'w' });
   assert.deepEqual({ ...(await client.hGetAll('h')) }, { f: 'v', g: 'w' });
+  assert.deepEqual(await client.hExpire('h', ['f', 'none'], 100), [1, -2]);
+  assert.deepEqual(await client.hTTL('h', ['f', 'g']), [100, -1]);
+  assert.deepEqual(await client.hExpire('h', 'f', 200, 'NX'), [0]);
+  assert.deepEqual(await client.hPersist('h', 'f'), [1]);
+  assert.equal(await client.hSetEx('h', { brief: '1' }, { expiration: { type: 'PX', value: 20 } }), 1);
+  assert.deepEqual(await client.hGetEx('h', 'g', { expiration: { type: 'EX', value: 60 } }), ['w']);
+  assert.deepEqual(await client.hTTL('h', 'g'), [60]);
+  assert.deepEqual(await client.hGetDel('h', ['g', 'none']), ['w', null]);
+  await new Promise((resolve) => setTimeout(resolve, 30));
+  assert.deepEqual(await client.hTTL('h', ['brief', 'g']), [-2, -2]);
+  assert.deepEqual({ ...(await client.hGetAll('h')) }, { f: 'v' });
   const found = [];
   for await (const keys of client.scanIterator({ MATCH: '*' })) found.push(...[].concat(keys));
   assert.deepEqual(found.sort(), ['a', 'h', 'k']);

@@ -1,9 +1,10 @@
-"""redis-py: a cache on the client's side, databases, events of keys, transactions, scans."""
+"""redis-py: a cache on the client's side, databases, events of keys, fields of hashes that expire, transactions, scans."""
 import sys
 import time
 
 import redis
 from redis.cache import CacheConfig
+from redis.commands.core import HashDataPersistOptions
 
 port = int(sys.argv[1])
 plain = redis.Redis(port=port, decode_responses=True)
@@ -46,6 +47,26 @@ while "expired" not in heard:
         heard.append(message["channel"].split(":")[-1])
 assert heard == ["set", "expire", "expired"], heard
 plain.config_set("notify-keyspace-events", "")
+
+# Fields of a hash that expire one by one.
+plain.hset("cart", mapping={"apple": 1, "pear": 2, "plum": 3})
+assert plain.hexpire("cart", 100, "apple", "none") == [1, -2]
+assert plain.httl("cart", "apple", "pear", "none") == [100, -1, -2]
+assert plain.hexpire("cart", 50, "apple", gt=True) == [0] and plain.hexpire("cart", 50, "apple", lt=True) == [1]
+assert plain.hpersist("cart", "apple", "pear") == [1, -1] and plain.httl("cart", "apple") == [-1]
+assert plain.hsetex("cart", "fig", 4, ex=60) == 1 and plain.httl("cart", "fig") == [60]
+assert plain.hsetex("cart", mapping={"fig": 5, "new": 6}, data_persist_option=HashDataPersistOptions.FNX) == 0
+assert plain.hget("cart", "fig") == "4" and not plain.hexists("cart", "new")
+assert plain.hgetex("cart", "fig", "pear", "none", px=30000) == ["4", "2", None]
+assert all(0 < left <= 30000 for left in plain.hpttl("cart", "fig", "pear"))
+assert plain.hexpiretime("cart", "pear")[0] > time.time() and plain.hgetex("cart", "pear", persist=True) == ["2"]
+assert plain.hgetdel("cart", "pear", "none") == ["2", None] and not plain.hexists("cart", "pear")
+plain.hpexpire("cart", 20, "plum")
+deadline = time.monotonic() + 5
+while plain.hlen("cart") != 2:
+    assert time.monotonic() < deadline, plain.hgetall("cart")
+assert plain.hgetall("cart") == {"apple": "1", "fig": "4"}
+assert plain.hgetdel("cart", "apple", "fig") == ["1", "4"] and not plain.exists("cart")
 
 # Transactions, pipelines, scans, bits, numbers.
 with plain.pipeline() as pipe:
