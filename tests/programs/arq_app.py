@@ -1,5 +1,5 @@
-"""arq: jobs of asyncio with redis-py 5 and hiredis. Results, a retry, a failure, a job for later, one that is unique, one
-that is aborted."""
+"""arq: jobs of asyncio with redis-py 5 and hiredis. Results, a retry, a failure, a job for later, one that is unique,
+one that is aborted."""
 import asyncio
 import logging
 import sys
@@ -37,7 +37,8 @@ async def main():
     first = await pool.enqueue_job("add", 2, 3)
     later = await pool.enqueue_job("add", 1, 1, _defer_by=0.5)
     assert await first.status() == JobStatus.queued and await later.status() == JobStatus.deferred
-    assert await pool.enqueue_job("add", 0, 0, _job_id="one") and await pool.enqueue_job("add", 0, 0, _job_id="one") is None
+    assert await pool.enqueue_job("add", 0, 0, _job_id="one")
+    assert await pool.enqueue_job("add", 0, 0, _job_id="one") is None
     assert len(await pool.queued_jobs()) == 3
 
     workers = [

@@ -1,4 +1,5 @@
-"""channels_redis: Django Channels' layer over publish and subscribe. Two processes of a chat send to channels and groups."""
+"""channels_redis: Django Channels' layer over publish and subscribe. Two layers, as of two processes of a chat, send to
+channels and groups."""
 import asyncio
 import sys
 

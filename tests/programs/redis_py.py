@@ -1,4 +1,5 @@
-"""redis-py: a cache on the client's side, databases, events of keys, fields of hashes that expire, transactions, scans."""
+"""redis-py: a cache on the client's side, databases, events of keys, fields of hashes that expire, transactions,
+scans."""
 import sys
 import time
 

@@ -1,5 +1,5 @@
-"""walrus: values of Redis as Python's containers, models with indexes, a cache, and streams with a group. (Queries for a
-range need a script, and are not here.)"""
+"""walrus: values of Redis as Python's containers, models with indexes, a cache, and streams with a group. (Queries for
+a range need a script, and are not here.)"""
 import sys
 import time
 
