@@ -13,16 +13,15 @@ mod double;
 mod inline;
 mod kept;
 mod line;
-mod number;
 mod reply;
 mod request;
 mod step;
 
+pub use crate::base::parse_i64;
 pub use args::Args;
 pub use batch::{Batch, sole_key};
 pub use double::{DoubleText, format_f64, parse_bound, parse_f64};
 pub use kept::Kept;
-pub use number::parse_i64;
 pub use reply::{Proto, Reply};
 pub use request::Parser;
 pub use step::{Broken, Limits, Refusal, Step};

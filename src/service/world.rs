@@ -19,7 +19,7 @@ use super::waiting::Waiting;
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
 use crate::stats::{Stats, WorstTick};
-use crate::store::{Kind, Map, Store, WrongKind};
+use crate::store::{Kind, Map, Members, Store, WrongKind};
 
 /// Everything that outlives a command. All commands share it.
 pub struct World {
@@ -147,6 +147,21 @@ impl World {
     pub fn lookup_map(&mut self, kind: Kind, key: &[u8]) -> Result<Option<Map<'_>>, WrongKind> {
         self.tell_miss(key);
         let found = self.store.map(kind, key, self.now.unix_ms);
+        match found {
+            Ok(None) => self.stats.keyspace_misses += 1,
+            Ok(Some(_)) | Err(WrongKind) => self.stats.keyspace_hits += 1,
+        }
+        found
+    }
+
+    /// The set of `key`, counted as a hit or a miss.
+    ///
+    /// # Errors
+    /// If the key holds something else.
+    #[inline]
+    pub fn lookup_set(&mut self, key: &[u8]) -> Result<Option<Members<'_>>, WrongKind> {
+        self.tell_miss(key);
+        let found = self.store.members(key, self.now.unix_ms);
         match found {
             Ok(None) => self.stats.keyspace_misses += 1,
             Ok(Some(_)) | Err(WrongKind) => self.stats.keyspace_hits += 1,

@@ -43,13 +43,6 @@ impl Store {
         place.map(|place| self.map_at(kind, place, now_ms)).transpose()
     }
 
-    /// The set of `key`, for a command that has just looked all its keys up with [`Store::map`] and now needs several at a
-    /// time. `None` if there is no such key or it holds something else.
-    pub fn set_there(&self, key: &[u8]) -> Option<Map<'_>> {
-        let record = self.table.record(self.table.find(self.table.hash(key), key)?);
-        (record.kind() == Kind::Set).then(|| Map::of(&self.table, record, 0))
-    }
-
     /// The map at `place`.
     pub(super) fn map_at(&self, kind: Kind, place: Place, now_ms: u64) -> Result<Map<'_>, WrongKind> {
         let record = self.table.record(place);

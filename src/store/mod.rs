@@ -18,6 +18,7 @@
 //! - `maps` reads keys that hold hashes or sets and removes their fields, and `map_writes` writes them. `map` is one of
 //!   these as a command reads it. `packed` is the memory layout of a small one, and `names` are the names of fields
 //!   that small hashes share.
+//! - `sets` reads keys that hold sets. `members` is a set as a command reads it.
 //! - `fields` changes when single fields of a hash expire, and removes them.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
@@ -63,6 +64,7 @@ mod lists;
 mod map;
 mod map_writes;
 mod maps;
+mod members;
 mod moves;
 mod names;
 mod object;
@@ -75,6 +77,7 @@ mod record;
 mod reshape;
 mod scan;
 mod segment;
+mod sets;
 mod sketch;
 mod stream;
 mod streams;
@@ -112,6 +115,7 @@ pub use lists::PreparedList;
 pub use map::{Field, Map};
 pub use map_writes::PreparedMap;
 pub use maps::MapRemoval;
+pub use members::{Member, Members};
 pub use moves::Rename;
 use names::Names;
 pub use object::Object;

@@ -3,6 +3,7 @@
 use super::Store;
 use super::elements::Elements;
 use super::map::Map;
+use super::members::Members;
 use super::ranked::Ranked;
 use super::record::Kind;
 use super::stream::Stream;
@@ -19,7 +20,7 @@ pub enum Object<'a> {
     /// A hash.
     Hash(Map<'a>),
     /// A set.
-    Set(Map<'a>),
+    Set(Members<'a>),
     /// A list.
     List(Elements<'a>),
     /// A sorted set.
@@ -38,7 +39,7 @@ impl Store {
         let object = match record.kind() {
             Kind::String => Object::String(self.table.value_of(record)),
             Kind::Hash => Object::Hash(Map::of(&self.table, record, now_ms)),
-            Kind::Set => Object::Set(Map::of(&self.table, record, now_ms)),
+            Kind::Set => Object::Set(Members::of(&self.table, record)),
             Kind::List => Object::List(Elements::of(&self.table, record)),
             Kind::Zset => Object::Zset(Ranked::of(&self.table, record)),
             Kind::Stream => Object::Stream(stream_of(&self.table, record)?),

@@ -6,7 +6,7 @@ use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, SDIFFSTORE, SINTERSTORE, SUNIONSTORE};
 use crate::service::world::World;
-use crate::store::{Event, Kind, Map};
+use crate::store::{Event, Kind, Member, Members};
 
 /// How sets are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -40,7 +40,7 @@ fn show(cx: &mut Cx<'_>, how: How) -> Outcome {
     let members = combine(cx.world, how, keys)?;
     cx.reply.set(members.len());
     for member in members {
-        cx.reply.bulk(member);
+        cx.reply.bulk(&member);
         if cx.reply.overflowed() {
             break;
         }
@@ -98,7 +98,7 @@ fn keep(cx: &mut Cx<'_>, how: How, event: Event) -> Outcome {
     let (to, keys, now_ms) = (cx.arg(1), cx.args.from(2), cx.world.now.unix_ms);
     let members = combine(cx.world, how, keys)?;
     // The sets are borrowed from the store, so the result is copied before the store changes.
-    let members = copies(members.into_iter())?;
+    let members = copies(members.iter().map(|member| &**member))?;
     if members.is_empty() {
         cx.reply.assure();
         if cx.world.store.remove(to, now_ms) {
@@ -122,7 +122,7 @@ fn keep(cx: &mut Cx<'_>, how: How, event: Event) -> Outcome {
 fn sets<'w, 'k>(
     world: &'w mut World,
     keys: impl Iterator<Item = &'k [u8]> + Clone,
-) -> Result<Vec<Option<Map<'w>>>, Failure> {
+) -> Result<Vec<Option<Members<'w>>>, Failure> {
     for key in keys.clone() {
         fault::point();
         lookup(world, key)?;
@@ -136,34 +136,32 @@ fn combine<'w, 'k>(
     world: &'w mut World,
     how: How,
     keys: impl Iterator<Item = &'k [u8]> + Clone,
-) -> Result<Vec<&'w [u8]>, Failure> {
+) -> Result<Vec<Member<'w>>, Failure> {
     let sets = sets(world, keys)?;
     let members = match how {
         How::Intersect => memory::collect(intersection(&sets))?,
         How::Unite => {
-            let mut all =
-                memory::collect(sets.iter().flatten().flat_map(|set| set.iter()).map(|(member, _)| member))?;
+            let mut all = memory::collect(sets.iter().flatten().flat_map(|set| set.iter()))?;
             all.sort_unstable();
             all.dedup();
             all
         }
         How::Subtract => {
             let (first, others) = sets.split_first().expect("the arity asks for a key");
-            let alone = |member: &&[u8]| !others.iter().flatten().any(|other| other.contains(member));
-            let members = first.iter().flat_map(|set| set.iter()).map(|(member, _)| member);
-            memory::collect(members.filter(alone))?
+            let alone = |member: &Member<'_>| !others.iter().flatten().any(|other| other.contains(member));
+            memory::collect(first.iter().flat_map(|set| set.iter()).filter(alone))?
         }
     };
     Ok(members)
 }
 
 /// The members that all sets have. None if one of the sets is not there.
-fn intersection<'a>(sets: &[Option<Map<'a>>]) -> impl Iterator<Item = &'a [u8]> {
-    let all: Option<Vec<Map<'a>>> = sets.iter().copied().collect();
+fn intersection<'a>(sets: &[Option<Members<'a>>]) -> impl Iterator<Item = Member<'a>> {
+    let all: Option<Vec<Members<'a>>> = sets.iter().copied().collect();
     let mut sets = all.unwrap_or_default();
     // The smallest one has the fewest members to look for.
     sets.sort_by_key(|set| set.len());
     let smallest = sets.first().copied();
-    let members = smallest.into_iter().flat_map(Map::iter).map(|(member, _)| member);
+    let members = smallest.into_iter().flat_map(Members::iter);
     members.filter(move |member| sets.iter().skip(1).all(|set| set.contains(member)))
 }

@@ -109,7 +109,7 @@ pub fn digest(cx: &mut Cx<'_>) -> Outcome {
                     item = item.wrapping_add(stream_fingerprint(stream));
                 }
                 Some((Object::Set(set), _)) => {
-                    let members = set.iter().map(|(member, _)| fingerprint(&[b"set", member]));
+                    let members = set.iter().map(|member| fingerprint(&[b"set", &member]));
                     item = members.fold(item, u128::wrapping_add);
                 }
                 None => {}

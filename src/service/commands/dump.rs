@@ -70,8 +70,8 @@ fn payload(object: &Object<'_>, max: usize) -> Result<Option<Vec<u8>>, OutOfMemo
         }
         Object::Stream(stream) => cut.set(!dump_stream::payload(&mut out, stream, max)?),
         Object::Set(set) => {
-            let members = set.iter().map(|(member, _)| member);
-            encode::set(&mut out, set.len(), bound.over(members, |text| bytes_min(text)))?;
+            let members = bound.over(set.iter(), |member| bytes_min(member));
+            encode::set(&mut out, set.len(), members)?;
         }
     }
     Ok(Some(out).filter(|_| !cut.get()))

@@ -1,6 +1,6 @@
 //! The commands about hashes. The store decides how it keeps a hash in memory.
 
-use super::scan::scan_map;
+use super::scan::scan_fields;
 use crate::config::{RANDOM_PICKS_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Proto, Reply, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
@@ -287,5 +287,5 @@ fn reply_pairs<'p>(
 
 /// `HSCAN key cursor [MATCH pattern] [COUNT count]`: the next fields and values of a scan of a hash.
 pub fn hscan(cx: &mut Cx<'_>) -> Outcome {
-    scan_map(cx, Kind::Hash)
+    scan_fields(cx)
 }

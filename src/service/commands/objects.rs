@@ -4,7 +4,7 @@ use crate::config::Encodings;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::memory::resident_bytes;
-use crate::store::{Map, Object};
+use crate::store::{Map, Member, Object};
 
 /// Longest string that Redis keeps in the object itself, bytes.
 const EMBEDDED_BYTES_MAX: usize = 44;
@@ -50,14 +50,13 @@ pub fn encoding(object: &Object<'_>, limits: &Encodings) -> &'static str {
         }
         Object::Stream(_) => "stream",
         Object::Set(set) => {
-            let integer = |(member, _): (&[u8], &[u8])| {
-                member.len() <= INTEGER_BYTES_MAX && parse_i64(member).is_some()
-            };
+            let integer =
+                |member: Member<'_>| member.len() <= INTEGER_BYTES_MAX && parse_i64(&member).is_some();
+            let short = |member: Member<'_>| member.len() <= limits.set_max_listpack_value;
+            let short_set = set.len() <= limits.set_max_listpack_entries;
             match set {
                 _ if set.len() <= limits.set_max_intset_entries && set.iter().all(integer) => "intset",
-                _ if is_listpack(*set, limits.set_max_listpack_entries, limits.set_max_listpack_value) => {
-                    "listpack"
-                }
+                _ if short_set && set.iter().all(short) => "listpack",
                 _ => "hashtable",
             }
         }
@@ -84,7 +83,7 @@ fn listpack_bytes(element: &[u8]) -> usize {
     size + (usize::BITS - size.leading_zeros()).div_ceil(7) as usize
 }
 
-/// True if Redis packs a hash or a set like this one: of at most so many fields, each of at most so many bytes.
+/// True if Redis packs a hash like this one: of at most so many fields, each of at most so many bytes.
 fn is_listpack(map: Map<'_>, most: usize, longest: usize) -> bool {
     let short = |(field, value): (&[u8], &[u8])| field.len().max(value.len()) <= longest;
     map.len() <= most && map.iter().all(short)

@@ -82,21 +82,18 @@ impl Filter {
     }
 }
 
-/// The scan of a hash or a set: the reply has its fields and their values, or its members. Like [`scan`], a call ends early
-/// if the fields or the pattern are long.
-pub(super) fn scan_map(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
+/// The scan of a hash: the reply has its fields and their values. Like [`scan`], a call ends early if the fields or the
+/// pattern are long.
+pub(super) fn scan_fields(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    if cx.world.lookup_map(kind, key)?.is_none() {
-        // Redis too looks up the key before it looks at the options.
-        cx.reply.array(2);
-        cx.reply.bulk(b"0");
-        cx.reply.array(0);
+    if cx.world.lookup_map(Kind::Hash, key)?.is_none() {
+        reply_nothing(&mut cx.reply);
         return Ok(());
     }
     let filter = Filter::of(cx, 3, false)?;
     let (mut found, mut steps) = (Vec::new(), 0);
-    let next = cx.world.store.map_scan(kind, key, cursor, filter.count, now_ms, |(field, value)| {
+    let next = cx.world.store.map_scan(Kind::Hash, key, cursor, filter.count, now_ms, |(field, value)| {
         if filter.accepts(field) {
             found.push((field, value));
         }
@@ -105,13 +102,46 @@ pub(super) fn scan_map(cx: &mut Cx<'_>, kind: Kind) -> Outcome {
     })?;
     cx.reply.array(2);
     cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
-    let has_values = kind == Kind::Hash;
-    cx.reply.array(found.len() * if has_values { 2 } else { 1 });
+    cx.reply.array(found.len() * 2);
     for (field, value) in found {
         cx.reply.bulk(field);
-        if has_values {
-            cx.reply.bulk(value);
+        cx.reply.bulk(value);
+        if cx.reply.overflowed() {
+            break;
         }
+    }
+    Ok(())
+}
+
+/// Replies that a scan has ended without having found anything. Redis too looks up the key before it looks at the options.
+fn reply_nothing(reply: &mut Reply<'_>) {
+    reply.array(2);
+    reply.bulk(b"0");
+    reply.array(0);
+}
+
+/// The scan of a set: the reply has its members.
+pub(super) fn scan_members(cx: &mut Cx<'_>) -> Outcome {
+    let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
+    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
+    if cx.world.lookup_set(key)?.is_none() {
+        reply_nothing(&mut cx.reply);
+        return Ok(());
+    }
+    let filter = Filter::of(cx, 3, false)?;
+    let (mut found, mut steps) = (Vec::new(), 0);
+    let next = cx.world.store.set_scan(key, cursor, filter.count, now_ms, |member| {
+        if filter.accepts(&member) {
+            found.push(member);
+        }
+        steps += filter.steps(&member);
+        steps < SCAN_STEPS_MAX
+    })?;
+    cx.reply.array(2);
+    cx.reply.bulk(itoa::Buffer::new().format(next).as_bytes());
+    cx.reply.array(found.len());
+    for member in found {
+        cx.reply.bulk(&member);
         if cx.reply.overflowed() {
             break;
         }
@@ -124,9 +154,7 @@ pub(super) fn scan_scored(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     if super::zsets::lookup(cx.world, key)?.is_none() {
-        cx.reply.array(2);
-        cx.reply.bulk(b"0");
-        cx.reply.array(0);
+        reply_nothing(&mut cx.reply);
         return Ok(());
     }
     let filter = Filter::of(cx, 3, false)?;

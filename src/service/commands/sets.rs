@@ -2,14 +2,14 @@
 
 use std::iter::once;
 
-use super::scan::scan_map;
+use super::scan::scan_members;
 use crate::base::{OutOfMemory, memory};
 use crate::config::{RANDOM_PICKS_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
 use crate::service::events::{DEL, SADD, SPOP, SREM};
 use crate::service::world::World;
-use crate::store::{Event, Expiry, Kind, Map, Pair, WrongKind};
+use crate::store::{Event, Expiry, Kind, Members, Pair, WrongKind};
 
 /// A member as the store keeps it.
 pub(super) fn entry(member: &[u8]) -> Pair<'_> {
@@ -17,8 +17,8 @@ pub(super) fn entry(member: &[u8]) -> Pair<'_> {
 }
 
 /// The set of `key`, if there is one. Counts a hit or a miss.
-pub(super) fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Map<'w>>, WrongKind> {
-    world.lookup_map(Kind::Set, key)
+pub(super) fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Members<'w>>, WrongKind> {
+    world.lookup_set(key)
 }
 
 /// `SADD key member [member ...]`: adds members. The reply is the number of new ones.
@@ -92,7 +92,7 @@ pub fn smismember(cx: &mut Cx<'_>) -> Outcome {
 /// `SCARD key`: the number of members.
 pub fn scard(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
-    let len = lookup(cx.world, key)?.map_or(0, Map::len);
+    let len = lookup(cx.world, key)?.map_or(0, Members::len);
     cx.reply.int(len as i64);
     Ok(())
 }
@@ -101,9 +101,9 @@ pub fn scard(cx: &mut Cx<'_>) -> Outcome {
 pub fn smembers(cx: &mut Cx<'_>) -> Outcome {
     let key = cx.arg(1);
     let set = lookup(cx.world, key)?;
-    cx.reply.set(set.map_or(0, Map::len));
-    for (member, _) in set.into_iter().flat_map(Map::iter) {
-        cx.reply.bulk(member);
+    cx.reply.set(set.map_or(0, Members::len));
+    for member in set.into_iter().flat_map(Members::iter) {
+        cx.reply.bulk(&member);
         if cx.reply.overflowed() {
             break;
         }
@@ -114,11 +114,11 @@ pub fn smembers(cx: &mut Cx<'_>) -> Outcome {
 /// `SMOVE source destination member`: moves a member to another set. The reply is 1 if the first set had it, else 0.
 pub fn smove(cx: &mut Cx<'_>) -> Outcome {
     let (from, to, member, now_ms) = (cx.arg(1), cx.arg(2), cx.arg(3), cx.world.now.unix_ms);
-    let Some(has_it) = cx.world.store.map(Kind::Set, from, now_ms)?.map(|set| set.contains(member)) else {
+    let Some(has_it) = cx.world.store.members(from, now_ms)?.map(|set| set.contains(member)) else {
         cx.reply.int(0);
         return Ok(());
     };
-    cx.world.store.map(Kind::Set, to, now_ms)?;
+    cx.world.store.members(to, now_ms)?;
     if from == to || !has_it {
         cx.reply.int(i64::from(has_it));
         return Ok(());
@@ -151,7 +151,7 @@ pub fn spop(cx: &mut Cx<'_>) -> Outcome {
         _ => return Err(SYNTAX),
     };
     let mut dice = cx.world.store.dice();
-    let Some(set) = cx.world.store.map(Kind::Set, key, now_ms)? else {
+    let Some(set) = cx.world.store.members(key, now_ms)? else {
         match wanted {
             None => cx.reply.null(),
             Some(_) => cx.reply.set(0),
@@ -160,7 +160,7 @@ pub fn spop(cx: &mut Cx<'_>) -> Outcome {
     };
     // The reply is written after the members are gone, so they are copied.
     let chosen = set.sample(wanted.unwrap_or(1), &mut dice)?;
-    let popped = copies(chosen.iter().map(|(member, _)| *member))?;
+    let popped = copies(chosen.iter().map(|member| &**member))?;
     let bytes: usize = popped.iter().map(|member| member.len() + REPLY_HEADROOM_BYTES).sum();
     cx.reply.reserve(bytes)?;
     let members = popped.iter().map(Vec::as_slice);
@@ -195,7 +195,7 @@ pub fn srandmember(cx: &mut Cx<'_>) -> Outcome {
     let mut dice = cx.world.store.dice();
     if cx.args.len() == 2 {
         let picked = lookup(cx.world, key)?.and_then(|set| set.pick(&mut dice));
-        cx.reply.bulk_or_null(picked.map(|(member, _)| member));
+        cx.reply.bulk_or_null(picked.as_deref());
         return Ok(());
     }
     if cx.args.len() > 3 {
@@ -215,8 +215,8 @@ pub fn srandmember(cx: &mut Cx<'_>) -> Outcome {
     if count >= 0 {
         let chosen = set.sample(wanted, &mut dice)?;
         cx.reply.array(chosen.len());
-        for (member, _) in chosen {
-            cx.reply.bulk(member);
+        for member in chosen {
+            cx.reply.bulk(&member);
             if cx.reply.overflowed() {
                 break;
             }
@@ -227,8 +227,8 @@ pub fn srandmember(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::telling(format!("ERR value is out of range, at most {RANDOM_PICKS_MAX} picks")));
     }
     cx.reply.array(wanted);
-    for (member, _) in (0..wanted).map_while(|_| set.pick(&mut dice)) {
-        cx.reply.bulk(member);
+    for member in (0..wanted).map_while(|_| set.pick(&mut dice)) {
+        cx.reply.bulk(&member);
         if cx.reply.overflowed() {
             break;
         }
@@ -238,5 +238,5 @@ pub fn srandmember(cx: &mut Cx<'_>) -> Outcome {
 
 /// `SSCAN key cursor [MATCH pattern] [COUNT count]`: the next members of a scan of a set.
 pub fn sscan(cx: &mut Cx<'_>) -> Outcome {
-    scan_map(cx, Kind::Set)
+    scan_members(cx)
 }

@@ -279,12 +279,10 @@ impl Elements {
         let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
         let found = cx.world.store.object(key, now_ms).map(|(object, _)| {
             let mut texts = Shown::default();
-            let mut push = |text| texts.push(Some(text));
+            let mut push = |text: &[u8]| texts.push(Some(text));
             let kind = match object {
                 Object::List(list) => list.iter_from(0).try_for_each(&mut push).map(|()| Kind::List)?,
-                Object::Set(set) => {
-                    set.iter().map(|(member, _)| member).try_for_each(&mut push).map(|()| Kind::Set)?
-                }
+                Object::Set(set) => set.iter().try_for_each(|member| push(&member)).map(|()| Kind::Set)?,
                 Object::Zset(zset) => zset
                     .iter_from(0)
                     .map(|(member, _)| member)

@@ -6,7 +6,7 @@ use crate::resp::{Args, parse_f64, parse_i64};
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, ZDIFFSTORE, ZINTERSTORE, ZUNIONSTORE};
 use crate::service::world::World;
-use crate::store::{Event, Kind, Map, Ranked, Scored, WrongKind, by_order};
+use crate::store::{Event, Kind, Member, Members, Ranked, Scored, WrongKind, by_order};
 
 /// How sorted sets are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -64,13 +64,21 @@ fn not_nan(score: f64) -> f64 {
     if score.is_nan() { 0.0 } else { score }
 }
 
+/// A member of an input or of a combination, and its score.
+type Entry<'w> = (Member<'w>, f64);
+
+/// The same, to be read.
+fn scored<'e>(entry: &'e Entry<'_>) -> Scored<'e> {
+    (&entry.0, entry.1)
+}
+
 /// One of the inputs.
 #[derive(Clone, Copy)]
 enum Input<'a> {
     /// There is no such key.
     Nothing,
     Zset(Ranked<'a>),
-    Set(Map<'a>),
+    Set(Members<'a>),
 }
 
 impl<'a> Input<'a> {
@@ -90,14 +98,15 @@ impl<'a> Input<'a> {
         }
     }
 
-    fn iter(self) -> impl Iterator<Item = Scored<'a>> {
+    fn iter(self) -> impl Iterator<Item = Entry<'a>> {
         let (zset, set) = match self {
             Input::Nothing => (None, None),
             Input::Zset(zset) => (Some(zset), None),
             Input::Set(set) => (None, Some(set)),
         };
-        let members = set.into_iter().flat_map(Map::iter).map(|(member, _)| (member, 1.0));
-        zset.into_iter().flat_map(|zset| zset.iter_from(0)).chain(members)
+        let members = set.into_iter().flat_map(Members::iter).map(|member| (member, 1.0));
+        let ranked = zset.into_iter().flat_map(|zset| zset.iter_from(0));
+        ranked.map(|(member, score)| (member.into(), score)).chain(members)
     }
 }
 
@@ -216,33 +225,33 @@ impl<'w> Request<'w> {
     }
 
     /// The members of the combination with their scores, in no particular order.
-    fn combine(&self, how: How) -> Result<Vec<Scored<'w>>, OutOfMemory> {
+    fn combine(&self, how: How) -> Result<Vec<Entry<'w>>, OutOfMemory> {
         match how {
             How::Intersect => memory::collect(self.intersection()?),
             How::Unite => self.union(),
             How::Subtract => {
                 let Some((first, others)) = self.inputs.split_first() else { return Ok(Vec::new()) };
                 let alone =
-                    |scored: &Scored<'_>| !others.iter().any(|other| other.input.score(scored.0).is_some());
+                    |entry: &Entry<'_>| !others.iter().any(|other| other.input.score(&entry.0).is_some());
                 memory::collect(first.input.iter().filter(alone))
             }
         }
     }
 
-    fn intersection(&self) -> Result<impl Iterator<Item = Scored<'w>> + use<'w>, OutOfMemory> {
+    fn intersection(&self) -> Result<impl Iterator<Item = Entry<'w>> + use<'w>, OutOfMemory> {
         let (inputs, aggregate) = (self.by_size()?, self.aggregate);
         let smallest = inputs.first().map_or(Input::Nothing, |smallest| smallest.input);
         Ok(smallest.iter().filter_map(move |(member, score)| {
             let (first, others) = inputs.split_first()?;
             let start = not_nan(first.weight * score);
             let score = others.iter().try_fold(start, |score, other| {
-                Some(aggregate.of_both(score, other.weight * other.input.score(member)?))
+                Some(aggregate.of_both(score, other.weight * other.input.score(&member)?))
             })?;
             Some((member, score))
         }))
     }
 
-    fn union(&self) -> Result<Vec<Scored<'w>>, OutOfMemory> {
+    fn union(&self) -> Result<Vec<Entry<'w>>, OutOfMemory> {
         let mut all = Vec::new();
         for Weighted { input, weight } in self.by_size()? {
             memory::reserve(&mut all, input.len())?;
@@ -250,7 +259,7 @@ impl<'w> Request<'w> {
                 all.push((member, all.len(), not_nan(weight * score)));
             }
         }
-        all.sort_unstable_by_key(|(member, nth, _)| (*member, *nth));
+        all.sort_unstable_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
         let members = all.chunk_by(|one, other| one.0 == other.0).map(|same| {
             let scores = same.iter().map(|(_, _, score)| *score);
             let score = scores.reduce(|score, other| self.aggregate.of_both(score, other));
@@ -278,7 +287,8 @@ pub fn zdiff(cx: &mut Cx<'_>) -> Outcome {
 /// Replies with the combination.
 fn show(cx: &mut Cx<'_>, how: How) -> Outcome {
     let request = request(cx.world, cx.command.name, cx.args, 1, how, Wanted::Members)?;
-    let mut members = request.combine(how)?;
+    let combined = request.combine(how)?;
+    let mut members = memory::collect(combined.iter().map(scored))?;
     members.sort_unstable_by(by_order);
     reply_scored(&mut cx.reply, members.len(), members.into_iter(), request.with_scores);
     Ok(())
@@ -312,7 +322,7 @@ fn store(cx: &mut Cx<'_>, how: How, event: Event) -> Outcome {
     let to = cx.arg(1);
     let request = request(cx.world, cx.command.name, cx.args, 2, how, Wanted::Stored)?;
     // The members are borrowed from the store, so they are copied before the store changes.
-    let copied = Copied::of(request.combine(how)?.into_iter())?;
+    let copied = Copied::of(request.combine(how)?.iter().map(scored))?;
     keep(cx, to, &copied, event)
 }
 

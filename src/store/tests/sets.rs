@@ -5,16 +5,15 @@ use std::collections::BTreeSet;
 use super::trial::{Trial, Value};
 use super::*;
 use crate::base::memory;
-use crate::store::map::Form;
+use crate::store::members::SetForm;
 use crate::store::packed::PACKED_FIELDS_MAX;
 
-type Members = BTreeSet<Vec<u8>>;
+type Model = BTreeSet<Vec<u8>>;
 
-impl Value for Members {
-    fn read(store: &mut Store, key: &[u8]) -> Option<Members> {
-        let set = store.map(Kind::Set, key, 0).ok().flatten()?;
-        let members: Members = set.iter().map(|(member, _)| member.to_vec()).collect();
-        assert!(set.iter().all(|(_, value)| value.is_empty()), "a member has a value");
+impl Value for Model {
+    fn read(store: &mut Store, key: &[u8]) -> Option<Model> {
+        let set = store.members(key, 0).ok().flatten()?;
+        let members: Model = set.iter().map(|member| member.to_vec()).collect();
         assert_eq!(members.len(), set.len());
         Some(members)
     }
@@ -40,16 +39,16 @@ fn numbered(range: std::ops::Range<u32>, len: usize) -> Vec<Vec<u8>> {
     range.map(member).collect()
 }
 
-fn read(store: &mut Store, key: &[u8]) -> Members {
-    Members::read(store, key).unwrap_or_default()
+fn read(store: &mut Store, key: &[u8]) -> Model {
+    Model::read(store, key).unwrap_or_default()
 }
 
 /// The form of a set: 0 is packed in the record, 1 packed in a body, 2 in a table of its own.
 fn form(store: &mut Store, key: &[u8]) -> usize {
     let in_record = store.find(key, 0).is_some_and(|place| store.table.record(place).body().is_none());
-    match store.map(Kind::Set, key, 0).unwrap().unwrap().form {
-        Form::Packed(_) => 1 - usize::from(in_record),
-        Form::Table(_) => 2,
+    match store.members(key, 0).unwrap().unwrap().0 {
+        SetForm::Packed(_) => 1 - usize::from(in_record),
+        SetForm::Large(_) => 2,
     }
 }
 
@@ -121,7 +120,7 @@ fn a_write_that_is_refused_changes_nothing_and_another_needs_no_more_memory() {
                     memory::allow(0);
                     store.commit_map_set(prepared);
                     memory::allow(usize::MAX);
-                    let kept = if anew { Members::new() } else { before };
+                    let kept = if anew { Model::new() } else { before };
                     assert_eq!(read(&mut store, b"k"), kept.into_iter().chain(more).collect());
                     store.audit();
                     break;
@@ -175,7 +174,7 @@ fn what_a_large_set_leaves_is_freed_in_steps() {
     }
 }
 
-impl Trial<Members> {
+impl Trial<Model> {
     fn members(&mut self, different: u32) -> Vec<Vec<u8>> {
         let count = [1, 1, 3, 20, 200][self.rng.random_range(0..5)];
         let member = |n: u32| {
@@ -198,8 +197,8 @@ impl Trial<Members> {
             65..80 => {
                 let expected = self.model.get(&key).map(|(members, _)| members.clone());
                 let members = self.members(different);
-                let set = self.store.map(Kind::Set, &key, now_ms).unwrap();
-                assert_eq!(set.map(Map::len), expected.as_ref().map(BTreeSet::len));
+                let set = self.store.members(&key, now_ms).unwrap();
+                assert_eq!(set.map(Members::len), expected.as_ref().map(BTreeSet::len));
                 for member in members {
                     let there = expected.as_ref().is_some_and(|all| all.contains(&member));
                     assert_eq!(set.is_some_and(|set| set.contains(&member)), there);
@@ -235,9 +234,9 @@ impl Trial<Members> {
     fn pop(&mut self, key: &[u8]) {
         let wanted = [1, 2, 50, usize::MAX][self.rng.random_range(0..if self.grows { 3 } else { 4 })];
         let (mut dice, now_ms) = (self.store.dice(), self.now_ms);
-        let Some(set) = self.store.map(Kind::Set, key, now_ms).unwrap() else { return };
+        let Some(set) = self.store.members(key, now_ms).unwrap() else { return };
         let chosen = set.sample(wanted, &mut dice).unwrap();
-        let members: Vec<Vec<u8>> = chosen.into_iter().map(|(member, _)| member.to_vec()).collect();
+        let members: Vec<Vec<u8>> = chosen.into_iter().map(|member| member.to_vec()).collect();
         let all = members.iter().map(Vec::as_slice);
         let removal = self.store.prepare_map_remove(Kind::Set, key, all, now_ms).unwrap();
         let there = self.value(key).expect("it is there").len();
@@ -265,7 +264,7 @@ impl Trial<Members> {
         let prepared = self.store.prepare_map_new(Kind::Set, key, entries(&members)).unwrap();
         let added = prepared.added();
         self.store.commit_map_set(prepared);
-        let members: Members = members.into_iter().collect();
+        let members: Model = members.into_iter().collect();
         assert_eq!(added, members.len());
         self.model.insert(key.to_vec(), (members, None));
     }
@@ -275,7 +274,7 @@ impl Trial<Members> {
 fn a_set_is_a_set_whatever_is_done_to_it() {
     let mut seen = [false; 3];
     for seed in 0..60 {
-        let mut trial = Trial::<Members>::new(seed);
+        let mut trial = Trial::<Model>::new(seed);
         let different = [5, 100, 1_000, 10_000][seed as usize % 4];
         for _ in 0..8 {
             trial.grows = trial.rng.random_bool(0.6);

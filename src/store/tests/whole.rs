@@ -84,9 +84,9 @@ fn check(store: &mut Store, kind: Kind, key: &[u8], count: u32) {
             assert_eq!(map.len(), elements.len());
             assert!(elements.iter().all(|element| map.get(element) == Some(element)));
         }
-        Object::Set(map) => {
-            assert_eq!(map.len(), elements.len());
-            assert!(elements.iter().all(|element| map.get(element) == Some(b"")));
+        Object::Set(set) => {
+            assert_eq!(set.len(), elements.len());
+            assert!(elements.iter().all(|element| set.contains(element)));
         }
         Object::Zset(zset) => {
             let members = elements.iter().map(|element| &element[..]).zip((0..count).map(f64::from));

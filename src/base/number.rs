@@ -1,4 +1,4 @@
-//! Reads integers as the protocol writes them.
+//! Reads integers as Redis writes them.
 
 /// Reads a signed 64-bit decimal number, as strictly as Redis does. The result is `None` if the text is
 /// empty or `-0`, if it has blanks, a plus sign, leading zeros or any other byte that does not belong to a
