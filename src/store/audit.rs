@@ -4,7 +4,8 @@ use super::body::Tally;
 use super::elements::{Elements, ListForm};
 use super::list::packed_size;
 use super::map::{Form, Map};
-use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX};
+use super::members::{Members, SetForm};
+use super::packed::{PACKED_BYTES_MAX, PACKED_FIELDS_MAX, Packed};
 use super::ranked::{Ranked, ZsetForm};
 use super::record::{Kind, Record};
 use super::streams::stream_of;
@@ -43,7 +44,8 @@ impl Table {
                 expiring += usize::from(record.expires_ms().is_some());
                 match record.kind() {
                     Kind::String => {}
-                    Kind::Hash | Kind::Set => audit_map(self, record),
+                    Kind::Hash => audit_hash(self, record),
+                    Kind::Set => audit_set(self, record),
                     Kind::List => audit_list(self, record),
                     Kind::Zset => audit_zset(self, record),
                     Kind::Stream => stream_of(self, record).expect("a stream is always large").audit(),
@@ -78,22 +80,40 @@ impl Table {
     }
 }
 
-/// Asserts the invariants of the map in `record`.
-fn audit_map(table: &Table, record: Record<'_>) {
+/// Asserts the invariants of the hash in `record`.
+fn audit_hash(table: &Table, record: Record<'_>) {
     let map = Map::of(table, record, 0);
-    assert!(map.len() > 0, "a map has no fields");
+    assert!(map.len() > 0, "a hash has no fields");
     match map.form {
         Form::Packed(packed) => {
-            assert!(packed.len() <= PACKED_FIELDS_MAX && packed.bytes.len() <= PACKED_BYTES_MAX);
-            let mut fields: Vec<&[u8]> = packed.iter().map(|(field, _)| field).collect();
-            fields.sort_unstable();
-            assert!(fields.windows(2).all(|pair| pair[0] < pair[1]), "a map has a field twice");
+            audit_packed(packed);
         }
         Form::Table(fields) => {
             fields.audit();
             let strings = fields.records().all(|record| record.kind() == Kind::String);
             assert!(strings, "a field holds something other than a string");
         }
+    }
+}
+
+/// Asserts the invariants of a packed hash or set.
+fn audit_packed(packed: Packed<'_>) {
+    assert!(packed.len() <= PACKED_FIELDS_MAX && packed.bytes.len() <= PACKED_BYTES_MAX);
+    let mut fields: Vec<&[u8]> = packed.iter().map(|(field, _)| field).collect();
+    fields.sort_unstable();
+    assert!(fields.windows(2).all(|pair| pair[0] < pair[1]), "a field is there twice");
+}
+
+/// Asserts the invariants of the set in `record`.
+fn audit_set(table: &Table, record: Record<'_>) {
+    let members = Members::of(table, record);
+    assert!(members.len() > 0, "a set has no members");
+    match members.0 {
+        SetForm::Packed(packed) => {
+            audit_packed(packed);
+            assert!(packed.iter().all(|(_, value)| value.is_empty()), "a member has a value");
+        }
+        SetForm::Large(set) => set.audit(),
     }
 }
 

@@ -9,6 +9,7 @@ use super::large::{Keyed, Large};
 use super::prefetch::prefetch;
 use super::record::{Draft, Record};
 use super::segment::Segment;
+use super::set::Set;
 use super::table::{Place, Table};
 use crate::base::{OutOfMemory, memory};
 
@@ -128,7 +129,7 @@ impl Body {
         }
     }
 
-    /// The table of a hash or a set, to be changed.
+    /// The table of a hash, to be changed.
     ///
     /// # Panics
     /// If the body has none.
@@ -136,6 +137,17 @@ impl Body {
         match self.large_mut() {
             Some(Large::Map(map)) => &mut map.value,
             _ => panic!("no table is in the body"),
+        }
+    }
+
+    /// A large set, to be changed.
+    ///
+    /// # Panics
+    /// If the body has none.
+    pub fn set_mut(&mut self) -> &mut Set {
+        match self.large_mut() {
+            Some(Large::Set(set)) => &mut set.value,
+            _ => panic!("no large set is in the body"),
         }
     }
 

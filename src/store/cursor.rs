@@ -1,13 +1,14 @@
 //! Cursors: the numbers that clients see instead of a scan's position. A cursor tells nothing about the hash.
 //!
-//! A position is the first bits of a hash. A client that saw positions could choose keys whose hashes begin
-//! with the same bits. So a Feistel network of four rounds shuffles the 48 bits; its round function is a
-//! seeded hash. Position 0 becomes cursor 0, because every scan begins and ends with cursor 0.
+//! A position is the first 48 bits of a hash, or in a large set a number beyond these, for integers. A client that saw
+//! positions could choose keys whose hashes begin with the same bits. So a Feistel network of four rounds shuffles the
+//! 52 bits; its round function is a seeded hash. Position 0 becomes cursor 0, because every scan begins and ends with
+//! cursor 0. Some clients keep a cursor in a floating point number, which holds 53 bits exactly.
 
 use ahash::RandomState;
 
-use super::scan::POSITION_BITS;
-
+/// Bits of a position.
+pub const POSITION_BITS: u32 = 52;
 /// Rounds of the Feistel network.
 const ROUNDS: u8 = 4;
 /// Bits in each of the two halves of a position.

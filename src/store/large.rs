@@ -2,6 +2,7 @@
 
 use super::discard::Freed;
 use super::list::List;
+use super::set::Set;
 use super::stream::Stream;
 use super::table::Table;
 use super::zset::Zset;
@@ -14,8 +15,10 @@ const SMALL_PIECES: usize = 16;
 /// A large value with its key. The structures differ much in size, so each has a box of its own.
 #[derive(Debug)]
 pub enum Large {
-    /// The fields of a hash with their values, or the members of a set: each one is an item that holds a string.
+    /// The fields of a hash with their values: each one is an item that holds a string.
     Map(Box<Keyed<Table>>),
+    /// A set.
+    Set(Box<Keyed<Set>>),
     /// A list.
     List(Box<Keyed<List>>),
     /// A sorted set.
@@ -34,6 +37,12 @@ pub struct Keyed<T> {
 impl From<Keyed<Table>> for Large {
     fn from(keyed: Keyed<Table>) -> Large {
         Large::Map(Box::new(keyed))
+    }
+}
+
+impl From<Keyed<Set>> for Large {
+    fn from(keyed: Keyed<Set>) -> Large {
+        Large::Set(Box::new(keyed))
     }
 }
 
@@ -60,6 +69,7 @@ impl Large {
     pub fn key(&self) -> &Vec<u8> {
         match self {
             Large::Map(keyed) => &keyed.key,
+            Large::Set(keyed) => &keyed.key,
             Large::List(keyed) => &keyed.key,
             Large::Zset(keyed) => &keyed.key,
             Large::Stream(keyed) => &keyed.key,
@@ -70,6 +80,7 @@ impl Large {
     pub fn set_key(&mut self, key: Vec<u8>) {
         match self {
             Large::Map(keyed) => keyed.key = key,
+            Large::Set(keyed) => keyed.key = key,
             Large::List(keyed) => keyed.key = key,
             Large::Zset(keyed) => keyed.key = key,
             Large::Stream(keyed) => keyed.key = key,
@@ -80,6 +91,7 @@ impl Large {
     pub fn memory(&self) -> usize {
         let value = match self {
             Large::Map(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
+            Large::Set(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::List(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::Zset(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
             Large::Stream(keyed) => size_of_val(&**keyed) + keyed.value.memory(),
@@ -91,6 +103,8 @@ impl Large {
     pub fn is_small(&self) -> bool {
         let pieces = match self {
             Large::Map(keyed) => keyed.value.bodies.len(),
+            // Its integers lie in pieces of dozens of bytes at least.
+            Large::Set(keyed) => keyed.value.texts.bodies.len(),
             // Its nodes are several kilobytes long.
             Large::List(_) => 0,
             // Its pieces are longer than a kilobyte, so a small one has few.
@@ -105,6 +119,7 @@ impl Large {
     pub fn free_piece(&mut self) -> Freed {
         match self {
             Large::Map(keyed) => keyed.value.free_piece(),
+            Large::Set(keyed) => keyed.value.free_piece(),
             Large::List(keyed) => Freed::of(keyed.value.free_piece()),
             Large::Zset(keyed) => Freed::of(keyed.value.free_piece()),
             Large::Stream(keyed) => Freed::of(keyed.value.free_piece()),

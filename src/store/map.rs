@@ -1,7 +1,4 @@
-//! A hash or a set as a command reads it, whatever form it is kept in.
-//!
-//! Both are maps. A hash maps fields to values. In a set, each member is a field, and its value is empty. The fields of a
-//! hash may expire, each at a time of its own.
+//! A hash as a command reads it, whatever form it is kept in. Its fields may expire, each at a time of its own.
 
 use std::collections::BTreeMap;
 

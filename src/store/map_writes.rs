@@ -1,4 +1,4 @@
-//! Writes of hashes and sets: fields get values.
+//! Writes of hashes: fields get values.
 //!
 //! A write is prepared and then committed. A packed map is written as a whole, a map with a table field by field. A map that
 //! becomes too large to be packed gets a table.
@@ -12,32 +12,33 @@ use super::names::Names;
 use super::packed::Packing;
 use super::prepared::{Expiry, Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
+use super::set::Addition;
 use super::table::{Content, Table};
 use super::walk::is_live;
-use super::{Store, WritePairs};
+use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
 
 /// Fields and their new values, with the memory for them reserved. [`Store::commit_map_set`] writes them.
 #[derive(Debug)]
 pub struct PreparedMap<'a> {
-    kind: Kind,
-    key: &'a [u8],
+    pub(super) kind: Kind,
+    pub(super) key: &'a [u8],
     /// The hash of the key.
-    hash: u64,
+    pub(super) hash: u64,
     /// How many of the fields are new.
-    added: usize,
+    pub(super) added: usize,
     /// When the fields expire.
-    expiry: Expiry,
+    pub(super) expiry: Expiry,
     /// The time of day, in Unix milliseconds.
-    now_ms: u64,
+    pub(super) now_ms: u64,
     /// True if the map takes the place of whatever the key holds, and of its time of expiry.
-    is_new: bool,
-    write: Write<'a>,
+    pub(super) is_new: bool,
+    pub(super) write: Write<'a>,
 }
 
-/// How a hash is going to be written.
+/// How a hash or a set is going to be written.
 #[derive(Debug)]
-enum Write<'a> {
+pub(super) enum Write<'a> {
     /// The whole packed hash, into the record or over the packed hash in its body.
     Packed(Packing),
     /// The whole hash as a new body.
@@ -46,6 +47,8 @@ enum Write<'a> {
     Field(u32, Prepared<'a>),
     /// Several fields.
     Fields(u32, Vec<Prepared<'a>>),
+    /// Members, into the large set in the body with this number.
+    Members(u32, Addition<'a>),
 }
 
 impl PreparedMap<'_> {
@@ -156,6 +159,7 @@ impl Store {
             Write::Fields(number, entries) => {
                 return self.commit_fields(number, key, hash, entries, expiry, now_ms);
             }
+            Write::Members(number, addition) => return self.commit_members(number, key, addition),
             whole => whole,
         };
         let place = self.table.find(hash, key);
@@ -176,7 +180,9 @@ impl Store {
             (Write::Body(body), _) => {
                 self.table.write(place, hash, key, kind, Content::Body(body), expires_ms)
             }
-            (Write::Field(..) | Write::Fields(..), _) => unreachable!("these are written before"),
+            (Write::Field(..) | Write::Fields(..) | Write::Members(..), _) => {
+                unreachable!("these are written before")
+            }
         };
         self.discards.keep(left);
     }
@@ -203,13 +209,13 @@ impl Store {
 
 impl Write<'_> {
     /// Reserves room in the keyspace's table for the record of `key`.
-    fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
+    pub(super) fn reserve(&self, table: &mut Table, hash: u64, key: &[u8]) -> Result<(), WriteError> {
         let (bytes, bodies) = match self {
             Write::Packed(packing) if fits_block(key.len(), packing.bytes().len()) => {
                 (RECORD_MAX - INLINE_MAX + key.len() + packing.bytes().len(), 0)
             }
-            Write::Packed(_) | Write::Field(..) | Write::Fields(..) => (RECORD_MAX, 0),
             Write::Body(_) => (RECORD_MAX, 1),
+            _ => (RECORD_MAX, 0),
         };
         table.reserve_record(hash, key, bytes, bodies)
     }
@@ -225,7 +231,7 @@ pub(super) fn pack<'a>(
 }
 
 /// Decides where a packed hash is going to be written, and allocates a new body for it if it needs one.
-fn packed_write<'a>(
+pub(super) fn packed_write<'a>(
     table: &Table,
     body: Option<u32>,
     hash: u64,
@@ -274,7 +280,7 @@ impl Table {
     }
 
     /// The write of a single pair into the hash in body `number`, if that has a table and needs no memory for it. Also says
-    /// whether the field is new. Nearly all writes to large hashes and sets are of this kind, and this way takes a third
+    /// whether the field is new. Nearly all writes to large hashes are of this kind, and this way takes a third
     /// fewer instructions than the way for several fields.
     fn ready_field<'a>(
         &self,
@@ -282,18 +288,26 @@ impl Table {
         mut pairs: impl WritePairs<'a>,
         now_ms: u64,
     ) -> Option<(Prepared<'a>, bool)> {
-        let (field, value) = pairs.next()?;
-        if pairs.next().is_some() || !fits_block(field.len(), value.len()) {
+        let pair = pairs.next()?;
+        if pairs.next().is_some() {
             return None;
         }
         let Some(Large::Map(map)) = self.bodies.get(number).large() else { return None };
-        let table = &map.value;
-        let entry = Prepared { key: field, hash: table.hash(field), content: Content::Small(value) };
-        if !table.is_ready(entry.hash, entry.record_bytes()) {
+        map.value.ready_pair(pair, now_ms)
+    }
+
+    /// The write of a pair, if the table needs no memory for it. Also says whether its key is new.
+    #[inline]
+    pub(super) fn ready_pair<'a>(&self, (key, value): Pair<'a>, now_ms: u64) -> Option<(Prepared<'a>, bool)> {
+        if !fits_block(key.len(), value.len()) {
+            return None;
+        }
+        let entry = Prepared { key, hash: self.hash(key), content: Content::Small(value) };
+        if !self.is_ready(entry.hash, entry.record_bytes()) {
             return None;
         }
         fault::point();
-        let is_new = table.is_new(&entry, now_ms);
+        let is_new = self.is_new(&entry, now_ms);
         Some((entry, is_new))
     }
 
@@ -305,7 +319,7 @@ impl Table {
     }
 
     /// How many of the keys in `entries` are not in the table yet, or have expired.
-    fn count_new(&self, entries: &[Prepared<'_>], now_ms: u64) -> Result<usize, OutOfMemory> {
+    pub(super) fn count_new(&self, entries: &[Prepared<'_>], now_ms: u64) -> Result<usize, OutOfMemory> {
         let new = entries.iter().filter(|entry| self.is_new(entry, now_ms));
         let mut keys = memory::collect(new.map(|entry| entry.key))?;
         keys.sort_unstable();
@@ -314,8 +328,8 @@ impl Table {
     }
 
     /// Writes a field of a hash: a string that expires as `expiry` says. A field that has expired gives its time to nobody.
-    /// Only for the table of a hash, where a replaced value is always quick to free.
-    fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry, now_ms: u64) {
+    /// Only for the table of a hash or a set, where a replaced value is always quick to free.
+    pub(super) fn commit(&mut self, entry: Prepared<'_>, expiry: Expiry, now_ms: u64) {
         let Prepared { key, hash, content } = entry;
         let place = self.find(hash, key);
         let expires_ms = match (expiry, place) {

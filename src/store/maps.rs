@@ -1,10 +1,11 @@
-//! Operations on keys that hold maps: hashes, and sets, which are maps whose values are empty.
+//! Operations on keys that hold maps: hashes. A [packed set](super::sets) is changed as a map whose values are empty.
 //!
 //! A map has one of three forms: [packed](super::packed) in its record as long as that fits a block, packed in a
 //! body, or in a table of its own, which is the same kind of table that the keyspace has. A map with a table never
 //! becomes packed again.
 
 use super::journal::What;
+use super::large::Large;
 use super::map::{Form, Map, field_and_value};
 use super::packed;
 use super::prepared::{WriteError, WrongKind};
@@ -25,6 +26,13 @@ pub struct MapRemoval<'a> {
 }
 
 impl MapRemoval<'_> {
+    /// The removal of `fields`, which the map of `key` has. A field may come twice. The map has `len` fields in all.
+    pub(super) fn of<'a>(key: &'a [u8], mut fields: Vec<&'a [u8]>, len: usize) -> MapRemoval<'a> {
+        fields.sort_unstable();
+        fields.dedup();
+        MapRemoval { key, all: fields.len() == len, fields }
+    }
+
     /// How many fields will be removed.
     pub fn removed(&self) -> usize {
         self.fields.len()
@@ -61,12 +69,10 @@ impl Store {
         now_ms: u64,
     ) -> Result<MapRemoval<'a>, WriteError> {
         let Some(map) = self.map(kind, key, now_ms)? else {
-            return Ok(MapRemoval { key, fields: Vec::new(), all: false });
+            return Ok(MapRemoval::of(key, Vec::new(), 0));
         };
-        let mut fields = memory::collect(fields.filter(|field| map.contains(field)))?;
-        fields.sort_unstable();
-        fields.dedup();
-        Ok(MapRemoval { key, all: fields.len() == map.len(), fields })
+        let there = memory::collect(fields.filter(|field| map.contains(field)))?;
+        Ok(MapRemoval::of(key, there, map.len()))
     }
 
     /// Removes the fields, and also the key if no field is left. Returns true if it has removed the key. Needs no memory.
@@ -86,12 +92,15 @@ impl Store {
         self.changes.note(What::Set, key);
         let names = self.table.names().clone();
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
-            Some(number) => self.table.with_body(number, |body| {
-                let table = body.map_mut();
-                for field in fields {
-                    let place = table.find(table.hash(field), field);
-                    place.map(|place| table.remove(place));
-                    table.trim();
+            Some(number) => self.table.with_body(number, |body| match body.large_mut() {
+                Some(Large::Set(set)) => fields.into_iter().for_each(|member| set.value.remove(member)),
+                _ => {
+                    let table = body.map_mut();
+                    for field in fields {
+                        let place = table.find(table.hash(field), field);
+                        place.map(|place| table.remove(place));
+                        table.trim();
+                    }
                 }
             }),
             None => self.table.shorten_packed(place, hash, |bytes| {

@@ -9,6 +9,7 @@ use super::large::Large;
 use super::map::below;
 use super::packed::Packed;
 use super::record::Record;
+use super::set::Set;
 use super::table::Table;
 use super::walk::Dice;
 use crate::base::{OutOfMemory, memory};
@@ -17,8 +18,6 @@ use crate::base::{OutOfMemory, memory};
 const INTEGER_BYTES_MAX: usize = 20;
 /// About how many bytes it takes to note one picked member.
 const PICKED_BYTES: usize = 64;
-/// How many random places of a table are tried for a random member. Two or three are nearly always enough.
-const PICK_TRIES: usize = 1_000;
 
 /// A member of a set: a text that the set lends, or the decimal digits of an integer that the set keeps in another form.
 #[derive(Clone, Copy)]
@@ -100,16 +99,16 @@ pub struct Members<'a>(pub(super) SetForm<'a>);
 pub(super) enum SetForm<'a> {
     /// Packed, in its record or in a body: a packed hash whose values are empty.
     Packed(Packed<'a>),
-    /// In a table of its own.
-    Large(&'a Table),
+    /// A structure of its own.
+    Large(&'a Set),
 }
 
 impl<'a> Members<'a> {
     /// The set that `record` holds. `table` is the table of the record.
     pub(super) fn of(table: &'a Table, record: Record<'a>) -> Members<'a> {
         Members(match table.large_of(record) {
-            Some(Large::Map(members)) => SetForm::Large(&members.value),
-            _ => SetForm::Packed(Packed(table.value_of(record))),
+            Some(Large::Set(set)) => SetForm::Large(&set.value),
+            _ => SetForm::Packed(table.packed(table.value_of(record))),
         })
     }
 
@@ -127,7 +126,7 @@ impl<'a> Members<'a> {
     pub fn contains(self, member: &[u8]) -> bool {
         match self.0 {
             SetForm::Packed(packed) => packed.get(member).is_some(),
-            SetForm::Large(set) => set.find(set.hash(member), member).is_some(),
+            SetForm::Large(set) => set.contains(member),
         }
     }
 
@@ -138,8 +137,7 @@ impl<'a> Members<'a> {
             SetForm::Large(set) => (None, Some(set)),
         };
         let packed = packed.into_iter().flat_map(Packed::iter).map(|(member, _)| Member::from(member));
-        let large = large.into_iter().flat_map(|set| set.records().map(|record| set.key_of(record).into()));
-        packed.chain(large)
+        packed.chain(large.into_iter().flat_map(Set::iter))
     }
 
     /// `count` different random members, or all members if the set has no more.
@@ -173,11 +171,7 @@ impl<'a> Members<'a> {
             SetForm::Packed(packed) => {
                 packed.iter().nth(below(packed.len(), dice.roll())).map(|(member, _)| member.into())
             }
-            SetForm::Large(set) => {
-                let picked = (0..PICK_TRIES).find_map(|_| set.pick((dice.roll(), dice.roll())));
-                let record = picked.or_else(|| set.records().next())?;
-                Some(set.key_of(record).into())
-            }
+            SetForm::Large(set) => set.pick(dice),
         }
     }
 }

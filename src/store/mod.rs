@@ -15,10 +15,11 @@
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
 //!   are the memory that items lie in. `large` is a value with a structure of its own.
-//! - `maps` reads keys that hold hashes or sets and removes their fields, and `map_writes` writes them. `map` is one of
-//!   these as a command reads it. `packed` is the memory layout of a small one, and `names` are the names of fields
-//!   that small hashes share.
-//! - `sets` reads keys that hold sets. `members` is a set as a command reads it.
+//! - `maps` reads keys that hold hashes and removes their fields, and `map_writes` writes them. `map` is one of these as a
+//!   command reads it. `packed` is the memory layout of a small one, and `names` are the names of fields that small
+//!   hashes share.
+//! - `sets` reads keys that hold sets and removes their members, and `set_writes` adds members. `members` is a set as a
+//!   command reads it, `set` is a large one, and `ints` has the members of a large one that are integers.
 //! - `fields` changes when single fields of a hash expire, and removes them.
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
@@ -57,6 +58,7 @@ mod edit;
 mod elements;
 mod evict;
 mod fields;
+mod ints;
 mod journal;
 mod large;
 mod list;
@@ -77,6 +79,8 @@ mod record;
 mod reshape;
 mod scan;
 mod segment;
+mod set;
+mod set_writes;
 mod sets;
 mod sketch;
 mod stream;
@@ -123,6 +127,8 @@ pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use ranked::Ranked;
 pub use record::Kind;
 use record::RECORD_MAX;
+pub use set_writes::PreparedSet;
+pub use sets::SetRemoval;
 pub use stream::{
     Claim, ClaimOptions, Claimed, ConsumerInfo, DeliveredAt, Delivery, Entry, Group, GroupError, History,
     IdOverflow, Leftovers, Log, NodeLimits, PendingEntry, References, Removal, Removed, RestoredGroup,

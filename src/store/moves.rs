@@ -8,6 +8,7 @@ use super::list::List;
 use super::map_writes::spread;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, RECORD_MAX};
+use super::set::Set;
 use super::table::{Content, Table};
 use super::whole::{Held, Whole};
 use super::zset::Zset;
@@ -123,6 +124,10 @@ fn copy_of(keyspace: &Table, large: &Large, hash: u64, key: &[u8]) -> Result<Bod
                 .records()
                 .map(|record| (map.value.key_of(record), map.value.value_of(record), record.expires_ms()));
             Body::with_large(hash, key, spread(keyspace, fields)?)?
+        }
+        Large::Set(set) => {
+            let copy = Set::with_members(keyspace.hasher.clone(), set.value.iter())?;
+            Body::with_large(hash, key, copy)?
         }
         Large::List(list) => {
             let mut copy = List::new();

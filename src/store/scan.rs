@@ -2,8 +2,7 @@
 //!
 //! A position is the first 48 bits of a hash. A scan takes all items at one position together. So one number,
 //! the position behind the last item, says how far a scan has come, whatever happens to the segments in the
-//! meantime. Clients get that number in decimal, shuffled by `cursor`. Some clients keep it in a floating
-//! point number, which holds 48 bits exactly.
+//! meantime. Clients get that number in decimal, shuffled by `cursor`.
 
 use super::map::below;
 use super::record::Record;
@@ -11,11 +10,11 @@ use super::segment::ITEMS_MAX;
 use super::table::Table;
 
 /// Number of first bits of a hash that are its position.
-pub const POSITION_BITS: u32 = 48;
+const POSITION_BITS: u32 = 48;
 /// Number of last bits of a hash that its position leaves out.
 const IGNORED: u32 = 64 - POSITION_BITS;
 /// The number behind the last position.
-const END: u64 = 1 << POSITION_BITS;
+pub const POSITIONS_END: u64 = 1 << POSITION_BITS;
 
 impl Table {
     /// Calls `visit` for the records from `position` on for which `wanted` returns true: for `count` of them,
@@ -35,7 +34,7 @@ impl Table {
         // Two halves with fewer items than this on average would have merged.
         let segments_max = 1 + count / (ITEMS_MAX / 4);
         for _ in 0..segments_max {
-            if position >= END {
+            if position >= POSITIONS_END {
                 break;
             }
             let (mut here, end) = self.rest_of_segment(position);
@@ -67,7 +66,7 @@ impl Table {
                 break;
             }
         }
-        if position >= END { 0 } else { position }
+        if position >= POSITIONS_END { 0 } else { position }
     }
 
     /// The records from `position` to the end of its segment, each with its position. Also returns the

@@ -1,11 +1,26 @@
 //! Operations on keys that hold sets.
+//!
+//! A set has one of three forms: [packed](super::packed) in its record as long as that fits a block, packed in a body, or
+//! [large](super::set). A large set never becomes packed again.
 
 use super::Store;
+use super::maps::MapRemoval;
 use super::members::{Member, Members, SetForm};
-use super::prepared::WrongKind;
+use super::prepared::{WriteError, WrongKind};
 use super::record::Kind;
 use super::table::Place;
-use crate::base::fault;
+use crate::base::{fault, memory};
+
+/// Members that [`Store::commit_set_remove`] is going to remove.
+#[derive(Debug)]
+pub struct SetRemoval<'a>(MapRemoval<'a>);
+
+impl SetRemoval<'_> {
+    /// How many members will be removed.
+    pub fn removed(&self) -> usize {
+        self.0.removed()
+    }
+}
 
 impl Store {
     /// The set of `key`; `None` if there is no such key or it has expired.
@@ -29,6 +44,29 @@ impl Store {
     pub(super) fn set_at(&self, place: Place) -> Result<Members<'_>, WrongKind> {
         let record = self.table.record(place);
         if record.kind() == Kind::Set { Ok(Members::of(&self.table, record)) } else { Err(WrongKind) }
+    }
+
+    /// Prepares to remove members from the set of `key`: finds out which of them it has.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_set_remove<'a>(
+        &mut self,
+        key: &'a [u8],
+        members: impl Iterator<Item = &'a [u8]>,
+        now_ms: u64,
+    ) -> Result<SetRemoval<'a>, WriteError> {
+        let Some(set) = self.members(key, now_ms)? else {
+            return Ok(SetRemoval(MapRemoval::of(key, Vec::new(), 0)));
+        };
+        let there = memory::collect(members.filter(|member| set.contains(member)))?;
+        Ok(SetRemoval(MapRemoval::of(key, there, set.len())))
+    }
+
+    /// Removes the members, and also the key if no member is left. Returns true if it has removed the key. Needs no memory.
+    /// Cannot fail or panic half-way.
+    pub fn commit_set_remove(&mut self, removal: SetRemoval<'_>) -> bool {
+        self.commit_map_remove(removal.0)
     }
 
     /// One step of a scan over the set of `key`. It works as [`Store::scan`] does, but calls `visit` with members. For a
@@ -55,9 +93,7 @@ impl Store {
             }
             (SetForm::Large(_), None) => Ok(0),
             (SetForm::Large(set), Some(position)) => {
-                let next =
-                    set.scan(position, count, |_| true, |record| visit(Member::from(set.key_of(record))));
-                Ok(self.cursors.cursor(next))
+                Ok(self.cursors.cursor(set.scan(position, count, visit)))
             }
         }
     }

@@ -5,6 +5,7 @@ use super::block::BLOCK_BYTES;
 use super::large::Large;
 use super::prefetch::prefetch;
 use super::record::Record;
+use super::set::integer;
 use super::table::Table;
 
 /// Most keys that are warmed together: about as many cache misses as a processor can wait for at once.
@@ -73,11 +74,9 @@ impl Table {
         for (number, (member, after_score)) in wanted {
             let value = self.bodies.get(number).large();
             let hash = match value {
-                Some(Large::Map(map)) => {
-                    let (table, hash) = (&map.value, map.value.hash(member));
-                    table.segments.get(table.directory.segment(hash)).prefetch(hash);
-                    hash
-                }
+                Some(Large::Map(map)) => map.value.prefetch_index(member),
+                // The way to an integer is short, and most of it is in the cache.
+                Some(Large::Set(set)) if integer(member).is_none() => set.value.texts.prefetch_index(member),
                 Some(Large::Zset(zset)) => {
                     let hash = zset.value.hash(if after_score.is_empty() { member } else { after_score });
                     zset.value.prefetch(hash);
@@ -91,10 +90,18 @@ impl Table {
         for (value, hash) in &values[..count] {
             match value {
                 Some(Large::Map(map)) => map.value.prefetch_record(*hash),
+                Some(Large::Set(set)) => set.value.texts.prefetch_record(*hash),
                 Some(Large::Zset(zset)) => zset.value.prefetch_member(*hash),
                 _ => {}
             }
         }
+    }
+
+    /// Starts to fetch the part of the index that finds `key`. Returns its hash.
+    fn prefetch_index(&self, key: &[u8]) -> u64 {
+        let hash = self.hash(key);
+        self.segments.get(self.directory.segment(hash)).prefetch(hash);
+        hash
     }
 
     /// Starts to fetch the record that probably has this hash.

@@ -11,6 +11,8 @@ use super::map_writes::{pack, spread};
 use super::packed::Packing;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::{Kind, RECORD_MAX};
+use super::set::Set;
+use super::set_writes::entry;
 use super::table::{Content, Table};
 use super::zpacked::PackedZset;
 use super::zsets::{Change, put_in_order};
@@ -74,15 +76,28 @@ impl Held {
         Ok(Held::Body(Body::with_large(hash, key, list)?))
     }
 
-    /// A map with these fields. There must be at least one.
-    fn map<'e>(
-        kind: Kind,
+    /// A set with these members. There must be at least one.
+    fn set<'e>(
+        table: &Table,
+        hash: u64,
+        key: &[u8],
+        members: impl Iterator<Item = &'e [u8]> + Clone,
+    ) -> Result<Held, WriteError> {
+        let mut packing = Packing::new(Kind::Set);
+        if pack(&mut packing, table.names(), members.clone().map(entry))? {
+            return Ok(Held::bytes(hash, key, packing.bytes())?);
+        }
+        Ok(Held::Body(Body::with_large(hash, key, Set::with_members(table.hasher.clone(), members)?)?))
+    }
+
+    /// A hash with these fields. There must be at least one.
+    fn hash<'e>(
         table: &Table,
         hash: u64,
         key: &[u8],
         fields: impl Iterator<Item = Field<'e>> + Clone,
     ) -> Result<Held, WriteError> {
-        let mut packing = Packing::new(kind);
+        let mut packing = Packing::new(Kind::Hash);
         let pairs = fields.clone().map(|(field, value, _)| (field, value));
         let is_timed = fields.clone().any(|(_, _, expires_ms)| expires_ms.is_some());
         if !is_timed && pack(&mut packing, table.names(), pairs)? {
@@ -143,21 +158,36 @@ impl Store {
         })
     }
 
-    /// The same for a hash or a set, as `kind` says, with these fields. There must be at least one. If a field is named
-    /// twice, the last value counts.
+    /// The same for a set of these members. There must be at least one. A member may be named twice.
     ///
     /// # Errors
     /// [`WriteError`]; nothing has changed.
-    pub fn prepare_whole_map<'a, 'e>(
+    pub fn prepare_whole_set<'a, 'e>(
         &mut self,
-        kind: Kind,
+        key: &'a [u8],
+        members: impl Iterator<Item = &'e [u8]> + Clone,
+        expires_ms: Option<u64>,
+    ) -> Result<Whole<'a>, WriteError> {
+        debug_assert!(members.clone().next().is_some(), "a set needs at least one member");
+        self.prepare_whole(Kind::Set, key, expires_ms, |table, hash| {
+            Held::set(table, hash, key, members.clone())
+        })
+    }
+
+    /// The same for a hash with these fields. There must be at least one. If a field is named twice, the last value
+    /// counts.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_whole_hash<'a, 'e>(
+        &mut self,
         key: &'a [u8],
         fields: impl Iterator<Item = Field<'e>> + Clone,
         expires_ms: Option<u64>,
     ) -> Result<Whole<'a>, WriteError> {
-        debug_assert!(fields.clone().next().is_some(), "a map needs at least one field");
-        self.prepare_whole(kind, key, expires_ms, |table, hash| {
-            Held::map(kind, table, hash, key, fields.clone())
+        debug_assert!(fields.clone().next().is_some(), "a hash needs at least one field");
+        self.prepare_whole(Kind::Hash, key, expires_ms, |table, hash| {
+            Held::hash(table, hash, key, fields.clone())
         })
     }
 

@@ -1,12 +1,12 @@
 //! The commands that combine sets.
 
-use super::sets::{copies, entry, lookup};
+use super::sets::{copies, lookup};
 use crate::base::{fault, memory};
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, SDIFFSTORE, SINTERSTORE, SUNIONSTORE};
 use crate::service::world::World;
-use crate::store::{Event, Kind, Member, Members};
+use crate::store::{Event, Member, Members};
 
 /// How sets are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -108,11 +108,10 @@ fn keep(cx: &mut Cx<'_>, how: How, event: Event) -> Outcome {
         return Ok(());
     }
     cx.notice_expired(to);
-    let pairs = members.iter().map(|member| entry(member));
-    let prepared = cx.world.store.prepare_map_new(Kind::Set, to, pairs)?;
+    let prepared = cx.world.store.prepare_set_new(to, members.iter().map(Vec::as_slice))?;
     cx.reply.assure();
     let count = prepared.added();
-    cx.world.store.commit_map_set(prepared);
+    cx.world.store.commit_set_add(prepared);
     cx.world.store.tell(event, to);
     cx.reply.int(count as i64);
     Ok(())

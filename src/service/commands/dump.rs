@@ -15,7 +15,7 @@ use crate::rdb::{self, DecodeError, Value, encode};
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, RESTORE};
-use crate::store::{Kind, Object, Whole};
+use crate::store::{Object, Whole};
 
 /// The greatest `FREQ` of `RESTORE`: Redis's counter has eight bits.
 const FREQUENCY_MAX: i64 = 255;
@@ -218,17 +218,14 @@ fn prepare<'a>(
         Value::List(elements) => store.prepare_whole_list(key, elements.iter(), expires_ms)?,
         Value::Hash(pairs) => {
             let fields = pairs.pairs().map(|(field, value)| (field, value, None));
-            store.prepare_whole_map(Kind::Hash, key, fields, expires_ms)?
+            store.prepare_whole_hash(key, fields, expires_ms)?
         }
         Value::TimedHash { pairs, expiries } => {
             let fields = pairs.pairs().zip(expiries).map(|((field, value), at_ms)| (field, value, *at_ms));
             let live = fields.filter(|(_, _, at_ms)| at_ms.is_none_or(|at_ms| at_ms > now_ms));
-            store.prepare_whole_map(Kind::Hash, key, live, expires_ms)?
+            store.prepare_whole_hash(key, live, expires_ms)?
         }
-        Value::Set(members) => {
-            let fields = members.iter().map(|member| (member, &b""[..], None));
-            store.prepare_whole_map(Kind::Set, key, fields, expires_ms)?
-        }
+        Value::Set(members) => store.prepare_whole_set(key, members.iter(), expires_ms)?,
         Value::Zset { members, scores } => {
             let mut members = memory::collect(members.iter().zip(scores.iter().copied()))?;
             store.prepare_whole_zset(key, &mut members, expires_ms)?

@@ -1,4 +1,4 @@
-//! The commands about sets. The store keeps a set as a hash whose values are empty.
+//! The commands about sets. The store decides how it keeps a set in memory.
 
 use std::iter::once;
 
@@ -9,12 +9,7 @@ use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
 use crate::service::events::{DEL, SADD, SPOP, SREM};
 use crate::service::world::World;
-use crate::store::{Event, Expiry, Kind, Members, Pair, WrongKind};
-
-/// A member as the store keeps it.
-pub(super) fn entry(member: &[u8]) -> Pair<'_> {
-    (member, b"")
-}
+use crate::store::{Event, Members, WrongKind};
 
 /// The set of `key`, if there is one. Counts a hit or a miss.
 pub(super) fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Members<'w>>, WrongKind> {
@@ -25,12 +20,11 @@ pub(super) fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Memb
 pub fn sadd(cx: &mut Cx<'_>) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     cx.args.from(2).try_for_each(|member| check_member(cx, member))?;
-    let members = cx.args.from(2).map(entry);
-    let prepared = cx.world.store.prepare_map_set(Kind::Set, key, members, Expiry::Never, now_ms)?;
+    let prepared = cx.world.store.prepare_set_add(key, cx.args.from(2), now_ms)?;
     let added = prepared.added();
     cx.reply.assure();
     if added > 0 {
-        cx.world.store.commit_map_set(prepared);
+        cx.world.store.commit_set_add(prepared);
         cx.world.store.tell(SADD, key);
     }
     cx.reply.int(added as i64);
@@ -51,10 +45,10 @@ pub(super) fn check_member(cx: &Cx<'_>, member: &[u8]) -> Outcome {
 /// that the set had.
 pub fn srem(cx: &mut Cx<'_>) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    let removal = cx.world.store.prepare_map_remove(Kind::Set, key, cx.args.from(2), now_ms)?;
+    let removal = cx.world.store.prepare_set_remove(key, cx.args.from(2), now_ms)?;
     cx.reply.assure();
     let removed = removal.removed();
-    let gone = cx.world.store.commit_map_remove(removal);
+    let gone = cx.world.store.commit_set_remove(removal);
     tell_removed(cx.world, SREM, key, removed, gone);
     cx.reply.int(removed as i64);
     Ok(())
@@ -124,14 +118,14 @@ pub fn smove(cx: &mut Cx<'_>) -> Outcome {
         return Ok(());
     }
     let store = &mut cx.world.store;
-    let removal = store.prepare_map_remove(Kind::Set, from, once(member), now_ms)?;
-    let addition = store.prepare_map_set(Kind::Set, to, once(entry(member)), Expiry::Never, now_ms)?;
+    let removal = store.prepare_set_remove(from, once(member), now_ms)?;
+    let addition = store.prepare_set_add(to, once(member), now_ms)?;
     cx.reply.assure();
     let added = addition.added();
-    let gone = store.commit_map_remove(removal);
+    let gone = store.commit_set_remove(removal);
     tell_removed(cx.world, SREM, from, 1, gone);
     if added > 0 {
-        cx.world.store.commit_map_set(addition);
+        cx.world.store.commit_set_add(addition);
         cx.world.store.tell(SADD, to);
     }
     cx.reply.int(1);
@@ -164,10 +158,10 @@ pub fn spop(cx: &mut Cx<'_>) -> Outcome {
     let bytes: usize = popped.iter().map(|member| member.len() + REPLY_HEADROOM_BYTES).sum();
     cx.reply.reserve(bytes)?;
     let members = popped.iter().map(Vec::as_slice);
-    let removal = cx.world.store.prepare_map_remove(Kind::Set, key, members, now_ms)?;
+    let removal = cx.world.store.prepare_set_remove(key, members, now_ms)?;
     cx.reply.assure();
     let removed = removal.removed();
-    let gone = cx.world.store.commit_map_remove(removal);
+    let gone = cx.world.store.commit_set_remove(removal);
     tell_removed(cx.world, SPOP, key, removed, gone);
     if wanted.is_some() {
         cx.reply.set(popped.len());

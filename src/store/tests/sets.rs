@@ -1,6 +1,6 @@
-//! Sets compared with sets of byte strings. A set is kept as a map whose values are empty.
+//! Sets compared with sets of byte strings.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::trial::{Trial, Value};
 use super::*;
@@ -19,14 +19,14 @@ impl Value for Model {
     }
 }
 
-fn entries<'a>(members: &'a [Vec<u8>]) -> impl WritePairs<'a> {
-    members.iter().map(|member| (&member[..], &b""[..]))
+fn slices(members: &[Vec<u8>]) -> impl Iterator<Item = &[u8]> + Clone {
+    members.iter().map(Vec::as_slice)
 }
 
 fn add(store: &mut Store, key: &[u8], members: &[Vec<u8>]) -> usize {
-    let prepared = store.prepare_map_set(Kind::Set, key, entries(members), Expiry::Never, 0).unwrap();
+    let prepared = store.prepare_set_add(key, slices(members), 0).unwrap();
     let added = prepared.added();
-    store.commit_map_set(prepared);
+    store.commit_set_add(prepared);
     added
 }
 
@@ -37,6 +37,12 @@ fn numbered(range: std::ops::Range<u32>, len: usize) -> Vec<Vec<u8>> {
         member
     };
     range.map(member).collect()
+}
+
+/// Integers, and a text for each tenth number.
+fn mixed(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    let pairs = numbered(range.clone(), 9).into_iter().zip(numbered(range, 0));
+    pairs.map(|(text, integer)| if integer.ends_with(b"7") { text } else { integer }).collect()
 }
 
 fn read(store: &mut Store, key: &[u8]) -> Model {
@@ -54,71 +60,99 @@ fn form(store: &mut Store, key: &[u8]) -> usize {
 
 #[test]
 fn a_set_grows_through_three_forms_and_never_back() {
+    for len in [5, 0] {
+        grows_through_three_forms(len);
+    }
+}
+
+/// The members are texts of `len` bytes, or integers if that is 0.
+fn grows_through_three_forms(len: usize) {
     let mut store = Store::new(1);
     let most = PACKED_FIELDS_MAX as u32;
     for (count, added, expected) in [(3, 3, 0), (3, 0, 0), (most, most - 3, 1), (most + 1, 1, 2)] {
-        assert_eq!(add(&mut store, b"k", &numbered(0..count, 5)), added as usize);
+        assert_eq!(add(&mut store, b"k", &numbered(0..count, len)), added as usize);
         assert_eq!((form(&mut store, b"k"), read(&mut store, b"k").len()), (expected, count as usize));
         store.audit();
     }
-    let all = numbered(0..most + 1, 5);
-    let removal = store.prepare_map_remove(Kind::Set, b"k", all[1..].iter().map(Vec::as_slice), 0).unwrap();
-    assert_eq!((removal.removed(), store.commit_map_remove(removal)), (PACKED_FIELDS_MAX, false));
+    let all = numbered(0..most + 1, len);
+    let removal = store.prepare_set_remove(b"k", slices(&all[1..]), 0).unwrap();
+    assert_eq!((removal.removed(), store.commit_set_remove(removal)), (PACKED_FIELDS_MAX, false));
     assert_eq!((form(&mut store, b"k"), read(&mut store, b"k").len()), (2, 1));
     let twice = [&all[0][..], &all[0][..]];
-    let removal = store.prepare_map_remove(Kind::Set, b"k", twice.into_iter(), 0).unwrap();
-    assert_eq!((removal.removed(), store.commit_map_remove(removal)), (1, true));
+    let removal = store.prepare_set_remove(b"k", twice.into_iter(), 0).unwrap();
+    assert_eq!((removal.removed(), store.commit_set_remove(removal)), (1, true));
     assert!(store.is_empty(), "a set without members must not stay");
 }
 
 #[test]
 fn a_set_is_no_hash_and_no_list() {
     let mut store = Store::new(1);
-    for members in [1, 100, 1_000] {
-        add(&mut store, b"s", &numbered(0..members, 5));
+    for (members, len) in [(1, 5), (100, 5), (1_000, 5), (1_000, 0)] {
+        add(&mut store, b"s", &numbered(0..members, len));
         let pair = [(&b"f"[..], &b"v"[..])];
         let hash = store.prepare_map_set(Kind::Hash, b"h", pair.into_iter(), Expiry::Never, 0).unwrap();
         store.commit_map_set(hash);
         let wrong = Some(WriteError::WrongKind);
         assert_eq!((store.kind(b"s", 0), store.get(b"s", 0)), (Some(Kind::Set), Err(WrongKind)));
-        for (kind, key) in [(Kind::Hash, b"s"), (Kind::Set, b"h")] {
-            assert!(store.map(kind, key, 0).is_err());
-            assert!(store.map_scan(kind, key, 0, 10, 0, |_| true).is_err());
-            assert_eq!(store.prepare_map_set(kind, key, pair.into_iter(), Expiry::Never, 0).err(), wrong);
-            assert_eq!(store.prepare_map_remove(kind, key, [&b"f"[..]].into_iter(), 0).err(), wrong);
-        }
+        let one = || [&b"f"[..]].into_iter();
+        assert!(store.map(Kind::Hash, b"s", 0).is_err());
+        assert!(store.map_scan(Kind::Hash, b"s", 0, 10, 0, |_| true).is_err());
+        let set = store.prepare_map_set(Kind::Hash, b"s", pair.into_iter(), Expiry::Never, 0);
+        assert_eq!(set.err(), wrong);
+        assert_eq!(store.prepare_map_remove(Kind::Hash, b"s", one(), 0).err(), wrong);
+        assert!(store.members(b"h", 0).is_err() && store.set_there(b"h").is_none());
+        assert!(store.set_scan(b"h", 0, 10, 0, |_| true).is_err());
+        assert_eq!(store.prepare_set_add(b"h", one(), 0).err(), wrong);
+        assert_eq!(store.prepare_set_remove(b"h", one(), 0).err(), wrong);
         assert!(store.list(b"s", 0).is_err());
         assert_eq!(store.prepare_list_push(b"s", Side::Left, [&b"v"[..]].into_iter(), 0).err(), wrong);
         assert_eq!(store.prepare_append(b"s", b"x").err(), wrong);
         // A new set takes the place of whatever was there.
         let new = numbered(0..members, 7);
-        let prepared = store.prepare_map_new(Kind::Set, b"h", entries(&new)).unwrap();
-        store.commit_map_set(prepared);
+        let prepared = store.prepare_set_new(b"h", slices(&new)).unwrap();
+        store.commit_set_add(prepared);
         assert_eq!(read(&mut store, b"h"), new.into_iter().collect());
         store.audit();
         store.clear();
     }
 }
 
+type Sort = fn(std::ops::Range<u32>) -> Vec<Vec<u8>>;
+
+fn texts(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    numbered(range, 9)
+}
+
+fn integers(range: std::ops::Range<u32>) -> Vec<Vec<u8>> {
+    numbered(range, 0)
+}
+
 #[test]
 fn a_write_that_is_refused_changes_nothing_and_another_needs_no_more_memory() {
     for members in [3, 60, 128, 3_000] {
-        for anew in [false, true] {
+        for (anew, of) in [
+            (false, texts as Sort),
+            (true, texts),
+            (false, integers),
+            (true, integers),
+            (false, mixed),
+            (true, mixed),
+        ] {
             let (mut refused, mut allowance) = (0, 0);
             loop {
                 let mut store = Store::new(1);
-                add(&mut store, b"k", &numbered(0..members, 9));
+                add(&mut store, b"k", &of(0..members));
                 let before = read(&mut store, b"k");
-                let more = numbered(50..250, 9);
+                let more = [of(50..250), of(5_000..5_100)].concat();
                 memory::allow(allowance);
                 let prepared = if anew {
-                    store.prepare_map_new(Kind::Set, b"k", entries(&more))
+                    store.prepare_set_new(b"k", slices(&more))
                 } else {
-                    store.prepare_map_set(Kind::Set, b"k", entries(&more), Expiry::Never, 0)
+                    store.prepare_set_add(b"k", slices(&more), 0)
                 };
                 if let Ok(prepared) = prepared {
                     memory::allow(0);
-                    store.commit_map_set(prepared);
+                    store.commit_set_add(prepared);
                     memory::allow(usize::MAX);
                     let kept = if anew { Model::new() } else { before };
                     assert_eq!(read(&mut store, b"k"), kept.into_iter().chain(more).collect());
@@ -145,8 +179,8 @@ fn what_a_large_set_leaves_is_freed_in_steps() {
         ("replaced by a new one", |store| {
             for key in 0..3 {
                 let new = numbered(0..1, 1);
-                let prepared = store.prepare_map_new(Kind::Set, std::slice::from_ref(&key), entries(&new));
-                store.commit_map_set(prepared.unwrap());
+                let prepared = store.prepare_set_new(std::slice::from_ref(&key), slices(&new));
+                store.commit_set_add(prepared.unwrap());
             }
         }),
         ("flushed", Store::clear),
@@ -154,6 +188,7 @@ fn what_a_large_set_leaves_is_freed_in_steps() {
     for (way, leave) in ways {
         for key in 0..3_u8 {
             add(&mut store, &[key], &numbered(0..40_000, 100));
+            add(&mut store, &[key], &numbered(0..40_000, 0));
         }
         let before = store.memory();
         leave(&mut store);
@@ -178,6 +213,11 @@ impl Trial<Model> {
     fn members(&mut self, different: u32) -> Vec<Vec<u8>> {
         let count = [1, 1, 3, 20, 200][self.rng.random_range(0..5)];
         let member = |n: u32| {
+            if n.is_multiple_of(3) {
+                // Integers of all sizes, near each other and far apart.
+                let integer = i64::from(n).wrapping_mul([1, -1, 1 << 40, i64::MAX][n as usize / 3 % 4]);
+                return integer.to_string().into_bytes();
+            }
             let mut member = n.to_le_bytes().to_vec();
             member.resize(if n % 50 == 49 { 300 } else { 4 + n as usize % 9 }, b'm');
             member
@@ -210,12 +250,9 @@ impl Trial<Model> {
 
     fn add(&mut self, key: &[u8], different: u32) {
         let members = self.members(different);
-        let prepared = self
-            .store
-            .prepare_map_set(Kind::Set, key, entries(&members), Expiry::Never, self.now_ms)
-            .unwrap();
+        let prepared = self.store.prepare_set_add(key, slices(&members), self.now_ms).unwrap();
         let added = prepared.added();
-        self.store.commit_map_set(prepared);
+        self.store.commit_set_add(prepared);
         let model = &mut self.model.entry(key.to_vec()).or_default().0;
         let before = model.len();
         model.extend(members);
@@ -225,8 +262,7 @@ impl Trial<Model> {
     /// Removes members.
     fn take(&mut self, key: &[u8], different: u32) {
         let members = self.members(different);
-        let all = members.iter().map(Vec::as_slice);
-        let removal = self.store.prepare_map_remove(Kind::Set, key, all, self.now_ms).unwrap();
+        let removal = self.store.prepare_set_remove(key, slices(&members), self.now_ms).unwrap();
         self.remove_from_both(key, removal, &members);
     }
 
@@ -237,16 +273,15 @@ impl Trial<Model> {
         let Some(set) = self.store.members(key, now_ms).unwrap() else { return };
         let chosen = set.sample(wanted, &mut dice).unwrap();
         let members: Vec<Vec<u8>> = chosen.into_iter().map(|member| member.to_vec()).collect();
-        let all = members.iter().map(Vec::as_slice);
-        let removal = self.store.prepare_map_remove(Kind::Set, key, all, now_ms).unwrap();
+        let removal = self.store.prepare_set_remove(key, slices(&members), now_ms).unwrap();
         let there = self.value(key).expect("it is there").len();
         assert_eq!(removal.removed(), wanted.min(there));
         self.remove_from_both(key, removal, &members);
     }
 
-    fn remove_from_both(&mut self, key: &[u8], removal: MapRemoval<'_>, members: &[Vec<u8>]) {
+    fn remove_from_both(&mut self, key: &[u8], removal: SetRemoval<'_>, members: &[Vec<u8>]) {
         let removed = removal.removed();
-        let gone = self.store.commit_map_remove(removal);
+        let gone = self.store.commit_set_remove(removal);
         let Some(model) = self.value(key) else { return assert_eq!((removed, gone), (0, false)) };
         let before = model.len();
         for member in members {
@@ -261,13 +296,113 @@ impl Trial<Model> {
     /// Writes a new set over whatever is there.
     fn replace(&mut self, key: &[u8], different: u32) {
         let members = self.members(different);
-        let prepared = self.store.prepare_map_new(Kind::Set, key, entries(&members)).unwrap();
+        let prepared = self.store.prepare_set_new(key, slices(&members)).unwrap();
         let added = prepared.added();
-        self.store.commit_map_set(prepared);
+        self.store.commit_set_add(prepared);
         let members: Model = members.into_iter().collect();
         assert_eq!(added, members.len());
         self.model.insert(key.to_vec(), (members, None));
     }
+}
+
+/// One step of a scan over a set: the members it visits, and the cursor for the next step.
+fn scan_step(store: &mut Store, key: &[u8], cursor: u64, count: usize) -> (Vec<Vec<u8>>, u64) {
+    let mut members = Vec::new();
+    let next = store.set_scan(key, cursor, count, 0, |member| {
+        members.push(member.to_vec());
+        members.len() < 50
+    });
+    (members, next.unwrap())
+}
+
+#[test]
+fn a_scan_of_a_set_returns_every_member_that_stays() {
+    let mut rng = StdRng::seed_from_u64(7);
+    for (sort, of) in [("texts", texts as Sort), ("integers", integers), ("both", mixed)] {
+        for count in [0, 1, 10, 1_000] {
+            let mut store = Store::new(1);
+            let far = |n: i64| ((n << 50) + n).to_string().into_bytes();
+            let stay: Vec<Vec<u8>> =
+                of(0..2_000).into_iter().chain((-50..50).filter(|_| sort != "texts").map(far)).collect();
+            add(&mut store, b"k", &stay);
+            let (mut cursor, mut seen, mut steps) = (0, Model::new(), 0);
+            loop {
+                let (found, next) = scan_step(&mut store, b"k", cursor, count);
+                assert!(found.len() <= 51.min(count.max(1) + 1), "{} members for {count}", found.len());
+                seen.extend(found);
+                (cursor, steps) = (next, steps + 1);
+                if cursor == 0 {
+                    break;
+                }
+                // Others come and go before the scan and behind it.
+                let (come, go) = (rng.random_range(2_000..3_000), rng.random_range(2_000..3_000));
+                add(&mut store, b"k", &of(come..come + 3));
+                let go = of(go..go + 3);
+                let removal = store.prepare_set_remove(b"k", slices(&go), 0).unwrap();
+                store.commit_set_remove(removal);
+            }
+            assert!(stay.iter().all(|member| seen.contains(member)), "{sort}: a member is missing");
+            assert!((40..=5_000).contains(&steps), "{sort}: {steps} steps");
+            for beyond in [1 << 52, u64::MAX] {
+                assert_eq!(scan_step(&mut store, b"k", beyond, count), (Vec::new(), 0));
+            }
+        }
+    }
+}
+
+#[test]
+fn any_number_is_a_cursor_or_ends_the_scan() {
+    let mut store = Store::new(1);
+    add(&mut store, b"k", &mixed(0..1_000));
+    let mut rng = StdRng::seed_from_u64(7);
+    for _ in 0..2_000 {
+        let cursor = rng.random::<u64>() >> rng.random_range(0..64);
+        let (found, _) = scan_step(&mut store, b"k", cursor, 10);
+        assert!(found.iter().all(|member| store.set_there(b"k").unwrap().contains(member)));
+    }
+}
+
+#[test]
+fn each_member_is_as_likely_to_be_picked() {
+    for members in [10, 1_000] {
+        for of in [texts as Sort, integers, mixed] {
+            let mut store = Store::new(1);
+            add(&mut store, b"k", &of(0..members));
+            let mut picked = BTreeMap::<Vec<u8>, u32>::new();
+            for _ in 0..members * 200 {
+                let mut dice = store.dice();
+                let member = store.set_there(b"k").unwrap().pick(&mut dice).unwrap();
+                *picked.entry(member.to_vec()).or_default() += 1;
+            }
+            let (least, most) = (picked.values().min().unwrap(), picked.values().max().unwrap());
+            assert_eq!(picked.len(), members as usize);
+            assert!(*least > 130 && *most < 280, "picked {least} to {most} times instead of about 200");
+            for wanted in [0, 1, members / 5, members / 2, members, members + 1] {
+                let mut dice = store.dice();
+                let sample = store.set_there(b"k").unwrap().sample(wanted as usize, &mut dice).unwrap();
+                let different: BTreeSet<_> = sample.iter().collect();
+                assert_eq!((sample.len(), different.len()), (wanted.min(members) as usize, sample.len()));
+            }
+        }
+    }
+}
+
+#[test]
+fn an_integer_is_what_redis_takes_for_one() {
+    let mut store = Store::new(1);
+    add(&mut store, b"k", &integers(0..1_000));
+    let odd =
+        ["", "-", "-0", "00", "01", "+1", " 1", "1 ", "1.0", "9223372036854775808", "-9223372036854775809"];
+    let odd: Vec<Vec<u8>> = odd.iter().map(|text| text.as_bytes().to_vec()).collect();
+    let even = [i64::MIN, i64::MAX, -1].map(|integer| integer.to_string().into_bytes());
+    assert_eq!(add(&mut store, b"k", &odd), odd.len());
+    assert_eq!(add(&mut store, b"k", &even), even.len());
+    let SetForm::Large(set) = store.set_there(b"k").unwrap().0 else { panic!("it is large") };
+    assert_eq!((set.texts.len(), set.integers.len()), (odd.len(), 1_000 + even.len()));
+    let all = read(&mut store, b"k");
+    assert!(odd.iter().chain(&even).all(|member| all.contains(member)));
+    assert!(!all.contains(&b"1000"[..]) && !store.set_there(b"k").unwrap().contains(b"001"));
+    store.audit();
 }
 
 #[test]

@@ -48,11 +48,8 @@ fn write(
     let whole = match kind {
         Kind::String => store.prepare_whole_string(key, &elements.concat(), expires_ms)?,
         Kind::List => store.prepare_whole_list(key, parts, expires_ms)?,
-        Kind::Set => {
-            store.prepare_whole_map(kind, key, parts.map(|member| (member, &b""[..], None)), expires_ms)?
-        }
-        Kind::Hash => store.prepare_whole_map(
-            kind,
+        Kind::Set => store.prepare_whole_set(key, parts, expires_ms)?,
+        Kind::Hash => store.prepare_whole_hash(
             key,
             parts.clone().zip(parts).map(|(field, value)| (field, value, None)),
             expires_ms,

@@ -208,7 +208,7 @@ impl<T: Part> Tiered<T> {
     }
 
     /// The last part whose mark is at most `mark`, or the first part if there is none. Marks must ascend.
-    #[cfg(test)]
+    #[inline]
     pub fn find(&self, mark: T::Mark) -> Option<Position> {
         let block = self.blocks.partition_point(|block| block.mark <= mark).saturating_sub(1);
         let parts = &self.blocks.get(block)?.parts;
@@ -217,7 +217,7 @@ impl<T: Part> Tiered<T> {
     }
 
     /// The parts from `at` to the last.
-    pub fn iter_from(&self, at: Position) -> impl Iterator<Item = &T> {
+    pub fn iter_from(&self, at: Position) -> impl Iterator<Item = &T> + Clone {
         let (block, behind) = match self.blocks.get(at.block..) {
             Some([block, behind @ ..]) => (block.parts.get(at.part..).unwrap_or_default(), behind),
             _ => (&[][..], &[][..]),
