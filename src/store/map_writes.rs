@@ -297,7 +297,7 @@ impl Table {
     }
 
     /// The write of a pair, if the table needs no memory for it. Also says whether its key is new.
-    #[inline]
+    #[inline(always)]
     pub(super) fn ready_pair<'a>(&self, (key, value): Pair<'a>, now_ms: u64) -> Option<(Prepared<'a>, bool)> {
         if !fits_block(key.len(), value.len()) {
             return None;

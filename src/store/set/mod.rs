@@ -129,7 +129,7 @@ impl Set {
     /// Prepares to add a single member, if the table needs no memory for it. Also says whether the member is new. Nearly all
     /// additions to large sets are of this kind, and this way takes a third fewer instructions than the way for several
     /// members.
-    #[inline]
+    #[inline(always)]
     pub fn ready_addition<'a>(&self, member: &'a [u8]) -> Option<(Addition<'a>, bool)> {
         if let Some(integer) = integer(member) {
             let is_new = !self.integers.contains(integer);
