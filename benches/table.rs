@@ -12,7 +12,7 @@ use hashbrown::HashMap;
 use nix::time::{ClockId, clock_gettime};
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use tidegate::store::{Expiry, Kind, Store};
+use tidegate::store::{Expiry, Store};
 
 /// Bytes of a key.
 const KEY_BYTES: usize = 16;
@@ -279,7 +279,7 @@ fn pauses(keys: u64) {
 fn set_fields(store: &mut Store, hash: &[u8], fields: std::ops::Range<u64>) {
     let names: Vec<Key> = fields.map(key).collect();
     let pairs = names.iter().map(|field| (&field[..], &VALUE[..]));
-    let prepared = store.prepare_map_set(Kind::Hash, hash, pairs, Expiry::Never, 0).expect("there is memory");
+    let prepared = store.prepare_map_set(hash, pairs, Expiry::Never, 0).expect("there is memory");
     store.commit_map_set(prepared);
 }
 

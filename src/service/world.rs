@@ -19,7 +19,7 @@ use super::waiting::Waiting;
 use crate::base::{Address, Clock, ConnId, Moment, Now};
 use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
 use crate::stats::{Stats, WorstTick};
-use crate::store::{Kind, Map, Members, Store, WrongKind};
+use crate::store::{Map, Members, Store, WrongKind};
 
 /// Everything that outlives a command. All commands share it.
 pub struct World {
@@ -139,14 +139,14 @@ impl World {
         found
     }
 
-    /// The hash or the set of `key`, as `kind` says, counted as a hit or a miss.
+    /// The hash of `key`, counted as a hit or a miss.
     ///
     /// # Errors
     /// If the key holds something else.
     #[inline]
-    pub fn lookup_map(&mut self, kind: Kind, key: &[u8]) -> Result<Option<Map<'_>>, WrongKind> {
+    pub fn lookup_map(&mut self, key: &[u8]) -> Result<Option<Map<'_>>, WrongKind> {
         self.tell_miss(key);
-        let found = self.store.map(kind, key, self.now.unix_ms);
+        let found = self.store.map(key, self.now.unix_ms);
         match found {
             Ok(None) => self.stats.keyspace_misses += 1,
             Ok(Some(_)) | Err(WrongKind) => self.stats.keyspace_hits += 1,

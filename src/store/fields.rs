@@ -62,7 +62,7 @@ impl Store {
         to_expire: bool,
         now_ms: u64,
     ) -> Result<Option<PreparedFields<'a>>, WriteError> {
-        let Some(map) = self.map(Kind::Hash, key, now_ms)? else { return Ok(None) };
+        let Some(map) = self.map(key, now_ms)? else { return Ok(None) };
         let some = fields.clone().any(|field| map.contains(field));
         let hash = self.table.hash(key);
         let place = self.table.find(hash, key);

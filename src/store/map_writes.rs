@@ -66,7 +66,6 @@ impl Store {
     /// [`WriteError`]; nothing has changed.
     pub fn prepare_map_set<'a>(
         &mut self,
-        kind: Kind,
         key: &'a [u8],
         pairs: impl WritePairs<'a>,
         expiry: Expiry,
@@ -77,9 +76,9 @@ impl Store {
         let expires_ms = expiry.over(None);
         let place = self.find(key, now_ms);
         if let Some(place) = place {
-            self.map_at(kind, place, now_ms)?;
+            self.map_at(place, now_ms)?;
         }
-        let hash = self.table.hash(key);
+        let (kind, hash) = (Kind::Hash, self.table.hash(key));
         let body = place.and_then(|place| self.table.record(place).body());
         if let Some(number) = body.filter(|_| expires_ms.is_none())
             && let Some((entry, is_new)) = self.table.ready_field(number, pairs.clone(), now_ms)
@@ -120,32 +119,6 @@ impl Store {
                 }
             };
             Ok(PreparedMap { kind, key, hash, added, expiry, now_ms, is_new: false, write })
-        })
-    }
-
-    /// Makes sure that a new map with these fields can be written in the place of what the key holds. There must be at
-    /// least one. If a field is named twice, the last value counts. The key will never expire.
-    ///
-    /// # Errors
-    /// [`WriteError`]; nothing has changed.
-    pub fn prepare_map_new<'a>(
-        &mut self,
-        kind: Kind,
-        key: &'a [u8],
-        pairs: impl WritePairs<'a>,
-    ) -> Result<PreparedMap<'a>, WriteError> {
-        fault::point();
-        let hash = self.table.hash(key);
-        self.with_memory(|table| {
-            let mut packing = Packing::new(kind);
-            let (added, write) = if pack(&mut packing, table.names(), pairs.clone())? {
-                (packing.len(), packed_write(table, None, hash, key, packing)?)
-            } else {
-                let fields = spread(table, pairs.clone().map(|(field, value)| (field, value, None)))?;
-                (fields.len(), Write::Body(Body::with_large(hash, key, fields)?))
-            };
-            write.reserve(table, hash, key)?;
-            Ok(PreparedMap { kind, key, hash, added, expiry: Expiry::Never, now_ms: 0, is_new: true, write })
         })
     }
 

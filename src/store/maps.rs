@@ -40,21 +40,21 @@ impl MapRemoval<'_> {
 }
 
 impl Store {
-    /// The hash or the set of `key`, as `kind` says; `None` if there is no such key or it has expired.
+    /// The hash of `key`; `None` if there is no such key or it has expired.
     ///
     /// # Errors
     /// [`WrongKind`] if the key holds another kind of value.
     #[inline]
-    pub fn map(&mut self, kind: Kind, key: &[u8], now_ms: u64) -> Result<Option<Map<'_>>, WrongKind> {
+    pub fn map(&mut self, key: &[u8], now_ms: u64) -> Result<Option<Map<'_>>, WrongKind> {
         fault::point();
         let place = self.find(key, now_ms);
-        place.map(|place| self.map_at(kind, place, now_ms)).transpose()
+        place.map(|place| self.map_at(place, now_ms)).transpose()
     }
 
-    /// The map at `place`.
-    pub(super) fn map_at(&self, kind: Kind, place: Place, now_ms: u64) -> Result<Map<'_>, WrongKind> {
+    /// The hash at `place`.
+    pub(super) fn map_at(&self, place: Place, now_ms: u64) -> Result<Map<'_>, WrongKind> {
         let record = self.table.record(place);
-        if record.kind() == kind { Ok(Map::of(&self.table, record, now_ms)) } else { Err(WrongKind) }
+        if record.kind() == Kind::Hash { Ok(Map::of(&self.table, record, now_ms)) } else { Err(WrongKind) }
     }
 
     /// Prepares to remove `fields` from the map of `key`: finds out which of them it has.
@@ -63,12 +63,11 @@ impl Store {
     /// [`WriteError`]; nothing has changed.
     pub fn prepare_map_remove<'a>(
         &mut self,
-        kind: Kind,
         key: &'a [u8],
         fields: impl Iterator<Item = &'a [u8]>,
         now_ms: u64,
     ) -> Result<MapRemoval<'a>, WriteError> {
-        let Some(map) = self.map(kind, key, now_ms)? else {
+        let Some(map) = self.map(key, now_ms)? else {
             return Ok(MapRemoval::of(key, Vec::new(), 0));
         };
         let there = memory::collect(fields.filter(|field| map.contains(field)))?;
@@ -118,7 +117,6 @@ impl Store {
     /// [`WrongKind`] if the key holds another kind of value.
     pub fn map_scan<'a>(
         &'a mut self,
-        kind: Kind,
         key: &[u8],
         cursor: u64,
         count: usize,
@@ -127,7 +125,7 @@ impl Store {
     ) -> Result<u64, WrongKind> {
         fault::point();
         let Some(place) = self.find(key, now_ms) else { return Ok(0) };
-        match (self.map_at(kind, place, now_ms)?.form, self.cursors.position(cursor)) {
+        match (self.map_at(place, now_ms)?.form, self.cursors.position(cursor)) {
             (Form::Packed(packed), _) => {
                 packed.iter().for_each(|pair| {
                     let _ = visit(pair);

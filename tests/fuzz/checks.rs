@@ -11,7 +11,7 @@ use tidegate::rdb::{self, Value};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
-use tidegate::store::{Expiry, Kind, Map, Store};
+use tidegate::store::{Expiry, Map, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
 
@@ -526,8 +526,7 @@ pub fn hashes(data: &[u8]) {
         match what & 7 {
             0..=3 if !fields.is_empty() => {
                 let pairs = fields.iter().map(|field| (&field[..], &value[..]));
-                let prepared =
-                    store.prepare_map_set(Kind::Hash, key, pairs, Expiry::Never, 0).expect("memory");
+                let prepared = store.prepare_map_set(key, pairs, Expiry::Never, 0).expect("memory");
                 let added = prepared.added();
                 store.commit_map_set(prepared);
                 let there = model.entry(key).or_default();
@@ -535,9 +534,8 @@ pub fn hashes(data: &[u8]) {
                 assert_eq!(added, there.len() - before);
             }
             4 | 5 => {
-                let removal = store
-                    .prepare_map_remove(Kind::Hash, key, fields.iter().map(|field| &field[..]), 0)
-                    .expect("memory");
+                let removal =
+                    store.prepare_map_remove(key, fields.iter().map(|field| &field[..]), 0).expect("memory");
                 let removed = removal.removed();
                 store.commit_map_remove(removal);
                 if let Some(there) = model.get_mut(key) {
@@ -553,13 +551,12 @@ pub fn hashes(data: &[u8]) {
         }
         model.retain(|_, fields| !fields.is_empty());
         let expected = model.get(key).into_iter().flatten().map(|(field, value)| (&field[..], &value[..]));
-        let mut found: Vec<_> =
-            store.map(Kind::Hash, key, 0).expect("a hash").into_iter().flat_map(Map::iter).collect();
+        let mut found: Vec<_> = store.map(key, 0).expect("a hash").into_iter().flat_map(Map::iter).collect();
         found.sort_unstable();
         assert!(found.into_iter().eq(expected), "the fields differ");
         let left = to_be_seen.get_or_insert_with(|| model.get(scanned).cloned().unwrap_or_default());
         left.retain(|field, _| model.get(scanned).is_some_and(|fields| fields.contains_key(field)));
-        let scan = store.map_scan(Kind::Hash, scanned, cursor, usize::from(*size), 0, |(field, _)| {
+        let scan = store.map_scan(scanned, cursor, usize::from(*size), 0, |(field, _)| {
             left.remove(field);
             true
         });

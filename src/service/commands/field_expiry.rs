@@ -6,7 +6,7 @@ use crate::rdb::FIELD_EXPIRY_MS_MAX;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::service::events::{DEL, HDEL, HEXPIRE, HPERSIST};
-use crate::store::{Changed, Event, FieldChange, Kind, Map};
+use crate::store::{Changed, Event, FieldChange, Map};
 
 /// Most bytes that an integer takes in a reply.
 const INTEGER_BYTES: usize = 24;
@@ -81,7 +81,7 @@ impl Condition {
 /// Lets fields expire at the time that the second argument gives in this unit.
 fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    cx.world.store.map(Kind::Hash, key, now_ms)?;
+    cx.world.store.map(key, now_ms)?;
     let at_ms = expiry_ms(cx, 2, unit)?;
     let condition = Condition::of(cx.arg(3));
     let words = 3 + usize::from(condition != Condition::None);
@@ -176,10 +176,10 @@ pub fn hpexpiretime(cx: &mut Cx<'_>) -> Outcome {
 /// Replies with what `tell` says of the times at which fields expire and of the present, both in Unix milliseconds.
 fn about_expiry(cx: &mut Cx<'_>, tell: fn(u64, u64) -> u64) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    let found = cx.world.store.map(Kind::Hash, key, now_ms)?.is_some();
+    let found = cx.world.store.map(key, now_ms)?.is_some();
     cx.world.count_lookup(found, key);
     let first = first_field(cx, 2, NO_COUNT)?;
-    let hash = cx.world.store.map(Kind::Hash, key, now_ms)?;
+    let hash = cx.world.store.map(key, now_ms)?;
     let fields = cx.args.from(first);
     cx.reply.array(fields.len());
     for field in fields {
@@ -199,7 +199,7 @@ fn about_expiry(cx: &mut Cx<'_>, tell: fn(u64, u64) -> u64) -> Outcome {
 /// field: 1 if it had one, -1 if it had none, -2 if there is no such field.
 pub fn hpersist(cx: &mut Cx<'_>) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    cx.world.store.map(Kind::Hash, key, now_ms)?;
+    cx.world.store.map(key, now_ms)?;
     let first = first_field(cx, 2, NO_COUNT)?;
     let fields = cx.args.from(first);
     cx.reply.reserve(fields.len() * INTEGER_BYTES + REPLY_HEADROOM_BYTES)?;

@@ -7,12 +7,12 @@ use crate::base::memory;
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::service::events::{DEL, HDEL, HEXPIRE, HPERSIST, HSET};
-use crate::store::{Expiry, FieldChange, Kind};
+use crate::store::{Expiry, FieldChange};
 
 /// `HGETDEL key FIELDS numfields field [field ...]`: the values of fields, with null for a missing one. Removes the fields, and
 /// the key with the last one.
 pub fn hgetdel(cx: &mut Cx<'_>) -> Outcome {
-    cx.world.store.map(Kind::Hash, cx.arg(1), cx.world.now.unix_ms)?;
+    cx.world.store.map(cx.arg(1), cx.world.now.unix_ms)?;
     let first = first_field(cx, 2, NO_COUNT)?;
     get_and_change(cx, first, FieldChange::Remove)
 }
@@ -21,7 +21,7 @@ pub fn hgetdel(cx: &mut Cx<'_>) -> Outcome {
 /// [field ...]`: the values of fields, with null for a missing one. Changes when they expire.
 pub fn hgetex(cx: &mut Cx<'_>) -> Outcome {
     let (word, now_ms) = (cx.arg(2), cx.world.now.unix_ms);
-    cx.world.store.map(Kind::Hash, cx.arg(1), now_ms)?;
+    cx.world.store.map(cx.arg(1), now_ms)?;
     let (at, change) = match Unit::named(word) {
         Some(unit) => match expiry_ms(cx, 3, unit)? {
             at_ms if at_ms <= now_ms => (4, FieldChange::Remove),
@@ -48,7 +48,7 @@ fn get_and_change(cx: &mut Cx<'_>, first: usize, change: FieldChange) -> Outcome
         let found = gone.binary_search_by(|(other, _)| (*other).cmp(field));
         found.is_ok_and(|found| gone[found].1 != nth)
     };
-    let hash = cx.world.store.map(Kind::Hash, key, now_ms)?;
+    let hash = cx.world.store.map(key, now_ms)?;
     cx.reply.array(fields.len());
     for (nth, field) in fields.clone().enumerate() {
         let value = hash.and_then(|hash| hash.get(field)).filter(|_| !is_gone(field, nth));
@@ -134,7 +134,7 @@ pub fn hsetex(cx: &mut Cx<'_>) -> Outcome {
     let Options { must_exist, expiry, first } = Options::of(cx)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     let fields = cx.args.from(first).step_by(2);
-    let hash = cx.world.store.map(Kind::Hash, key, now_ms)?;
+    let hash = cx.world.store.map(key, now_ms)?;
     let there = hash.is_some();
     let holds = must_exist
         .is_none_or(|must| fields.clone().all(|field| hash.is_some_and(|hash| hash.contains(field)) == must));
@@ -146,7 +146,7 @@ pub fn hsetex(cx: &mut Cx<'_>) -> Outcome {
     match expiry.unwrap_or(Expiry::Never) {
         // The fields are written and have expired at once.
         Expiry::At(at_ms) if at_ms <= now_ms => {
-            let removal = cx.world.store.prepare_map_remove(Kind::Hash, key, fields, now_ms)?;
+            let removal = cx.world.store.prepare_map_remove(key, fields, now_ms)?;
             cx.reply.assure();
             let is_gone = cx.world.store.commit_map_remove(removal);
             cx.world.store.tell(HSET, key);
@@ -157,7 +157,7 @@ pub fn hsetex(cx: &mut Cx<'_>) -> Outcome {
         }
         expiry => {
             let pairs = fields.zip(cx.args.from(first + 1).step_by(2));
-            let prepared = cx.world.store.prepare_map_set(Kind::Hash, key, pairs, expiry, now_ms)?;
+            let prepared = cx.world.store.prepare_map_set(key, pairs, expiry, now_ms)?;
             cx.reply.assure();
             cx.world.store.commit_map_set(prepared);
             cx.world.store.tell(HSET, key);

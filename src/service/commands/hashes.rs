@@ -7,7 +7,7 @@ use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, HDEL, HINCRBY, HINCRBYFLOAT, HSET};
 use crate::service::long_double::LongDouble;
 use crate::service::world::World;
-use crate::store::{Event, Expiry, Kind, Map, Pair, WrongKind};
+use crate::store::{Event, Expiry, Map, Pair, WrongKind};
 
 /// `HSET key field value [field value ...]`: sets fields. The reply is the number of new fields.
 pub fn hset(cx: &mut Cx<'_>) -> Outcome {
@@ -31,8 +31,7 @@ fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     }
     cx.args.from(2).step_by(2).try_for_each(|field| check_field(cx, field))?;
     let pairs = cx.args.from(2).step_by(2).zip(cx.args.from(3).step_by(2));
-    let prepared =
-        cx.world.store.prepare_map_set(Kind::Hash, cx.arg(1), pairs, Expiry::Never, cx.world.now.unix_ms)?;
+    let prepared = cx.world.store.prepare_map_set(cx.arg(1), pairs, Expiry::Never, cx.world.now.unix_ms)?;
     cx.reply.assure();
     let added = prepared.added();
     cx.world.store.commit_map_set(prepared);
@@ -55,7 +54,7 @@ pub(super) fn check_field(cx: &Cx<'_>, field: &[u8]) -> Outcome {
 pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
     let (key, field, value) = (cx.arg(1), cx.arg(2), cx.arg(3));
     let now_ms = cx.world.now.unix_ms;
-    if cx.world.store.map(Kind::Hash, key, now_ms)?.is_some_and(|hash| hash.contains(field)) {
+    if cx.world.store.map(key, now_ms)?.is_some_and(|hash| hash.contains(field)) {
         cx.reply.int(0);
         return Ok(());
     }
@@ -68,8 +67,7 @@ pub fn hsetnx(cx: &mut Cx<'_>) -> Outcome {
 fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8], expiry: Expiry, event: Event) -> Outcome {
     check_field(cx, field)?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    let prepared =
-        cx.world.store.prepare_map_set(Kind::Hash, key, std::iter::once((field, value)), expiry, now_ms)?;
+    let prepared = cx.world.store.prepare_map_set(key, std::iter::once((field, value)), expiry, now_ms)?;
     cx.reply.assure();
     cx.world.store.commit_map_set(prepared);
     cx.world.store.tell(event, key);
@@ -78,7 +76,7 @@ fn write_one(cx: &mut Cx<'_>, field: &[u8], value: &[u8], expiry: Expiry, event:
 
 /// The hash of `key`, if there is one. Counts a hit or a miss.
 fn lookup<'w>(world: &'w mut World, key: &[u8]) -> Result<Option<Map<'w>>, WrongKind> {
-    world.lookup_map(Kind::Hash, key)
+    world.lookup_map(key)
 }
 
 /// `HGET key field`: the value of a field, or null.
@@ -106,8 +104,7 @@ pub fn hmget(cx: &mut Cx<'_>) -> Outcome {
 /// `HDEL key field [field ...]`: removes fields, and the key with its last field. The reply is the number
 /// of fields that existed.
 pub fn hdel(cx: &mut Cx<'_>) -> Outcome {
-    let removal =
-        cx.world.store.prepare_map_remove(Kind::Hash, cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
+    let removal = cx.world.store.prepare_map_remove(cx.arg(1), cx.args.from(2), cx.world.now.unix_ms)?;
     cx.reply.assure();
     let removed = removal.removed();
     let gone = cx.world.store.commit_map_remove(removal);
@@ -187,7 +184,7 @@ pub fn hgetall(cx: &mut Cx<'_>) -> Outcome {
 /// `HINCRBY key field increment`: adds to the integer in a field. A missing field counts as 0.
 pub fn hincrby(cx: &mut Cx<'_>) -> Outcome {
     let (key, field, by) = (cx.arg(1), cx.arg(2), cx.int(3)?);
-    let found = cx.world.store.map(Kind::Hash, key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
+    let found = cx.world.store.map(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
     let before = match found {
         Some(value) => parse_i64(value).ok_or(Failure::text("ERR hash value is not an integer"))?,
         None => 0,
@@ -206,7 +203,7 @@ pub fn hincrbyfloat(cx: &mut Cx<'_>) -> Outcome {
     if !by.is_finite() {
         return Err(Failure::text("ERR value is NaN or Infinity"));
     }
-    let found = cx.world.store.map(Kind::Hash, key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
+    let found = cx.world.store.map(key, cx.world.now.unix_ms)?.and_then(|hash| hash.get(field));
     let before = LongDouble::parse(found.unwrap_or(b"0"));
     let before = before.ok_or(Failure::text("ERR hash value is not a float"))?;
     let after = before.plus(by).ok_or(Failure::text("ERR increment would produce NaN or Infinity"))?.text();

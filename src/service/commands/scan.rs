@@ -87,13 +87,13 @@ impl Filter {
 pub(super) fn scan_fields(cx: &mut Cx<'_>) -> Outcome {
     let cursor = cursor(cx.arg(2)).ok_or(Failure::text("ERR invalid cursor"))?;
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    if cx.world.lookup_map(Kind::Hash, key)?.is_none() {
+    if cx.world.lookup_map(key)?.is_none() {
         reply_nothing(&mut cx.reply);
         return Ok(());
     }
     let filter = Filter::of(cx, 3, false)?;
     let (mut found, mut steps) = (Vec::new(), 0);
-    let next = cx.world.store.map_scan(Kind::Hash, key, cursor, filter.count, now_ms, |(field, value)| {
+    let next = cx.world.store.map_scan(key, cursor, filter.count, now_ms, |(field, value)| {
         if filter.accepts(field) {
             found.push((field, value));
         }

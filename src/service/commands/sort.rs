@@ -337,7 +337,7 @@ impl Place {
     fn value<'w>(&self, world: &'w mut World) -> Option<&'w [u8]> {
         match &self.field {
             None => world.lookup(&self.key).ok().flatten(),
-            Some(field) => world.lookup_map(Kind::Hash, &self.key).ok().flatten()?.get(field),
+            Some(field) => world.lookup_map(&self.key).ok().flatten()?.get(field),
         }
     }
 }

@@ -62,10 +62,10 @@ fn a_hash_tells_of_its_changes_by_its_key() {
     let mut store = Store::new(1);
     store.listen(Listener::Watches, true);
     let pairs = [(&b"a"[..], &b"1"[..]), (b"b", b"2")];
-    let prepared = store.prepare_map_set(Kind::Hash, b"k", pairs.into_iter(), Expiry::Never, 0).unwrap();
+    let prepared = store.prepare_map_set(b"k", pairs.into_iter(), Expiry::Never, 0).unwrap();
     store.commit_map_set(prepared);
     for fields in [&[&b"none"[..]][..], &[b"a"], &[b"b"], &[b"b"]] {
-        let removal = store.prepare_map_remove(Kind::Hash, b"k", fields.iter().copied(), 0).unwrap();
+        let removal = store.prepare_map_remove(b"k", fields.iter().copied(), 0).unwrap();
         store.commit_map_remove(removal);
     }
     assert_eq!(told(&mut store), [("k", What::Created), ("k", What::Set), ("k", What::Removed)]);

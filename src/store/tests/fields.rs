@@ -91,7 +91,7 @@ impl FieldTrial {
         let value = vec![self.rng.random(); self.rng.random_range(0..=self.len_max)];
         let names = self.names();
         let pairs = names.iter().map(|name| (&name[..], &value[..]));
-        let prepared = self.store.prepare_map_set(Kind::Hash, key, pairs, expiry, self.now_ms).unwrap();
+        let prepared = self.store.prepare_map_set(key, pairs, expiry, self.now_ms).unwrap();
         let added = prepared.added();
         self.store.commit_map_set(prepared);
         let fields = self.model.entry(key.to_vec()).or_default();
@@ -142,7 +142,7 @@ impl FieldTrial {
     fn look(&mut self, key: &[u8]) {
         let (name, mut dice) = (self.names().remove(0), self.store.dice());
         let fields = self.model.get(key);
-        let map = self.store.map(Kind::Hash, key, self.now_ms).unwrap();
+        let map = self.store.map(key, self.now_ms).unwrap();
         assert_eq!(map.map_or(0, Map::len), fields.map_or(0, BTreeMap::len));
         let Some(map) = map else { return };
         let expected = fields.and_then(|fields| fields.get(&name));
@@ -165,7 +165,7 @@ impl FieldTrial {
         self.store.audit();
         assert_eq!(self.store.len(), self.model.len());
         for (key, fields) in &self.model {
-            let map = self.store.map(Kind::Hash, key, self.now_ms).unwrap().expect("it is there");
+            let map = self.store.map(key, self.now_ms).unwrap().expect("it is there");
             let there: Fields =
                 map.fields().map(|(field, value, at)| (field.to_vec(), (value.to_vec(), at))).collect();
             assert_eq!(&there, fields);
@@ -197,7 +197,7 @@ fn timed(count: usize, at_ms: u64) -> Store {
     let mut store = Store::new(1);
     let names: Vec<String> = (0..count).map(|n| format!("field{n}")).collect();
     let pairs = names.iter().map(|name| (name.as_bytes(), &b"value"[..]));
-    let prepared = store.prepare_map_set(Kind::Hash, b"h", pairs, Expiry::At(at_ms), 0).unwrap();
+    let prepared = store.prepare_map_set(b"h", pairs, Expiry::At(at_ms), 0).unwrap();
     store.commit_map_set(prepared);
     store
 }
@@ -209,7 +209,7 @@ fn many_fields_that_expire_at_once_are_removed_in_small_steps_and_unseen_meanwhi
     assert_eq!(store.next_expiry(), Some(10));
     let mut removed = 0;
     while store.next_expiry().is_some() {
-        assert_eq!(store.map(Kind::Hash, b"h", 10).unwrap().map_or(0, Map::len), 0);
+        assert_eq!(store.map(b"h", 10).unwrap().map_or(0, Map::len), 0);
         let step = store.sweep(10, 1_000, 0);
         assert!((1..1_600).contains(&step), "a step removed {step} fields");
         removed += step;
@@ -229,7 +229,7 @@ fn without_memory_no_field_gets_a_time_of_expiry() {
         let mut store = Store::new(1);
         let names: Vec<Vec<u8>> = (0..count).map(|n: u32| format!("field{n}").into_bytes()).collect();
         let pairs = names.iter().map(|name| (&name[..], &b"value"[..]));
-        let prepared = store.prepare_map_set(Kind::Hash, b"h", pairs, Expiry::Never, 0).unwrap();
+        let prepared = store.prepare_map_set(b"h", pairs, Expiry::Never, 0).unwrap();
         store.commit_map_set(prepared);
         let fields = || names.iter().map(|name| &name[..]);
         let mut refused = 0;

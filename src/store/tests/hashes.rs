@@ -11,13 +11,7 @@ type Fields = BTreeMap<Vec<u8>, Vec<u8>>;
 
 fn set(store: &mut Store, key: &[u8], pairs: &[(Vec<u8>, Vec<u8>)]) -> usize {
     let prepared = store
-        .prepare_map_set(
-            Kind::Hash,
-            key,
-            pairs.iter().map(|(field, value)| (&field[..], &value[..])),
-            Expiry::Never,
-            0,
-        )
+        .prepare_map_set(key, pairs.iter().map(|(field, value)| (&field[..], &value[..])), Expiry::Never, 0)
         .unwrap();
     let added = prepared.added();
     store.commit_map_set(prepared);
@@ -25,8 +19,7 @@ fn set(store: &mut Store, key: &[u8], pairs: &[(Vec<u8>, Vec<u8>)]) -> usize {
 }
 
 fn remove(store: &mut Store, key: &[u8], fields: &[Vec<u8>]) -> usize {
-    let removal =
-        store.prepare_map_remove(Kind::Hash, key, fields.iter().map(|field| &field[..]), 0).unwrap();
+    let removal = store.prepare_map_remove(key, fields.iter().map(|field| &field[..]), 0).unwrap();
     let removed = removal.removed();
     store.commit_map_remove(removal);
     removed
@@ -39,14 +32,14 @@ fn numbered(range: std::ops::Range<u32>, len: usize) -> Vec<(Vec<u8>, Vec<u8>)> 
 /// The form of a hash: 0 is packed in the record, 1 packed in a body, 2 in a table of its own.
 fn form(store: &mut Store, key: &[u8]) -> usize {
     let in_record = store.find(key, 0).is_some_and(|place| store.table.record(place).body().is_none());
-    match store.map(Kind::Hash, key, 0).unwrap().unwrap().form {
+    match store.map(key, 0).unwrap().unwrap().form {
         Form::Packed(_) => 1 - usize::from(in_record),
         Form::Table(_) => 2,
     }
 }
 
 fn read(store: &mut Store, key: &[u8]) -> Fields {
-    let hash = store.map(Kind::Hash, key, 0).unwrap();
+    let hash = store.map(key, 0).unwrap();
     hash.into_iter().flat_map(Map::iter).map(|(field, value)| (field.to_vec(), value.to_vec())).collect()
 }
 
@@ -79,7 +72,7 @@ fn a_field_that_is_named_twice_counts_once_and_the_last_value_wins() {
             let pairs = [("new", 5), ("field:0", 6), ("new", 7), ("field:0", 8)];
             let pairs = pairs.map(|(field, byte)| (field.as_bytes().to_vec(), vec![byte; len]));
             assert_eq!(set(&mut store, b"k", &pairs), 1);
-            let hash = store.map(Kind::Hash, b"k", 0).unwrap().unwrap();
+            let hash = store.map(b"k", 0).unwrap().unwrap();
             assert_eq!(hash.get(b"new"), Some(&vec![7; len][..]));
             assert_eq!(hash.get(b"field:0"), Some(&vec![8; len][..]));
             assert_eq!(remove(&mut store, b"k", &[b"new".to_vec(), b"new".to_vec(), b"none".to_vec()]), 1);
@@ -96,17 +89,14 @@ fn a_key_holds_one_kind() {
         put(&mut store, b"s", b"string", Expiry::Never);
         assert_eq!((store.kind(b"h", 0), store.kind(b"s", 0)), (Some(Kind::Hash), Some(Kind::String)));
         assert_eq!(store.get(b"h", 0), Err(WrongKind));
-        assert!(
-            store.map(Kind::Hash, b"s", 0).is_err()
-                && store.map_scan(Kind::Hash, b"s", 0, 1, 0, |_| true).is_err()
-        );
+        assert!(store.map(b"s", 0).is_err() && store.map_scan(b"s", 0, 1, 0, |_| true).is_err());
         assert_eq!(store.prepare_append(b"h", b"x").unwrap_err(), WriteError::WrongKind);
         let pairs = [(&b"f"[..], &b"v"[..])];
         assert_eq!(
-            store.prepare_map_set(Kind::Hash, b"s", pairs.into_iter(), Expiry::Never, 0).unwrap_err(),
+            store.prepare_map_set(b"s", pairs.into_iter(), Expiry::Never, 0).unwrap_err(),
             WriteError::WrongKind
         );
-        assert!(store.prepare_map_remove(Kind::Hash, b"s", [&b"f"[..]].into_iter(), 0).is_err());
+        assert!(store.prepare_map_remove(b"s", [&b"f"[..]].into_iter(), 0).is_err());
         for kind in [Kind::Hash, Kind::String] {
             let mut keys: Vec<&[u8]> = Vec::new();
             store.scan(0, 10, Some(kind), 0, |key| {
@@ -129,7 +119,7 @@ fn a_key_holds_one_kind() {
 /// One step of a scan over a hash: the fields it visits, and the cursor for the next step.
 fn step(store: &mut Store, key: &[u8], cursor: u64) -> (Vec<Vec<u8>>, u64) {
     let mut fields = Vec::new();
-    let next = store.map_scan(Kind::Hash, key, cursor, 10, 0, |(field, _)| {
+    let next = store.map_scan(key, cursor, 10, 0, |(field, _)| {
         fields.push(field.to_vec());
         true
     });
@@ -167,7 +157,7 @@ fn each_field_is_as_likely_to_be_picked() {
         let mut picked = BTreeMap::<Vec<u8>, u32>::new();
         for _ in 0..fields * 200 {
             let mut dice = store.dice();
-            let (field, _) = store.map(Kind::Hash, b"k", 0).unwrap().unwrap().pick(&mut dice).unwrap();
+            let (field, _) = store.map(b"k", 0).unwrap().unwrap().pick(&mut dice).unwrap();
             *picked.entry(field.to_vec()).or_default() += 1;
         }
         let (least, most) = (picked.values().min().unwrap(), picked.values().max().unwrap());
@@ -183,7 +173,7 @@ fn a_sample_has_as_many_different_fields_as_there_are_and_are_wanted() {
         set(&mut store, b"k", &numbered(0..fields as u32, 1));
         for wanted in [0, 1, fields / 5, fields / 2, fields, fields + 1, usize::MAX] {
             let mut dice = store.dice();
-            let sample = store.map(Kind::Hash, b"k", 0).unwrap().unwrap().sample(wanted, &mut dice).unwrap();
+            let sample = store.map(b"k", 0).unwrap().unwrap().sample(wanted, &mut dice).unwrap();
             let different: BTreeSet<&[u8]> = sample.iter().map(|(field, _)| *field).collect();
             assert_eq!((sample.len(), different.len()), (wanted.min(fields), wanted.min(fields)));
         }
@@ -258,7 +248,7 @@ fn a_write_that_is_refused_changes_nothing() {
             let more = numbered(0..200, 40);
             memory::allow(allowance);
             let pairs = more.iter().map(|(field, value)| (&field[..], &value[..]));
-            let prepared = store.prepare_map_set(Kind::Hash, b"k", pairs, Expiry::Never, 0);
+            let prepared = store.prepare_map_set(b"k", pairs, Expiry::Never, 0);
             memory::allow(usize::MAX);
             let went = prepared.is_ok();
             drop(prepared);
@@ -286,7 +276,7 @@ fn a_write_without_memory_is_tried_again_only_a_few_times() {
         tries.set(tries.get() + 1);
         memory::allow(100);
     });
-    let refused = store.prepare_map_set(Kind::Hash, b"k", pairs, Expiry::Never, 0).unwrap_err();
+    let refused = store.prepare_map_set(b"k", pairs, Expiry::Never, 0).unwrap_err();
     memory::allow(usize::MAX);
     assert_eq!(refused, WriteError::OutOfMemory);
     assert!(store.discards.is_empty(), "discarded memory was left that could have been freed");
@@ -336,7 +326,7 @@ impl HashTrial {
             60..90 => {
                 let field = self.field();
                 let expected = self.model.get(&key).map(|(fields, _)| fields);
-                let hash = self.store.map(Kind::Hash, &key, now_ms).unwrap();
+                let hash = self.store.map(&key, now_ms).unwrap();
                 assert_eq!(hash.map(Map::len), expected.map(BTreeMap::len));
                 let found = hash.and_then(|hash| hash.get(&field));
                 assert_eq!(found, expected.and_then(|fields| fields.get(&field)).map(|value| &value[..]));
@@ -378,8 +368,7 @@ impl HashTrial {
             .map(|_| (self.field(), vec![self.rng.random(); self.rng.random_range(0..=self.len_max)]))
             .collect();
         let refs = pairs.iter().map(|(field, value)| (&field[..], &value[..]));
-        let prepared =
-            self.store.prepare_map_set(Kind::Hash, &key, refs, Expiry::Never, self.now_ms).unwrap();
+        let prepared = self.store.prepare_map_set(&key, refs, Expiry::Never, self.now_ms).unwrap();
         let added = prepared.added();
         self.store.commit_map_set(prepared);
         let (fields, _) = self.model.entry(key).or_default();
@@ -391,10 +380,8 @@ impl HashTrial {
     fn remove(&mut self, key: Vec<u8>) {
         let count = [1, 1, 1, 3, 20, 200][self.rng.random_range(0..6)];
         let fields: Vec<Vec<u8>> = (0..count).map(|_| self.field()).collect();
-        let removal = self
-            .store
-            .prepare_map_remove(Kind::Hash, &key, fields.iter().map(|field| &field[..]), self.now_ms)
-            .unwrap();
+        let removal =
+            self.store.prepare_map_remove(&key, fields.iter().map(|field| &field[..]), self.now_ms).unwrap();
         let removed = removal.removed();
         self.store.commit_map_remove(removal);
         let Some((there, _)) = self.model.get_mut(&key) else { return assert_eq!(removed, 0) };

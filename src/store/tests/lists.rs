@@ -85,11 +85,11 @@ fn a_list_holds_no_other_kind() {
         let pair = [(&b"f"[..], &b""[..])];
         assert_eq!(store.prepare_append(b"l", b"x").err(), wrong);
         assert_eq!(store.prepare_edit(b"l", 3, 0).err(), wrong);
-        assert!(store.map(Kind::Hash, b"l", 0).is_err());
-        assert!(store.map_scan(Kind::Hash, b"l", 0, 10, 0, |_| true).is_err());
-        let hash = store.prepare_map_set(Kind::Hash, b"l", pair.into_iter(), Expiry::Never, 0);
+        assert!(store.map(b"l", 0).is_err());
+        assert!(store.map_scan(b"l", 0, 10, 0, |_| true).is_err());
+        let hash = store.prepare_map_set(b"l", pair.into_iter(), Expiry::Never, 0);
         assert_eq!(hash.err(), wrong);
-        assert_eq!(store.prepare_map_remove(Kind::Hash, b"l", one(), 0).err(), wrong);
+        assert_eq!(store.prepare_map_remove(b"l", one(), 0).err(), wrong);
         assert!(store.members(b"l", 0).is_err());
         assert!(store.set_scan(b"l", 0, 10, 0, |_| true).is_err());
         assert_eq!(store.prepare_set_add(b"l", one(), 0).err(), wrong);

@@ -90,16 +90,16 @@ fn a_set_is_no_hash_and_no_list() {
     for (members, len) in [(1, 5), (100, 5), (1_000, 5), (1_000, 0)] {
         add(&mut store, b"s", &numbered(0..members, len));
         let pair = [(&b"f"[..], &b"v"[..])];
-        let hash = store.prepare_map_set(Kind::Hash, b"h", pair.into_iter(), Expiry::Never, 0).unwrap();
+        let hash = store.prepare_map_set(b"h", pair.into_iter(), Expiry::Never, 0).unwrap();
         store.commit_map_set(hash);
         let wrong = Some(WriteError::WrongKind);
         assert_eq!((store.kind(b"s", 0), store.get(b"s", 0)), (Some(Kind::Set), Err(WrongKind)));
         let one = || [&b"f"[..]].into_iter();
-        assert!(store.map(Kind::Hash, b"s", 0).is_err());
-        assert!(store.map_scan(Kind::Hash, b"s", 0, 10, 0, |_| true).is_err());
-        let set = store.prepare_map_set(Kind::Hash, b"s", pair.into_iter(), Expiry::Never, 0);
+        assert!(store.map(b"s", 0).is_err());
+        assert!(store.map_scan(b"s", 0, 10, 0, |_| true).is_err());
+        let set = store.prepare_map_set(b"s", pair.into_iter(), Expiry::Never, 0);
         assert_eq!(set.err(), wrong);
-        assert_eq!(store.prepare_map_remove(Kind::Hash, b"s", one(), 0).err(), wrong);
+        assert_eq!(store.prepare_map_remove(b"s", one(), 0).err(), wrong);
         assert!(store.members(b"h", 0).is_err() && store.set_there(b"h").is_none());
         assert!(store.set_scan(b"h", 0, 10, 0, |_| true).is_err());
         assert_eq!(store.prepare_set_add(b"h", one(), 0).err(), wrong);

@@ -6,7 +6,7 @@ use tidegate::base::Reason;
 use tidegate::config::{Config, OutputLimit};
 use tidegate::reactor::conn::Phase;
 use tidegate::stage::Stage;
-use tidegate::store::{Kind, Store};
+use tidegate::store::Store;
 
 use super::Run;
 use crate::client::Client;
@@ -208,7 +208,7 @@ fn held(store: &mut Store, key: &[u8], now_ms: u64) -> Held {
     if let Ok(value) = store.get(key, now_ms) {
         return Held::Text(text(value.expect("it was listed")));
     }
-    let hash = store.map(Kind::Hash, key, now_ms).expect("there are two kinds").expect("it was listed");
+    let hash = store.map(key, now_ms).expect("there are two kinds").expect("it was listed");
     Held::Fields(hash.iter().map(|(field, value)| (text(field), text(value))).collect())
 }
 
