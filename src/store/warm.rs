@@ -75,13 +75,8 @@ impl Table {
             let value = self.bodies.get(number).large();
             let hash = match value {
                 Some(Large::Map(map)) => map.value.prefetch_index(member),
-                Some(Large::Set(set)) => match integer(member) {
-                    Some(integer) => {
-                        set.value.integers.prefetch(integer);
-                        continue;
-                    }
-                    None => set.value.texts.prefetch_index(member),
-                },
+                // The way to an integer is short, and most of it is in the cache.
+                Some(Large::Set(set)) if integer(member).is_none() => set.value.texts.prefetch_index(member),
                 Some(Large::Zset(zset)) => {
                     let hash = zset.value.hash(if after_score.is_empty() { member } else { after_score });
                     zset.value.prefetch(hash);

@@ -62,13 +62,6 @@ impl Ints {
         self.runs.find(value).is_some_and(|at| self.runs.part(at).search(value).is_ok())
     }
 
-    /// Starts to fetch the lines of memory that the search for `value` in its run is going to read.
-    pub fn prefetch(&self, value: i64) {
-        let Some(at) = self.runs.find(value) else { return };
-        let end = self.runs.next(at).map_or(i64::MAX, |next| self.runs.part(next).mark());
-        self.runs.part(at).prefetch(value, end);
-    }
-
     /// Makes sure that `count` members can be inserted.
     ///
     /// # Errors

@@ -11,7 +11,6 @@
 //! inserted without encoding the others again.
 
 use crate::base::memory;
-use crate::store::prefetch::prefetch;
 use crate::store::tiered::Part;
 
 /// Most integers in a run. Consecutive integers then need one byte each.
@@ -191,18 +190,6 @@ impl Run {
     #[inline]
     pub fn reaches(&self, value: i64) -> bool {
         value >= self.base && value.abs_diff(self.base) <= reach(usize::from(self.width))
-    }
-
-    /// Starts to fetch the lines that the search for `value` is going to read: those of its first two steps, and the
-    /// one where `value` lies if the integers from the base to `end` are evenly spread.
-    pub fn prefetch(&self, value: i64, end: i64) {
-        let used = self.used();
-        let part = value.abs_diff(self.base) as f32 / end.abs_diff(self.base).max(1) as f32;
-        let place = ((used as f32 * part) as usize).min(used - 1);
-        let quarter = if place < used / 2 { used / 4 } else { used / 2 + used / 4 };
-        for line in [used / 2, quarter, place] {
-            prefetch(&self.bytes[line]);
-        }
     }
 
     /// Changes base and width so that the run reaches `value`, which lies below its first or above its last integer.
