@@ -10,7 +10,7 @@ const CASES: &[&[(&str, &str)]] = &[
         ("XDELEX s IDS 1 1-0", "*1 :1"),
         ("XDELEX s IDS 2 1-0 9", "*2 :-1 :-1"),
         ("XLEN s", ":3"),
-        // Whoever had it pending still has it.
+        // The consumer that had it pending still has it.
         ("XPENDING s g - + 1 c", "*1 *4 1-0 c _ :1"),
     ],
     &[("XDELEX s KEEPREF IDS 3 1-0 1-0 2-0", "*3 :1 :-1 :1"), ("XPENDING s h - + 1 c", "*1 *4 1-0 c _ :1")],
