@@ -176,7 +176,7 @@ pub fn restore(cx: &mut Cx<'_>) -> Outcome {
             cx.world.store.tell(DEL, key);
         }
     } else {
-        let whole = prepare(cx, key, &value, expires_ms.map(|at_ms| at_ms as u64))?;
+        let whole = prepare(cx, key, &value, expires_ms.map(|at_ms| at_ms as u64), now_ms)?;
         cx.reply.assure();
         cx.world.store.commit_whole(whole);
         cx.world.store.tell(RESTORE, key);
@@ -204,14 +204,15 @@ fn check(cx: &Cx<'_>, value: &Value) -> Outcome {
     }
 }
 
-/// Builds a value that [`check`] has passed.
+/// Builds a value that [`check`] has passed, without the fields that have expired. [`has_expired`] has been asked at the same
+/// time, so some are left.
 fn prepare<'a>(
     cx: &mut Cx<'_>,
     key: &'a [u8],
     value: &Value,
     expires_ms: Option<u64>,
+    now_ms: u64,
 ) -> Result<Whole<'a>, Failure> {
-    let now_ms = cx.exact_unix_ms();
     let store = &mut cx.world.store;
     Ok(match value {
         Value::String(text) => store.prepare_whole_string(key, text, expires_ms)?,
