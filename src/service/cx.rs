@@ -108,6 +108,12 @@ impl<'a> Cx<'a> {
         self.args.get(index).expect("the table's arity covers it")
     }
 
+    /// Redis's error for a request with too few or too many arguments.
+    pub fn wrong_number(&self) -> Failure {
+        let text = format!("ERR wrong number of arguments for '{}' command", self.command.name);
+        Failure::telling(text)
+    }
+
     /// The argument at `index` as an integer.
     ///
     /// # Errors

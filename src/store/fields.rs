@@ -13,7 +13,7 @@ use super::prepared::{Prepared, WriteError};
 use super::record::{Kind, RECORD_MAX, Record};
 use super::table::{Content, Table};
 use super::walk::is_live;
-use crate::base::memory;
+use crate::base::{fault, memory};
 
 /// What a command does with one field.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -62,13 +62,14 @@ impl Store {
         to_expire: bool,
         now_ms: u64,
     ) -> Result<Option<PreparedFields<'a>>, WriteError> {
-        let Some(map) = self.map(key, now_ms)? else { return Ok(None) };
-        let some = fields.clone().any(|field| map.contains(field));
+        fault::point();
+        let Some(place) = self.find(key, now_ms) else { return Ok(None) };
+        let map = self.map_at(place, now_ms)?;
         let hash = self.table.hash(key);
-        let place = self.table.find(hash, key);
-        let place = place.filter(|_| some && to_expire);
+        if !(to_expire && fields.clone().any(|field| map.contains(field))) {
+            return Ok(Some(PreparedFields { key, hash, now_ms, body: None }));
+        }
         let body = self.with_memory(|table| {
-            let Some(place) = place else { return Ok(None) };
             let record = table.record(place);
             match (Map::of(table, record, now_ms).form, record.body()) {
                 (Form::Table(_), Some(number)) => {
@@ -98,12 +99,12 @@ impl Store {
     ) -> Changed {
         let PreparedFields { key, hash, now_ms, body } = prepared;
         let mut changed = Changed::default();
-        let Some(place) = self.table.find(hash, key) else { return changed };
+        let Some(mut place) = self.table.find(hash, key) else { return changed };
         if let Some(body) = body {
             let expires_ms = self.table.record(place).expires_ms();
             self.table.write(Some(place), hash, key, Kind::Hash, Content::Body(body), expires_ms);
+            place = self.table.find(hash, key).expect("the hash is still there");
         }
-        let place = self.table.find(hash, key).expect("the hash is still there");
         let record = self.table.record(place);
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
             Some(number) => {

@@ -1,19 +1,12 @@
 //! A hash as a command reads it, whatever form it is kept in. Its fields may expire, each at a time of its own.
 
-use std::collections::BTreeMap;
-
 use super::Pair;
 use super::large::Large;
 use super::packed::Packed;
 use super::record::Record;
 use super::table::Table;
-use super::walk::{Dice, is_live};
-use crate::base::{OutOfMemory, memory};
-
-/// About how many bytes it takes to note one picked field.
-const PICKED_BYTES: usize = 64;
-/// How many random places are tried for a random field. Two or three are nearly always enough.
-const PICK_TRIES: usize = 1_000;
+use super::walk::{self, Dice, is_live};
+use crate::base::OutOfMemory;
 
 /// A field, its value, and when it expires, in Unix milliseconds.
 pub type Field<'a> = (&'a [u8], &'a [u8], Option<u64>);
@@ -116,37 +109,14 @@ impl<'a> Map<'a> {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Pair<'a>>, OutOfMemory> {
-        let len = self.len();
-        if count.saturating_mul(3) < len {
-            // Few fields of many are wanted, so hardly any pick repeats an earlier one.
-            let mut chosen = BTreeMap::new();
-            memory::charge(count * PICKED_BYTES)?;
-            while chosen.len() < count {
-                let Some((field, value)) = self.pick(dice) else { break };
-                chosen.insert(field, value);
-            }
-            return memory::collect(chosen.into_iter());
-        }
-        let mut all = memory::collect(self.iter())?;
-        for at in 0..count.min(len) {
-            let other = at + below(len - at, dice.roll());
-            all.swap(at, other);
-        }
-        all.truncate(count);
-        Ok(all)
+        walk::sample((self.len(), count), dice, |dice| self.pick(dice), self.iter())
     }
 
     /// A random field and its value; every field is equally likely.
     pub fn pick(self, dice: &mut Dice) -> Option<Pair<'a>> {
         match self.form {
             Form::Packed(packed) => packed.iter().nth(below(packed.len(), dice.roll())),
-            Form::Table(table) => {
-                let is_live = |record: &Record<'_>| is_live(*record, self.now_ms);
-                let mut picks = (0..PICK_TRIES).map(|_| table.pick((dice.roll(), dice.roll())));
-                let picked = picks.find_map(|record| record.filter(is_live));
-                let record = picked.or_else(|| table.records().find(is_live))?;
-                Some(field_and_value(table, record))
-            }
+            Form::Table(table) => Some(field_and_value(table, table.pick_live(dice, self.now_ms)?)),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! A set as a command reads it, whatever form it is kept in.
 
 use std::cmp::Ordering;
-use std::collections::BTreeSet;
 use std::fmt;
 use std::ops::Deref;
 
@@ -11,13 +10,11 @@ use super::packed::Packed;
 use super::record::Record;
 use super::set::Set;
 use super::table::Table;
-use super::walk::Dice;
-use crate::base::{OutOfMemory, memory};
+use super::walk::{self, Dice};
+use crate::base::OutOfMemory;
 
 /// Longest text of an integer, bytes: that of [`i64::MIN`].
 const INTEGER_BYTES_MAX: usize = 20;
-/// About how many bytes it takes to note one picked member.
-const PICKED_BYTES: usize = 64;
 
 /// A member of a set: a text that the set lends, or the decimal digits of an integer that the set keeps in another form.
 #[derive(Clone, Copy)]
@@ -145,24 +142,7 @@ impl<'a> Members<'a> {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Member<'a>>, OutOfMemory> {
-        let len = self.len();
-        if count.saturating_mul(3) < len {
-            // Few members of many are wanted, so hardly any pick repeats an earlier one.
-            let mut chosen = BTreeSet::new();
-            memory::charge(count * PICKED_BYTES)?;
-            while chosen.len() < count {
-                let Some(member) = self.pick(dice) else { break };
-                chosen.insert(member);
-            }
-            return memory::collect(chosen.into_iter());
-        }
-        let mut all = memory::collect(self.iter())?;
-        for at in 0..count.min(len) {
-            let other = at + below(len - at, dice.roll());
-            all.swap(at, other);
-        }
-        all.truncate(count);
-        Ok(all)
+        walk::sample((self.len(), count), dice, |dice| self.pick(dice), self.iter())
     }
 
     /// A random member; every one is equally likely.

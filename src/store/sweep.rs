@@ -1,5 +1,5 @@
-//! The sweep: removes the keys whose time of expiry has passed, segment by segment, as the agenda says. The fields of a hash
-//! are removed in the same manner: the hash's own agenda says which.
+//! The sweep removes expired keys. It goes from segment to segment, and the agenda says which one comes next. It removes the
+//! expired fields of a hash in the same way: the hash has an agenda of its own.
 
 use super::Store;
 use super::agenda::NEVER;

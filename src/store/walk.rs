@@ -1,12 +1,20 @@
 //! Operations that go over all keys, or choose one, instead of naming keys.
 
+use std::collections::BTreeSet;
+
 use super::Store;
+use super::map::below;
 use super::record::{Kind, Record};
-use crate::base::fault;
+use super::table::Table;
+use crate::base::{OutOfMemory, fault, memory};
 
 /// How many random places are tried for a random key. A place may be empty, or its key may have expired.
 const RANDOM_TRIES: usize = 1_000;
 
+/// About how many bytes it takes to note one picked element.
+const PICKED_BYTES: usize = 64;
+/// How many random places are tried for a random field or member. Two or three are nearly always enough.
+const PICK_TRIES: usize = 1_000;
 /// How many keys are then looked at one by one if all tries have failed.
 const RANDOM_WALK_MAX: usize = 1_000;
 
@@ -64,6 +72,16 @@ impl Store {
     }
 }
 
+impl Table {
+    /// A random record of the table of a hash or a set that has not expired; every one is equally likely.
+    pub(super) fn pick_live(&self, dice: &mut Dice, now_ms: u64) -> Option<Record<'_>> {
+        let is_live = |record: &Record<'_>| is_live(*record, now_ms);
+        let mut picks = (0..PICK_TRIES).map(|_| self.pick((dice.roll(), dice.roll())));
+        let picked = picks.find_map(|record| record.filter(is_live));
+        picked.or_else(|| self.records().find(is_live))
+    }
+}
+
 /// A generator of random numbers (splitmix64). Not for secrets.
 #[derive(Clone, Debug)]
 pub struct Dice {
@@ -83,6 +101,36 @@ impl Dice {
         let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
         mixed ^ mixed >> 31
     }
+}
+
+/// `count` different random things out of `len`, or all of them if there are no more. `pick` picks a random one, and `all` has
+/// them all.
+///
+/// # Errors
+/// [`OutOfMemory`] if the allocator refuses.
+pub fn sample<T: Ord>(
+    (len, count): (usize, usize),
+    dice: &mut Dice,
+    pick: impl Fn(&mut Dice) -> Option<T>,
+    all: impl Iterator<Item = T>,
+) -> Result<Vec<T>, OutOfMemory> {
+    if count.saturating_mul(3) < len {
+        // Few of many are wanted, so hardly any pick repeats an earlier one.
+        let mut chosen = BTreeSet::new();
+        memory::charge(count * PICKED_BYTES)?;
+        while chosen.len() < count {
+            let Some(picked) = pick(dice) else { break };
+            chosen.insert(picked);
+        }
+        return memory::collect(chosen.into_iter());
+    }
+    let mut all = memory::collect(all)?;
+    for at in 0..count.min(len) {
+        let other = at + below(len - at, dice.roll());
+        all.swap(at, other);
+    }
+    all.truncate(count);
+    Ok(all)
 }
 
 /// True if the item has not expired. `now_ms` is the Unix time in milliseconds.

@@ -86,9 +86,26 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     let condition = Condition::of(cx.arg(3));
     let words = 3 + usize::from(condition != Condition::None);
     let first = first_field(cx, words, "ERR Parameter `numFields` should be greater than 0")?;
-    let (fields, has_passed) = (cx.args.from(first), at_ms <= now_ms);
+    let has_passed = at_ms <= now_ms;
+    change_fields(cx, first, !has_passed, HEXPIRE, |before| match before {
+        _ if !condition.holds(before, at_ms) => (0, FieldChange::Keep),
+        _ if has_passed => (2, FieldChange::Remove),
+        _ => (1, FieldChange::Expire(at_ms)),
+    })
+}
+
+/// Changes the fields from the argument at `first` on as `decide` says when it hears the time of expiry of each, and replies
+/// with the integers that it gives. `to_expire` says that fields may get a time of expiry; `timed` is the event then.
+fn change_fields(
+    cx: &mut Cx<'_>,
+    first: usize,
+    to_expire: bool,
+    timed: Event,
+    decide: impl Fn(Option<u64>) -> (i64, FieldChange),
+) -> Outcome {
+    let (key, now_ms, fields) = (cx.arg(1), cx.world.now.unix_ms, cx.args.from(first));
     cx.reply.reserve(fields.len() * INTEGER_BYTES + REPLY_HEADROOM_BYTES)?;
-    let prepared = cx.world.store.prepare_field_changes(key, fields.clone(), !has_passed, now_ms)?;
+    let prepared = cx.world.store.prepare_field_changes(key, fields.clone(), to_expire, now_ms)?;
     cx.reply.array(fields.len());
     let Some(prepared) = prepared else {
         fields.for_each(|_| cx.reply.int(NO_FIELD));
@@ -97,16 +114,11 @@ fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
     cx.whole_reply()?;
     cx.reply.assure();
     let changed = cx.world.store.commit_field_changes(prepared, fields, |found| {
-        let (answer, change) = match found {
-            None => (NO_FIELD, FieldChange::Keep),
-            Some((_, before)) if !condition.holds(before, at_ms) => (0, FieldChange::Keep),
-            Some(_) if has_passed => (2, FieldChange::Remove),
-            Some(_) => (1, FieldChange::Expire(at_ms)),
-        };
+        let (answer, change) = found.map_or((NO_FIELD, FieldChange::Keep), |(_, before)| decide(before));
         cx.reply.int(answer);
         change
     });
-    tell_changed(cx, changed, HEXPIRE);
+    tell_changed(cx, changed, timed);
     Ok(())
 }
 
@@ -201,25 +213,7 @@ pub fn hpersist(cx: &mut Cx<'_>) -> Outcome {
     let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
     cx.world.store.map(key, now_ms)?;
     let first = first_field(cx, 2, NO_COUNT)?;
-    let fields = cx.args.from(first);
-    cx.reply.reserve(fields.len() * INTEGER_BYTES + REPLY_HEADROOM_BYTES)?;
-    let prepared = cx.world.store.prepare_field_changes(key, fields.clone(), false, now_ms)?;
-    cx.reply.array(fields.len());
-    let Some(prepared) = prepared else {
-        fields.for_each(|_| cx.reply.int(NO_FIELD));
-        return Ok(());
-    };
-    cx.whole_reply()?;
-    cx.reply.assure();
-    let changed = cx.world.store.commit_field_changes(prepared, fields, |found| {
-        let answer = match found {
-            None => NO_FIELD,
-            Some((_, None)) => NO_EXPIRY,
-            Some((_, Some(_))) => 1,
-        };
-        cx.reply.int(answer);
-        FieldChange::Persist
-    });
-    tell_changed(cx, changed, HPERSIST);
-    Ok(())
+    change_fields(cx, first, false, HPERSIST, |before| {
+        (if before.is_some() { 1 } else { NO_EXPIRY }, FieldChange::Persist)
+    })
 }

@@ -55,9 +55,12 @@ fn get_and_change(cx: &mut Cx<'_>, first: usize, change: FieldChange) -> Outcome
         cx.reply.bulk_or_null(value);
     }
     cx.whole_reply()?;
+    if change == FieldChange::Keep {
+        return Ok(());
+    }
     let to_expire = matches!(change, FieldChange::Expire(_));
     let prepared = cx.world.store.prepare_field_changes(key, fields.clone(), to_expire, now_ms)?;
-    let Some(prepared) = prepared.filter(|_| change != FieldChange::Keep) else { return Ok(()) };
+    let Some(prepared) = prepared else { return Ok(()) };
     cx.reply.assure();
     let changed = cx.world.store.commit_field_changes(prepared, fields, |_| change);
     tell_changed(cx, changed, if change == FieldChange::Persist { HPERSIST } else { HEXPIRE });
@@ -81,7 +84,7 @@ impl Options {
         let mut at = 2;
         while options.first == 0 {
             // The word `FIELDS` ends the loop, so without it the request ends here.
-            let word = cx.args.get(at).ok_or_else(|| wrong_number(cx))?;
+            let word = cx.args.get(at).ok_or_else(|| cx.wrong_number())?;
             match Unit::named(word) {
                 _ if is(word, "FIELDS") => options.first = first_pair(cx, at)?,
                 Some(_) if options.expiry.is_some() => return Err(Failure::text(TWO_EXPIRIES)),
@@ -114,18 +117,14 @@ const TWO_EXPIRIES: &str = "ERR Only one of EX, PX, EXAT, PXAT or KEEPTTL argume
 /// The position of the first field behind `FIELDS numfields`, which begins with the argument at `at`.
 fn first_pair(cx: &Cx<'_>, at: usize) -> Result<usize, Failure> {
     if at + 3 >= cx.args.len() {
-        return Err(wrong_number(cx));
+        return Err(cx.wrong_number());
     }
     let count = parse_i64(cx.arg(at + 1)).filter(|count| (1..=i64::from(i32::MAX)).contains(count));
     let count = count.ok_or(Failure::text("ERR invalid number of fields"))?;
     if (cx.args.len() - at - 2) as u64 != 2 * count as u64 {
-        return Err(wrong_number(cx));
+        return Err(cx.wrong_number());
     }
     Ok(at + 2)
-}
-
-fn wrong_number(cx: &Cx<'_>) -> Failure {
-    Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name))
 }
 
 /// `HSETEX key [FNX | FXX] [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | KEEPTTL] FIELDS

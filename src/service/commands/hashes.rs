@@ -26,8 +26,7 @@ pub fn hmset(cx: &mut Cx<'_>) -> Outcome {
 /// Sets all fields of the request. Returns how many of them are new; the caller writes the reply.
 fn set(cx: &mut Cx<'_>) -> Result<usize, Failure> {
     if !cx.args.len().is_multiple_of(2) {
-        let text = format!("ERR wrong number of arguments for '{}' command", cx.command.name);
-        return Err(Failure::telling(text));
+        return Err(cx.wrong_number());
     }
     cx.args.from(2).step_by(2).try_for_each(|field| check_field(cx, field))?;
     let pairs = cx.args.from(2).step_by(2).zip(cx.args.from(3).step_by(2));

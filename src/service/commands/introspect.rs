@@ -6,14 +6,14 @@ use crate::service::catalog::arguments::{Argument, arguments};
 use crate::service::catalog::hints::{KeySpec, Range, key_specs, tips};
 use crate::service::catalog::{COMMANDS, everything};
 use crate::service::command::Command;
-use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::cx::{Cx, Outcome, SYNTAX, is};
 use crate::service::glob::{Case, Pattern};
 use crate::service::names::{find_full, short_name};
 
 /// The function of a container that needs a subcommand. It never runs, because a request without a
 /// subcommand fails the check of the arity.
 pub fn no_subcommand(cx: &mut Cx<'_>) -> Outcome {
-    Err(Failure::telling(format!("ERR wrong number of arguments for '{}' command", cx.command.name)))
+    Err(cx.wrong_number())
 }
 
 /// `COMMAND`: the entries of all commands.

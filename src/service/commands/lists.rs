@@ -78,8 +78,7 @@ pub fn rpop(cx: &mut Cx<'_>) -> Outcome {
 
 fn pop(cx: &mut Cx<'_>, side: Side) -> Outcome {
     if cx.args.len() > 3 {
-        let text = format!("ERR wrong number of arguments for '{}' command", cx.command.name);
-        return Err(Failure::telling(text));
+        return Err(cx.wrong_number());
     }
     let key = cx.arg(1);
     let count = match cx.args.get(2) {

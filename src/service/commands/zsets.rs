@@ -281,8 +281,7 @@ pub fn zrevrank(cx: &mut Cx<'_>) -> Outcome {
 fn rank(cx: &mut Cx<'_>, shown: impl FnOnce(usize, usize) -> usize) -> Outcome {
     let (key, member) = (cx.arg(1), cx.arg(2));
     if cx.args.len() > 4 {
-        let text = format!("ERR wrong number of arguments for '{}' command", cx.command.name);
-        return Err(Failure::telling(text));
+        return Err(cx.wrong_number());
     }
     let with_score = match cx.args.get(3) {
         None => false,

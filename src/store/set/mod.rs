@@ -19,9 +19,6 @@ use super::table::Table;
 use super::walk::Dice;
 use crate::base::{fault, memory, parse_i64};
 
-/// How many random places of the table are tried for a random member. Two or three are nearly always enough.
-const PICK_TRIES: usize = 1_000;
-
 /// A set of byte strings.
 #[derive(Debug)]
 pub struct Set {
@@ -121,9 +118,7 @@ impl Set {
         if let Some(integer) = self.integers.nth(nth) {
             return Some(integer.into());
         }
-        let picked = (0..PICK_TRIES).find_map(|_| self.texts.pick((dice.roll(), dice.roll())));
-        let record = picked.or_else(|| self.texts.records().next())?;
-        Some(self.texts.key_of(record).into())
+        Some(self.texts.key_of(self.texts.pick_live(dice, 0)?).into())
     }
 
     /// Prepares to add a single member, if the table needs no memory for it. Also says whether the member is new. Nearly all
