@@ -41,6 +41,13 @@ impl<N: Net> Reactor<N> {
         }
     }
 
+    /// Ends a connection because its command has panicked, and that was not in its own turn.
+    pub fn fail(&mut self, id: ConnId, now: Moment) {
+        if let Some(slot) = self.slot_of(id) {
+            self.finish(slot, Reason::Panicked, now);
+        }
+    }
+
     fn finish(&mut self, slot: u32, reason: Reason, now: Moment) {
         let Some(conn) = self.slots.get_mut(slot as usize) else { return };
         self.ledger.finish(slot, conn, reason, now);

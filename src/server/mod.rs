@@ -159,6 +159,7 @@ impl<N: Net> Server<N> {
         let World { now, config, .. } = &self.service.world;
         self.reactor.sweep(now.at, config);
         self.service.world.sweep();
+        self.serve_waiting();
         self.deliver();
     }
 

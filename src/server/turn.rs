@@ -2,7 +2,7 @@
 //! does what the client's commands have asked for in the outbox: most asks concern other connections.
 
 use super::Server;
-use crate::base::{Moment, Reason};
+use crate::base::{ConnId, Moment, Reason};
 use crate::config::{BACKTRACES_PER_MINUTE, OutputLimit};
 use crate::fence::{self, Wreck};
 use crate::reactor::conn::Class;
@@ -22,6 +22,14 @@ pub(super) struct Backtraces {
 }
 
 impl Backtraces {
+    /// Counts a panic in a command of this client, and logs it if the limit allows that.
+    fn note(&mut self, wreck: &Wreck, world: &mut World, id: ConnId) {
+        world.stats.panics += 1;
+        if self.allow(world.now.at) {
+            log_panic(wreck, world.sessions.get(id.slot));
+        }
+    }
+
     fn allow(&mut self, now: Moment) -> bool {
         if now.since(self.minute_began).as_secs() >= 60 {
             *self = Backtraces { minute_began: now, logged: 0 };
@@ -41,21 +49,23 @@ impl<N: Net> Server<N> {
             let mut progress = Progress { output: output.len(), ..Progress::default() };
             let turn = Turn { me, input, output: &mut *output, wires };
             let outcome = fence::run(|| service.turn(turn, &mut progress));
-            let world = &mut service.world;
-            let session = world.sessions.get(me.slot);
             let next = match outcome {
-                Ok(ended) => next_of(ended, progress.commands > 0, &mut world.stats),
+                Ok(ended) => next_of(ended, progress.commands > 0, &mut service.world.stats),
                 Err(wreck) => {
                     // The client keeps the replies of complete commands. The half-written reply must not reach it.
-                    world.outbox.forget_half_done(progress.asks);
                     output.truncate(progress.output);
-                    world.stats.panics += 1;
-                    if backtraces.allow(now) {
-                        log_panic(&wreck, &progress, session);
+                    let culprit = service.recover(progress.asks).unwrap_or(me);
+                    backtraces.note(&wreck, &mut service.world, culprit);
+                    if culprit == me {
+                        Next::Finish(Reason::Panicked)
+                    } else {
+                        // The panic came from a client that this one has woken. All commands of this one are complete.
+                        let ended = progress.ended.unwrap_or(Ended::Budget);
+                        next_of(ended, progress.commands > 0, &mut service.world.stats)
                     }
-                    Next::Finish(Reason::Panicked)
                 }
             };
+            let session = service.world.sessions.get(me.slot);
             let (class, held) = session.map_or((Class::default(), 0), |session| {
                 let class =
                     Class { fed: session.is_subscriber() || session.monitor, spared: session.no_evict };
@@ -64,10 +74,24 @@ impl<N: Net> Server<N> {
             Verdict { consumed: progress.consumed, next, held, class }
         });
         self.service.world.stats.bytes_out += flushed;
-        self.service.world.end_interrupted_wake();
+        self.serve_waiting();
         self.deliver();
         let world = &self.service.world;
         self.reactor.evict(world.now.at, world.config.maxmemory_clients);
+    }
+
+    /// Serves the clients whose keys have changed and that were not served when a command was complete: a panic came
+    /// between, or no command has changed the key.
+    pub(super) fn serve_waiting(&mut self) {
+        // A panic ends a client or takes a key, so this ends.
+        while self.service.world.waiting.has_ready() {
+            let asks = self.service.world.outbox.asks.len();
+            if let Err(wreck) = fence::run(|| self.service.serve_waiting())
+                && let Some(id) = self.service.recover(asks)
+            {
+                self.backtraces.note(&wreck, &mut self.service.world, id);
+            }
+        }
     }
 
     /// Does what commands have asked for in the outbox. It runs after the visit, because a visit borrows the reactor
@@ -78,6 +102,7 @@ impl<N: Net> Server<N> {
                 let World { now, config, .. } = &self.service.world;
                 match ask {
                     Ask::Kill(id) => self.reactor.kill(id, now.at),
+                    Ask::Fail(id) => self.reactor.fail(id, now.at),
                     Ask::Push { to, head, message } => {
                         let parts = [head.unread(), message.unread()];
                         self.reactor.push(to, parts, config.pubsub_output_limit, now.at);
@@ -120,8 +145,8 @@ fn next_of(ended: Ended, progressed: bool, stats: &mut Stats) -> Next {
     }
 }
 
-fn log_panic(wreck: &Wreck, progress: &Progress, session: Option<&Session>) {
-    let command = progress.running.map_or("(none)", |command| command.name);
+fn log_panic(wreck: &Wreck, session: Option<&Session>) {
+    let command = session.and_then(|session| session.command).map_or("(none)", |command| command.name);
     let (serial, peer) = session.map_or((0, String::new()), |s| (s.serial, s.peer.to_string()));
     log::error!(
         "panic in command '{command}' of client id={serial} addr={peer} at {}: {}; only this client ends\n{}",

@@ -10,6 +10,8 @@ use crate::base::{Buf, ConnId};
 pub enum Ask {
     /// Close this client's connection (`CLIENT KILL`).
     Kill(ConnId),
+    /// Close this client's connection: its command, which had waited for a key, has panicked.
+    Fail(ConnId),
     /// Send this client something that it did not ask for just now (`PUBLISH`). The bytes to send are
     /// in two parts.
     Push {

@@ -42,8 +42,8 @@ pub struct Progress {
     pub asks: usize,
     /// Number of completed commands.
     pub commands: u32,
-    /// The command that runs now; `None` between commands.
-    pub running: Option<&'static Command>,
+    /// How the turn ends after the last completed command, if that command has ended it.
+    pub ended: Option<Ended>,
 }
 
 /// Why a turn ended.
@@ -137,7 +137,7 @@ impl Service {
                     if let Err(ended) = reserve_headroom(turn) {
                         return ended;
                     }
-                    let served = self.request(turn, batch.args(turn.input, request), progress);
+                    let served = self.request(turn, batch.args(turn.input, request));
                     if served != Served::Parked {
                         progress.consumed = request.end;
                     }
@@ -154,15 +154,21 @@ impl Service {
             progress.output = turn.output.len();
             progress.asks = self.world.outbox.asks.len();
             progress.commands += 1;
-            let command = progress.running.take();
-            if self.world.stirred && self.tend_waits(turn, command, progress) {
-                return Ended::Parked;
-            }
             if let Served::Close(reason) = served {
                 if let Some(session) = self.world.sessions.get_mut(turn.me.slot) {
                     session.leaving = true;
                 }
-                return Ended::Close(reason);
+                progress.ended = Some(Ended::Close(reason));
+            }
+            if self.world.stirred {
+                if self.world.has_begun_to_wait(turn.me) {
+                    progress.ended = Some(Ended::Parked);
+                }
+                self.serve_waiting();
+                progress.asks = self.world.outbox.asks.len();
+            }
+            if let Some(ended) = progress.ended {
+                return ended;
             }
         }
     }
@@ -200,7 +206,7 @@ impl Service {
                 Err(Ended::Hungry { begun, missing })
             }
             Step::Complete { consumed } => {
-                let served = self.request(turn, parser.args(rest), progress);
+                let served = self.request(turn, parser.args(rest));
                 if served != Served::Parked {
                     progress.consumed += consumed;
                 }
@@ -231,7 +237,7 @@ impl Service {
 
     /// Looks up the command of a request, checks the request and runs it.
     #[inline]
-    fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>, progress: &mut Progress) -> Served {
+    fn request(&mut self, turn: &mut Turn<'_>, args: Args<'_>) -> Served {
         let Some(name) = args.get(0) else { return Served::Whole };
         let Some(mut command) = names::find(name) else {
             return self.unknown(turn, args);
@@ -256,7 +262,6 @@ impl Service {
         {
             return self.reject(turn, command, failure);
         }
-        progress.running = Some(command);
         let World { sessions, pause, .. } = &mut self.world;
         let Some(mut session) = sessions.get_mut(turn.me.slot) else { return Served::Whole };
         if session.has_extras() || pause.is_on() {

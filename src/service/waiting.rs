@@ -69,11 +69,14 @@ impl Waits {
     }
 }
 
+/// A place in the line of a key: the kind of value that the client waits for, and its ticket.
+pub type Place = (u8, u64);
+
 /// The clients that wait for one key.
 #[derive(Debug, Default)]
 struct Line {
     /// The clients by the kind of value that they wait for, and by their tickets.
-    clients: BTreeMap<(u8, u64), ConnId>,
+    clients: BTreeMap<Place, ConnId>,
     /// True if the key is in [`Waiting::ready`].
     ready: bool,
 }
@@ -91,7 +94,7 @@ pub struct Waiting {
     tickets: u64,
     /// Number of clients.
     clients: usize,
-    /// The client whose request runs again at this moment.
+    /// The client that is being served at this moment: its request runs again.
     waking: Option<ConnId>,
     /// The client that has just begun to wait, or whose request has run again and goes on to wait.
     begun: Option<ConnId>,
@@ -125,6 +128,11 @@ impl Waiting {
         self.deadlines.keys().next().map(|(until, _)| *until)
     }
 
+    /// True if a key has changed and the clients in its line have not been served yet.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Takes out the next key that has changed.
     pub fn take_ready(&mut self) -> Option<(u16, Box<[u8]>)> {
         let (db, key) = self.ready.pop_front()?;
@@ -134,12 +142,12 @@ impl Waiting {
         Some((db, key))
     }
 
-    /// The first client in the line of a key that waits for this kind of value and has a ticket of at least `least`.
-    pub fn next_in_line(&self, db: u16, key: &[u8], kind: Kind, least: u64) -> Option<(u64, ConnId)> {
-        let line = self.lines.get(&db)?.get(key)?;
-        let kind = kind as u8;
-        let ((_, ticket), id) = line.clients.range((kind, least)..=(kind, u64::MAX)).next()?;
-        Some((*ticket, *id))
+    /// The first client in the line of a key whose place is `least` or behind it. From now on this client pays for a panic.
+    pub fn next_in_line(&mut self, db: u16, key: &[u8], least: Place) -> Option<(Place, ConnId)> {
+        let line = self.lines.get(&db).and_then(|lines| lines.get(key));
+        let next = line.and_then(|line| line.clients.range(least..).next()).map(|(place, id)| (*place, *id));
+        self.waking = next.map(|(_, id)| id);
+        next
     }
 
     fn enter(&mut self, id: ConnId, waits: &Waits) {
@@ -179,10 +187,17 @@ impl Waiting {
         self.clients -= 1;
     }
 
-    /// Takes a client out of all lines, wherever it stands.
+    /// Takes a client out of all lines, wherever it stands. The clients behind it are still to be served, so its keys are
+    /// ready once more.
     fn purge(&mut self, id: ConnId) {
-        for lines in self.lines.values_mut() {
-            lines.values_mut().for_each(|line| line.clients.retain(|_, there| *there != id));
+        for (db, lines) in &mut self.lines {
+            for (key, line) in lines.iter_mut() {
+                let before = line.clients.len();
+                line.clients.retain(|_, there| *there != id);
+                if line.clients.len() < before && !std::mem::replace(&mut line.ready, true) {
+                    self.ready.push_back((*db, key.clone()));
+                }
+            }
             lines.retain(|_, line| !line.clients.is_empty());
         }
         self.lines.retain(|_, lines| !lines.is_empty());
@@ -271,6 +286,11 @@ impl World {
 
     fn leave_lines(&mut self, waits: &Waits) {
         self.waiting.exit(waits);
+        self.heed_changes();
+    }
+
+    /// Tells the store that nobody waits any more, if that is so.
+    fn heed_changes(&mut self) {
         if self.waiting.clients == 0 {
             self.store.listen(Listener::Waits, false);
         }
@@ -320,26 +340,28 @@ impl World {
         }
     }
 
-    /// A request that ran again has panicked. Its client cannot be served.
-    pub fn end_interrupted_wake(&mut self) {
-        if let Some(id) = self.waiting.waking.take() {
-            self.waiting.purge(id);
-            self.outbox.asks.push(Ask::Kill(id));
+    /// If a request that ran again was interrupted, ends the wait of its client without an answer. Returns the client.
+    pub(super) fn end_interrupted_wake(&mut self) -> Option<ConnId> {
+        let id = self.waiting.waking.take()?;
+        self.waiting.purge(id);
+        self.heed_changes();
+        if let Some(session) = self.sessions.get_mut(id.slot) {
+            session.extras().waits = None;
+            session.drop_empty_extras();
         }
+        Some(id)
     }
 
     /// Takes out the wait of a client whose key is ready, to run its request again.
     pub(super) fn begin_wake(&mut self, id: ConnId) -> Option<Box<Waits>> {
         // A client that another one has just killed must take nothing with it.
-        let session = self.sessions.get_mut(id.slot).filter(|session| !session.leaving)?;
-        self.waiting.waking = Some(id);
-        session.extras().waits.take()
+        self.sessions.get_mut(id.slot).filter(|session| !session.leaving)?.extras().waits.take()
     }
 
     /// True if this client has just begun to wait. The command is counted when it has done its work, not before.
-    pub(super) fn has_begun_to_wait(&mut self, id: ConnId, command: Option<&Command>) -> bool {
+    pub(super) fn has_begun_to_wait(&mut self, id: ConnId) -> bool {
         let waits = self.waiting.begun.take() == Some(id);
-        if waits && let Some(command) = command {
+        if waits && let Some(command) = self.sessions.get(id.slot).and_then(|session| session.command) {
             self.stats.per_command[command.id].calls -= 1;
             self.stats.commands -= 1;
         }
@@ -349,7 +371,7 @@ impl World {
     /// The request has run again. If it found nothing again, the client keeps its place in line. Otherwise its reply is sent.
     pub(super) fn end_wake(&mut self, id: ConnId, waits: Box<Waits>, reply: Buf) {
         self.waiting.waking = None;
-        if self.has_begun_to_wait(id, Some(waits.command)) {
+        if self.has_begun_to_wait(id) {
             if let Some(session) = self.sessions.get_mut(id.slot) {
                 session.extras().waits = Some(waits);
             }
@@ -360,6 +382,8 @@ impl World {
             session.drop_empty_extras();
         }
         self.send_answer(id, &waits, reply);
+        // The next client in line may panic, and this one keeps its answer.
+        self.outbox.complete();
     }
 }
 

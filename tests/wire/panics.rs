@@ -1,9 +1,12 @@
 //! A panic of one client's command ends that client and no other.
 
+use std::collections::BTreeSet;
+
 use tidegate::service::catalog::COMMANDS;
 
 use crate::harness::{Daemon, Wire, within};
 use crate::talks::frame;
+use crate::waiting::until_waiting;
 
 #[test]
 fn a_panic_ends_one_client_after_its_complete_replies_and_nobody_else() {
@@ -320,4 +323,65 @@ fn a_panic_inside_a_transaction_keeps_what_was_complete() {
     victim.send("MULTI\r\nPUBLISH news flash\r\nDEBUG PANIC\r\nEXEC\r\n");
     victim.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n-ERR internal error\r\n");
     listening.expect("*3\r\n$7\r\nmessage\r\n$4\r\nnews\r\n$5\r\nflash\r\n");
+}
+
+/// A client whose request panics when it runs again ends alone: nobody behind it is forgotten, nobody before it loses the
+/// answer, and the client that has woken it goes on.
+#[test]
+fn a_panic_of_a_client_that_is_woken_ends_that_client_and_nobody_else() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let mut control = daemon.connect();
+    let (mut torn, mut failed) = (0, BTreeSet::new());
+    // The fuse goes off at the nth step: first in RPUSH, then in one of the requests that it wakes.
+    for nth in 1.. {
+        control.send("DEL k\r\n");
+        frame(&mut control);
+        let mut waiting = [daemon.connect(), daemon.connect(), daemon.connect()];
+        for (at, wire) in waiting.iter_mut().enumerate() {
+            wire.send("BLPOP k 0\r\n");
+            until_waiting(&mut control, at + 1);
+        }
+        let mut pusher = daemon.connect();
+        pusher.send(format!("DEBUG PANIC {nth}\r\nRPUSH k a b c d\r\nDEBUG PANIC 0\r\nQUIT\r\n"));
+        let pushed = String::from_utf8_lossy(&pusher.rest()).into_owned();
+        let whole = pushed == "+OK\r\n:4\r\n+OK\r\n+OK\r\n";
+        assert!(whole || pushed == "+OK\r\n-ERR internal error\r\n", "{nth}: {pushed}");
+        control.send("LRANGE k 0 -1\r\n");
+        let left = frame(&mut control);
+        if left == "*[]" {
+            assert!(!whole);
+            torn += 1;
+            drop(waiting);
+            until_waiting(&mut control, 0);
+            continue;
+        }
+        until_waiting(&mut control, 0);
+        let heard = waiting.each_mut().map(frame);
+        let lost = heard.iter().position(|reply| reply == "-ERR internal error");
+        let mut popped = ["a", "b", "c"].map(|element| format!("*['k' '{element}']"));
+        if let Some(at) = lost {
+            waiting[at].expect_end();
+            popped[at..].rotate_right(1);
+            popped[at] = heard[at].clone();
+            failed.insert(at);
+        }
+        assert_eq!(heard, popped, "{nth}");
+        assert_eq!(left, if lost.is_some() { "*['c' 'd']" } else { "*['d']" }, "{nth}");
+        if whole && lost.is_none() {
+            break;
+        }
+    }
+    assert!(torn > 0 && failed.len() == 3, "{torn} {failed:?}");
+}
+
+/// A transaction that panics has made a key ready. The server has nothing else to do, and serves the client all the same.
+#[test]
+fn a_client_that_waits_is_served_although_the_transaction_that_served_it_panics() {
+    let daemon = Daemon::start(&["--enable-debug-command", "yes"]);
+    let (mut waiting, mut control, mut victim) = (daemon.connect(), daemon.connect(), daemon.connect());
+    waiting.send("BLPOP k 0\r\n");
+    until_waiting(&mut control, 1);
+    victim.send("MULTI\r\nRPUSH k v\r\nDEBUG PANIC\r\nEXEC\r\n");
+    victim.expect("+OK\r\n+QUEUED\r\n+QUEUED\r\n-ERR internal error\r\n");
+    waiting.expect("*2\r\n$1\r\nk\r\n$1\r\nv\r\n");
 }

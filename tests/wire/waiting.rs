@@ -11,7 +11,7 @@ use crate::talks::frame;
 use crate::types::Dice;
 
 /// Waits until this many clients wait for keys.
-fn until_waiting(control: &mut Wire, clients: usize) {
+pub fn until_waiting(control: &mut Wire, clients: usize) {
     within("clients to wait", || (control.info("blocked_clients") == clients.to_string()).then_some(()));
 }
 
