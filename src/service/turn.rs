@@ -161,11 +161,7 @@ impl Service {
                 progress.ended = Some(Ended::Close(reason));
             }
             if self.world.stirred {
-                if self.world.has_begun_to_wait(turn.me) {
-                    progress.ended = Some(Ended::Parked);
-                }
-                self.serve_waiting();
-                progress.asks = self.world.outbox.asks.len();
+                self.tend_waits(turn.me, progress);
             }
             if let Some(ended) = progress.ended {
                 return ended;

@@ -1,19 +1,29 @@
-//! Runs the requests again that have waited. [`waiting`](super::waiting) has the lines.
+//! Parks clients that begin to wait, and runs the requests again that have waited. [`waiting`](super::waiting) has the lines.
 
 use super::Service;
 use super::outbox::Ask;
 use super::run::Call;
+use super::turn::{Ended, Progress};
 use super::waiting::reply_buffer;
 use crate::base::{ConnId, NoWires};
 use crate::resp::{Proto, Reply};
 
 impl Service {
+    /// Parks the client of this turn if it has begun to wait, and serves the clients whose keys have changed.
+    #[cold]
+    pub(super) fn tend_waits(&mut self, me: ConnId, progress: &mut Progress) {
+        if self.world.has_begun_to_wait(me) {
+            progress.ended = Some(Ended::Parked);
+        }
+        self.serve_waiting();
+        progress.asks = self.world.outbox.asks.len();
+    }
+
     /// Serves the clients that wait for keys that have changed: as many as there is something for.
     ///
     /// # Panics
     /// If a client's request panics. [`Service::recover`] must follow, and then another call, because other clients may be
     /// left.
-    #[cold]
     pub fn serve_waiting(&mut self) {
         self.world.stirred = false;
         let here = self.world.store.selected();
