@@ -41,10 +41,10 @@ impl<N: Net> Reactor<N> {
         }
     }
 
-    /// Ends a connection because its command has panicked, and that was not in its own turn.
-    pub fn fail(&mut self, id: ConnId, now: Moment) {
+    /// Ends a connection for a reason that did not come up in its own turn.
+    pub fn fail(&mut self, id: ConnId, reason: Reason, now: Moment) {
         if let Some(slot) = self.slot_of(id) {
-            self.finish(slot, Reason::Panicked, now);
+            self.finish(slot, reason, now);
         }
     }
 

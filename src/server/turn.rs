@@ -102,7 +102,7 @@ impl<N: Net> Server<N> {
                 let World { now, config, .. } = &self.service.world;
                 match ask {
                     Ask::Kill(id) => self.reactor.kill(id, now.at),
-                    Ask::Fail(id) => self.reactor.fail(id, now.at),
+                    Ask::Fail(id, reason) => self.reactor.fail(id, reason, now.at),
                     Ask::Push { to, head, message } => {
                         let parts = [head.unread(), message.unread()];
                         self.reactor.push(to, parts, config.pubsub_output_limit, now.at);

@@ -8,6 +8,7 @@
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
+//! - [`waiting`]: clients that wait for keys, and how they are served.
 //! - [`memory`]: keeps the memory below `maxmemory`.
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
@@ -54,7 +55,6 @@ pub mod transaction;
 pub mod turn;
 mod unknown;
 pub mod waiting;
-mod wake;
 pub mod world;
 
 use std::iter;

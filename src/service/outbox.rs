@@ -3,15 +3,15 @@
 
 use std::sync::Arc;
 
-use crate::base::{Buf, ConnId};
+use crate::base::{Buf, ConnId, Reason};
 
 /// One thing that a command asks the server to do.
 #[derive(Debug)]
 pub enum Ask {
     /// Close this client's connection (`CLIENT KILL`).
     Kill(ConnId),
-    /// Close this client's connection: its command, which had waited for a key, has panicked.
-    Fail(ConnId),
+    /// Close this client's connection for this reason: its command, which had waited for a key, could not run again.
+    Fail(ConnId, Reason),
     /// Send this client something that it did not ask for just now (`PUBLISH`). The bytes to send are
     /// in two parts.
     Push {

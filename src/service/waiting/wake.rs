@@ -1,17 +1,19 @@
-//! Parks clients that begin to wait, and runs the requests again that have waited. [`waiting`](super::waiting) has the lines.
+//! Runs requests again that have waited.
 
-use super::Service;
-use super::outbox::Ask;
-use super::run::Call;
-use super::turn::{Ended, Progress};
-use super::waiting::reply_buffer;
-use crate::base::{ConnId, NoWires};
+use std::io::ErrorKind;
+
+use crate::base::{Buf, ConnId, NoWires, OutOfMemory, Reason};
+use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::{Proto, Reply};
+use crate::service::Service;
+use crate::service::outbox::Ask;
+use crate::service::run::Call;
+use crate::service::turn::{Ended, Progress};
 
 impl Service {
     /// Parks the client of this turn if it has begun to wait, and serves the clients whose keys have changed.
     #[cold]
-    pub(super) fn tend_waits(&mut self, me: ConnId, progress: &mut Progress) {
+    pub(in crate::service) fn tend_waits(&mut self, me: ConnId, progress: &mut Progress) {
         if self.world.has_begun_to_wait(me) {
             progress.ended = Some(Ended::Parked);
         }
@@ -49,7 +51,7 @@ impl Service {
         let Some(waits) = self.world.begin_wake(me) else { return };
         let Ok(mut buffer) = reply_buffer() else {
             self.world.end_interrupted_wake();
-            return self.world.outbox.asks.push(Ask::Kill(me));
+            return self.world.outbox.asks.push(Ask::Fail(me, Reason::Io(ErrorKind::OutOfMemory)));
         };
         let proto = self.world.sessions.get(me.slot).map_or(Proto::Resp2, |session| session.proto);
         let reply = Reply::new(&mut buffer, proto, self.world.config.max_reply_bytes);
@@ -65,11 +67,21 @@ impl Service {
         self.world.outbox.forget_half_done(asks);
         let interrupted = self.world.end_interrupted_wake();
         if let Some(id) = interrupted {
-            self.world.outbox.asks.push(Ask::Fail(id));
+            self.world.outbox.asks.push(Ask::Fail(id, Reason::Panicked));
         }
         // A change that was committed is heard of, although its command did not come to its end.
         self.world.tell_effects(None);
         self.world.outbox.complete();
         interrupted
     }
+}
+
+/// A buffer for the reply of a request that runs again.
+///
+/// # Errors
+/// [`OutOfMemory`] if there is not even room for an error.
+fn reply_buffer() -> Result<Buf, OutOfMemory> {
+    let mut reply = Buf::default();
+    reply.reserve(REPLY_HEADROOM_BYTES)?;
+    Ok(reply)
 }
