@@ -44,14 +44,18 @@ fn value(kind: u8, reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
         kind::HASH => hash(strings(reader, 2)?),
         kind::ZSET => zset_of_strings(reader, Reader::text_score),
         kind::ZSET_2 => zset_of_strings(reader, Reader::binary_score),
-        kind::LIST_ZIPLIST => not_empty(all(Ziplist::new(blob(reader, scratch)?)?)?).map(Value::List),
+        kind::LIST_ZIPLIST => {
+            not_empty(all(Ziplist::new(blob(reader, scratch)?)?, Differing::Nothing)?).map(Value::List)
+        }
         kind::LIST_QUICKLIST | kind::LIST_QUICKLIST_2 => quicklist(kind, reader),
         // Its members ascend, so they differ.
-        kind::SET_INTSET => not_empty(all(Intset::new(blob(reader, scratch)?)?)?).map(Value::Set),
-        kind::SET_LISTPACK => set(all(Listpack::new(blob(reader, scratch)?)?)?),
-        kind::HASH_ZIPMAP => hash(all(Zipmap::new(blob(reader, scratch)?)?)?),
-        kind::HASH_ZIPLIST => hash(all(Ziplist::new(blob(reader, scratch)?)?)?),
-        kind::HASH_LISTPACK => hash(all(Listpack::new(blob(reader, scratch)?)?)?),
+        kind::SET_INTSET => {
+            not_empty(all(Intset::new(blob(reader, scratch)?)?, Differing::Nothing)?).map(Value::Set)
+        }
+        kind::SET_LISTPACK => set(all(Listpack::new(blob(reader, scratch)?)?, Differing::All)?),
+        kind::HASH_ZIPMAP => hash(all(Zipmap::new(blob(reader, scratch)?)?, Differing::Fields)?),
+        kind::HASH_ZIPLIST => hash(all(Ziplist::new(blob(reader, scratch)?)?, Differing::Fields)?),
+        kind::HASH_LISTPACK => hash(all(Listpack::new(blob(reader, scratch)?)?, Differing::Fields)?),
         kind::ZSET_ZIPLIST => zset_of_elements(Ziplist::new(blob(reader, scratch)?)?),
         kind::ZSET_LISTPACK => zset_of_elements(Listpack::new(blob(reader, scratch)?)?),
         kind::HASH_TIMED => timed_hash(reader),
@@ -91,10 +95,40 @@ fn strings(reader: &mut Reader<'_>, times: usize) -> Result<Strings, DecodeError
     Ok(strings)
 }
 
+/// Which elements of a container must differ.
+#[derive(Clone, Copy)]
+enum Differing {
+    Nothing,
+    /// All of them.
+    All,
+    /// Every other one: the fields of a hash.
+    Fields,
+}
+
+/// A container of so many elements is looked at while it is being decoded: [`so_far`] has the reason.
+const LOOKED_AT_MIN: usize = 1 << 10;
+
+/// Checks the elements that must differ each time that twice as many have been decoded. A short payload can hold the same
+/// element millions of times, because it is compressed; it is refused before they take much memory.
+fn so_far(strings: &Strings, differing: Differing, looked_at: &mut usize) -> Result<(), DecodeError> {
+    if strings.len() < (2 * *looked_at).max(LOOKED_AT_MIN) {
+        return Ok(());
+    }
+    *looked_at = strings.len();
+    match differing {
+        Differing::Nothing => Ok(()),
+        Differing::All => differ(strings.len(), strings.iter()),
+        Differing::Fields => differ(strings.len() / 2, strings.iter().step_by(2)),
+    }
+}
+
 /// All elements of a container.
-fn all<'a>(mut elements: impl Elements<'a>) -> Result<Strings, DecodeError> {
-    let mut strings = Strings::default();
-    append(&mut elements, &mut strings)?;
+fn all<'a>(mut elements: impl Elements<'a>, differing: Differing) -> Result<Strings, DecodeError> {
+    let (mut strings, mut looked_at) = (Strings::default(), 0);
+    while let Some(element) = elements.next()? {
+        strings.push_element(element)?;
+        so_far(&strings, differing, &mut looked_at)?;
+    }
     Ok(strings)
 }
 
@@ -185,10 +219,11 @@ fn timed_hash(reader: &mut Reader<'_>) -> Result<Value, DecodeError> {
 
 /// Fields, values and times. The time 0 means never.
 fn timed_listpack(mut elements: Listpack<'_>) -> Result<Value, DecodeError> {
-    let mut timed = Timed::default();
+    let (mut timed, mut looked_at) = (Timed::default(), 0);
     while let Some(field) = elements.next()? {
         timed.pairs.push_element(field)?;
         timed.pairs.push_element(elements.expect()?)?;
+        so_far(&timed.pairs, Differing::Fields, &mut looked_at)?;
         let at_ms = u64::try_from(elements.expect()?.integer()?).map_err(|_| DecodeError::BadFormat)?;
         timed.push_expiry((at_ms > 0).then_some(at_ms))?;
     }
@@ -230,9 +265,10 @@ fn zset_of_strings<'a>(
 }
 
 fn zset_of_elements<'a>(mut elements: impl Elements<'a>) -> Result<Value, DecodeError> {
-    let mut scored = Scored::default();
+    let (mut scored, mut looked_at) = (Scored::default(), 0);
     while let Some(member) = elements.next()? {
         scored.members.push_element(member)?;
+        so_far(&scored.members, Differing::All, &mut looked_at)?;
         scored.push_score(elements.expect()?.score()?)?;
     }
     scored.finish()

@@ -30,7 +30,7 @@ const NOBODY: u32 = u32::MAX;
 /// Reads a stream of type `kind`.
 pub(super) fn stream(kind: u8, reader: &mut Reader<'_>) -> Result<Stream, DecodeError> {
     let mut stream = Stream::default();
-    let last = nodes(reader, &mut stream)?;
+    let last_entry = nodes(reader, &mut stream)?;
     let length = reader.number()?;
     stream.last_id = reader.id_of_numbers()?;
     if kind == kind::STREAM {
@@ -41,10 +41,11 @@ pub(super) fn stream(kind: u8, reader: &mut Reader<'_>) -> Result<Stream, Decode
         stream.max_deleted_id = reader.id_of_numbers()?;
         stream.entries_added = reader.number()?;
     }
-    let highest = last.max(stream.max_deleted_id);
-    if length != stream.len() || stream.entries_added < length || stream.last_id < highest {
+    if length != stream.len() || stream.entries_added < length || stream.last_id < last_entry {
         return Err(DecodeError::BadFormat);
     }
+    // XSETID may set the last ID back behind entries that were deleted.
+    stream.max_deleted_id = stream.max_deleted_id.min(stream.last_id);
     // A group takes at least five bytes.
     for _ in 0..reader.count(5)? {
         group(kind, reader, &mut stream)?;
@@ -53,25 +54,28 @@ pub(super) fn stream(kind: u8, reader: &mut Reader<'_>) -> Result<Stream, Decode
     Ok(stream)
 }
 
-/// Reads all nodes. Returns the highest ID, also among the deleted entries.
+/// Reads all nodes. Returns the ID of the last entry that is not deleted.
 fn nodes(reader: &mut Reader<'_>, stream: &mut Stream) -> Result<StreamId, DecodeError> {
-    let mut last = StreamId::default();
+    let (mut last, mut last_entry) = (StreamId::default(), StreamId::default());
     let mut scratch = Vec::new();
     // The ID takes 17 bytes.
     for _ in 0..reader.count(17)? {
         let id = blob(reader, &mut scratch)?.try_into().map_err(|_| DecodeError::BadFormat)?;
         let node = StreamId::from_be_bytes(id);
-        last = entries(node, Listpack::new(blob(reader, &mut scratch)?)?, last, stream)?;
+        let pack = Listpack::new(blob(reader, &mut scratch)?)?;
+        last = entries(node, pack, last, stream, &mut last_entry)?;
     }
-    Ok(last)
+    Ok(last_entry)
 }
 
-/// Reads the entries of a node. They must ascend from `last`. Returns the last ID.
+/// Reads the entries of a node. They must ascend from `last`. Returns the last ID, and notes that of the last
+/// entry that is not deleted.
 fn entries(
     node: StreamId,
     mut pack: Listpack<'_>,
     mut last: StreamId,
     stream: &mut Stream,
+    last_entry: &mut StreamId,
 ) -> Result<StreamId, DecodeError> {
     let announced = number(&mut pack)?;
     let mut deleted = number(&mut pack)?;
@@ -96,7 +100,9 @@ fn entries(
         }
         last = id;
         let lives = flags & DELETED == 0;
-        if !lives {
+        if lives {
+            *last_entry = id;
+        } else {
             deleted = deleted.checked_sub(1).ok_or(DecodeError::BadFormat)?;
         }
         let shared = (flags & SAME_FIELDS != 0).then_some(names);

@@ -107,10 +107,11 @@ impl<N: Net> Reactor<N> {
         0
     }
 
-    /// Ends the wait of a parked connection: it gets turns again.
-    pub fn wake(&mut self, id: ConnId, now: Moment) {
+    /// Ends the wait of a parked connection: it gets turns again. The service holds `held` bytes for it.
+    pub fn wake(&mut self, id: ConnId, held: usize, now: Moment) {
         let Some(slot) = self.slot_of(id) else { return };
         let conn = &mut self.slots[slot as usize];
+        conn.service_bytes = u32::try_from(held).unwrap_or(u32::MAX);
         self.ledger.park(slot, conn, false, now);
         self.ledger.balance(slot, conn);
     }

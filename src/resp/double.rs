@@ -12,14 +12,25 @@ pub fn parse_f64(text: &[u8]) -> Option<f64> {
 /// Reads a number as Redis reads the end of a range: white space may stand before it, the text ends at a NUL byte, an
 /// empty text is 0, and a number that is too large is infinite.
 pub fn parse_bound(text: &[u8]) -> Option<f64> {
+    in_c(text).map(|(value, _)| value)
+}
+
+/// Reads a number as Redis reads the elements that `SORT` compares: as [`parse_bound`], but a number that is too large or
+/// too small is none.
+pub fn parse_c_number(text: &[u8]) -> Option<f64> {
+    in_c(text).filter(|(_, out_of_range)| !out_of_range).map(|(value, _)| value)
+}
+
+/// The number that C's `strtod` finds in a text, if it takes all of it up to a NUL byte, and whether it is out of range.
+fn in_c(text: &[u8]) -> Option<(f64, bool)> {
     let text = &text[..memchr::memchr(0, text).unwrap_or(text.len())];
     if text.is_empty() {
-        return Some(0.0);
+        return Some((0.0, false));
     }
     let is_space = |byte: &u8| byte.is_ascii_whitespace() || *byte == 0x0b;
     let start = text.iter().position(|byte| !is_space(byte))?;
-    let (value, len, _) = number(&text[start..])?;
-    (start + len == text.len()).then_some(value)
+    let (value, len, out_of_range) = number(&text[start..])?;
+    (start + len == text.len()).then_some((value, out_of_range))
 }
 
 /// The number with which a text begins, its length, and whether it is out of range. `None` if there is no number.

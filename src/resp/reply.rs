@@ -239,10 +239,7 @@ impl<'a> Reply<'a> {
     /// Writes null in the place of an array. `EXEC` answers with it if a watched key has changed.
     pub fn null_array(&mut self) {
         self.point();
-        match self.proto {
-            Proto::Resp2 => self.push(b"*-1\r\n"),
-            Proto::Resp3 => self.push(b"_\r\n"),
-        }
+        self.push(null_array(self.proto));
     }
 
     /// A fault point: a place where a test may make the command panic. There are none after the command has
@@ -282,6 +279,14 @@ impl<'a> Reply<'a> {
         if self.overflowed || too_long || self.out.extend_all(parts).is_err() {
             self.overflowed = true;
         }
+    }
+}
+
+/// Null in the place of an array.
+pub fn null_array(proto: Proto) -> &'static [u8] {
+    match proto {
+        Proto::Resp2 => b"*-1\r\n",
+        Proto::Resp3 => b"_\r\n",
     }
 }
 

@@ -223,6 +223,11 @@ impl<N: Net> Server<N> {
         &mut self.service
     }
 
+    /// What commands act on, for tests.
+    pub fn world(&self) -> &World {
+        &self.service.world
+    }
+
     /// The reactor, for tests.
     pub fn reactor(&self) -> &Reactor<N> {
         &self.reactor

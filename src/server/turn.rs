@@ -110,14 +110,22 @@ impl<N: Net> Server<N> {
                     }
                     Ask::Answer { to, reply } => {
                         self.reactor.push(to, [reply.unread(), b""], OutputLimit::NONE, now.at);
-                        self.reactor.wake(to, now.at);
+                        self.wake(to);
                     }
-                    Ask::Wake(id) => self.reactor.wake(id, now.at),
+                    Ask::Wake(id) => self.wake(id),
                     Ask::Quit { now } => self.shutdown(now),
                 }
             }
         }
         self.dismiss();
+    }
+
+    /// Ends the wait of a parked connection.
+    fn wake(&mut self, id: ConnId) {
+        let World { now, sessions, .. } = &self.service.world;
+        // The copy of the request that has waited is gone.
+        let held = sessions.get(id.slot).map_or(0, Session::held_bytes);
+        self.reactor.wake(id, held, now.at);
     }
 
     /// Tells the service which connections are no longer open, so that it ends their transactions, watches and

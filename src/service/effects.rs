@@ -77,7 +77,7 @@ fn named(what: What) -> Option<(EventClass, &'static str)> {
         What::Evicted => Some((EventClass::Evicted, "evicted")),
         What::Told(Event { class, name }) => Some((class_of(class), name)),
         // The event of a change comes from the command that has made it.
-        What::Set | What::Removed | What::Flushed | What::Swapped => None,
+        What::Set | What::Removed | What::Flushed | What::Swapped | What::Roused => None,
     }
 }
 

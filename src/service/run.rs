@@ -76,7 +76,8 @@ impl World {
         if self.store.wants_uses() {
             self.note_uses(me, command, args);
         }
-        if !self.monitors.is_empty() {
+        // A request that runs again was shown when it began to wait.
+        if !self.monitors.is_empty() && !self.waiting.is_waking(me) {
             self.show_to_monitors(me, command, args);
         }
     }

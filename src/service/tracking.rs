@@ -228,7 +228,7 @@ impl World {
         for Effect { key, what, .. } in effects.iter() {
             match what {
                 What::Flushed | What::Swapped => all = true,
-                What::Told(_) => {}
+                What::Told(_) | What::Roused => {}
                 What::Set | What::Created | What::Removed => changed.push((key, current)),
                 What::Expired | What::Evicted => changed.push((key, None)),
             }

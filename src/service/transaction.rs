@@ -188,7 +188,7 @@ impl Watches {
                     touched.extend(watchers.filter(|watcher| watcher.existed).map(|watcher| watcher.id));
                 }
                 What::Swapped => swapped.push(db),
-                What::Told(_) => {}
+                What::Told(_) | What::Roused => {}
                 What::Set | What::Created | What::Removed | What::Evicted => {
                     let watchers = by_key.remove(key).into_iter().flatten();
                     touched.extend(watchers.map(|watcher| watcher.id));

@@ -131,7 +131,7 @@ impl Store {
             }
         }
         let map = Map::of(&self.table, self.table.record(place), now_ms);
-        changed.is_gone = changed.removed > 0 && map.len() == 0;
+        changed.is_gone = changed.removed > 0 && map.kept() == 0;
         if changed.is_gone {
             self.take(What::Removed, place);
         } else if changed.removed + changed.timed > 0 {

@@ -29,6 +29,8 @@ pub enum What {
     Flushed,
     /// The database has other keys now: those of another database.
     Swapped,
+    /// Clients that wait for the key must look at it again. For everybody else it has not changed.
+    Roused,
     /// A command told of an event. What it changed is noted besides.
     Told(Event),
 }

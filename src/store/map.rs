@@ -5,7 +5,7 @@ use super::large::Large;
 use super::packed::Packed;
 use super::record::Record;
 use super::table::Table;
-use super::walk::{self, Dice, is_live};
+use super::walk::{self, Choice, Dice, is_live};
 use crate::base::OutOfMemory;
 
 /// A field, its value, and when it expires, in Unix milliseconds.
@@ -44,6 +44,14 @@ impl<'a> Map<'a> {
         match self.form {
             Form::Packed(packed) => packed.len(),
             Form::Table(table) => table.len() - table.overdue(self.now_ms),
+        }
+    }
+
+    /// Number of fields, with those that have expired and that the sweep has not removed yet.
+    pub(super) fn kept(self) -> usize {
+        match self.form {
+            Form::Packed(packed) => packed.len(),
+            Form::Table(table) => table.len(),
         }
     }
 
@@ -109,7 +117,20 @@ impl<'a> Map<'a> {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Pair<'a>>, OutOfMemory> {
-        walk::sample((self.len(), count), dice, |dice| self.pick(dice), self.iter())
+        walk::sample(self.choice(), count, dice, |dice| self.pick(dice), self.iter())
+    }
+
+    /// `count` random fields with their values; a field may be picked more than once.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn picks(self, count: usize, dice: &mut Dice) -> Result<Vec<Pair<'a>>, OutOfMemory> {
+        walk::picks(self.choice(), count, dice, |dice| self.pick(dice), self.iter())
+    }
+
+    fn choice(self) -> Choice {
+        let len = self.len();
+        Choice { len, is_sparse: matches!(self.form, Form::Table(table) if table.is_sparse(len)) }
     }
 
     /// A random field and its value; every field is equally likely.

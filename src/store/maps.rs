@@ -71,7 +71,8 @@ impl Store {
             return Ok(MapRemoval::of(key, Vec::new(), 0));
         };
         let there = memory::collect(fields.filter(|field| map.contains(field)))?;
-        Ok(MapRemoval::of(key, there, map.len()))
+        // To count those that have expired would take long if they are many. The sweep removes them, and then the key.
+        Ok(MapRemoval::of(key, there, map.kept()))
     }
 
     /// Removes the fields, and also the key if no field is left. Returns true if it has removed the key. Needs no memory.

@@ -10,7 +10,7 @@ use super::packed::Packed;
 use super::record::Record;
 use super::set::Set;
 use super::table::Table;
-use super::walk::{self, Dice};
+use super::walk::{self, Choice, Dice};
 use crate::base::OutOfMemory;
 
 /// Longest text of an integer, bytes: that of [`i64::MIN`].
@@ -142,7 +142,19 @@ impl<'a> Members<'a> {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn sample(self, count: usize, dice: &mut Dice) -> Result<Vec<Member<'a>>, OutOfMemory> {
-        walk::sample((self.len(), count), dice, |dice| self.pick(dice), self.iter())
+        walk::sample(self.choice(), count, dice, |dice| self.pick(dice), self.iter())
+    }
+
+    /// `count` random members; a member may be picked more than once.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses.
+    pub fn picks(self, count: usize, dice: &mut Dice) -> Result<Vec<Member<'a>>, OutOfMemory> {
+        walk::picks(self.choice(), count, dice, |dice| self.pick(dice), self.iter())
+    }
+
+    fn choice(self) -> Choice {
+        Choice { len: self.len(), is_sparse: matches!(self.0, SetForm::Large(set) if set.is_sparse()) }
     }
 
     /// A random member; every one is equally likely.

@@ -4,7 +4,7 @@
 //! last entry is removed, because it remembers its last id and its groups.
 //!
 //! Most changes are prepared and then committed. What needs memory and is a single step, such as the creation of a group,
-//! goes through [`Store::grow_stream`].
+//! goes through [`Store::try_in_stream`].
 
 use super::Store;
 use super::body::Body;
@@ -111,42 +111,25 @@ impl Store {
         })?
     }
 
-    /// Prepares a change of the stream of `key`: `prepare` reserves memory and changes nothing that is visible. It may be
-    /// called again if memory is short. `None` if there is no such key.
+    /// Works on the stream of `key` in one step that needs memory: `work` either succeeds or changes nothing. It may be called
+    /// again if memory is short. Nobody hears of what it changes, so it may reserve memory or change groups. `None` if there
+    /// is no such key.
     ///
     /// # Errors
     /// [`StreamError`]; nothing has changed.
-    pub fn prepare_in_stream<T, E: Into<StreamError>>(
+    pub fn try_in_stream<T, E: Into<StreamError>>(
         &mut self,
         key: &[u8],
         now_ms: u64,
-        mut prepare: impl FnMut(&mut Stream) -> Result<T, E>,
+        mut work: impl FnMut(&mut Stream) -> Result<T, E>,
     ) -> Result<Option<T>, StreamError> {
         fault::point();
         let Some(place) = self.find(key, now_ms) else { return Ok(None) };
         let record = self.table.record(place);
         let number = record.body().filter(|_| record.kind() == Kind::Stream).ok_or(WrongKind)?;
-        let change = |table: &mut Table| table.with_body(number, |body| prepare(body.stream_mut()));
+        let change = |table: &mut Table| table.with_body(number, |body| work(body.stream_mut()));
         let mut change = change;
         self.with_stream_memory(|table| change(table).map_err(E::into)).map(Some)
-    }
-
-    /// Changes the stream of `key` in one step that needs memory: `change` either succeeds or changes nothing. It may be
-    /// called again if memory is short. `None` if there is no such key.
-    ///
-    /// # Errors
-    /// [`StreamError`]; nothing has changed.
-    pub fn grow_stream<T, E: Into<StreamError>>(
-        &mut self,
-        key: &[u8],
-        now_ms: u64,
-        change: impl FnMut(&mut Stream) -> Result<T, E>,
-    ) -> Result<Option<T>, StreamError> {
-        let changed = self.prepare_in_stream(key, now_ms, change)?;
-        if changed.is_some() {
-            self.changes.note(What::Set, key);
-        }
-        Ok(changed)
     }
 
     /// Changes the stream of `key`, which needs no memory or has reserved it. Cannot fail or panic half-way.
@@ -158,7 +141,8 @@ impl Store {
         self.touch_stream(key, change)
     }
 
-    /// As [`Store::change_stream`], for a change that no client needs to hear of: when a consumer was seen last.
+    /// As [`Store::change_stream`], for what a group remembers. In Redis, that is no change of the key: clients that watch it
+    /// or keep a copy of it do not hear of it, and those that wait for it are not woken.
     ///
     /// # Panics
     /// If the key holds no stream.
@@ -169,7 +153,7 @@ impl Store {
         self.table.with_body(number, |body| change(body.stream_mut()))
     }
 
-    /// As [`Store::change_stream`], for a change that returns how many things it has changed, which may be none.
+    /// As [`Store::change_stream`], for a change that returns how many entries it has removed, which may be none.
     ///
     /// # Panics
     /// If the key holds no stream.
@@ -179,6 +163,11 @@ impl Store {
             self.changes.note(What::Set, key);
         }
         count
+    }
+
+    /// Clients that wait for `key` look at it again.
+    pub fn rouse(&mut self, key: &[u8]) {
+        self.changes.note(What::Roused, key);
     }
 
     /// Makes sure that a new key can be written with the stream that `make` returns. There must be no such key.
@@ -243,7 +232,7 @@ impl Store {
         now_ms: u64,
     ) -> Result<PreparedEntry<'a>, StreamError> {
         let reserve = |stream: &mut Stream| stream.log_mut().try_reserve(id, pairs.clone(), limits);
-        if let Some(append) = self.prepare_in_stream(key, now_ms, reserve)? {
+        if let Some(append) = self.try_in_stream(key, now_ms, reserve)? {
             return Ok(PreparedEntry { key, form: Form::There(append) });
         }
         let new = self.prepare_new_stream(key, || {

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::Store;
 use super::map::below;
 use super::record::{Kind, Record};
+use super::segment::ITEMS_MAX;
 use super::table::Table;
 use crate::base::{OutOfMemory, fault, memory};
 
@@ -15,6 +16,8 @@ const RANDOM_TRIES: usize = 1_000;
 const PICKED_BYTES: usize = 64;
 /// How many random places are tried for a random field or member. Two or three are nearly always enough.
 const PICK_TRIES: usize = 1_000;
+/// A table is sparse if it has more places than this for each record.
+const SPARSE_PLACES: usize = 16;
 /// How many keys are then looked at one by one if all tries have failed.
 const RANDOM_WALK_MAX: usize = 1_000;
 
@@ -80,6 +83,12 @@ impl Table {
         let picked = picks.find_map(|record| record.filter(is_live));
         picked.or_else(|| self.records().find(is_live))
     }
+
+    /// True if so few places of the table hold one of its `live` records that it takes long to pick one at random: many
+    /// have been removed or have expired.
+    pub(super) fn is_sparse(&self, live: usize) -> bool {
+        live.saturating_mul(SPARSE_PLACES) < self.segments.len() * ITEMS_MAX
+    }
 }
 
 /// A generator of random numbers (splitmix64). Not for secrets.
@@ -103,18 +112,46 @@ impl Dice {
     }
 }
 
-/// `count` different random things out of `len`, or all of them if there are no more. `pick` picks a random one, and `all` has
-/// them all.
+/// What random things are chosen from: how many there are, and whether it takes long to pick one.
+#[derive(Clone, Copy, Debug)]
+pub struct Choice {
+    /// Number of things.
+    pub len: usize,
+    /// True if one pick takes about as long as to go over all things.
+    pub is_sparse: bool,
+}
+
+/// `count` random things, which may repeat. `pick` picks a random one, and `all` has them all.
 ///
 /// # Errors
 /// [`OutOfMemory`] if the allocator refuses.
-pub fn sample<T: Ord>(
-    (len, count): (usize, usize),
+pub fn picks<T: Copy>(
+    from: Choice,
+    count: usize,
     dice: &mut Dice,
     pick: impl Fn(&mut Dice) -> Option<T>,
     all: impl Iterator<Item = T>,
 ) -> Result<Vec<T>, OutOfMemory> {
-    if count.saturating_mul(3) < len {
+    if !from.is_sparse && count < from.len {
+        return memory::collect((0..count).map_while(|_| pick(dice)));
+    }
+    let all = memory::collect(all)?;
+    let picks = (0..count).map_while(|_| all.get(below(all.len(), dice.roll())).copied());
+    memory::collect(picks)
+}
+
+/// `count` different random things, or all of them if there are no more. `pick` picks a random one, and `all` has them all.
+///
+/// # Errors
+/// [`OutOfMemory`] if the allocator refuses.
+pub fn sample<T: Ord>(
+    from: Choice,
+    count: usize,
+    dice: &mut Dice,
+    pick: impl Fn(&mut Dice) -> Option<T>,
+    all: impl Iterator<Item = T>,
+) -> Result<Vec<T>, OutOfMemory> {
+    if !from.is_sparse && count.saturating_mul(3) < from.len {
         // Few of many are wanted, so hardly any pick repeats an earlier one.
         let mut chosen = BTreeSet::new();
         memory::charge(count * PICKED_BYTES)?;
@@ -125,8 +162,8 @@ pub fn sample<T: Ord>(
         return memory::collect(chosen.into_iter());
     }
     let mut all = memory::collect(all)?;
-    for at in 0..count.min(len) {
-        let other = at + below(len - at, dice.roll());
+    for at in 0..count.min(all.len()) {
+        let other = at + below(all.len() - at, dice.roll());
         all.swap(at, other);
     }
     all.truncate(count);

@@ -227,7 +227,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a parked client is never woken",
         "src/server/turn.rs",
-        "Ask::Wake(id) => self.reactor.wake(id, now.at),",
+        "Ask::Wake(id) => self.wake(id),",
         "Ask::Wake(_) => {}",
     ),
     mutant(

@@ -253,3 +253,24 @@ fn streams_of_every_version_are_restored() {
         }
     }
 }
+
+/// `XSETID` may set the last id back behind entries that were deleted. Redis loads such a stream.
+#[test]
+fn a_stream_whose_last_id_was_set_back_is_restored() {
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let (_redis, _, port) = start_redis(&[]);
+    let redis = redis::Client::open(format!("redis://127.0.0.1:{port}/")).expect("a client");
+    let mut theirs = redis.get_connection().expect("a connection");
+    let daemon = Daemon::start(&[]);
+    let mut ours = daemon.client("");
+    for words in ["XADD s 5-0 a b", "XADD s 9-0 a b", "XDEL s 9-0", "XSETID s 6-0"] {
+        let words: Vec<&[u8]> = words.split(' ').map(str::as_bytes).collect();
+        ask(&mut theirs, &words);
+    }
+    let payload = dump(&mut theirs, "s");
+    assert_eq!(ask(&mut ours, &[b"RESTORE", b"s", b"0", &payload]), Value::Okay);
+    let added = ask(&mut ours, &[b"XADD", b"s", b"6-1", b"a", b"b"]);
+    assert_eq!(added, Value::BulkString(b"6-1".to_vec()));
+}

@@ -91,6 +91,11 @@ pub const TALKS: &[Talk] = &[
             ("a", "HRANDFIELD h 1 VALUES", "-ERR syntax error"),
             (
                 "a",
+                "HRANDFIELD h -9223372036854775808 VALUES",
+                "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
+            ),
+            (
+                "a",
                 "HRANDFIELD h -9223372036854775808",
                 "-ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807",
             ),

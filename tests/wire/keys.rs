@@ -43,4 +43,17 @@ pub const TALKS: &[Talk] = &[
             ("a", "MULTI\nPING\nEXEC", "+OK +QUEUED *[+PONG]"),
         ],
     ),
+    talk(
+        "SORT reads numbers as C does, and a pattern without a star ends all sorting",
+        &[
+            ("a", "RPUSH l 0x10 5 1e1\nSORT l\nSORT l DESC", ":3 *['5' '1e1' '0x10'] *['0x10' '1e1' '5']"),
+            (
+                "a",
+                "RPUSH space 1 \" \"\nSORT space",
+                ":2 -ERR One or more scores can't be converted into double",
+            ),
+            ("a", "RPUSH m 3 1 2\nMSET w_3 1 w_1 2 w_2 3", ":3 +OK"),
+            ("a", "SORT m BY nosort BY w_*\nSORT m BY w_*", "*['3' '1' '2'] *['3' '1' '2']"),
+        ],
+    ),
 ];

@@ -1,5 +1,6 @@
 //! The memory that the daemon uses, seen from outside.
 
+use crate::dump::sealed;
 use crate::harness::{Daemon, Wire, request, within};
 
 #[test]
@@ -60,4 +61,55 @@ fn each_time_a_large_hash_is_removed_its_memory_goes_back_to_the_system() {
         within("the memory to go back", || (daemon.status_bytes("VmRSS") >> 20 <= at_rest + 6).then_some(()));
         println!("time {time}: {at_rest} MiB at rest, {full} full");
     }
+}
+
+/// A short request may name large keys many times. It takes memory in proportion to its result, not to what it names.
+#[test]
+fn a_combination_takes_memory_for_its_result_and_not_for_all_that_it_names() {
+    const MEMBERS: usize = 50_000;
+    let daemon = Daemon::start(&["--max-reply-bytes", "8mb"]);
+    let mut wire = daemon.connect();
+    for (command, key) in [("SADD", "s"), ("ZADD", "z"), ("RPUSH", "l")] {
+        let score = if command == "ZADD" { "1 " } else { "" };
+        let all: Vec<String> = (0..MEMBERS).map(|nth| format!("{score}m{nth}")).collect();
+        for some in all.chunks(1_000) {
+            wire.send(format!("{command} {key} {}\r\n", some.join(" ")));
+            assert!(wire.line().starts_with(':'));
+        }
+    }
+    wire.ask("SADD few m1 m2\r\nZADD zfew 1 m1 2 m2\r\n", ":2\r\n:2\r\n");
+    let at_rest = daemon.status_bytes("VmHWM") >> 20;
+    let stored = format!(":{MEMBERS}\r\n");
+    wire.ask(format!("SUNIONSTORE d{}\r\n", " s".repeat(300)), &stored);
+    wire.ask(format!("ZUNIONSTORE d 300{}\r\n", " z".repeat(300)), &stored);
+    wire.ask(format!("SDIFFSTORE d s{}\r\n", " few".repeat(300)), format!(":{}\r\n", MEMBERS - 2));
+    wire.ask(format!("ZDIFFSTORE d 301 z{}\r\n", " zfew".repeat(300)), format!(":{}\r\n", MEMBERS - 2));
+    wire.send(format!("SORT l BY nosort{}\r\n", " GET #".repeat(300)));
+    assert!(wire.line().starts_with("-ERR reply exceeds max-reply-bytes (8388608)"));
+    let peak = daemon.status_bytes("VmHWM") >> 20;
+    println!("{at_rest} MiB before, {peak} MiB at most");
+    assert!(peak < at_rest + 80, "{peak} MiB were resident, {at_rest} before");
+}
+
+/// A short payload may hold the same member millions of times. It is refused before its members take memory.
+#[test]
+fn a_payload_that_repeats_a_member_is_refused_before_it_takes_much_memory() {
+    const TIMES: usize = 12 << 20;
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let at_rest = daemon.status_bytes("VmHWM") >> 20;
+    let mut listpack = ((6 + 2 * TIMES + 1) as u32).to_le_bytes().to_vec();
+    listpack.extend(u16::MAX.to_le_bytes());
+    listpack.extend([5, 1].repeat(TIMES));
+    listpack.push(0xff);
+    // Type 20 is a set in a listpack, whose length stands in four bytes here.
+    let mut payload = vec![20, 0x80];
+    payload.extend((listpack.len() as u32).to_be_bytes());
+    payload.extend(&listpack);
+    payload.extend([10, 0]);
+    wire.ask(request(&[b"RESTORE", b"k", b"0", &sealed(&payload)]), "-ERR Bad data format\r\n");
+    let peak = daemon.status_bytes("VmHWM") >> 20;
+    println!("{at_rest} MiB before, {peak} MiB at most");
+    // The payload itself takes 24 MiB, twice while it is received.
+    assert!(peak < at_rest + 64, "{peak} MiB were resident, {at_rest} before");
 }

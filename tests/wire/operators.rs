@@ -76,6 +76,19 @@ pub const TALKS: &[Talk] = &[
             ("a", "CONFIG SET list-max-listpack-size -2 list-compress-depth 0", "+OK"),
         ],
     ),
+    talk_72(
+        &[2, 3],
+        "a list is a listpack as long as one node of Redis would hold it",
+        &[
+            ("a", "RPUSH l a\nRPUSH l2 a b", ":1 :2"),
+            (
+                "a",
+                "CONFIG SET list-max-listpack-size 0\nOBJECT ENCODING l\nOBJECT ENCODING l2",
+                "+OK 'listpack' 'quicklist'",
+            ),
+            ("a", "CONFIG SET list-max-listpack-size -2", "+OK"),
+        ],
+    ),
     talk(
         "an encoding has the name that Redis has for it",
         &[

@@ -88,7 +88,33 @@ fn a_wait_ends_at_its_time_or_when_somebody_ends_it() {
     assert!(frame(&mut control).contains("flags=b "), "it shows that it waits");
     control.ask("CLIENT UNBLOCK 2 ERROR\r\nCLIENT UNBLOCK 2\r\nCLIENT UNBLOCK 77\r\n", ":1\r\n:0\r\n:0\r\n");
     waiting.expect("-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n");
+    // Each of the waits that ended was a call, the last of them a failed one.
+    control.send("INFO commandstats\r\n");
+    let stats = String::from_utf8(control.bulk()).expect("text");
+    let line = stats.lines().find(|line| line.starts_with("cmdstat_blpop:")).expect("it was called");
+    assert!(line.starts_with("cmdstat_blpop:calls=5,") && line.ends_with(",failed_calls=2"), "{line}");
+    assert_eq!(control.info("errorstat_UNBLOCKED"), "count=1");
+    control.ask(
+        "CLIENT UNBLOCK 2 TIMEOUT x\r\n",
+        "-ERR unknown subcommand or wrong number of arguments for 'UNBLOCK'. Try CLIENT HELP.\r\n",
+    );
+    waiting.send("BLPOP k -0.0001\r\n");
+    until_waiting(&mut control, 1);
+    control.ask("CLIENT UNBLOCK 2\r\n", ":1\r\n");
+    waiting.expect("_\r\n");
     control.ask("CLIENT UNBLOCK x\r\nCLIENT UNBLOCK 2 WHY\r\n", "-ERR value is not an integer or out of range\r\n-ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR\r\n");
+}
+
+#[test]
+fn a_monitor_sees_a_request_once_although_it_runs_again() {
+    let daemon = Daemon::start(&[]);
+    let (mut monitor, mut waiting, mut pusher) = (daemon.connect(), daemon.connect(), daemon.connect());
+    monitor.ask("MONITOR\r\n", "+OK\r\n");
+    waiting.send("BLPOP k 0\r\n");
+    assert!(monitor.line().ends_with("\"BLPOP\" \"k\" \"0\""));
+    pusher.ask("RPUSH k v\r\nPING\r\n", ":1\r\n+PONG\r\n");
+    assert!(monitor.line().ends_with("\"RPUSH\" \"k\" \"v\""));
+    assert!(monitor.line().ends_with("\"PING\""));
 }
 
 #[test]
@@ -270,4 +296,84 @@ fn readers_of_streams_wait_for_entries_behind_the_last_one_and_all_of_them_get_t
         .ask("XPENDING s g\r\n", "*4\r\n:1\r\n$3\r\n1-2\r\n$3\r\n1-2\r\n*1\r\n*2\r\n$1\r\nc\r\n$1\r\n1\r\n");
     one.ask("XREAD BLOCK 10 STREAMS s $\r\n", "*-1\r\n");
     one.ask("MULTI\r\nXREAD BLOCK 0 STREAMS s $\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*1\r\n*-1\r\n");
+}
+
+/// As in Redis 7.2: the request runs again and says what is missing.
+#[test]
+fn a_reader_in_a_group_hears_that_its_stream_or_its_group_is_gone() {
+    const NO_GROUP: &str = "-NOGROUP No such key 's' or consumer group 'g' in XREADGROUP with GROUP option";
+    const WRONG_TYPE: &str = "-WRONGTYPE Operation against a key holding the wrong kind of value";
+    let daemon = Daemon::start(&[]);
+    for (change, heard) in [
+        ("DEL s", NO_GROUP),
+        ("UNLINK s", NO_GROUP),
+        ("PEXPIRE s 1", NO_GROUP),
+        ("EXPIRE s -1", NO_GROUP),
+        ("FLUSHDB", NO_GROUP),
+        ("FLUSHALL", NO_GROUP),
+        ("RENAME s t", NO_GROUP),
+        ("MOVE s 1", NO_GROUP),
+        ("SWAPDB 0 1", NO_GROUP),
+        ("SUNIONSTORE s nokey", NO_GROUP),
+        ("XGROUP DESTROY s g", NO_GROUP),
+        ("MULTI\r\nDEL s\r\nXGROUP CREATE s new $ MKSTREAM\r\nEXEC", NO_GROUP),
+        ("SET s x", WRONG_TYPE),
+        ("RENAME list s", WRONG_TYPE),
+        ("COPY list s REPLACE", WRONG_TYPE),
+        ("MULTI\r\nDEL s\r\nSADD s m\r\nEXEC", WRONG_TYPE),
+    ] {
+        let mut control = daemon.connect();
+        control.ask("FLUSHALL\r\nRPUSH list e\r\n", "+OK\r\n:1\r\n");
+        control.ask("XGROUP CREATE s g $ MKSTREAM\r\nXGROUP CREATE s2 g $ MKSTREAM\r\n", "+OK\r\n+OK\r\n");
+        let (mut plain, mut one, mut two) = (daemon.connect(), daemon.connect(), daemon.connect());
+        plain.send("XREAD BLOCK 0 STREAMS s $\r\n");
+        one.send("XREADGROUP GROUP g c BLOCK 0 STREAMS s >\r\n");
+        two.send("XREADGROUP GROUP g c BLOCK 0 STREAMS s2 s > >\r\n");
+        until_waiting(&mut control, 3);
+        control.send(format!("{change}\r\n"));
+        // The second one waits for another key as well, which may be gone too.
+        let second = frame(&mut two).replace("'s2'", "'s'");
+        assert_eq!([frame(&mut one), second], [heard, heard], "{change}");
+        // A plain reader goes on to wait.
+        until_waiting(&mut daemon.connect(), 1);
+    }
+}
+
+/// What a group remembers is no change of the key: nobody who watches it hears of it, and no other reader is woken.
+#[test]
+fn the_bookkeeping_of_groups_changes_no_key() {
+    let daemon = Daemon::start(&[]);
+    let (mut watching, mut other, mut waiting) = (daemon.connect(), daemon.connect(), daemon.connect());
+    other.ask(
+        "XADD s 5-0 f v\r\nXADD s 6-0 f v\r\nXGROUP CREATE s g 0\r\nXGROUP CREATE s idle $\r\n",
+        "$3\r\n5-0\r\n$3\r\n6-0\r\n+OK\r\n+OK\r\n",
+    );
+    waiting.send("XREADGROUP GROUP idle c BLOCK 0 STREAMS s >\r\n");
+    until_waiting(&mut other, 1);
+    for request in [
+        "XREADGROUP GROUP g c COUNT 1 STREAMS s >",
+        "XREADGROUP GROUP g c STREAMS s 0",
+        "XCLAIM s g d 0 5-0",
+        "XCLAIM s g d 0 9-1",
+        "XAUTOCLAIM s g e 0 -",
+        "XACK s g 5-0",
+        "XGROUP CREATE s h 0",
+        "XGROUP CREATECONSUMER s h c",
+        "XGROUP DELCONSUMER s h c",
+        "XGROUP SETID s h 0",
+        "XGROUP DESTROY s h",
+        "XGROUP SETID s idle 0",
+        "XSETID s 7-0",
+        "XSETID s 8-0 ENTRIESADDED 9 MAXDELETEDID 1-0",
+    ] {
+        watching.ask("WATCH s\r\n", "+OK\r\n");
+        other.send(format!("{request}\r\n"));
+        assert!(!frame(&mut other).starts_with('-'), "{request}");
+        watching.ask("MULTI\r\nPING\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n");
+    }
+    until_waiting(&mut other, 1);
+    // The next entry wakes it, and it gets those as well that it has not read.
+    other.ask("XADD s 9-0 f v\r\n", "$3\r\n9-0\r\n");
+    let read = "*[*['s' *[*['5-0' *['f' 'v']] *['6-0' *['f' 'v']] *['9-0' *['f' 'v']]]]]";
+    assert_eq!(frame(&mut waiting), read);
 }

@@ -274,12 +274,7 @@ pub fn refused() -> Vec<(&'static str, u8, Vec<u8>)> {
         (
             "a last ID before the last entry",
             19,
-            stream(one_node(), b"\x01\x06\x00\x05\x01\x00\x00\x02", b"\x00"),
-        ),
-        (
-            "a last ID before a deleted one",
-            19,
-            stream(one_node(), b"\x01\x07\x00\x05\x01\x07\x01\x02", b"\x00"),
+            stream(one_node(), b"\x01\x05\x00\x05\x01\x00\x00\x02", b"\x00"),
         ),
         (
             "fewer entries added than there are",

@@ -6,8 +6,9 @@ use super::list_moves::{Pops, move_element, side};
 use super::lists::drop_elements;
 use super::zpops::{End, ZsetPops, drop_ranks};
 use crate::base::Moment;
-use crate::resp::parse_i64;
-use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use crate::resp::{null_array, parse_i64};
+use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, is};
+use crate::service::errors::wrong_arguments;
 use crate::service::long_double::LongDouble;
 use crate::service::waiting::Wish;
 use crate::store::{Kind, Side};
@@ -122,7 +123,7 @@ pub(super) fn wait(
     keys: Range<usize>,
     until: Option<Moment>,
 ) -> Result<bool, Failure> {
-    begin_wait(cx, Wish { kind, keys, until, instead: Vec::new() })
+    begin_wait(cx, Wish { kind, heeds_loss: false, keys, until, instead: Vec::new() })
 }
 
 /// As [`wait`], with the whole wish.
@@ -143,7 +144,8 @@ pub(super) fn until(cx: &Cx<'_>, index: usize) -> Result<Option<Moment>, Failure
     if ms > i64::MAX as f64 {
         return Err(OUT_OF_RANGE);
     }
-    if ms < 0.0 {
+    // Redis rounds up first, so a little less than nothing waits for ever.
+    if ms.ceil() < 0.0 {
         return Err(Failure::text("ERR timeout is negative"));
     }
     let ms = ms.ceil() as u64;
@@ -163,14 +165,15 @@ pub fn unblock(cx: &mut Cx<'_>) -> Outcome {
         Some(_) if cx.args.len() == 4 => {
             return Err(Failure::text("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR"));
         }
-        Some(_) => return Err(SYNTAX),
+        Some(_) => return Err(wrong_arguments("CLIENT", cx.arg(1))),
     };
     let serial = parse_i64(cx.arg(2)).ok_or(NOT_INTEGER)?;
     let id = u64::try_from(serial).ok().and_then(|serial| cx.world.sessions.by_serial(serial));
+    cx.reply.assure();
     let ended = id.is_some_and(|id| {
-        cx.world.end_wait(id, |reply| match by_error {
-            true => reply.error(b"UNBLOCKED client unblocked via CLIENT UNBLOCK"),
-            false => reply.null_array(),
+        cx.world.end_wait(id, |proto| match by_error {
+            true => b"-UNBLOCKED client unblocked via CLIENT UNBLOCK\r\n",
+            false => null_array(proto),
         })
     });
     cx.reply.int(i64::from(ended));

@@ -1,12 +1,15 @@
 //! The commands that combine sets.
 
 use super::sets::{copies, lookup};
-use crate::base::{fault, memory};
+use crate::base::{OutOfMemory, fault, memory};
 use crate::resp::parse_i64;
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, SDIFFSTORE, SINTERSTORE, SUNIONSTORE};
 use crate::service::world::World;
 use crate::store::{Event, Member, Members};
+
+/// A union is sorted, and what occurs more than once removed, when it has this many more than twice its different members.
+pub(super) const UNSORTED_MAX: usize = 1_024;
 
 /// How sets are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -140,18 +143,63 @@ fn combine<'w, 'k>(
     let members = match how {
         How::Intersect => memory::collect(intersection(&sets))?,
         How::Unite => {
-            let mut all = memory::collect(sets.iter().flatten().flat_map(|set| set.iter()))?;
+            let mut all = Vec::new();
+            let mut different = 0;
+            for set in sets.iter().flatten() {
+                memory::reserve(&mut all, set.len())?;
+                all.extend(set.iter());
+                // Sets may be named many times, so what occurs more than once must not pile up.
+                if all.len() > 2 * different + UNSORTED_MAX {
+                    all.sort_unstable();
+                    all.dedup();
+                    different = all.len();
+                }
+            }
             all.sort_unstable();
             all.dedup();
             all
         }
-        How::Subtract => {
-            let (first, others) = sets.split_first().expect("the arity asks for a key");
-            let alone = |member: &Member<'_>| !others.iter().flatten().any(|other| other.contains(member));
-            memory::collect(first.iter().flat_map(|set| set.iter()).filter(alone))?
-        }
+        How::Subtract => difference(&sets)?,
     };
     Ok(members)
+}
+
+/// The members of the first set that no other set has.
+fn difference<'a>(sets: &[Option<Members<'a>>]) -> Result<Vec<Member<'a>>, OutOfMemory> {
+    let Some((Some(first), others)) = sets.split_first() else { return Ok(Vec::new()) };
+    let others = memory::collect(others.iter().flatten().copied())?;
+    let lengths = others.iter().map(|other| other.len());
+    if looks_up(first.len(), lengths) {
+        let alone = |member: &Member<'_>| !others.iter().any(|other| other.contains(member));
+        return memory::collect(first.iter().filter(alone));
+    }
+    without(memory::collect(first.iter())?, |member| member, others.iter().flat_map(|other| other.iter()))
+}
+
+/// True if to look up each member of the first set in all others takes less than to look up all members of the others in
+/// the first one. `others` has the numbers of members.
+pub(super) fn looks_up(first: usize, others: impl ExactSizeIterator<Item = usize>) -> bool {
+    let lookups = first.saturating_mul(others.len());
+    // Most members that are looked up are found early if they are found at all, so Redis counts half of them.
+    lookups / 2 <= first + others.sum::<usize>()
+}
+
+/// The elements whose member is not among `gone`.
+pub(super) fn without<'a, T>(
+    mut elements: Vec<T>,
+    member: impl Fn(&T) -> &Member<'a>,
+    gone: impl Iterator<Item = Member<'a>>,
+) -> Result<Vec<T>, OutOfMemory> {
+    elements.sort_unstable_by(|one, other| member(one).cmp(member(other)));
+    let mut stays = memory::collect(elements.iter().map(|_| true))?;
+    for gone in gone {
+        if let Ok(at) = elements.binary_search_by(|element| member(element).cmp(&gone)) {
+            stays[at] = false;
+        }
+    }
+    let mut stays = stays.into_iter();
+    elements.retain(|_| stays.next().unwrap_or(true));
+    Ok(elements)
 }
 
 /// The members that all sets have. None if one of the sets is not there.

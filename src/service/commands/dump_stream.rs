@@ -5,9 +5,12 @@ use crate::rdb::{self, StreamDump};
 use crate::service::cx::{Cx, Failure, Outcome};
 use crate::store::{Group, NodeLimits, RestoredGroup, Stream, StreamError, StreamId, Whole};
 
-/// A restored stream takes at most so many times the memory of the decoded payload. Entries of a payload may share the
-/// names of their fields without end, and the nodes of a stream write them again and again.
-const MEMORY_TIMES_MAX: usize = 16;
+/// A restored stream takes at most so many times the memory of the decoded payload, besides [`PAYLOAD_TIMES_MAX`] times the
+/// payload. Entries of a payload may share the names of their fields without end, and the nodes of a stream write them again
+/// and again.
+const DECODED_TIMES_MAX: usize = 4;
+/// The payload is compressed, so it may be much shorter than what is decoded.
+const PAYLOAD_TIMES_MAX: usize = 16;
 /// Bytes that any stream may take.
 const MEMORY_ALWAYS: usize = 64 << 10;
 
@@ -76,12 +79,14 @@ pub(super) fn prepare<'a>(
         bytes: config.encodings.stream_node_max_bytes,
         entries: config.encodings.stream_node_max_entries,
     };
-    let make = || restored(decoded, limits);
+    let memory_max = decoded.memory().saturating_mul(DECODED_TIMES_MAX)
+        + cx.arg(3).len() * PAYLOAD_TIMES_MAX
+        + MEMORY_ALWAYS;
+    let make = || restored(decoded, limits, memory_max);
     Ok(cx.world.store.prepare_whole_stream(key, expires_ms, make)?)
 }
 
-fn restored(decoded: &rdb::Stream, limits: NodeLimits) -> Result<Stream, StreamError> {
-    let memory_max = MEMORY_ALWAYS.saturating_add(decoded.memory().saturating_mul(MEMORY_TIMES_MAX));
+fn restored(decoded: &rdb::Stream, limits: NodeLimits, memory_max: usize) -> Result<Stream, StreamError> {
     let mut stream = Stream::new();
     for entry in decoded.entries() {
         let log = stream.log_mut();

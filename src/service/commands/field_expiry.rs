@@ -80,9 +80,10 @@ impl Condition {
 
 /// Lets fields expire at the time that the second argument gives in this unit.
 fn expire_in(cx: &mut Cx<'_>, unit: Unit) -> Outcome {
-    let (key, now_ms) = (cx.arg(1), cx.world.now.unix_ms);
-    cx.world.store.map(key, now_ms)?;
+    cx.world.store.map(cx.arg(1), cx.world.now.unix_ms)?;
     let at_ms = expiry_ms(cx, 2, unit)?;
+    // That has looked at the clock, which may have gone on.
+    let now_ms = cx.world.now.unix_ms;
     let condition = Condition::of(cx.arg(3));
     let words = 3 + usize::from(condition != Condition::None);
     let first = first_field(cx, words, "ERR Parameter `numFields` should be greater than 0")?;

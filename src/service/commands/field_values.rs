@@ -20,11 +20,11 @@ pub fn hgetdel(cx: &mut Cx<'_>) -> Outcome {
 /// `HGETEX key [EX seconds | PX milliseconds | EXAT unix-seconds | PXAT unix-milliseconds | PERSIST] FIELDS numfields field
 /// [field ...]`: the values of fields, with null for a missing one. Changes when they expire.
 pub fn hgetex(cx: &mut Cx<'_>) -> Outcome {
-    let (word, now_ms) = (cx.arg(2), cx.world.now.unix_ms);
-    cx.world.store.map(cx.arg(1), now_ms)?;
+    let word = cx.arg(2);
+    cx.world.store.map(cx.arg(1), cx.world.now.unix_ms)?;
     let (at, change) = match Unit::named(word) {
         Some(unit) => match expiry_ms(cx, 3, unit)? {
-            at_ms if at_ms <= now_ms => (4, FieldChange::Remove),
+            at_ms if at_ms <= cx.world.now.unix_ms => (4, FieldChange::Remove),
             at_ms => (4, FieldChange::Expire(at_ms)),
         },
         None if is(word, "PERSIST") => (3, FieldChange::Persist),

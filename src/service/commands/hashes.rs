@@ -224,16 +224,16 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
         return Ok(());
     }
     let count = cx.int(2)?;
-    let with_values = match cx.args.get(3) {
-        None => false,
-        Some(word) if cx.args.len() == 4 && is(word, "WITHVALUES") => true,
-        Some(_) => return Err(SYNTAX),
-    };
     if count == i64::MIN {
         let text =
             "ERR value is out of range, value must between -9223372036854775807 and 9223372036854775807";
         return Err(Failure::text(text));
     }
+    let with_values = match cx.args.get(3) {
+        None => false,
+        Some(word) if cx.args.len() == 4 && is(word, "WITHVALUES") => true,
+        Some(_) => return Err(SYNTAX),
+    };
     if with_values && count.unsigned_abs() > i64::MAX as u64 / 2 {
         return Err(Failure::text("ERR value is out of range"));
     }
@@ -252,8 +252,8 @@ pub fn hrandfield(cx: &mut Cx<'_>) -> Outcome {
     if wanted > RANDOM_PICKS_MAX {
         return Err(Failure::telling(format!("ERR value is out of range, at most {RANDOM_PICKS_MAX} picks")));
     }
-    let picks = (0..wanted).map_while(|_| hash.pick(&mut dice));
-    reply_pairs(&mut cx.reply, wanted, picks, with_values);
+    let picks = hash.picks(wanted, &mut dice)?;
+    reply_pairs(&mut cx.reply, picks.len(), picks.into_iter(), with_values);
     Ok(())
 }
 

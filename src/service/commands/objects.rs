@@ -33,7 +33,8 @@ pub fn encoding(object: &Object<'_>, limits: &Encodings) -> &'static str {
         }
         Object::List(list) => {
             let (most, bytes_max) = match limits.list_max_listpack_size {
-                entries @ 0.. => (entries as usize, usize::MAX),
+                // Many elements do not make a node long: Redis has a safety limit for that.
+                entries @ 0.. => (entries.max(1) as usize, LIST_BYTES_MAX[1]),
                 kib => (usize::MAX, LIST_BYTES_MAX[(kib.unsigned_abs() as usize - 1).min(4)]),
             };
             let mut bytes = LISTPACK_HEADER_BYTES;

@@ -220,8 +220,9 @@ pub fn srandmember(cx: &mut Cx<'_>) -> Outcome {
     if wanted > RANDOM_PICKS_MAX {
         return Err(Failure::telling(format!("ERR value is out of range, at most {RANDOM_PICKS_MAX} picks")));
     }
-    cx.reply.array(wanted);
-    for member in (0..wanted).map_while(|_| set.pick(&mut dice)) {
+    let picks = set.picks(wanted, &mut dice)?;
+    cx.reply.array(picks.len());
+    for member in picks {
         cx.reply.bulk(&member);
         if cx.reply.overflowed() {
             break;

@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use crate::base::{OutOfMemory, memory};
-use crate::resp::parse_i64;
+use crate::resp::{parse_c_number, parse_i64};
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
 use crate::service::events::{DEL, SORTSTORE};
 use crate::service::world::World;
@@ -62,6 +62,8 @@ fn keep(cx: &mut Cx<'_>, to: &[u8], shown: &Shown) -> Outcome {
 struct Wishes<'a> {
     /// `BY`: the elements are ordered by the values of these keys.
     by: Option<&'a [u8]>,
+    /// A pattern of `BY` had no star and names no keys: the elements stay in their order.
+    unsorted: bool,
     /// `GET`: what is shown instead of the elements.
     get: Vec<&'a [u8]>,
     /// `LIMIT`: the first element, and how many; a negative count means all.
@@ -76,6 +78,7 @@ impl<'a> Wishes<'a> {
     fn of(cx: &Cx<'a>, may_store: bool) -> Result<Wishes<'a>, Failure> {
         let mut wishes = Wishes {
             by: None,
+            unsorted: false,
             get: Vec::new(),
             limit: (0, -1),
             descending: false,
@@ -101,6 +104,7 @@ impl<'a> Wishes<'a> {
                 }
                 (_, Some(pattern)) if is(word, "BY") => {
                     wishes.by = Some(pattern);
+                    wishes.unsorted |= !pattern.contains(&b'*');
                     at += 1;
                 }
                 (_, Some(pattern)) if is(word, "GET") => {
@@ -119,7 +123,12 @@ impl<'a> Wishes<'a> {
         let elements = Elements::of(cx)?;
         let order = self.order(cx.world, &elements)?;
         let mut shown = Shown::default();
+        // What is stored is no reply.
+        let bytes_max = if self.store.is_some() { usize::MAX } else { cx.world.config.max_reply_bytes };
         for nth in order {
+            if shown.bytes.len() > bytes_max {
+                return Err(cx.reply_too_long());
+            }
             let element = elements.get(nth);
             if self.get.is_empty() {
                 shown.push(Some(element))?;
@@ -139,8 +148,7 @@ impl<'a> Wishes<'a> {
     fn order(&self, world: &mut World, elements: &Elements) -> Result<Vec<usize>, Failure> {
         let len = elements.texts.present.len();
         let mut order = memory::collect(0..len)?;
-        // A pattern without a star names no keys: the elements stay in their order.
-        let unsorted = self.by.is_some_and(|by| !by.contains(&b'*'));
+        let unsorted = self.unsorted;
         // A set has no order. What is stored must not depend on how it lies in memory.
         let by_name = unsorted && elements.kind == Kind::Set && self.store.is_some();
         if unsorted && !by_name {
@@ -150,9 +158,9 @@ impl<'a> Wishes<'a> {
         } else {
             let by = self.by.filter(|_| !by_name);
             let keys = SortKeys::of(world, elements, by, self.alpha || by_name)?;
-            order.sort_by(|one, other| {
+            order.sort_unstable_by(|one, other| {
                 let order = keys.compare(elements, *one, *other);
-                if self.descending { order.reverse() } else { order }
+                if self.descending { order.reverse() } else { order }.then(one.cmp(other))
             });
         }
         let (offset, count) = self.limit;
@@ -225,17 +233,13 @@ fn collect(numbers: impl Iterator<Item = Result<f64, Failure>>) -> Result<Vec<f6
     Ok(all)
 }
 
-/// The number that a text stands for. As in C, an empty text is 0.
+/// The number that a text stands for.
 fn number(text: &[u8]) -> Result<f64, Failure> {
-    let wrong = Failure::text("ERR One or more scores can't be converted into double");
-    let text = std::str::from_utf8(text).map_err(|_| wrong.clone())?.trim_ascii_start();
-    if text.is_empty() {
-        return Ok(0.0);
-    }
-    let number: f64 = text.parse().map_err(|_| wrong.clone())?;
-    let names_infinity = text.bytes().any(|byte| byte == b'n' || byte == b'N');
+    let number = parse_c_number(text);
     // 0.0 and -0.0 are the same number.
-    if number.is_nan() || number.is_infinite() && !names_infinity { Err(wrong) } else { Ok(number + 0.0) }
+    number
+        .map(|number| number + 0.0)
+        .ok_or(Failure::text("ERR One or more scores can't be converted into double"))
 }
 
 /// Copies of texts, one after the other; some may be missing. The store lends texts only as long as it does not change.

@@ -151,7 +151,7 @@ pub fn xclaim(cx: &mut Cx<'_>) -> Outcome {
     memory::reserve_exact(&mut ids, cx.args.len() - 5)?;
     ids.extend(cx.args.from(5).map_while(|text| strict_id(text, 0).ok()));
     let options = claim_options(cx, 5 + ids.len())?;
-    let claim = cx.world.store.prepare_in_stream(key, now_ms, |stream| {
+    let claim = cx.world.store.try_in_stream(key, now_ms, |stream| {
         stream.prepare_claim(group, consumer, ids.iter().copied(), options, now_ms)
     })?;
     let claim = claim.ok_or_else(|| no_key_or_group(key, group))?;
@@ -182,7 +182,7 @@ fn reply_claimed(cx: &mut Cx<'_>, key: &[u8], ids: &[StreamId], just_id: bool) -
 fn commit(cx: &mut Cx<'_>, key: &[u8], claim: Claim) {
     let creates = claim.creates_consumer();
     let expected = claim.outlook().ids.len();
-    let claimed = cx.world.store.change_stream(key, |stream| stream.commit_claim(claim));
+    let claimed = cx.world.store.touch_stream(key, |stream| stream.commit_claim(claim));
     debug_assert_eq!(claimed.ids.len(), expected, "the reply says what is claimed");
     if creates {
         cx.world.store.tell(XGROUP_CREATECONSUMER, key);
@@ -212,7 +212,7 @@ pub fn xautoclaim(cx: &mut Cx<'_>) -> Outcome {
     if lookup(cx.world, key)?.and_then(|stream| stream.group(group)).is_none() {
         return Err(no_key_or_group(key, group));
     }
-    let claim = cx.world.store.prepare_in_stream(key, now_ms, |stream| {
+    let claim = cx.world.store.try_in_stream(key, now_ms, |stream| {
         stream.prepare_autoclaim(group, consumer, start, count, options, now_ms)
     })?;
     let claim = claim.ok_or_else(|| no_key_or_group(key, group))?;

@@ -84,7 +84,7 @@ pub fn create(cx: &mut Cx<'_>) -> Outcome {
     if there.is_some() {
         cx.reply.assure();
         let now_ms = cx.world.now.unix_ms;
-        cx.world.store.grow_stream(key, now_ms, |stream| stream.create_group(group, id, entries_read))?;
+        cx.world.store.try_in_stream(key, now_ms, |stream| stream.create_group(group, id, entries_read))?;
     } else {
         let new = cx.world.store.prepare_new_stream(key, || {
             let mut stream = Stream::new();
@@ -112,7 +112,7 @@ pub fn setid(cx: &mut Cx<'_>) -> Outcome {
         text => any_id(text, 0)?,
     };
     cx.reply.assure();
-    let set = cx.world.store.change_stream(key, |stream| stream.set_group_id(group, id, entries_read));
+    let set = cx.world.store.touch_stream(key, |stream| stream.set_group_id(group, id, entries_read));
     debug_assert_eq!(set, Ok(()), "the group is there");
     cx.world.store.tell(XGROUP_SETID, key);
     cx.reply.ok();
@@ -124,8 +124,10 @@ pub fn destroy(cx: &mut Cx<'_>) -> Outcome {
     let (_, is_there) = look(cx)?.ok_or(KEY_REQUIRED)?;
     let (key, group) = (cx.arg(2), cx.arg(3));
     cx.reply.assure();
-    if is_there && let Ok(left) = cx.world.store.change_stream(key, |stream| stream.destroy_group(group)) {
+    if is_there && let Ok(left) = cx.world.store.touch_stream(key, |stream| stream.destroy_group(group)) {
         cx.world.store.discard(left);
+        // Clients that wait for entries of this group must hear that there is no such group any more.
+        cx.world.store.rouse(key);
         cx.world.store.tell(XGROUP_DESTROY, key);
     }
     cx.reply.int(i64::from(is_there));
@@ -142,7 +144,7 @@ pub fn createconsumer(cx: &mut Cx<'_>) -> Outcome {
     if !is_there {
         let create =
             |stream: &mut Stream| -> Result<bool, GroupError> { stream.create_consumer(group, name, now_ms) };
-        cx.world.store.grow_stream(key, now_ms, create)?;
+        cx.world.store.try_in_stream(key, now_ms, create)?;
         cx.world.store.tell(XGROUP_CREATECONSUMER, key);
     }
     cx.reply.int(i64::from(!is_there));
@@ -159,7 +161,7 @@ pub fn delconsumer(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     let mut pending = 0;
     if is_there {
-        let deleted = cx.world.store.change_stream(key, |stream| stream.delete_consumer(group, name));
+        let deleted = cx.world.store.touch_stream(key, |stream| stream.delete_consumer(group, name));
         if let Ok(Some((count, left))) = deleted {
             pending = count;
             cx.world.store.discard(left);

@@ -184,7 +184,10 @@ pub(super) fn missing(cx: &mut Cx<'_>, words: &Words<'_>, seen: &[StreamId]) -> 
         )?;
         let until = (ms > 0).then(|| cx.world.now.at.plus_ms(ms));
         let keys = words.first..ids;
-        if begin_wait(cx, Wish { kind: Kind::Stream, keys, until, instead })? {
+        if begin_wait(
+            cx,
+            Wish { kind: Kind::Stream, heeds_loss: words.group.is_some(), keys, until, instead },
+        )? {
             return Ok(());
         }
     }
@@ -213,8 +216,8 @@ pub fn xread(cx: &mut Cx<'_>) -> Outcome {
     }
     let mut served = 0;
     for (nth, id) in seen.iter().enumerate() {
-        // Redis looks for each key once more, and tells of a miss again.
-        cx.world.tell_miss(words.key(cx, nth));
+        // Redis looks for each key once more, and counts and tells of that again.
+        lookup(cx.world, words.key(cx, nth))?;
         served += usize::from(has_behind(cx, words.key(cx, nth), *id)?);
     }
     if served == 0 {

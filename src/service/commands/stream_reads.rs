@@ -122,7 +122,7 @@ fn refuse_repetition(cx: &Cx<'_>, words: &Words<'_>) -> Outcome {
 fn prepare(cx: &mut Cx<'_>, words: &Words<'_>, key: &[u8], id: StreamId) -> Result<Option<Part>, Failure> {
     let (group, consumer) = words.group.unwrap_or_default();
     let (count, now_ms) = (or_all(words.count), cx.world.now.unix_ms);
-    Ok(cx.world.store.prepare_in_stream(key, now_ms, |stream| match id.next() {
+    Ok(cx.world.store.try_in_stream(key, now_ms, |stream| match id.next() {
         Ok(from) => stream.prepare_history(group, consumer, from, count).map(Part::Old),
         Err(_) => stream.prepare_delivery(group, consumer, count, !words.noack).map(Part::New),
     })?)
@@ -162,17 +162,12 @@ fn reply_part(reply: &mut Reply<'_>, stream: &Stream, part: &Part) {
 
 /// Gives the entries to the consumer.
 fn commit(cx: &mut Cx<'_>, key: &[u8], part: Part, now_ms: u64) {
-    let (served, creates) = (part.is_served(), part.creates_consumer());
+    let creates = part.creates_consumer();
     let change = |stream: &mut Stream| match part {
         Part::New(delivery) => stream.commit_delivery(delivery, now_ms),
         Part::Old(history) => drop(stream.commit_history(history, now_ms)),
     };
-    // Otherwise only the time has changed at which the consumer was seen.
-    if served || creates {
-        cx.world.store.change_stream(key, change);
-    } else {
-        cx.world.store.touch_stream(key, change);
-    }
+    cx.world.store.touch_stream(key, change);
     if creates {
         cx.world.store.tell(XGROUP_CREATECONSUMER, key);
     }
@@ -190,7 +185,7 @@ pub fn xack(cx: &mut Cx<'_>) -> Outcome {
     let count = cx
         .world
         .store
-        .count_in_stream(key, |stream| stream.acknowledge(group, ids.iter().copied()).unwrap_or_default());
+        .touch_stream(key, |stream| stream.acknowledge(group, ids.iter().copied()).unwrap_or_default());
     cx.reply.int(count as i64);
     Ok(())
 }

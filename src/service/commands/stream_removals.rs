@@ -92,14 +92,12 @@ fn remove(
     cx.reply.assure();
     let mut entries = 0;
     cx.world.store.count_in_stream(key, |stream| {
-        let mut changes = 0;
         for id in ids {
-            let Removed { removal, entry, acknowledged } = remove(stream, id);
+            let Removed { removal, entry } = remove(stream, id);
             entries += usize::from(entry);
-            changes += usize::from(entry) + acknowledged;
             done.push(removal);
         }
-        changes
+        entries
     });
     if entries > 0 {
         cx.world.store.tell(XDEL, key);
@@ -141,7 +139,7 @@ pub fn xackdel(cx: &mut Cx<'_>) -> Outcome {
         return Ok(());
     }
     let references = options.references;
-    let missing = Removed { removal: Removal::Missing, entry: false, acknowledged: 0 };
+    let missing = Removed { removal: Removal::Missing, entry: false };
     remove(cx, key, &options, |stream, id| {
         stream.acknowledge_and_remove(group, id, references).unwrap_or(missing)
     })

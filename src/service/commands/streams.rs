@@ -240,7 +240,6 @@ pub fn xsetid(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     let set = cx.world.store.touch_stream(key, |stream| stream.log_mut().set_last_id(id, added, deleted));
     set.map_err(set_id_failure)?;
-    cx.world.store.change_stream(key, |_| {});
     cx.world.store.tell(XSETID, key);
     cx.reply.ok();
     Ok(())

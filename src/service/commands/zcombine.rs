@@ -1,5 +1,6 @@
 //! The commands that combine sorted sets. A plain set counts as one whose scores are all 1.
 
+use super::combine::{UNSORTED_MAX, looks_up, without};
 use super::zsets::reply_scored;
 use crate::base::{OutOfMemory, fault, memory};
 use crate::resp::{Args, parse_f64, parse_i64};
@@ -231,9 +232,14 @@ impl<'w> Request<'w> {
             How::Unite => self.union(),
             How::Subtract => {
                 let Some((first, others)) = self.inputs.split_first() else { return Ok(Vec::new()) };
-                let alone =
-                    |entry: &Entry<'_>| !others.iter().any(|other| other.input.score(&entry.0).is_some());
-                memory::collect(first.input.iter().filter(alone))
+                let others = memory::collect(others.iter().filter(|other| other.input.len() > 0))?;
+                if looks_up(first.input.len(), others.iter().map(|other| other.input.len())) {
+                    let alone =
+                        |entry: &Entry<'_>| !others.iter().any(|other| other.input.score(&entry.0).is_some());
+                    return memory::collect(first.input.iter().filter(alone));
+                }
+                let gone = others.iter().flat_map(|other| other.input.iter()).map(|(member, _)| member);
+                without(memory::collect(first.input.iter())?, |(member, _)| member, gone)
             }
         }
     }
@@ -252,20 +258,34 @@ impl<'w> Request<'w> {
     }
 
     fn union(&self) -> Result<Vec<Entry<'w>>, OutOfMemory> {
-        let mut all = Vec::new();
+        let (mut all, mut different, mut nth) = (Vec::new(), 0, 0);
         for Weighted { input, weight } in self.by_size()? {
             memory::reserve(&mut all, input.len())?;
             for (member, score) in input.iter() {
-                all.push((member, all.len(), not_nan(weight * score)));
+                all.push((member, nth, not_nan(weight * score)));
+                nth += 1;
+            }
+            // Keys may be named many times, so what occurs more than once must not pile up.
+            if all.len() > 2 * different + UNSORTED_MAX {
+                self.unite(&mut all);
+                different = all.len();
             }
         }
+        self.unite(&mut all);
+        memory::collect(all.into_iter().map(|(member, _, score)| (member, score)))
+    }
+
+    /// Makes one entry of those with the same member: their scores are combined in the order of their numbers.
+    fn unite(&self, all: &mut Vec<(Member<'w>, usize, f64)>) {
+        // Sums of floating point numbers depend on their order.
         all.sort_unstable_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));
-        let members = all.chunk_by(|one, other| one.0 == other.0).map(|same| {
-            let scores = same.iter().map(|(_, _, score)| *score);
-            let score = scores.reduce(|score, other| self.aggregate.of_both(score, other));
-            (same[0].0, score.unwrap_or_default())
+        all.dedup_by(|next, kept| {
+            let same = next.0 == kept.0;
+            if same {
+                kept.2 = self.aggregate.of_both(kept.2, next.2);
+            }
+            same
         });
-        memory::collect(members)
     }
 }
 

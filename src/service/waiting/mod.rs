@@ -27,6 +27,8 @@ const PLACE_BYTES: usize = 128;
 pub struct Wish {
     /// The kind of value that its keys should hold.
     pub kind: Kind,
+    /// True if the request also runs again when a key is gone or holds another kind of value, to say so.
+    pub heeds_loss: bool,
     /// Which arguments of the request are the keys.
     pub keys: Range<usize>,
     /// When the wait ends; `None` if it has no end.
@@ -68,8 +70,18 @@ impl Waits {
     }
 }
 
-/// A place in the line of a key: the kind of value that the client waits for, and its ticket.
+/// A place in the line of a key: the class of the client, and its ticket. The class is the kind of value that the client
+/// waits for, or [`HEEDS_LOSS`].
 pub type Place = (u8, u64);
+
+/// The class of clients whose requests run again whatever the key holds. It is behind all others.
+pub const HEEDS_LOSS: u8 = u8::MAX;
+
+impl Wish {
+    fn place(&self, ticket: u64) -> Place {
+        (if self.heeds_loss { HEEDS_LOSS } else { self.kind as u8 }, ticket)
+    }
+}
 
 /// The clients that wait for one key.
 #[derive(Debug, Default)]
@@ -78,6 +90,12 @@ struct Line {
     clients: BTreeMap<Place, ConnId>,
     /// True if the key is in [`Waiting::ready`].
     ready: bool,
+}
+
+impl Line {
+    fn heeds_loss(&self) -> bool {
+        self.clients.last_key_value().is_some_and(|((class, _), _)| *class == HEEDS_LOSS)
+    }
 }
 
 /// All clients that wait for keys.
@@ -132,6 +150,11 @@ impl Waiting {
         self.lines.get(&db).and_then(|lines| lines.get(key)).map_or(0, |line| line.clients.len())
     }
 
+    /// True if the request of this client runs again at this moment.
+    pub fn is_waking(&self, id: ConnId) -> bool {
+        self.waking == Some(id)
+    }
+
     /// True if a key has changed and the clients in its line have not been served yet.
     pub fn has_ready(&self) -> bool {
         !self.ready.is_empty()
@@ -162,7 +185,7 @@ impl Waiting {
                 lines.insert(key.into(), Line::default());
             }
             if let Some(line) = lines.get_mut(key) {
-                line.clients.insert((wish.kind as u8, ticket), id);
+                line.clients.insert(wish.place(ticket), id);
             }
         }
         if let Some(until) = wish.until {
@@ -176,7 +199,7 @@ impl Waiting {
         if let Some(lines) = self.lines.get_mut(&db) {
             for key in waits.keys() {
                 let Some(line) = lines.get_mut(key) else { continue };
-                line.clients.remove(&(wish.kind as u8, ticket));
+                line.clients.remove(&wish.place(ticket));
                 if line.clients.is_empty() {
                     lines.remove(key);
                 }
@@ -214,15 +237,17 @@ impl Waiting {
         for Effect { db, key, what } in effects.iter() {
             let Some(lines) = self.lines.get_mut(&db) else { continue };
             match what {
-                What::Set | What::Created => {
+                What::Set | What::Created | What::Roused | What::Removed | What::Expired | What::Evicted => {
+                    let is_lost = matches!(what, What::Removed | What::Expired | What::Evicted);
                     if let Some(line) = lines.get_mut(key)
+                        && (!is_lost || line.heeds_loss())
                         && !std::mem::replace(&mut line.ready, true)
                     {
                         self.ready.push_back((db, key.into()));
                     }
                 }
-                What::Swapped => mark_all(db, lines, &mut self.ready),
-                What::Removed | What::Expired | What::Evicted | What::Flushed | What::Told(_) => {}
+                What::Swapped | What::Flushed => mark_all(db, lines, &mut self.ready),
+                What::Told(_) => {}
             }
         }
         if effects.lost {

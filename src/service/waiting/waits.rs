@@ -1,8 +1,10 @@
 //! How a wait begins and ends, and what its client is told then.
 
+use std::io::ErrorKind;
+
 use super::{PLACE_BYTES, Waits, Wish};
-use crate::base::{Buf, ConnId, OutOfMemory, memory};
-use crate::resp::{Args, Kept, Reply};
+use crate::base::{Buf, ConnId, OutOfMemory, Reason, memory};
+use crate::resp::{Args, Kept, Proto, null_array};
 use crate::service::command::Command;
 use crate::service::outbox::Ask;
 use crate::service::session::ReplyMode;
@@ -21,7 +23,7 @@ impl World {
         command: &'static Command,
         wish: Wish,
     ) -> Result<(), OutOfMemory> {
-        if self.waiting.waking == Some(id) {
+        if self.waiting.is_waking(id) {
             self.waiting.begun = Some(id);
             return Ok(());
         }
@@ -70,13 +72,24 @@ impl World {
         }
     }
 
-    /// Ends a client's wait, and answers with what `write` writes. Returns false if the client did not wait.
-    pub fn end_wait(&mut self, id: ConnId, write: impl FnOnce(&mut Reply<'_>)) -> bool {
+    /// Ends a client's wait, and answers with what `answer` says. Returns false if the client did not wait.
+    pub fn end_wait(&mut self, id: ConnId, answer: impl FnOnce(Proto) -> &'static [u8]) -> bool {
         let Some(waits) = self.take_wait(id) else { return false };
         let Some(session) = self.sessions.get(id.slot) else { return false };
-        let mut bytes = Buf::default();
-        write(&mut Reply::new(&mut bytes, session.proto, usize::MAX));
-        self.send_answer(id, &waits, bytes);
+        let answer = answer(session.proto);
+        self.stats.commands += 1;
+        let counts = &mut self.stats.per_command[waits.command.id];
+        counts.calls += 1;
+        if let Some(error) = answer.strip_prefix(b"-") {
+            counts.failed += 1;
+            self.stats.count_error(error.trim_ascii_end());
+        }
+        let mut reply = Buf::default();
+        if reply.extend(answer).is_ok() {
+            self.send_answer(id, &waits, reply);
+        } else {
+            self.outbox.asks.push(Ask::Fail(id, Reason::Io(ErrorKind::OutOfMemory)));
+        }
         true
     }
 
@@ -100,7 +113,7 @@ impl World {
             if until > self.now.at {
                 return;
             }
-            self.end_wait(id, |reply| reply.null_array());
+            self.end_wait(id, null_array);
         }
     }
 
@@ -110,7 +123,7 @@ impl World {
         let waiting = self.sessions.by_age().into_iter().filter(|(_, session)| session.is_waiting());
         let waiting: Vec<ConnId> = waiting.map(|(id, _)| id).collect();
         for id in waiting {
-            self.end_wait(id, |reply| reply.null_array());
+            self.end_wait(id, null_array);
         }
     }
 

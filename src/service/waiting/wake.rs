@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use super::HEEDS_LOSS;
 use crate::base::{Buf, ConnId, NoWires, OutOfMemory, Reason};
 use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::{Proto, Reply};
@@ -32,14 +33,14 @@ impl Service {
         while let Some((db, key)) = self.world.waiting.take_ready() {
             self.world.store.select(db);
             let mut least = (0, 0);
-            while let Some(((kind, ticket), id)) = self.world.waiting.next_in_line(db, &key, least) {
+            while let Some(((class, ticket), id)) = self.world.waiting.next_in_line(db, &key, least) {
                 let there = self.world.store.kind(&key, self.world.now.unix_ms);
-                least = if there.is_some_and(|there| there as u8 == kind) {
+                least = if class == HEEDS_LOSS || there.is_some_and(|there| there as u8 == class) {
                     self.wake(id);
                     self.world.store.select(db);
-                    (kind, ticket + 1)
+                    (class, ticket + 1)
                 } else {
-                    (kind + 1, 0)
+                    (class + 1, 0)
                 };
             }
         }

@@ -112,6 +112,11 @@ impl Set {
         self.texts.records().map(|record| self.texts.key_of(record))
     }
 
+    /// True if it takes long to pick a random member.
+    pub(super) fn is_sparse(&self) -> bool {
+        self.texts.len() > 0 && self.texts.is_sparse(self.texts.len())
+    }
+
     /// A random member; every one is equally likely.
     pub fn pick(&self, dice: &mut Dice) -> Option<Member<'_>> {
         let nth = below(self.len(), dice.roll());

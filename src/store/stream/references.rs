@@ -38,8 +38,6 @@ pub struct Removed {
     pub removal: Removal,
     /// True if the stream has an entry less.
     pub entry: bool,
-    /// How many groups have the entry pending no longer.
-    pub acknowledged: usize,
 }
 
 impl Stream {
@@ -52,12 +50,14 @@ impl Stream {
     pub fn remove(&mut self, id: StreamId, references: References) -> Removed {
         if references == References::Respect && self.is_referenced(id) {
             let removal = if self.log.contains(id) { Removal::Referenced } else { Removal::Missing };
-            return Removed { removal, entry: false, acknowledged: 0 };
+            return Removed { removal, entry: false };
         }
-        let acknowledged = if references == References::Remove { self.acknowledge_everywhere(id) } else { 0 };
+        if references == References::Remove {
+            self.acknowledge_everywhere(id);
+        }
         let entry = self.log.remove(id);
         let removal = if entry { Removal::Removed } else { Removal::Missing };
-        Removed { removal, entry, acknowledged }
+        Removed { removal, entry }
     }
 
     /// Makes an entry no longer pending in a group, and then removes it (XACKDEL). Does nothing if it is not pending there.
@@ -72,21 +72,20 @@ impl Stream {
         references: References,
     ) -> Result<Removed, GroupError> {
         if self.acknowledge(group, [id].into_iter())? == 0 {
-            return Ok(Removed { removal: Removal::Missing, entry: false, acknowledged: 0 });
+            return Ok(Removed { removal: Removal::Missing, entry: false });
         }
         if references == References::Respect && self.is_referenced(id) {
-            return Ok(Removed { removal: Removal::Referenced, entry: false, acknowledged: 1 });
+            return Ok(Removed { removal: Removal::Referenced, entry: false });
         }
-        let Removed { entry, acknowledged, .. } = self.remove(id, references);
-        Ok(Removed { removal: Removal::Removed, entry, acknowledged: acknowledged + 1 })
+        let Removed { entry, .. } = self.remove(id, references);
+        Ok(Removed { removal: Removal::Removed, entry })
     }
 
-    /// Makes an entry no longer pending in any group. Returns in how many it was.
-    fn acknowledge_everywhere(&mut self, id: StreamId) -> usize {
-        let numbers = 0..self.groups_len();
-        numbers
-            .filter(|number| self.groups.change(*number, |group| group.acknowledge(id)) == Ok(true))
-            .count()
+    /// Makes an entry no longer pending in any group.
+    fn acknowledge_everywhere(&mut self, id: StreamId) {
+        for number in 0..self.groups_len() {
+            let _ = self.groups.change(number, |group| group.acknowledge(id));
+        }
     }
 }
 

@@ -112,7 +112,9 @@ impl Trial {
                     });
                     replica.insert(key, found);
                 }
-                What::Evicted | What::Told(_) => unreachable!("nobody evicts and nobody tells"),
+                What::Evicted | What::Told(_) | What::Roused => {
+                    unreachable!("nobody evicts and nobody tells")
+                }
                 What::Swapped => {
                     let all = self.store.within(db, |store| {
                         let keys: Vec<Vec<u8>> = store.keys(0).map(<[u8]>::to_vec).collect();

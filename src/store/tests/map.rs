@@ -166,7 +166,9 @@ impl Trial {
             match what {
                 What::Flushed => self.replica.clear(),
                 What::Swapped => unreachable!("there is one database"),
-                What::Evicted | What::Told(_) => unreachable!("nobody evicts and nobody tells"),
+                What::Evicted | What::Told(_) | What::Roused => {
+                    unreachable!("nobody evicts and nobody tells")
+                }
                 What::Removed | What::Expired => drop(self.replica.remove(&key)),
                 What::Set | What::Created => {
                     let at = self.store.expiry(&key, 0).expect("it was set");

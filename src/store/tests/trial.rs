@@ -117,7 +117,9 @@ impl<V: Value> Trial<V> {
                     }
                 }
                 What::Removed | What::Expired => drop(self.replica.remove(effect.key)),
-                What::Swapped | What::Evicted | What::Told(_) => unreachable!("no step does that"),
+                What::Swapped | What::Evicted | What::Told(_) | What::Roused => {
+                    unreachable!("no step does that")
+                }
             }
         }
         self.store.put_back_effects(told);
