@@ -18,22 +18,32 @@ mod dealings;
 mod frames;
 #[path = "../tests/sim/hashes.rs"]
 mod hashes;
+#[path = "../tests/sim/lists.rs"]
+mod lists;
 #[path = "../tests/sim/model.rs"]
 mod model;
 #[path = "../tests/sim/net.rs"]
 mod net;
+#[path = "../tests/sim/queues.rs"]
+mod queues;
 #[path = "../tests/sim/reasons.rs"]
 mod reasons;
 #[path = "../tests/sim/run/mod.rs"]
 mod run;
 #[path = "../tests/sim/script.rs"]
 mod script;
+#[path = "../tests/sim/sets.rs"]
+mod sets;
 #[path = "../tests/sim/state/mod.rs"]
 mod state;
 #[path = "../tests/sim/story.rs"]
 mod story;
+#[path = "../tests/sim/streams.rs"]
+mod streams;
 #[path = "../tests/sim/world.rs"]
 mod world;
+#[path = "../tests/sim/zsets.rs"]
+mod zsets;
 
 use std::io::Write;
 use std::process::ExitCode;

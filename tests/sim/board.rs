@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::{Client, Heard};
 use crate::model::Op;
+use crate::queues::QueueOp;
 use crate::state::Event;
 use crate::world::World;
 
@@ -24,6 +25,12 @@ pub struct Board {
     /// What was written over what, in the shared key.
     links: Vec<(Option<String>, String)>,
     overwritten: Vec<Option<String>>,
+    /// Elements that were put into queues, as their clients were told.
+    put: BTreeSet<String>,
+    /// Elements that were taken, and which client has them.
+    taken: BTreeMap<String, usize>,
+    /// The last element that a client took from the first queue, of those of each client.
+    last_taken: BTreeMap<(usize, String), usize>,
 }
 
 impl Board {
@@ -40,9 +47,49 @@ impl Board {
                 self.kills.push((by, step, id));
             }
             Event::Shared(before, after) => self.links.push((before, after)),
+            Event::Put(elements) => self.put.extend(elements),
+            Event::Took { element, in_order, .. } => self.take(by, in_order, element),
             Event::Overwritten(value) => self.overwritten.push(value),
             _ => {}
         }
+    }
+
+    /// A client has taken an element. Those of one client leave the first queue in the order in which they came.
+    fn take(&mut self, by: usize, in_order: bool, element: String) {
+        if in_order && let Some((whose, number)) = element.split_once('.') {
+            let number: usize = number.parse().expect("elements are numbered");
+            let before = self.last_taken.insert((by, whose.to_owned()), number);
+            assert!(before < Some(number), "client {by} took {element} behind {before:?}");
+        }
+        let before = self.taken.insert(element.clone(), by);
+        assert!(before.is_none(), "{element} was taken by client {before:?} and by client {by}");
+    }
+
+    /// An element that was put is in its queue, or one client has taken it. Only a client that was not told may have it
+    /// without our knowing.
+    pub fn check_queues(&self, clients: &[Client], world: &World, stored: &BTreeSet<String>) {
+        let ops = |client: &Client, from: usize| {
+            let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
+            let steps = client.steps.get(from..client.requests_within(read)).unwrap_or_default();
+            steps.iter().map(|step| step.op.clone()).collect::<Vec<Op>>()
+        };
+        let mut sent = BTreeSet::new();
+        for op in clients.iter().flat_map(|client| ops(client, 0)) {
+            if let Op::Queue(QueueOp::Put(_, elements)) = op {
+                sent.extend(elements);
+            }
+        }
+        for element in stored.iter().chain(self.taken.keys()) {
+            assert!(sent.contains(element), "nobody has put {element}");
+        }
+        for element in self.taken.keys() {
+            assert!(!stored.contains(element), "{element} was taken and is still there");
+        }
+        let lost = self.put.iter().filter(|it| !stored.contains(*it) && !self.taken.contains_key(*it));
+        let untold = clients.iter().flat_map(|client| ops(client, client.done));
+        let untold = untold.filter(|op| matches!(op, Op::Queue(QueueOp::Take(..)))).count();
+        let lost: Vec<&String> = lost.collect();
+        assert!(lost.len() <= untold, "{lost:?} were put and are not there; {untold} replies are unknown");
     }
 
     /// Clients that others were told to have closed.

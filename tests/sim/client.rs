@@ -8,6 +8,7 @@ use tidegate::base::Reason;
 
 use crate::frames;
 use crate::model::{Keys, Op};
+use crate::reasons::Circumstances;
 use crate::script::{self, Contents, Role, Step, Theme};
 use crate::state::{Answer, Event, State, When};
 use crate::world::{Pipe, World};
@@ -174,7 +175,7 @@ impl Client {
     /// Asserts that what was received so far is right: the replies that the model tells, in order, with
     /// whole messages between them, perhaps ended after a whole one by a goodbye. Returns what the replies
     /// told of others.
-    pub fn check_received(&mut self, name: usize, scarce: bool, world: &World) -> Vec<Event> {
+    pub fn check_received(&mut self, name: usize, seen: Circumstances, world: &World) -> Vec<Event> {
         let mut events = Vec::new();
         while !self.inbox.is_empty() {
             if let Some(whole) = self.take_message(name) {
@@ -191,7 +192,7 @@ impl Client {
                     state.do_to_own(&step.op);
                 }
             }
-            let (when, told) = (self.when(next, scarce, world), events.len());
+            let (when, told) = (self.when(next, seen, world), events.len());
             match state.answer(next, &self.steps[next].op, &self.inbox, &when, &mut events) {
                 Answer::Whole(_) if !self.echoes.is_empty() => {
                     panic!("client {name} has not heard {:?} behind the reply to it", self.echoes)
@@ -211,7 +212,7 @@ impl Client {
         events
     }
 
-    fn when<'a>(&self, step: usize, scarce: bool, world: &'a World) -> When<'a> {
+    fn when<'a>(&self, step: usize, seen: Circumstances, world: &'a World) -> When<'a> {
         let at = self.received.len() - self.inbox.len();
         let tick = self.ready[self.ready.partition_point(|(bytes, _)| *bytes <= at)].1;
         let reads = &world.pipes[self.pipe.expect("it has received something")].reads;
@@ -222,7 +223,18 @@ impl Client {
             Some((_, read_tick, unix_ms)) if *read_tick == tick => *unix_ms,
             _ => world.tick_starts_ms[tick],
         };
-        When { starts_ms: &world.tick_starts_ms, ends_ms: &world.tick_ends_ms, tick, after_ms, scarce }
+        let read_tick = read.map_or(tick, |(_, read_tick, _)| *read_tick);
+        let (began_ns, ended_ns) = (world.tick_spans_ns[read_tick].0, world.tick_spans_ns[tick].1);
+        When {
+            starts_ms: &world.tick_starts_ms,
+            ends_ms: &world.tick_ends_ms,
+            tick,
+            after_ms,
+            elapsed_ns: ended_ns.saturating_sub(began_ns),
+            later: read_tick < tick,
+            scarce: seen.scarce,
+            quits: seen.quit,
+        }
     }
 
     /// What follows for the client itself from a reply.
@@ -326,6 +338,11 @@ impl Client {
     /// True if a request within the first `bytes` of the stream ends the connection for `reason`.
     pub fn script_ends_for(&self, reason: Reason, bytes: usize) -> bool {
         self.begun(bytes).iter().any(|step| step.ends_for == Some(reason))
+    }
+
+    /// True if the server may let it wait for a key, once it has read so many bytes.
+    pub fn may_wait(&self, bytes: usize) -> bool {
+        self.begun(bytes).get(self.done..).unwrap_or_default().iter().any(|step| step.op.waits())
     }
 
     /// True if it is surely not to be evicted.

@@ -20,6 +20,7 @@ impl Author<'_> {
             8..12 => steps.push(self.publish()),
             12..15 => self.contend(steps),
             15 => self.write_twins(steps),
+            17 => self.queue(steps),
             16 => steps.push(step(&[&["MGET"], &TWINS[..]].concat(), Op::GetTwins)),
             _ => self.operate(steps),
         }
@@ -42,6 +43,9 @@ impl Author<'_> {
             },
             Theme::Messages => steps.extend((0..3).map(|_| self.publish())),
             Theme::Hashes => self.dwell_on_hashes(steps),
+            Theme::Queues => self.queue(steps),
+            Theme::ZsetsAndStreams => self.dwell_on_zsets_and_streams(steps),
+            Theme::SetsAndLists => self.dwell_on_sets_and_lists(steps),
             Theme::Time => match self.rng.random_range(0..4) {
                 0 => self.briefly(steps),
                 1 => self.transaction(steps),

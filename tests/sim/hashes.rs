@@ -46,7 +46,7 @@ impl HashOp {
     pub fn apply(&self, keys: &mut Keys, key: &str) -> String {
         let mut fields = match keys.get(key) {
             Some(Held::Fields(fields)) => fields.clone(),
-            Some(Held::Text(_)) => return WRONG_KIND.into(),
+            Some(_) => return WRONG_KIND.into(),
             None => BTreeMap::new(),
         };
         let reply = match self {

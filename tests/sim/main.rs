@@ -6,26 +6,32 @@ mod client;
 mod dealings;
 mod frames;
 mod hashes;
+mod lists;
 mod model;
 mod net;
+mod queues;
 mod reasons;
 mod run;
 mod script;
+mod sets;
 mod state;
 mod story;
+mod streams;
 mod world;
+mod zsets;
 
 use std::collections::BTreeMap;
 use std::io::Write;
 
 /// Seeds run by a plain `cargo test`; some seconds of them.
-const SEEDS: u64 = 4_000;
+const SEEDS: u64 = 3_000;
 
 /// What must have happened at least once over all seeds.
 const EXPECTED_EVENTS: &[&str] = &[
     "aborted accept",
     "allocation budget",
     "allocation refused",
+    "client that waits for a key",
     "clock jump",
     "client killed by another",
     "client that falls silent",
@@ -62,9 +68,14 @@ const EXPECTED_EVENTS: &[&str] = &[
     "interrupted read",
     "interrupted wait",
     "interrupted write",
+    "element handed on",
+    "element taken",
+    "element taken after a wait",
     "key of another database at the end",
     "key that expired",
     "limit changed in flight",
+    "list at the end",
+    "list of several nodes at the end",
     "message delivered",
     "message to a subscriber",
     "no descriptors",
@@ -75,17 +86,24 @@ const EXPECTED_EVENTS: &[&str] = &[
     "reset in the backlog",
     "scan",
     "second signal",
+    "set at the end",
+    "set of many members at the end",
     "short read",
     "short write",
     "shutdown by a command",
     "signal",
     "slow tick",
     "spurious edge",
+    "sorted set at the end",
+    "sorted set of many members at the end",
+    "stream at the end",
+    "stream of several nodes at the end",
     "subscriber that was too slow",
     "transaction",
     "transaction that a watched key stopped",
     "transaction that was aborted",
     "urgent data",
+    "wait in vain",
     "wall clock jump",
 ];
 

@@ -1,8 +1,13 @@
 //! A simple model of each request of the scripts: what it must do, and what it must reply.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use crate::hashes::HashOp;
+use crate::lists::{self, End, ListOp};
+use crate::queues::QueueOp;
+use crate::sets::{self, How, SetOp};
+use crate::streams::{Stream, StreamOp};
+use crate::zsets::ZsetOp;
 
 /// Limits that the scripts know of and the simulated server is given.
 pub const KEY_MAX: usize = 64;
@@ -24,6 +29,10 @@ pub const WRONG_KIND: &str = "-WRONGTYPE Operation against a key holding the wro
 pub enum Held {
     Text(String),
     Fields(BTreeMap<String, String>),
+    Members(BTreeSet<String>),
+    Elements(VecDeque<String>),
+    Scores(BTreeMap<String, i64>),
+    Stream(Stream),
 }
 
 /// One client's keys: no two clients share any.
@@ -101,8 +110,26 @@ pub enum Op {
     SetIf(String, String, String),
     /// `DELIFEQ`
     DeleteIf(String, String),
+    /// What is done to queues that all clients share.
+    Queue(QueueOp),
     /// What is done to the hash of a key.
     Hash(String, HashOp),
+    /// What is done to the set of a key.
+    Members(String, SetOp),
+    /// `SMOVE`: from a set to another one, and the member.
+    MoveMember(String, String, String),
+    /// `SINTER` and the like.
+    Combine(How, [String; 2]),
+    /// The same, stored under the first key.
+    CombineInto(How, String, [String; 2]),
+    /// What is done to the sorted set of a key.
+    Scores(String, ZsetOp),
+    /// What is done to the stream of a key.
+    Stream(String, StreamOp),
+    /// What is done to the list of a key.
+    Elements(String, ListOp),
+    /// `LMOVE`: from a list to another one, and from which end to which.
+    MoveElement([String; 2], [End; 2]),
 }
 
 impl Op {
@@ -111,10 +138,15 @@ impl Op {
         matches!(self, Op::Shutdown(_)) || *self == Op::Says(String::new())
     }
 
+    /// It may wait for a key.
+    pub fn waits(&self) -> bool {
+        matches!(self, Op::Queue(op) if op.wait().is_some())
+    }
+
     /// `CLIENT PAUSE WRITE` holds it.
     pub fn writes(&self) -> bool {
         match self {
-            Op::Publish(..) | Op::SetShared(_) | Op::SetTwin(..) | Op::SetBrief(..) => true,
+            Op::Publish(..) | Op::SetShared(_) | Op::SetTwin(..) | Op::SetBrief(..) | Op::Queue(_) => true,
             op => op.own_keys().is_some_and(|(_, writes)| writes),
         }
     }
@@ -140,6 +172,15 @@ impl Op {
             Op::Get(key) | Op::Len(key) | Op::GetRange(key) => (vec![key], false),
             Op::GetMany(names) => (names.iter().collect(), false),
             Op::Hash(key, op) => (vec![key], op.writes()),
+            Op::Members(key, op) => (vec![key], op.writes()),
+            Op::MoveMember(from, to, _) => (vec![from, to], true),
+            Op::Combine(_, names) => (names.iter().collect(), false),
+            // The sets that are combined are only read.
+            Op::CombineInto(_, to, _) => (vec![to], true),
+            Op::Elements(key, op) => (vec![key], op.writes()),
+            Op::Scores(key, op) => (vec![key], op.writes()),
+            Op::Stream(key, op) => (vec![key], op.writes()),
+            Op::MoveElement(names, _) => (names.iter().collect(), true),
             _ => return None,
         })
     }
@@ -172,6 +213,14 @@ impl Op {
             Op::Len(key) => Op::Len(there(key)),
             Op::GetRange(key) => Op::GetRange(there(key)),
             Op::Hash(key, op) => Op::Hash(there(key), op),
+            Op::Members(key, op) => Op::Members(there(key), op),
+            Op::MoveMember(from, to, member) => Op::MoveMember(there(from), there(to), member),
+            Op::Combine(how, names) => Op::Combine(how, names.map(there)),
+            Op::CombineInto(how, to, names) => Op::CombineInto(how, there(to), names.map(there)),
+            Op::Elements(key, op) => Op::Elements(there(key), op),
+            Op::Scores(key, op) => Op::Scores(there(key), op),
+            Op::Stream(key, op) => Op::Stream(there(key), op),
+            Op::MoveElement(names, ends) => Op::MoveElement(names.map(there), ends),
             op => op,
         }
     }
@@ -210,6 +259,15 @@ impl Op {
             Op::Len(key) => of_text(keys, key, |value| (int(value.map_or(0, String::len)), value.cloned())),
             Op::Expire(key) => int(usize::from(keys.contains_key(key))),
             Op::Hash(key, op) => op.apply(keys, key),
+            Op::Members(key, op) => op.apply(keys, key),
+            Op::MoveMember(from, to, member) => sets::move_member(keys, from, to, member),
+            // What it shows is asked for elsewhere. It shows nothing if a key holds another kind.
+            Op::Combine(..) => WRONG_KIND.into(),
+            Op::CombineInto(how, to, names) => sets::combine_into(keys, *how, to, names),
+            Op::Elements(key, op) => op.apply(keys, key),
+            Op::Scores(key, op) => op.apply(keys, key),
+            Op::Stream(key, op) => op.apply(keys, key),
+            Op::MoveElement([from, to], ends) => lists::move_element(keys, [from, to], *ends),
             Op::Rename(from, to) => match keys.remove(from) {
                 Some(held) => {
                     keys.insert(to.clone(), held);
@@ -275,8 +333,8 @@ fn of_text(
     change: impl FnOnce(Option<&String>) -> (String, Option<String>),
 ) -> String {
     let (reply, after) = match keys.get(key) {
-        Some(Held::Fields(_)) => return WRONG_KIND.into(),
         Some(Held::Text(text)) => change(Some(text)),
+        Some(_) => return WRONG_KIND.into(),
         None => change(None),
     };
     match after {

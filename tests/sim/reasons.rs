@@ -50,7 +50,7 @@ pub struct Circumstances {
     pub panics: bool,
     /// Memory has been refused.
     pub scarce: bool,
-    /// Commands have been held.
+    /// Commands have been held, or clients have waited for keys.
     pub pauses: bool,
     /// Clients have been held to `maxmemory-clients`.
     pub held_down: bool,
@@ -103,7 +103,7 @@ impl Evidence {
         let script_ends =
             |reason: Reason| client.is_some_and(|client| client.script_ends_for(reason, pipe.read_total));
         match Reason::NAMES[index] {
-            // The server does not read from a client that waits in a pause, so it does not see a reset.
+            // The server does not read from a client that waits, so it does not see a reset.
             "peer_closed" => pipe.client_fin || pipe.reset && run.pauses,
             "quit" => script_ends(Reason::Quit),
             "idle" => self.silent,

@@ -50,13 +50,28 @@ pub enum Theme {
     Time,
     /// Hashes of few fields and of many.
     Hashes,
+    /// Sets and lists, short ones and long ones.
+    SetsAndLists,
+    /// Sorted sets and streams, short ones and long ones.
+    ZsetsAndStreams,
+    /// Queues that clients wait for.
+    Queues,
     /// What clients do to each other: kills, pauses, a key that all of them write.
     Others,
 }
 
 impl Theme {
-    pub const ALL: [Theme; 6] =
-        [Theme::Everything, Theme::Memory, Theme::Messages, Theme::Time, Theme::Hashes, Theme::Others];
+    pub const ALL: [Theme; 9] = [
+        Theme::Everything,
+        Theme::Memory,
+        Theme::Messages,
+        Theme::Time,
+        Theme::Hashes,
+        Theme::SetsAndLists,
+        Theme::ZsetsAndStreams,
+        Theme::Queues,
+        Theme::Others,
+    ];
 }
 
 /// What a script may contain besides the common commands.
@@ -111,7 +126,7 @@ const LIVE_LIMITS: [(&str, &str); 10] = [
 
 /// A script for the client called `name`.
 pub fn write(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> Vec<Step> {
-    let mut author = Author { rng, name, contents };
+    let mut author = Author { rng, name, contents, elements: 0 };
     match role {
         Role::Plain => author.plain(0.0),
         Role::Publisher => author.plain(0.5),
@@ -145,6 +160,8 @@ pub struct Author<'a> {
     pub rng: &'a mut StdRng,
     pub name: usize,
     pub contents: Contents,
+    /// How many elements and entries it has put into queues and streams.
+    pub elements: usize,
 }
 
 impl Author<'_> {
@@ -244,9 +261,13 @@ impl Author<'_> {
     }
 
     pub fn command(&mut self) -> Step {
-        match self.rng.random_range(0..10) {
+        match self.rng.random_range(0..14) {
             0 | 1 => return self.hash_command(),
             2 => return self.rework(),
+            3 => return self.set_command(),
+            4 => return self.list_command(),
+            5 => return self.zset_command(),
+            6 => return self.stream_command(),
             _ => {}
         }
         let (key, other, value) = (self.key(), self.key(), self.value());

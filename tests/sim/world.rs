@@ -109,6 +109,8 @@ pub struct World {
     pub tick_starts_ms: Vec<u64>,
     /// The end of each tick.
     pub tick_ends_ms: Vec<u64>,
+    /// The start and the end of each tick by the clock that never jumps, ns.
+    pub tick_spans_ns: Vec<(u64, u64)>,
     /// How often each fault was injected.
     pub injected: BTreeMap<&'static str, u64>,
     /// What happens, for those who want to hear it.
@@ -134,6 +136,7 @@ impl World {
             tick_ns: 1,
             tick_starts_ms: Vec::new(),
             tick_ends_ms: Vec::new(),
+            tick_spans_ns: Vec::new(),
             injected: BTreeMap::new(),
             story: Story::default(),
         }

@@ -6,13 +6,15 @@ use tidegate::base::Reason;
 use tidegate::config::{Config, OutputLimit};
 use tidegate::reactor::conn::Phase;
 use tidegate::stage::Stage;
-use tidegate::store::Store;
+use tidegate::store::{Kind, Store, StreamId};
 
 use super::Run;
 use crate::client::Client;
 use crate::hashes::PACKED_FIELDS_MAX;
+use crate::lists::NODE_BYTES;
 use crate::model::{self, Held, Op};
 use crate::reasons::{self, Evidence};
+use crate::streams::{NODE_ENTRIES, Stream};
 use crate::world::{Pipe, World};
 
 /// Ticks in which nothing may happen to a client that is owed a turn or a flush.
@@ -46,6 +48,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let after = self.server.config().clone();
         self.seen.note(&after, self.server.reactor().serving());
         self.seen.pauses |= self.calls(b"client|pause") > 0;
+        self.seen.pauses |= self.clients.iter().any(|client| client.steps.iter().any(|step| step.op.waits()));
         let closes = self.server.stats().closes;
         let counted = std::array::from_fn(|index| closes[index] - self.closes[index]);
         self.closes = closes;
@@ -184,12 +187,7 @@ impl<const HONEST: bool> Run<HONEST> {
         if stored.keys().any(|name| name.contains('|')) {
             self.count("key of another database at the end");
         }
-        for fields in
-            stored.values().filter_map(|held| if let Held::Fields(all) = held { Some(all) } else { None })
-        {
-            let many = fields.len() > PACKED_FIELDS_MAX;
-            self.count(if many { "hash of many fields at the end" } else { "hash at the end" });
-        }
+        stored.values().filter_map(what).for_each(|what| self.count(what));
         let client = &self.clients[name];
         assert!(
             client.may_have_stored(&stored, bytes_read, scarce, panics),
@@ -205,11 +203,53 @@ fn text(bytes: &[u8]) -> String {
 }
 
 fn held(store: &mut Store, key: &[u8], now_ms: u64) -> Held {
-    if let Ok(value) = store.get(key, now_ms) {
-        return Held::Text(text(value.expect("it was listed")));
+    const THERE: &str = "it was listed";
+    match store.kind(key, now_ms).expect(THERE) {
+        Kind::String => Held::Text(text(store.get(key, now_ms).expect("it is a string").expect(THERE))),
+        Kind::Hash => {
+            let hash = store.map(key, now_ms).expect("it is a hash").expect(THERE);
+            Held::Fields(hash.iter().map(|(field, value)| (text(field), text(value))).collect())
+        }
+        Kind::Set => {
+            let set = store.members(key, now_ms).expect("it is a set").expect(THERE);
+            Held::Members(set.iter().map(|member| text(&member)).collect())
+        }
+        Kind::List => {
+            let list = store.list(key, now_ms).expect("it is a list").expect(THERE);
+            Held::Elements(list.iter_from(0).map(text).collect())
+        }
+        Kind::Zset => {
+            let zset = store.zset(key, now_ms).expect("it is a sorted set").expect(THERE);
+            Held::Scores(zset.iter_from(0).map(|(member, score)| (text(member), score as i64)).collect())
+        }
+        Kind::Stream => {
+            let log = store.stream(key, now_ms).expect("it is a stream").expect(THERE).log();
+            let entries = log.range(StreamId::MIN, StreamId::MAX).map(|entry| {
+                let (_, value) = entry.fields().next().expect("it has a field");
+                (entry.id().ms, text(value))
+            });
+            Held::Stream(Stream { entries: entries.collect(), last: log.last_id().ms })
+        }
     }
-    let hash = store.map(key, now_ms).expect("there are two kinds").expect("it was listed");
-    Held::Fields(hash.iter().map(|(field, value)| (text(field), text(value))).collect())
+}
+
+/// The event that is counted if a key holds this at the end.
+fn what(held: &Held) -> Option<&'static str> {
+    Some(match held {
+        Held::Text(_) => return None,
+        Held::Fields(fields) if fields.len() > PACKED_FIELDS_MAX => "hash of many fields at the end",
+        Held::Fields(_) => "hash at the end",
+        Held::Members(members) if members.len() > PACKED_FIELDS_MAX => "set of many members at the end",
+        Held::Members(_) => "set at the end",
+        Held::Elements(list) if list.iter().map(String::len).sum::<usize>() > NODE_BYTES => {
+            "list of several nodes at the end"
+        }
+        Held::Elements(_) => "list at the end",
+        Held::Scores(scores) if scores.len() > PACKED_FIELDS_MAX => "sorted set of many members at the end",
+        Held::Scores(_) => "sorted set at the end",
+        Held::Stream(stream) if stream.entries.len() > NODE_ENTRIES => "stream of several nodes at the end",
+        Held::Stream(_) => "stream at the end",
+    })
 }
 
 /// The clients that this client may have asked to close by now.

@@ -3,6 +3,7 @@
 mod between;
 mod checks;
 mod limits;
+mod queues;
 mod reckoning;
 
 use std::cell::RefCell;
@@ -10,7 +11,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use rand::RngExt;
-use tidegate::base::{Reason, fault, memory};
+use tidegate::base::{Moment, Reason, fault, memory};
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::server::{Exit, Server};
 use tidegate::service::names;
@@ -68,6 +69,8 @@ struct Run<const HONEST: bool> {
     board: Board,
     /// `maxmemory-clients` at the start.
     memory_max: usize,
+    /// When the first of the waits for keys ends, as it was after the last tick.
+    waits_until: Option<Moment>,
     /// Bytes that wait for each connection that is open.
     untaken: BTreeMap<usize, usize>,
 }
@@ -124,6 +127,7 @@ impl<const HONEST: bool> Run<HONEST> {
             last_read: Vec::new(),
             board: Board::default(),
             memory_max,
+            waits_until: None,
             untaken: BTreeMap::new(),
         }
     }
@@ -291,7 +295,7 @@ impl<const HONEST: bool> Run<HONEST> {
             // A client library closes when it sees the end.
             world.half_close(pipe);
         }
-        let events = client.check_received(name, self.seen.scarce, &world);
+        let events = client.check_received(name, self.seen, &world);
         drop(world);
         self.hear(name, events);
     }
@@ -315,9 +319,12 @@ impl<const HONEST: bool> Run<HONEST> {
         self.note_untaken();
         if draining && !matches!(self.server.stage(), Stage::Draining { .. }) {
             self.last_read = arrived;
+            // The server is going to read from everybody once more.
+            self.clients.iter_mut().for_each(|client| client.stuck.0 = 0);
         }
         self.check_last_read(closes);
         self.check_pause(&paused);
+        self.check_waits();
         self.check_shares();
         self.check_hurry();
         if self.exit.is_none() {
@@ -359,6 +366,8 @@ impl<const HONEST: bool> Run<HONEST> {
         let mut world = self.world.borrow_mut();
         let end_ms = world.unix_ms;
         world.tick_ends_ms.push(end_ms);
+        let span = (world.tick_ns, world.now_ns);
+        world.tick_spans_ns.push(span);
         let tick = world.tick_ends_ms.len() - 1;
         for client in &mut self.clients {
             let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };

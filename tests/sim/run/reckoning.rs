@@ -23,7 +23,7 @@ impl<const HONEST: bool> Run<HONEST> {
             let Some(pipe) = client.pipe.map(|pipe| &world.pipes[pipe]) else { continue };
             let Some(slot) = pipe.slot else { continue };
             let conn = self.server.reactor().conn(slot).expect("a watched socket has a slot");
-            if conn.phase == Phase::Open {
+            if conn.phase == Phase::Open && !self.waits_for_key(slot) {
                 let next = client.steps.get(client.done).map(|step| &step.op);
                 assert!(
                     !client.is_owed(client.sent),
@@ -39,6 +39,10 @@ impl<const HONEST: bool> Run<HONEST> {
             if refused && client.received == NO_ROOM.as_bytes()
                 || client.temper.falls_silent_at.is_some()
                 || client.left_parked
+                || client
+                    .pipe_of(&self.world.borrow())
+                    .and_then(|pipe| pipe.slot)
+                    .is_some_and(|slot| self.waits_for_key(slot))
             {
                 continue;
             }
@@ -102,7 +106,7 @@ impl<const HONEST: bool> Run<HONEST> {
             let Some(pipe) = self.clients[name].pipe else { continue };
             let rest = self.world.borrow_mut().take(pipe, usize::MAX);
             self.clients[name].receive(&rest);
-            let events = self.clients[name].check_received(name, self.seen.scarce, &self.world.borrow());
+            let events = self.clients[name].check_received(name, self.seen, &self.world.borrow());
             self.hear(name, events);
             let client = &self.clients[name];
             let world = self.world.borrow();
@@ -136,8 +140,10 @@ impl<const HONEST: bool> Run<HONEST> {
         }
         let killed = closes[Reason::Killed.index()];
         // Something else may have ended them in the same turn.
-        let otherwise = [Reason::Io(ErrorKind::Other), Reason::SlowConsumer].into_iter().any(ended);
+        let otherwise =
+            [Reason::Io(ErrorKind::Other), Reason::SlowConsumer, Reason::Evicted].into_iter().any(ended);
         assert!(otherwise || killed >= self.board.kills() as u64, "somebody who was killed survived");
+        self.check_queues();
         self.compare_stories(!may_cut && !any_reset && !self.seen.scarce);
         self.server.audit();
     }

@@ -34,7 +34,11 @@ pub fn expect_line(input: &[u8], start: &str) -> Answer {
 
 /// Judges a whole frame.
 pub fn judge(input: &[u8], wanted: &str, judge: impl FnOnce(&Frame) -> bool) -> Answer {
-    let marks: &[u8] = if wanted.starts_with("a list") { b"*%" } else { b":$_" };
+    let marks: &[u8] = match wanted {
+        _ if wanted.starts_with("a list") => b"*%",
+        _ if wanted.starts_with("an element") => b"*$",
+        _ => b":$_",
+    };
     if !input.is_empty() && !marks.contains(&input[0]) {
         return Answer::Wrong(wanted.to_owned());
     }

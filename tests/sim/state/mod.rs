@@ -11,10 +11,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frames::Frame;
 use crate::hashes::HashOp;
-use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, int};
+use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, bulk_or_null, int};
+use crate::sets;
 use brief::Brief;
 pub use judge::Answer;
-use judge::{expect, expect_line, judge, nullable};
+pub use judge::judge;
+use judge::{expect, expect_line, nullable};
 use transaction::{Queue, TOO_LONG, Watched};
 
 /// What a reply tells of others.
@@ -38,6 +40,18 @@ pub enum Event {
     Listed(String),
     /// The cursor at which a `SCAN` goes on; `None` at its end.
     Page(Option<String>),
+    /// These elements were put into a queue.
+    Put(Vec<String>),
+    /// An element was taken from a queue.
+    Took {
+        element: String,
+        /// The queue was the first one, whose order is known.
+        in_order: bool,
+        /// The request was read in an earlier tick: the client has waited.
+        waited: bool,
+    },
+    Handed,
+    WaitedInVain,
     Ran,
     NotRun,
     Aborted,
@@ -57,8 +71,14 @@ pub struct When<'a> {
     pub tick: usize,
     /// It ran later than this.
     pub after_ms: u64,
+    /// Most nanoseconds from when its request was read until its reply was ready.
+    pub elapsed_ns: u64,
+    /// Its request was read in an earlier tick.
+    pub later: bool,
     /// Memory may be refused.
     pub scarce: bool,
+    /// The server may be stopping.
+    pub quits: bool,
 }
 
 /// What a client has done so far, as its replies tell it.
@@ -114,7 +134,10 @@ impl State {
     /// The command was answered with an error for lack of memory.
     fn refuse(&mut self, op: &Op) {
         match (&mut self.queue, op) {
-            (Some(_), Op::Exec) => (self.queue, self.watched) = (None, Vec::new()),
+            (Some(queue), Op::Exec) => {
+                *queue = Queue { aborted: true, doubtful: true, ops: Vec::new() };
+                self.watched.clear();
+            }
             (Some(queue), _) => queue.aborted = true,
             (None, _) => {}
         }
@@ -128,10 +151,23 @@ impl State {
         when: &When,
         events: &mut Vec<Event>,
     ) -> Answer {
+        if self.queue.as_ref().is_some_and(|queue| queue.doubtful) {
+            let mut ended = State { queue: None, ..self.clone() };
+            match ended.act(step, op, input, when, events) {
+                Answer::Wrong(_) => events.clear(),
+                answer => {
+                    *self = ended;
+                    return answer;
+                }
+            }
+        }
         let Some(queue) = &mut self.queue else { return self.act(step, op, input, when, events) };
+        queue.doubtful = false;
         match op {
             Op::Exec => self.exec(step, input, when, events),
             Op::Discard | Op::Reset => self.act(step, op, input, when, events),
+            Op::Multi => expect(input, "-ERR MULTI calls can not be nested\r\n"),
+            Op::Watch(_) => expect(input, "-ERR WATCH inside MULTI is not allowed\r\n"),
             Op::Says(error) if error.starts_with('-') => {
                 queue.aborted = true;
                 expect(input, error)
@@ -185,12 +221,18 @@ impl State {
                 expect(input, OK)
             }
             Op::Unpause => expect(input, OK),
+            Op::Queue(op) => op.answer(input, when, events),
             Op::Hash(key, whole @ (HashOp::All | HashOp::Scan)) => match self.keys.get(key) {
                 Some(Held::Fields(fields)) => {
                     judge(input, "a list of all fields and values", |frame| whole.shows(fields, frame))
                 }
                 _ => expect(input, &self.do_to_own(op)),
             },
+            Op::Members(..) | Op::Combine(..) if sets::shown(&self.keys, op).is_some() => {
+                let members = sets::shown(&self.keys, op).expect("as asked");
+                self.do_to_own(op);
+                judge(input, "a list of members", |frame| sets::shows(op, &members, frame))
+            }
             op if op.own_keys().is_some() || matches!(op, Op::Says(_)) => {
                 let reply = self.do_to_own(op);
                 expect(input, &reply)
@@ -257,6 +299,13 @@ impl State {
                     Op::SetIf(..) => reply == OK,
                     Op::Delete(_) | Op::Expire(_) => had,
                     Op::Hash(_, op) => op.has_changed(&reply),
+                    Op::Members(_, op) => op.has_changed(&reply, had),
+                    Op::MoveMember(..) | Op::Scores(..) | Op::Stream(..) => {
+                        before.get(&watched.key) != self.keys.get(&watched.key)
+                    }
+                    Op::CombineInto(..) => !reply.starts_with('-') && (had || reply != int(0)),
+                    Op::Elements(_, op) => op.has_changed(&reply, had),
+                    Op::MoveElement(..) => !reply.starts_with('-') && reply != bulk_or_null(None),
                     _ => !reply.starts_with('-'),
                 };
         }

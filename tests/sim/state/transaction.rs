@@ -12,6 +12,8 @@ const NIL: &str = "*-1\r\n";
 pub struct Queue {
     pub ops: Vec<Op>,
     pub aborted: bool,
+    /// Its `EXEC` was refused for lack of memory. If it was refused before it ran, the transaction is still open.
+    pub doubtful: bool,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -128,11 +130,14 @@ impl State {
     pub fn unseen(&self, op: &Op, scarce: bool) -> Vec<State> {
         let mut after = self.clone();
         let mut possible = Vec::new();
+        if self.queue.as_ref().is_some_and(|queue| queue.doubtful) {
+            possible = State { queue: None, ..self.clone() }.unseen(op, scarce);
+        }
         match (&mut after.queue, op) {
             (Some(queue), Op::Exec) => {
                 let ops = std::mem::take(queue).ops;
                 after.queue = None;
-                possible = State { queue: None, ..self.clone() }.possible(&ops, scarce);
+                possible.extend(State { queue: None, ..self.clone() }.possible(&ops, scarce));
             }
             (queue @ Some(_), Op::Discard | Op::Reset) => *queue = None,
             (Some(queue), op) => {
