@@ -82,12 +82,25 @@ const ROWS: &[Row] = &[
         request: |n| words(&["HSET", "hash", &key(n), VALUE]),
     },
     Row {
+        name: "ZADD",
+        before: two_members,
+        request: |n| words(&["ZADD", "zset", &(n * 7 % 4_000).to_string(), &key(n)]),
+    },
+    Row { name: "ZSCORE", before: two_members, request: |n| words(&["ZSCORE", "zset", &key(n)]) },
+    Row { name: "ZRANK", before: two_members, request: |n| words(&["ZRANK", "zset", &key(n)]) },
+    Row {
         name: "PUBLISH",
         before: |n| words(&["SUBSCRIBE", &key(n)]),
         request: |n| words(&["PUBLISH", &key(n), VALUE]),
     },
     Row { name: "MULTI", before: |_| Vec::new(), request: transaction_of_two },
 ];
+
+/// Adds two members to a sorted set, which so gets twice as many as there are keys.
+fn two_members(n: usize) -> Vec<u8> {
+    let other = format!("other:{n}");
+    words(&["ZADD", "zset", &(2 * n).to_string(), &key(n), &(2 * n + 1).to_string(), &other])
+}
 
 /// Instructions per request, by row and pipeline.
 type Counts = BTreeMap<(String, usize), u64>;

@@ -8,7 +8,7 @@ use super::commands::{
     field_expiry, field_values, geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys, list_moves,
     lists, master, monitor, objects, pubsub, ranges, scan, sets, settings, slowlog, sort, stream_claims,
     stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams, strings, tracking,
-    transactions, zcombine, zpops, zranges, zsets,
+    transactions, zadd, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -339,12 +339,12 @@ const NAMED: &[(&str, Run)] = &[
     ("xrevrange", stream_ranges::xrevrange),
     ("xsetid", streams::xsetid),
     ("xtrim", streams::xtrim),
-    ("zadd", zsets::zadd),
+    ("zadd", zadd::zadd),
     ("zcard", zsets::zcard),
     ("zcount", zranges::zcount),
     ("zdiff", zcombine::zdiff),
     ("zdiffstore", zcombine::zdiffstore),
-    ("zincrby", zsets::zincrby),
+    ("zincrby", zadd::zincrby),
     ("zinter", zcombine::zinter),
     ("zintercard", zcombine::zintercard),
     ("zinterstore", zcombine::zinterstore),

@@ -24,7 +24,7 @@
 //! - `lists` reads and writes keys that hold lists. `elements` is a list as a command reads it, `list` is a large one. `tiered` is a sequence of parts that grows in
 //!   small steps, and `pieces` makes sure that there is memory for many small pieces.
 //! - `zsets` reads and writes keys that hold sorted sets. `ranked` is one of these as a command reads it, `zpacked` is the
-//!   memory layout of a small one, and `zset` is a large one.
+//!   memory layout of a small one, and `zset` is a large one. `rescore` gives one member another score.
 //! - `streams` reads and writes keys that hold streams, and `stream` is one.
 //! - `changes` is the one door for changes. `journal` keeps what happened to which key, for a listener.
 //! - `agenda` knows in which segment a key expires next. `sweep` removes expired keys.
@@ -76,6 +76,7 @@ mod prefetch;
 mod prepared;
 mod ranked;
 mod record;
+mod rescore;
 mod reshape;
 mod scan;
 mod segment;
@@ -127,6 +128,7 @@ pub use prepared::{Expiry, Prepared, WriteError, WrongKind};
 pub use ranked::Ranked;
 pub use record::Kind;
 use record::RECORD_MAX;
+pub use rescore::ReadyMember;
 pub use set_writes::PreparedSet;
 pub use sets::SetRemoval;
 pub use stream::{

@@ -330,7 +330,7 @@ impl Body {
     ///
     /// # Panics
     /// If the body has no large sorted set.
-    fn zset_mut(&mut self) -> &mut Zset {
+    pub(super) fn zset_mut(&mut self) -> &mut Zset {
         match self.large_mut() {
             Some(Large::Zset(zset)) => &mut zset.value,
             _ => panic!("no sorted set is in the body"),

@@ -1,7 +1,8 @@
 //! The commands about places that are the members of a sorted set: they add them and tell where they are. The score of a
 //! member is the number of its cell on a grid (see `geohash`).
 
-use super::zsets::{Given, NOT_FLOAT, Rules, add_given, lookup};
+use super::zadd::{Given, NOT_FLOAT, Rules, add_given};
+use super::zsets::lookup;
 use crate::base::memory;
 use crate::resp::{Args, Reply, parse_f64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};

@@ -47,6 +47,7 @@ pub mod streams;
 pub mod strings;
 pub mod tracking;
 pub mod transactions;
+pub mod zadd;
 pub mod zcombine;
 pub mod zpops;
 pub mod zranges;

@@ -253,3 +253,36 @@ fn a_key_of_another_kind_is_refused() {
     assert_eq!((store.kind(b"z", 0), store.get(b"z", 0)), (Some(Kind::Zset), Err(WrongKind)));
     assert!(store.zset_there(b"s").is_none());
 }
+
+#[test]
+fn a_single_member_gets_another_score_without_memory() {
+    let mut rng = StdRng::seed_from_u64(9);
+    let mut store = Store::new(9);
+    let members = numbered(0..6_000, 5);
+    add(&mut store, b"k", &members);
+    let mut model: Model = members.iter().cloned().collect();
+    let mut ready_count = 0;
+    for _ in 0..20_000 {
+        let member = &members[rng.random_range(0..members.len())].0;
+        let score = f64::from(rng.random_range(-50..50));
+        memory::allow(0);
+        let ready = store.ready_member(b"k", member, 0).unwrap();
+        let is_ready = ready.is_some();
+        if let Some(ready) = ready {
+            assert_eq!(ready.score(), model[member]);
+            store.commit_score(ready, score);
+        }
+        memory::allow(usize::MAX);
+        if is_ready {
+            ready_count += 1;
+        } else {
+            add(&mut store, b"k", &[(member.clone(), score)]);
+        }
+        model.insert(member.clone(), score);
+    }
+    assert!(ready_count > 19_000, "only {ready_count} updates needed no memory");
+    assert!(store.ready_member(b"k", b"not there", 0).unwrap().is_none());
+    assert!(store.ready_member(b"no key", b"m", 0).unwrap().is_none());
+    compare(&mut store, b"k", &model, &mut rng);
+    store.audit();
+}

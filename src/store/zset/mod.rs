@@ -55,6 +55,10 @@ pub struct Zset {
     len: usize,
 }
 
+/// Where a member is, until the set changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Spot(Handle);
+
 impl Zset {
     /// A set without members, which hashes with `hasher`.
     pub fn new(hasher: RandomState) -> Zset {
@@ -159,6 +163,19 @@ impl Zset {
         self.arena.try_reserve(need)?;
         self.index.try_reserve(need.items)?;
         self.tree.try_reserve(need.items)
+    }
+
+    /// Where `member` is, and its score, if it is there and can get another score without asking for memory.
+    #[inline]
+    pub fn ready_member(&self, member: &[u8]) -> Option<(Spot, f64)> {
+        let handle = self.find(self.hash(member), member)?;
+        self.tree.is_ready().then(|| (Spot(handle), self.arena.score(handle)))
+    }
+
+    /// Gives a member another score, which is not NaN, at once after [`Zset::ready_member`].
+    #[inline]
+    pub fn set_score(&mut self, Spot(handle): Spot, score: f64) {
+        self.tree.change_score(&mut self.arena, handle, score);
     }
 
     /// Gives `member` this score, which is not NaN, and returns the score that it had. [`Zset::try_reserve`] has

@@ -59,6 +59,13 @@ impl<T> Pieces<T> {
         }
     }
 
+    /// True if `more` elements can be pushed without asking for memory.
+    #[inline]
+    pub fn has_room(&self, more: usize) -> bool {
+        let last = self.chunks.last().map_or(0, Vec::capacity);
+        last > 0 && self.len + more <= self.capacity_before_last() + last
+    }
+
     fn capacity_before_last(&self) -> usize {
         (self.chunks.len() - 1) << Self::SHIFT
     }

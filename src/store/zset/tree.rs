@@ -71,6 +71,14 @@ impl Tree {
         self.inners.try_reserve((leaves * levels + 1).min(leaves / 8 + levels + 4))
     }
 
+    /// True if an item can be inserted without asking for memory, as after [`Tree::try_reserve`].
+    #[inline]
+    pub fn is_ready(&self) -> bool {
+        let is_low = self.height <= 1 && self.leaves.len() < Inner::MAX;
+        let inners = if is_low { 1 - self.height } else { self.height.max(1) + 1 };
+        self.leaves.has_room(1) && self.inners.has_room(inners)
+    }
+
     /// Finds the leaf in which the bound lies, and its index there.
     #[inline]
     pub fn seek(&self, arena: &Arena, bound: &impl Bound) -> Position {
