@@ -1,6 +1,6 @@
 //! The table of scenarios. Each line is one question to the servers. `measure` knows how to ask each kind.
 
-use super::script::{Dataset, Mix, Protocol, Verb};
+use super::script::{Dataset, Mix, Protocol, Shape, Verb};
 
 /// Many keys with small values.
 const MILLION: Dataset = Dataset::strings(1_000_000, 32);
@@ -9,7 +9,11 @@ const KIB: Dataset = Dataset::strings(100_000, 1 << 10);
 /// Keys with values of 64 KiB.
 const KIB_64: Dataset = Dataset::strings(1_000, 64 << 10);
 /// A hundred hashes of a thousand fields each: so many that no server keeps them packed.
-const HASHES: Dataset = Dataset { keys: 100_000, value_bytes: 32, fields: 1_000 };
+const HASHES: Dataset = Dataset { keys: 100_000, value_bytes: 32, shape: Shape::Fields(1_000) };
+/// The same as sets.
+const SETS: Dataset = Dataset { keys: 100_000, value_bytes: 1, shape: Shape::Members(1_000) };
+/// The same as sorted sets.
+const ZSETS: Dataset = Dataset { keys: 100_000, value_bytes: 1, shape: Shape::Scores(1_000) };
 /// No data: the scenario starts fresh and empty servers itself.
 const FRESH: Dataset = Dataset::strings(0, 0);
 
@@ -61,7 +65,7 @@ pub enum Kind {
 impl Scenario {
     /// True if servers of this protocol can be asked. Hashes and channels need RESP.
     pub fn suits(&self, protocol: Protocol) -> bool {
-        let plain = self.dataset.fields == 0 && !matches!(self.kind, Kind::Publish { .. });
+        let plain = self.dataset.shape == Shape::Strings && !matches!(self.kind, Kind::Publish { .. });
         plain || protocol == Protocol::Resp
     }
 }
@@ -138,6 +142,10 @@ pub const SCENARIOS: &[Scenario] = &[
         (GET, 16, 50),
     ),
     closed("hset-p16", "HSET in hashes of 1,000 fields, 50 clients, pipelines of 16", HASHES, (SET, 16, 50)),
+    closed("sismember-p16", "SISMEMBER in sets of 1,000, 50 clients, pipelines of 16", SETS, (GET, 16, 50)),
+    closed("sadd-p16", "SADD of members that are there, 50 clients, pipelines of 16", SETS, (SET, 16, 50)),
+    closed("zscore-p16", "ZSCORE in sorted sets of 1,000, 50 clients, pipelines of 16", ZSETS, (GET, 16, 50)),
+    closed("zadd-p16", "ZADD of other scores, 50 clients, pipelines of 16", ZSETS, (SET, 16, 50)),
     other("idle", "start, first answer, then nothing for two seconds", FRESH, Kind::Idle),
     other(
         "connections-9000",

@@ -24,12 +24,27 @@ pub enum Protocol {
 pub enum Verb {
     /// Asks whether the server is there.
     Ping,
-    /// Reads a key or a field.
+    /// Reads a key, or an element of one.
     Get,
-    /// Writes a key or a field that is there already.
+    /// Writes a key, or an element of one, that is there already.
     Set,
-    /// Writes a key or a field that is not there yet.
+    /// As `Set`; an element with a score gets the score back that it had before.
+    SetBack,
+    /// Writes a key, or an element of one, that is not there yet.
     Add,
+}
+
+/// What the keys hold, or are part of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Shape {
+    /// Each key holds a string.
+    Strings,
+    /// The keys are fields of hashes, and each hash has so many.
+    Fields(u32),
+    /// The keys are members of sets, and each set has so many.
+    Members(u32),
+    /// The keys are members of sorted sets, and each has so many.
+    Scores(u32),
 }
 
 /// The keys that a server holds. They are numbered, and each has 16 bytes and a value that repeats the key.
@@ -37,16 +52,16 @@ pub enum Verb {
 pub struct Dataset {
     /// Number of keys.
     pub keys: u32,
-    /// Bytes of each value.
+    /// Bytes of each value. A member has none.
     pub value_bytes: usize,
-    /// If this is not 0, the keys are fields of hashes, and each hash has this many of them.
-    pub fields: u32,
+    /// What the keys hold.
+    pub shape: Shape,
 }
 
 impl Dataset {
     /// A data set of keys that hold strings.
     pub const fn strings(keys: u32, value_bytes: usize) -> Dataset {
-        Dataset { keys, value_bytes, fields: 0 }
+        Dataset { keys, value_bytes, shape: Shape::Strings }
     }
 
     /// Key number `number`.
@@ -54,9 +69,12 @@ impl Dataset {
         numbered(*b"key:000000000000", number)
     }
 
-    /// The hash that holds field number `number`; `None` if the keys hold strings.
-    fn hash(self, number: u32) -> Option<[u8; 16]> {
-        Some(numbered(*b"hash:00000000000", number.checked_div(self.fields)?))
+    /// The key that holds element number `number`; `None` if the keys hold strings.
+    fn whole(self, number: u32) -> Option<[u8; 16]> {
+        let (Shape::Fields(size) | Shape::Members(size) | Shape::Scores(size)) = self.shape else {
+            return None;
+        };
+        Some(numbered(*b"many:00000000000", number / size))
     }
 
     /// Bytes of a key and its value together.
@@ -87,22 +105,27 @@ fn numbered(mut name: [u8; 16], number: u32) -> [u8; 16] {
 }
 
 impl Protocol {
-    /// Appends a request to `out`. With a hash, it is about a field of that hash. Memcached has no hashes, so
-    /// it is never asked for a field.
-    fn request(self, verb: Verb, hash: Option<&[u8]>, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    /// Appends a request to `out`. Memcached has only strings.
+    fn request(self, verb: Verb, dataset: Dataset, number: u32, value: &[u8], out: &mut Vec<u8>) {
+        let (key, whole) = (&Dataset::key(number)[..], dataset.whole(number).unwrap_or_default());
+        let reads = verb == Verb::Get;
         match (self, verb) {
             (Protocol::Resp, Verb::Ping) => out.extend(b"*1\r\n$4\r\nPING\r\n"),
-            (Protocol::Resp, Verb::Get) => match hash {
-                Some(hash) => array(&[b"HGET", hash, key], out),
-                None => array(&[b"GET", key], out),
-            },
-            (Protocol::Resp, Verb::Set | Verb::Add) => match hash {
-                Some(hash) => array(&[b"HSET", hash, key, value], out),
-                None => array(&[b"SET", key, value], out),
+            (Protocol::Resp, _) => match dataset.shape {
+                Shape::Strings if reads => array(&[b"GET", key], out),
+                Shape::Strings => array(&[b"SET", key, value], out),
+                Shape::Fields(_) if reads => array(&[b"HGET", &whole, key], out),
+                Shape::Fields(_) => array(&[b"HSET", &whole, key, value], out),
+                Shape::Members(_) if reads => array(&[b"SISMEMBER", &whole, key], out),
+                Shape::Members(_) => array(&[b"SADD", &whole, key], out),
+                Shape::Scores(_) if reads => array(&[b"ZSCORE", &whole, key], out),
+                Shape::Scores(size) => {
+                    array(&[b"ZADD", &whole, score(verb, number, size).as_bytes(), key], out);
+                }
             },
             (Protocol::Memcached, Verb::Ping) => out.extend(b"mn\r\n"),
             (Protocol::Memcached, Verb::Get) => words(&[b"get ", key, b"\r\n"], out),
-            (Protocol::Memcached, Verb::Set | Verb::Add) => {
+            (Protocol::Memcached, Verb::Set | Verb::SetBack | Verb::Add) => {
                 let length = value.len().to_string();
                 words(&[b"set ", key, b" 0 0 ", length.as_bytes(), b"\r\n", value, b"\r\n"], out);
             }
@@ -110,22 +133,40 @@ impl Protocol {
     }
 
     /// Appends the reply to `out` that a request must get.
-    fn reply(self, verb: Verb, is_field: bool, key: &[u8], value: &[u8], out: &mut Vec<u8>) {
+    fn reply(self, verb: Verb, dataset: Dataset, number: u32, value: &[u8], out: &mut Vec<u8>) {
+        let key = &Dataset::key(number)[..];
         let length = value.len().to_string();
         let length = length.as_bytes();
         match (self, verb) {
             (Protocol::Resp, Verb::Ping) => out.extend(b"+PONG\r\n"),
-            (Protocol::Resp, Verb::Get) => words(&[b"$", length, b"\r\n", value, b"\r\n"], out),
-            (Protocol::Resp, Verb::Set) if is_field => out.extend(b":0\r\n"),
-            (Protocol::Resp, Verb::Add) if is_field => out.extend(b":1\r\n"),
-            (Protocol::Resp, Verb::Set | Verb::Add) => out.extend(b"+OK\r\n"),
+            (Protocol::Resp, Verb::Get) => match dataset.shape {
+                Shape::Strings | Shape::Fields(_) => words(&[b"$", length, b"\r\n", value, b"\r\n"], out),
+                Shape::Members(_) => out.extend(b":1\r\n"),
+                Shape::Scores(size) => {
+                    let score = score(Verb::Add, number, size);
+                    words(
+                        &[b"$", score.len().to_string().as_bytes(), b"\r\n", score.as_bytes(), b"\r\n"],
+                        out,
+                    );
+                }
+            },
+            (Protocol::Resp, _) if dataset.shape == Shape::Strings => out.extend(b"+OK\r\n"),
+            (Protocol::Resp, Verb::Add) => out.extend(b":1\r\n"),
+            (Protocol::Resp, Verb::Set | Verb::SetBack) => out.extend(b":0\r\n"),
             (Protocol::Memcached, Verb::Ping) => out.extend(b"MN\r\n"),
             (Protocol::Memcached, Verb::Get) => {
                 words(&[b"VALUE ", key, b" 0 ", length, b"\r\n", value, b"\r\nEND\r\n"], out);
             }
-            (Protocol::Memcached, Verb::Set | Verb::Add) => out.extend(b"STORED\r\n"),
+            (Protocol::Memcached, Verb::Set | Verb::SetBack | Verb::Add) => out.extend(b"STORED\r\n"),
         }
     }
+}
+
+/// The score that a request gives to element number `number`: the one of its number, or one that is anywhere among the
+/// others. All scores have four digits, so that all batches have one length.
+fn score(verb: Verb, number: u32, size: u32) -> String {
+    let nth = number % size;
+    (1_000 + if verb == Verb::Set { nth.wrapping_mul(7_919) % size } else { nth }).to_string()
 }
 
 /// Appends a request in RESP to `out`.
@@ -180,6 +221,11 @@ impl Script {
             Mix::Only(verb) => keys.map(|key| (verb, key)).collect(),
             Mix::OneSet => keys.map(|key| (Verb::Get, key)).collect(),
         };
+        if matches!(dataset.shape, Shape::Scores(_)) && mix == Mix::Only(Verb::Set) {
+            // Each score changes in each pass.
+            let back: Vec<_> = requests.iter().map(|(_, key)| (Verb::SetBack, *key)).collect();
+            requests.extend(back);
+        }
         requests.truncate(requests.len() / pipeline * pipeline);
         if mix == Mix::OneSet {
             for batch in requests.chunks_mut(pipeline) {
@@ -210,14 +256,7 @@ impl Script {
         let (mut bytes, mut value) = (Vec::new(), Vec::new());
         for &(verb, number) in &requests {
             dataset.value(number, &mut value);
-            let hash = dataset.hash(number);
-            protocol.request(
-                verb,
-                hash.as_ref().map(|hash| &hash[..]),
-                &Dataset::key(number),
-                &value,
-                &mut bytes,
-            );
+            protocol.request(verb, dataset, number, &value, &mut bytes);
         }
         let batch_bytes = bytes.len() / (requests.len() / pipeline);
         let mut script = Script { protocol, dataset, requests, bytes, pipeline, batch_bytes, reply_bytes: 0 };
@@ -240,8 +279,7 @@ impl Script {
         let (mut reply, mut value) = (Vec::with_capacity(self.reply_bytes), Vec::new());
         for &(verb, number) in &self.requests[index * self.pipeline..][..self.pipeline] {
             self.dataset.value(number, &mut value);
-            let is_field = self.dataset.fields > 0;
-            self.protocol.reply(verb, is_field, &Dataset::key(number), &value, &mut reply);
+            self.protocol.reply(verb, self.dataset, number, &value, &mut reply);
         }
         reply
     }
