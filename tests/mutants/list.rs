@@ -585,12 +585,6 @@ pub const MUTANTS: &[Mutant] = &[
         "if cx.world.store.contains(to, now_ms) {",
     ),
     mutant(
-        "a node of a sorted set dissolves, and the node above does not know",
-        "src/store/zset/balance.rs",
-        "        self.inners.get_mut(parent.node).remove(at);\n        self.refresh_first(path, level + 1);\n",
-        "        self.inners.get_mut(parent.node).remove(at);\n",
-    ),
-    mutant(
         "an item goes to a wrong place after a node has shared with its left neighbour",
         "src/store/zset/balance.rs",
         "        if at >= given {\n            return (inner.child(parent.at as usize), at - given);",

@@ -57,6 +57,32 @@ impl Author<'_> {
         }
     }
 
+    /// Works on keys of one kind, in a transaction or not, and renames, copies or removes them.
+    pub fn work_on(
+        &mut self,
+        [key, other]: [String; 2],
+        command: fn(&mut Self) -> Step,
+        steps: &mut Vec<Step>,
+    ) {
+        if self.rng.random_bool(0.4) {
+            steps.push(step(&["WATCH", &key], Op::Watch(key.clone())));
+            steps.push(command(self));
+            steps.push(step(&["MULTI"], Op::Multi));
+            steps.push(command(self));
+            return steps.push(step(&["EXEC"], Op::Exec));
+        }
+        steps.push(command(self));
+        match self.rng.random_range(0..10) {
+            0 => steps.push(step(&["RENAME", &key, &other], Op::Rename(key.clone(), other.clone()))),
+            1 => {
+                let op = Op::Copy(key.clone(), other.clone(), true);
+                steps.push(step(&["COPY", &key, &other, "REPLACE"], op));
+            }
+            2 => steps.push(step(&["DEL", &key, &other], Op::Delete([key.clone(), other.clone()]))),
+            _ => {}
+        }
+    }
+
     /// Time stands still within a transaction, even if its commands need the exact time.
     fn brief_transaction(&mut self, steps: &mut Vec<Step>) {
         let [one, other] = [0, 1].map(|nth| format!("brief:{}:{nth}", self.name));

@@ -286,25 +286,9 @@ impl Author<'_> {
         if self.rng.random_bool(0.06) {
             return if sets { self.hoard_members(steps) } else { self.hoard_elements(steps) };
         }
-        let [key, other] = [(); 2].map(|()| if sets { self.set_key() } else { self.list_key() });
-        let command = |author: &mut Self| if sets { author.set_command() } else { author.list_command() };
-        if self.rng.random_bool(0.4) {
-            steps.push(step(&["WATCH", &key], Op::Watch(key.clone())));
-            steps.push(command(self));
-            steps.push(step(&["MULTI"], Op::Multi));
-            steps.push(command(self));
-            return steps.push(step(&["EXEC"], Op::Exec));
-        }
-        steps.push(command(self));
-        match self.rng.random_range(0..10) {
-            0 => steps.push(step(&["RENAME", &key, &other], Op::Rename(key.clone(), other.clone()))),
-            1 => {
-                let op = Op::Copy(key.clone(), other.clone(), true);
-                steps.push(step(&["COPY", &key, &other, "REPLACE"], op));
-            }
-            2 => steps.push(step(&["DEL", &key, &other], Op::Delete([key.clone(), other.clone()]))),
-            _ => {}
-        }
+        let keys = [(); 2].map(|()| if sets { self.set_key() } else { self.list_key() });
+        let command = if sets { Self::set_command } else { Self::list_command };
+        self.work_on(keys, command, steps);
     }
 }
 

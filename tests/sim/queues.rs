@@ -117,8 +117,8 @@ impl Author<'_> {
     /// Something about the queues.
     pub fn queue(&mut self, steps: &mut Vec<Step>) {
         match self.rng.random_range(0..10) {
-            0..4 => steps.push(self.put()),
-            4 => {
+            0..3 => steps.push(self.put()),
+            3 => {
                 // Clients are served when the transaction is complete, and after the command that follows it here.
                 steps.push(step(&["MULTI"], Op::Multi));
                 steps.push(self.put());
@@ -127,17 +127,13 @@ impl Author<'_> {
                 steps.push(step(&["EXEC"], Op::Exec));
                 steps.push(self.take());
             }
-            5 => {
-                steps.push(self.put());
-                steps.push(self.take());
-            }
             _ => steps.push(self.take()),
         }
     }
 
     fn put(&mut self) -> Step {
         let queue = Queue::ALL[self.rng.random_range(0..3)];
-        let elements: Vec<String> = (0..self.rng.random_range(1..4)).map(|_| self.unique()).collect();
+        let elements: Vec<String> = (0..self.rng.random_range(1..3)).map(|_| self.unique()).collect();
         let scores: Vec<String> = elements.iter().map(|_| self.rng.random_range(0..5).to_string()).collect();
         let mut request = vec![if queue == Queue::Pile { "ZADD" } else { "RPUSH" }, queue.name()];
         for (element, score) in elements.iter().zip(&scores) {
@@ -157,8 +153,8 @@ impl Author<'_> {
 
     fn take(&mut self) -> Step {
         let wait = match self.rng.random_range(0..10) {
-            0 => Some(0),
-            1..7 => Some(self.rng.random_range(1..400)),
+            0 | 1 => Some(0),
+            2..9 => Some(1 << self.rng.random_range(0..12)),
             _ => None,
         };
         let seconds = wait.map(|ms| format!("{}", ms as f64 / 1_000.0));

@@ -165,7 +165,7 @@ impl Author<'_> {
 
     fn member(&mut self) -> String {
         let from = if self.rng.random_bool(0.3) { PACKED_FIELDS_MAX } else { 0 };
-        nth_member(from + self.rng.random_range(0..6))
+        nth_member(from + self.rng.random_range(0..4))
     }
 
     /// A command about a set.

@@ -193,6 +193,8 @@ impl State {
                 self.queue = Some(Queue::default());
                 expect(input, OK)
             }
+            Op::Exec => expect(input, "-ERR EXEC without MULTI\r\n"),
+            Op::Discard if self.queue.is_none() => expect(input, "-ERR DISCARD without MULTI\r\n"),
             Op::Discard => {
                 (self.queue, self.seen) = (None, [None, None]);
                 self.watched.clear();
