@@ -634,24 +634,6 @@ pub const MUTANTS: &[Mutant] = &[
         "",
     ),
     mutant(
-        "a client that panics takes the answers of those before it in line",
-        "src/service/waiting/waits.rs",
-        "        // The next client in line may panic, and this one keeps its answer.\n        self.outbox.complete();\n",
-        "",
-    ),
-    mutant(
-        "the clients behind one that panics are forgotten",
-        "src/service/waiting/mod.rs",
-        "if line.clients.len() < before && !std::mem::replace",
-        "if line.clients.len() > before && !std::mem::replace",
-    ),
-    mutant(
-        "nobody serves the clients whose key a panicking transaction has made ready",
-        "src/server/turn.rs",
-        "        self.serve_waiting();\n        self.deliver();\n",
-        "        self.deliver();\n",
-    ),
-    mutant(
         "a client that no longer waits is charged for its request",
         "src/reactor/visit.rs",
         "        conn.service_bytes = u32::try_from(held).unwrap_or(u32::MAX);\n        self.ledger.park",

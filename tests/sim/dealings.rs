@@ -71,7 +71,9 @@ impl Author<'_> {
             steps.push(command(self));
             return steps.push(step(&["EXEC"], Op::Exec));
         }
-        steps.push(command(self));
+        for _ in 0..self.rng.random_range(1..10) {
+            steps.push(command(self));
+        }
         match self.rng.random_range(0..10) {
             0 => steps.push(step(&["RENAME", &key, &other], Op::Rename(key.clone(), other.clone()))),
             1 => {

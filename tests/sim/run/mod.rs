@@ -56,6 +56,8 @@ struct Run<const HONEST: bool> {
     strangers: Vec<usize>,
     /// No client meets a fault or a limit, so every client must get everything.
     calm: bool,
+    /// How often a fuse is lit, if commands are made to panic.
+    panics_often: f64,
     quits: bool,
     seen: Circumstances,
     /// Of each connection of the world.
@@ -119,6 +121,8 @@ impl<const HONEST: bool> Run<HONEST> {
             clients,
             strangers: Vec::new(),
             calm,
+            // A panic should meet clients that are being woken.
+            panics_often: if theme == Theme::Queues { 0.12 } else { 0.03 },
             quits,
             seen,
             evidence: Vec::new(),
@@ -209,7 +213,7 @@ impl<const HONEST: bool> Run<HONEST> {
     /// The world does one thing.
     fn act(&mut self) {
         let name = self.draw(0..self.clients.len());
-        if self.seen.panics && self.chance(0.03) {
+        if self.seen.panics && self.chance(self.panics_often) {
             fault::arm(self.draw(1..20) as u32);
         }
         if self.seen.scarce && self.chance(0.15) {
