@@ -1,7 +1,7 @@
 //! The panic fence: one client's panic ends that client and nobody else.
 //!
-//! It stands around one connection's service turn, and around the requests that run again after they have waited. It cannot catch everything: an allocation that
-//! aborts, a stack overflow and a panic while unwinding end the process. A panic of the reactor ends the process
+//! It stands around one connection's service turn, and around the requests that run again after they have waited. It
+//! cannot catch everything: an allocation that aborts, a stack overflow and a panic while unwinding end the process. A panic of the reactor ends the process
 //! too, because all clients share the reactor.
 
 use std::any::Any;

@@ -9,7 +9,7 @@ use crate::service::world::World;
 use crate::store::{Event, Member, Members};
 
 /// A union is sorted, and what occurs more than once removed, when it has this many more than twice its different members.
-pub(super) const UNSORTED_MAX: usize = 1_024;
+const UNSORTED_MAX: usize = 1_024;
 
 /// How sets are combined.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -143,25 +143,34 @@ fn combine<'w, 'k>(
     let members = match how {
         How::Intersect => memory::collect(intersection(&sets))?,
         How::Unite => {
-            let mut all = Vec::new();
-            let mut different = 0;
-            for set in sets.iter().flatten() {
-                memory::reserve(&mut all, set.len())?;
-                all.extend(set.iter());
-                // Sets may be named many times, so what occurs more than once must not pile up.
-                if all.len() > 2 * different + UNSORTED_MAX {
-                    all.sort_unstable();
-                    all.dedup();
-                    different = all.len();
-                }
-            }
-            all.sort_unstable();
-            all.dedup();
-            all
+            let inputs = sets.iter().flatten().map(|set| (set.len(), set.iter()));
+            united(inputs, |all| {
+                all.sort_unstable();
+                all.dedup();
+            })?
         }
         How::Subtract => difference(&sets)?,
     };
     Ok(members)
+}
+
+/// All elements of the inputs, each of which comes with its length. `unite` makes one element of those that are the same.
+pub(super) fn united<T, I: Iterator<Item = T>>(
+    inputs: impl Iterator<Item = (usize, I)>,
+    unite: impl Fn(&mut Vec<T>),
+) -> Result<Vec<T>, OutOfMemory> {
+    let (mut all, mut different) = (Vec::new(), 0);
+    for (len, input) in inputs {
+        memory::reserve(&mut all, len)?;
+        all.extend(input);
+        // Keys may be named many times, so what occurs more than once must not pile up.
+        if all.len() > 2 * different + UNSORTED_MAX {
+            unite(&mut all);
+            different = all.len();
+        }
+    }
+    unite(&mut all);
+    Ok(all)
 }
 
 /// The members of the first set that no other set has.

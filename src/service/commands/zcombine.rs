@@ -1,6 +1,6 @@
 //! The commands that combine sorted sets. A plain set counts as one whose scores are all 1.
 
-use super::combine::{UNSORTED_MAX, looks_up, without};
+use super::combine::{looks_up, united, without};
 use super::zsets::reply_scored;
 use crate::base::{OutOfMemory, fault, memory};
 use crate::resp::{Args, parse_f64, parse_i64};
@@ -258,24 +258,16 @@ impl<'w> Request<'w> {
     }
 
     fn union(&self) -> Result<Vec<Entry<'w>>, OutOfMemory> {
-        let (mut all, mut different, mut nth) = (Vec::new(), 0, 0);
-        for Weighted { input, weight } in self.by_size()? {
-            memory::reserve(&mut all, input.len())?;
-            for (member, score) in input.iter() {
-                all.push((member, nth, not_nan(weight * score)));
-                nth += 1;
-            }
-            // Keys may be named many times, so what occurs more than once must not pile up.
-            if all.len() > 2 * different + UNSORTED_MAX {
-                self.unite(&mut all);
-                different = all.len();
-            }
-        }
-        self.unite(&mut all);
+        let inputs = self.by_size()?;
+        let numbered = inputs.iter().enumerate().map(|(nth, &Weighted { input, weight })| {
+            let entries = input.iter().map(move |(member, score)| (member, nth, not_nan(weight * score)));
+            (input.len(), entries)
+        });
+        let all = united(numbered, |all| self.unite(all))?;
         memory::collect(all.into_iter().map(|(member, _, score)| (member, score)))
     }
 
-    /// Makes one entry of those with the same member: their scores are combined in the order of their numbers.
+    /// Makes one entry of those with the same member: their scores are combined in the order of their inputs.
     fn unite(&self, all: &mut Vec<(Member<'w>, usize, f64)>) {
         // Sums of floating point numbers depend on their order.
         all.sort_unstable_by(|one, other| (&one.0, one.1).cmp(&(&other.0, other.1)));

@@ -96,6 +96,13 @@ impl Line {
     fn heeds_loss(&self) -> bool {
         self.clients.last_key_value().is_some_and(|((class, _), _)| *class == HEEDS_LOSS)
     }
+
+    /// Puts the key of this line among those that are `ready`, unless it is there already.
+    fn make_ready(&mut self, db: u16, key: &[u8], ready: &mut VecDeque<(u16, Box<[u8]>)>) {
+        if !std::mem::replace(&mut self.ready, true) {
+            ready.push_back((db, key.into()));
+        }
+    }
 }
 
 /// All clients that wait for keys.
@@ -221,8 +228,8 @@ impl Waiting {
             for (key, line) in lines.iter_mut() {
                 let before = line.clients.len();
                 line.clients.retain(|_, there| *there != id);
-                if line.clients.len() < before && !std::mem::replace(&mut line.ready, true) {
-                    self.ready.push_back((*db, key.clone()));
+                if line.clients.len() < before {
+                    line.make_ready(*db, key, &mut self.ready);
                 }
             }
             lines.retain(|_, line| !line.clients.is_empty());
@@ -237,13 +244,14 @@ impl Waiting {
         for Effect { db, key, what } in effects.iter() {
             let Some(lines) = self.lines.get_mut(&db) else { continue };
             match what {
-                What::Set | What::Created | What::Roused | What::Removed | What::Expired | What::Evicted => {
-                    let is_lost = matches!(what, What::Removed | What::Expired | What::Evicted);
-                    if let Some(line) = lines.get_mut(key)
-                        && (!is_lost || line.heeds_loss())
-                        && !std::mem::replace(&mut line.ready, true)
-                    {
-                        self.ready.push_back((db, key.into()));
+                What::Set | What::Created | What::Roused => {
+                    if let Some(line) = lines.get_mut(key) {
+                        line.make_ready(db, key, &mut self.ready);
+                    }
+                }
+                What::Removed | What::Expired | What::Evicted => {
+                    if let Some(line) = lines.get_mut(key).filter(|line| line.heeds_loss()) {
+                        line.make_ready(db, key, &mut self.ready);
                     }
                 }
                 What::Swapped | What::Flushed => mark_all(db, lines, &mut self.ready),
@@ -258,8 +266,5 @@ impl Waiting {
 
 /// Marks all keys of a database as ready.
 fn mark_all(db: u16, lines: &mut BTreeMap<Box<[u8]>, Line>, ready: &mut VecDeque<(u16, Box<[u8]>)>) {
-    for (key, line) in lines.iter_mut().filter(|(_, line)| !line.ready) {
-        line.ready = true;
-        ready.push_back((db, key.clone()));
-    }
+    lines.iter_mut().for_each(|(key, line)| line.make_ready(db, key, ready));
 }

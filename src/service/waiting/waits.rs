@@ -107,7 +107,7 @@ impl World {
         }
     }
 
-    /// Ends the waits whose time is over.
+    /// Ends each wait whose deadline has passed.
     pub(in crate::service) fn end_late_waits(&mut self) {
         while let Some((&(until, _), &id)) = self.waiting.deadlines.first_key_value() {
             if until > self.now.at {
