@@ -81,14 +81,14 @@ impl Store {
         let place = self.table.find(hash, key);
         let expires_ms = place.and_then(|place| self.table.record(place).expires_ms());
         let changed;
-        let left = match form {
+        match form {
             Form::Small(mut copy) => {
                 changed = change(&mut copy);
-                self.table.write(place, hash, key, Kind::String, Content::Small(&copy), expires_ms)
+                self.write_item(place, hash, key, Kind::String, Content::Small(&copy), expires_ms);
             }
             Form::Body(mut body) => {
                 changed = change(body.value_mut());
-                self.table.write(place, hash, key, Kind::String, Content::Body(body), expires_ms)
+                self.write_item(place, hash, key, Kind::String, Content::Body(body), expires_ms);
             }
             Form::There => {
                 let number = place.and_then(|place| self.table.record(place).body());
@@ -97,10 +97,8 @@ impl Store {
                     body.fill_up(len);
                     change(body.value_mut())
                 });
-                None
             }
-        };
-        self.discards.keep(left);
+        }
         if changed || grows {
             self.changes.note_write(place.is_some(), key);
         }

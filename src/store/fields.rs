@@ -102,7 +102,7 @@ impl Store {
         let Some(mut place) = self.table.find(hash, key) else { return changed };
         if let Some(body) = body {
             let expires_ms = self.table.record(place).expires_ms();
-            self.table.write(Some(place), hash, key, Kind::Hash, Content::Body(body), expires_ms);
+            self.write_item(Some(place), hash, key, Kind::Hash, Content::Body(body), expires_ms);
             place = self.table.find(hash, key).expect("the hash is still there");
         }
         let record = self.table.record(place);
@@ -123,7 +123,7 @@ impl Store {
                     let value = self.table.packed(self.table.value_of(record)).get(field);
                     if decide(value.map(|value| (value, None))) == FieldChange::Remove && value.is_some() {
                         changed.removed += 1;
-                        self.table.shorten_packed(place, hash, |bytes| {
+                        self.shorten_item(place, hash, |bytes| {
                             packed::retain(&names, bytes, |other| other != field)
                         });
                     }

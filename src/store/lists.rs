@@ -155,22 +155,20 @@ impl Store {
         let record = place.map(|place| self.table.record(place));
         let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
         self.changes.note_write(place.is_some(), key);
-        let left = match (change, body) {
+        match (change, body) {
             (Change::Edit(edit), Some(number)) => {
                 self.table.with_body(number, |body| edit.make(body.list_mut()));
-                None
             }
             (Change::Edit(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Change::Packed(bytes), body) => {
                 let over = body.is_some() && !fits_block(key.len(), bytes.len());
                 let content = if over { Content::Over(&bytes) } else { Content::Small(&bytes) };
-                self.table.write(place, hash, key, Kind::List, content, expires_ms)
+                self.write_item(place, hash, key, Kind::List, content, expires_ms);
             }
             (Change::Body(body), _) => {
-                self.table.write(place, hash, key, Kind::List, Content::Body(body), expires_ms)
+                self.write_item(place, hash, key, Kind::List, Content::Body(body), expires_ms);
             }
-        };
-        self.discards.keep(left);
+        }
         len
     }
 
@@ -198,7 +196,7 @@ impl Store {
             }
             (ListForm::Packed(packed), _) => {
                 let kept = packed.range(left).start..packed.range(packed.len() - right).start;
-                self.table.shorten_packed(place, hash, |bytes| {
+                self.shorten_item(place, hash, |bytes| {
                     bytes.copy_within(kept.clone(), 0);
                     kept.len()
                 });
@@ -242,7 +240,7 @@ impl Store {
             _ => {
                 // From the right end, the first ones of those that are equal stay.
                 let spared = if from_right { equal - removed } else { 0 };
-                self.table.shorten_packed(place, hash, |bytes| {
+                self.shorten_item(place, hash, |bytes| {
                     remove_packed(bytes, element, spared..spared + removed)
                 });
             }

@@ -140,7 +140,7 @@ impl Store {
         let expires_ms = record.and_then(Record::expires_ms).filter(|_| !is_new);
         let body = record.and_then(Record::body);
         self.changes.note_write(place.is_some(), key);
-        let left = match (write, body) {
+        match (write, body) {
             (Write::Packed(packing), body) => {
                 let content = match body {
                     Some(_) if !fits_block(key.len(), packing.bytes().len()) => {
@@ -148,16 +148,15 @@ impl Store {
                     }
                     _ => Content::Small(packing.bytes()),
                 };
-                self.table.write(place, hash, key, kind, content, expires_ms)
+                self.write_item(place, hash, key, kind, content, expires_ms);
             }
             (Write::Body(body), _) => {
-                self.table.write(place, hash, key, kind, Content::Body(body), expires_ms)
+                self.write_item(place, hash, key, kind, Content::Body(body), expires_ms);
             }
             (Write::Field(..) | Write::Fields(..) | Write::Members(..), _) => {
                 unreachable!("these are written before")
             }
-        };
-        self.discards.keep(left);
+        }
     }
 
     /// Writes fields into the table in body `number`, which `key` still has: no key is removed between prepare and commit.

@@ -103,7 +103,7 @@ impl Store {
                     }
                 }
             }),
-            None => self.table.shorten_packed(place, hash, |bytes| {
+            None => self.shorten_item(place, hash, |bytes| {
                 packed::retain(&names, bytes, |field| fields.binary_search(&field).is_err())
             }),
         }

@@ -10,7 +10,7 @@
 //!
 //! The parts:
 //!
-//! - `table` finds items. `write` writes and removes them. `reshape` grows and shrinks the table piece by piece. `scan`
+//! - `table` finds items. `write` writes and removes them, and `items` does so in the selected database. `reshape` grows and shrinks the table piece by piece. `scan`
 //!   iterates over it; `cursor` hides a scan's position from clients. `audit` checks the table.
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
@@ -59,6 +59,7 @@ mod elements;
 mod evict;
 mod fields;
 mod ints;
+mod items;
 mod journal;
 mod large;
 mod list;
@@ -346,8 +347,7 @@ impl Store {
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
         self.changes.note_write(place.is_some(), key);
-        let left = self.table.write(place, hash, key, Kind::String, content, expires_ms);
-        self.discards.keep(left);
+        self.write_item(place, hash, key, Kind::String, content, expires_ms);
     }
 
     /// Reserves the memory for giving `key` a time of expiry: its record becomes longer.
@@ -367,7 +367,7 @@ impl Store {
         let hash = self.table.hash(key);
         let Some(place) = self.table.find(hash, key) else { return };
         self.changes.note(What::Set, key);
-        self.table.set_expiry(place, hash, expires_ms);
+        self.time_item(place, hash, expires_ms);
     }
 
     /// Removes `key`. Returns false if there was no such key or it had expired. Cannot fail or panic
@@ -437,13 +437,5 @@ impl Store {
         }
         self.take(What::Expired, place);
         None
-    }
-
-    /// Removes the item at `place`, and notes `what` as the effect.
-    fn take(&mut self, what: What, place: Place) {
-        let record = self.table.record(place);
-        self.changes.note(what, self.table.key_of(record));
-        let left = self.table.remove(place);
-        self.discards.keep(left);
     }
 }

@@ -214,8 +214,7 @@ impl Store {
     pub fn commit_new_stream(&mut self, new: NewStream<'_>) {
         let NewStream { key, hash, body } = new;
         self.changes.note_write(false, key);
-        let left = self.table.write(None, hash, key, Kind::Stream, Content::Body(body), None);
-        self.discards.keep(left);
+        self.write_item(None, hash, key, Kind::Stream, Content::Body(body), None);
     }
 
     /// Makes sure that an entry can be appended to the stream of `key`. Without such a key, it becomes the first one of a

@@ -260,7 +260,6 @@ impl Store {
         let hash = self.table.hash(key);
         let place = self.table.find(hash, key);
         self.changes.note_write(place.is_some() && !is_new, key);
-        let left = self.table.write(place, hash, key, kind, content, expires_ms);
-        self.discards.keep(left);
+        self.write_item(place, hash, key, kind, content, expires_ms);
     }
 }

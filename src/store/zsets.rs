@@ -145,22 +145,20 @@ impl Store {
         let expires_ms = expiry.over(record.and_then(Record::expires_ms));
         let body = record.and_then(Record::body);
         self.changes.note_write(place.is_some(), key);
-        let left = match (change, body) {
+        match (change, body) {
             (Change::Members(members), Some(number)) => {
                 self.table.with_body(number, |body| insert_all(body.zset_mut(), &members));
-                None
             }
             (Change::Members(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Change::Packed(bytes), body) => {
                 let over = body.is_some() && !fits_block(key.len(), bytes.len());
                 let content = if over { Content::Over(&bytes) } else { Content::Small(&bytes) };
-                self.table.write(place, hash, key, Kind::Zset, content, expires_ms)
+                self.write_item(place, hash, key, Kind::Zset, content, expires_ms);
             }
             (Change::Body(body), _) => {
-                self.table.write(place, hash, key, Kind::Zset, Content::Body(body), expires_ms)
+                self.write_item(place, hash, key, Kind::Zset, Content::Body(body), expires_ms);
             }
-        };
-        self.discards.keep(left);
+        }
     }
 
     /// Prepares to remove `members` from the sorted set of `key`: finds out which of them it has.
@@ -237,7 +235,7 @@ impl Store {
         self.changes.note(What::Set, key);
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
             Some(number) => self.table.with_body(number, |body| of_large(body.zset_mut())),
-            None => self.table.shorten_packed(place, hash, |bytes| retain(bytes, stays)),
+            None => self.shorten_item(place, hash, |bytes| retain(bytes, stays)),
         }
         false
     }

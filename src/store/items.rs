@@ -1,0 +1,47 @@
+//! Items as wholes: each is written, shortened, given a time of expiry and removed here, whatever it holds.
+//!
+//! A keyspace changes either through these doors, or inside of a large value. They let old content wait until it is freed.
+//! They do not tell the [journal](super::journal) of a write, because only the caller knows what the write means to others.
+
+use super::Store;
+use super::journal::What;
+use super::record::Kind;
+use super::table::{Content, Place};
+
+impl Store {
+    /// Writes `content` under `key`, in the place of the item at `place` if there is one. Cannot fail or panic half-way.
+    #[inline]
+    pub(super) fn write_item(
+        &mut self,
+        place: Option<Place>,
+        hash: u64,
+        key: &[u8],
+        kind: Kind,
+        content: Content<'_>,
+        expires_ms: Option<u64>,
+    ) {
+        let left = self.table.write(place, hash, key, kind, content, expires_ms);
+        self.discards.keep(left);
+    }
+
+    /// Changes when the item at `place` expires: at a Unix time in milliseconds, or never.
+    #[inline]
+    pub(super) fn time_item(&mut self, place: Place, hash: u64, expires_ms: Option<u64>) {
+        self.table.set_expiry(place, hash, expires_ms);
+    }
+
+    /// Makes the packed value at `place` shorter: `change` moves what stays to the front of its bytes, and returns how
+    /// many bytes stay. Needs no memory.
+    #[inline]
+    pub(super) fn shorten_item(&mut self, place: Place, hash: u64, change: impl FnOnce(&mut [u8]) -> usize) {
+        self.table.shorten_packed(place, hash, change);
+    }
+
+    /// Removes the item at `place`, and notes `what` as the effect.
+    pub(super) fn take(&mut self, what: What, place: Place) {
+        let record = self.table.record(place);
+        self.changes.note(what, self.table.key_of(record));
+        let left = self.table.remove(place);
+        self.discards.keep(left);
+    }
+}
