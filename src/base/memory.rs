@@ -32,11 +32,33 @@ thread_local! {
     static ALLOWANCE: Cell<usize> = const { Cell::new(usize::MAX) };
     /// Bytes granted since the headroom was last found to be free.
     static UNTRIED: Cell<usize> = const { Cell::new(0) };
+    /// True while the headroom may be used up.
+    static SPARED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Lets this thread ask for `bytes` more. Beyond that it is refused. [`usize::MAX`] is no limit. For tests.
 pub fn allow(bytes: usize) {
     ALLOWANCE.set(bytes);
+}
+
+/// Runs `act`, which must not be refused memory: it takes back what a client has done, and that must not stop half-way.
+/// The allowance is suspended, and the headroom may be used up. So only the allocator itself can refuse.
+pub fn spared<T>(act: impl FnOnce() -> T) -> T {
+    /// Puts back what was before, also after a panic.
+    struct Before(usize, bool);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            ALLOWANCE.set(self.0);
+            SPARED.set(self.1);
+        }
+    }
+    let _before = Before(ALLOWANCE.replace(usize::MAX), SPARED.replace(true));
+    act()
+}
+
+/// What was reserved. If it was refused, ends the process, as any allocation does that cannot fail.
+pub fn insist<T>(reserved: Result<T, OutOfMemory>) -> T {
+    reserved.unwrap_or_else(|OutOfMemory| std::alloc::handle_alloc_error(std::alloc::Layout::new::<T>()))
 }
 
 /// Makes room for `additional` more elements. If the vector must grow, its capacity at least doubles.
@@ -106,7 +128,7 @@ fn use_allowance(bytes: usize) -> Result<(), OutOfMemory> {
 fn leaves_headroom(bytes: usize) -> bool {
     let untried = UNTRIED.get().saturating_add(bytes);
     UNTRIED.set(untried);
-    if untried < UNTRIED_BYTES {
+    if untried < UNTRIED_BYTES || SPARED.get() {
         return true;
     }
     let mut trial: Vec<u8> = Vec::new();
@@ -146,6 +168,15 @@ mod tests {
         assert_eq!(collect(0..3_u64), Err(OutOfMemory));
         allow(usize::MAX);
         assert_eq!(collect(0..3_u64), Ok(vec![0, 1, 2]));
+    }
+
+    #[test]
+    fn what_is_spared_uses_no_allowance() {
+        allow(10);
+        let mut vec: Vec<u8> = Vec::new();
+        assert_eq!(spared(|| reserve_exact(&mut vec, 1_000)), Ok(()));
+        assert_eq!((reserve_exact(&mut Vec::<u8>::new(), 11), charge(10)), (Err(OutOfMemory), Ok(())));
+        allow(usize::MAX);
     }
 
     #[test]

@@ -238,6 +238,19 @@ impl Body {
         }
     }
 
+    /// A body with the same key and an empty string. Takes the place of this one while that is kept elsewhere.
+    pub fn hollow(&self) -> Body {
+        Body { hash: self.hash, key_len: self.key_len, contents: Contents::Bytes(self.key().to_vec()) }
+    }
+
+    /// A copy of a string or a packed value with its key. A large value is left out.
+    pub fn copy(&self) -> Body {
+        let mut bytes = Vec::with_capacity(self.key().len() + self.value().len());
+        bytes.extend_from_slice(self.key());
+        bytes.extend_from_slice(self.value());
+        Body { hash: self.hash, key_len: self.key_len, contents: Contents::Bytes(bytes) }
+    }
+
     /// Makes sure that the body can be given to `key`, whose hash is `hash`.
     ///
     /// # Errors

@@ -187,6 +187,12 @@ impl<T> Chunked<T> {
         &mut self.chunks[number >> Self::SHIFT][number & (Self::CHUNK - 1)]
     }
 
+    /// The last element, to be changed.
+    pub fn last_mut(&mut self) -> Option<&mut T> {
+        let last = self.len.checked_sub(1)?;
+        Some(self.get_mut(last as u32))
+    }
+
     /// All elements, in the order of their numbers.
     pub fn iter(&self) -> impl Iterator<Item = &T> + Clone {
         self.chunks.iter().flatten()

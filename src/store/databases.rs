@@ -101,13 +101,22 @@ impl Store {
         if one == other {
             return Ok(());
         }
-        self.within(one, |store| {
-            let there = store.others.tables[usize::from(other)].as_mut();
-            std::mem::swap(&mut store.table, there.expect("it was prepared"));
-            store.changes.note(What::Swapped, b"");
-        });
-        self.within(other, |store| store.changes.note(What::Swapped, b""));
+        self.save_swap(one, other);
+        self.exchange(one, other);
+        for db in [one, other] {
+            self.within(db, |store| store.changes.note(What::Swapped, b""));
+        }
         Ok(())
+    }
+
+    /// Swaps the tables of two different databases, both of which were used before.
+    pub(super) fn exchange(&mut self, one: u16, other: u16) {
+        self.within(one, |store| {
+            if let Some(there) = &mut store.others.tables[usize::from(other)] {
+                std::mem::swap(&mut store.table, there);
+            }
+            store.survey();
+        });
     }
 
     /// Removes every key of every database.

@@ -6,6 +6,7 @@ use super::journal::What;
 use super::large::Large;
 use super::stream::Leftovers;
 use super::table::Table;
+use super::undo::Undo;
 
 /// Most flushed databases that wait to be freed.
 const KEYSPACES_MAX: usize = 1_024;
@@ -21,6 +22,9 @@ impl Store {
     pub fn clear(&mut self) {
         if !self.is_empty() {
             self.changes.note(What::Flushed, b"");
+            if self.undo.is_some() {
+                return self.flush_saved();
+            }
             self.discards.keep_keyspace(Box::new(self.table.start_over()));
         }
     }
@@ -55,6 +59,8 @@ enum Discarded {
     Large(Large),
     /// A part of a stream that was removed.
     Part(Box<Leftovers>),
+    /// An undo log that is not needed any more.
+    Undo(Box<Undo>),
 }
 
 /// What one call of `free_piece` did.
@@ -111,8 +117,13 @@ impl Discards {
         }
     }
 
+    /// Takes an undo log and frees it: at once if it is small, later otherwise.
+    pub fn keep_undo(&mut self, undo: Box<Undo>) {
+        self.push(Discarded::Undo(undo));
+    }
+
     /// Takes a keyspace and frees it: at once if it is small, later otherwise.
-    fn keep_keyspace(&mut self, keyspace: Box<Table>) {
+    pub fn keep_keyspace(&mut self, keyspace: Box<Table>) {
         // The number of waiting keyspaces is bounded. If clients fill and flush faster than the server frees,
         // the flush itself must free some first.
         while self.keyspaces >= KEYSPACES_MAX {
@@ -165,6 +176,7 @@ impl Discarded {
             Discarded::Keyspace(keyspace) => keyspace.memory(),
             Discarded::Large(large) => large.memory(),
             Discarded::Part(part) => part.memory(),
+            Discarded::Undo(undo) => undo.memory(),
         }
     }
 
@@ -176,6 +188,7 @@ impl Discarded {
             }
             Discarded::Large(large) => large.is_small(),
             Discarded::Part(part) => part.memory() <= SMALL_PART_BYTES,
+            Discarded::Undo(undo) => undo.is_small(),
         }
     }
 
@@ -185,6 +198,7 @@ impl Discarded {
             Discarded::Keyspace(keyspace) => keyspace.free_piece(),
             Discarded::Large(large) => large.free_piece(),
             Discarded::Part(part) => Freed::of(part.free_piece()),
+            Discarded::Undo(undo) => undo.free_piece(),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! Changes a string in its place: a few bytes of it, or bytes behind its end. The cost is that of the change
 //! and of the zeros in front of it, not the length of the string.
 
+use std::ops::Range;
+
 use super::Store;
 use super::body::Body;
 use super::prepared::{Prepared, WriteError, fits_block};
@@ -17,6 +19,10 @@ pub struct Edit<'a> {
     len: usize,
     /// True if the key is new, or the string gets longer.
     grows: bool,
+    /// The bytes that may change.
+    range: Range<usize>,
+    /// Memory for what they were, if that must be noted.
+    before: Vec<u8>,
     form: Form,
 }
 
@@ -42,10 +48,38 @@ impl Store {
         len_min: usize,
         now_ms: u64,
     ) -> Result<Edit<'a>, WriteError> {
+        self.prepare_edit_of(key, len_min, 0..usize::MAX, now_ms)
+    }
+
+    /// As [`Store::prepare_edit`], but only the bytes in `range` are going to be changed. The string is going to be at least
+    /// so long that it has them.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    pub fn prepare_range_edit<'a>(
+        &mut self,
+        key: &'a [u8],
+        range: Range<usize>,
+        now_ms: u64,
+    ) -> Result<Edit<'a>, WriteError> {
+        self.prepare_edit_of(key, range.end, range, now_ms)
+    }
+
+    fn prepare_edit_of<'a>(
+        &mut self,
+        key: &'a [u8],
+        len_min: usize,
+        range: Range<usize>,
+        now_ms: u64,
+    ) -> Result<Edit<'a>, WriteError> {
         fault::point();
         let place = self.find(key, now_ms);
         let hash = self.table.hash(key);
-        self.with_memory(|table| {
+        let noted = match place {
+            Some(place) if self.undo.is_some() => self.reserve_text(place, hash, key, &range)?,
+            _ => Vec::new(),
+        };
+        let (len, grows, form) = self.with_memory(|table| {
             let before = match place {
                 Some(place) => table.string(place)?,
                 None => b"",
@@ -69,15 +103,16 @@ impl Store {
                 Form::Body(body)
             };
             form.reserve(table, hash, key)?;
-            Ok(Edit { key, hash, len, grows, form })
-        })
+            Ok((len, grows, form))
+        })?;
+        Ok(Edit { key, hash, len, grows, range, before: noted, form })
     }
 
     /// Lets `change` work on the bytes of the string; it returns true if it has changed any. If it has not, and the
     /// string is as long as before, there is no effect. Returns true if there is one. Cannot fail or panic half-way,
     /// unless `change` does.
     pub fn commit_edit(&mut self, edit: Edit<'_>, change: impl FnOnce(&mut [u8]) -> bool) -> bool {
-        let Edit { key, hash, len, grows, form } = edit;
+        let Edit { key, hash, len, grows, range, before, form } = edit;
         let place = self.table.find(hash, key);
         let expires_ms = place.and_then(|place| self.table.record(place).expires_ms());
         let changed;
@@ -91,6 +126,9 @@ impl Store {
                 self.write_item(place, hash, key, Kind::String, Content::Body(body), expires_ms);
             }
             Form::There => {
+                if self.undo.is_some() {
+                    self.save_text(place, hash, key, range, before);
+                }
                 let number = place.and_then(|place| self.table.record(place).body());
                 let number = number.expect("nobody removes a key between prepare and commit");
                 changed = self.table.with_body(number, |body| {

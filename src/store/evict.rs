@@ -127,9 +127,10 @@ impl Store {
         self.evictor.sketch.as_ref().map(|sketch| sketch.uses(hash))
     }
 
-    /// Evicts one key. Returns false if it has found none that may be evicted. Leaves the database of that key selected.
+    /// Evicts one key. Returns false if it has found none that may be evicted, and while changes may be taken back: what is
+    /// removed then frees no memory. Leaves the database of that key selected.
     pub fn evict(&mut self) -> bool {
-        let Some(policy) = self.evictor.policy else { return false };
+        let Some(policy) = self.evictor.policy.filter(|_| self.undo.is_none()) else { return false };
         (0..TRIES).any(|_| self.evict_at_hand(policy))
     }
 

@@ -12,6 +12,7 @@ use super::packed;
 use super::prepared::{Prepared, WriteError};
 use super::record::{Kind, RECORD_MAX, Record};
 use super::table::{Content, Table};
+use super::undo::{Noter, noter};
 use super::walk::is_live;
 use crate::base::{fault, memory};
 
@@ -108,9 +109,12 @@ impl Store {
         let record = self.table.record(place);
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
             Some(number) => {
+                let mut noter = noter(&mut self.undo, self.changes.db, hash, key);
                 let next_ms = self.table.with_body(number, |body| {
                     let table = body.map_mut();
-                    fields.for_each(|field| table.change_field(field, now_ms, &mut decide, &mut changed));
+                    fields.for_each(|field| {
+                        table.change_field(field, now_ms, &mut decide, &mut changed, &mut noter);
+                    });
                     table.trim();
                     table.next_expiry()
                 });
@@ -173,6 +177,7 @@ impl Table {
         now_ms: u64,
         decide: &mut impl FnMut(Option<(&[u8], Option<u64>)>) -> FieldChange,
         changed: &mut Changed,
+        noter: &mut Option<Noter<'_>>,
     ) {
         let hash = self.hash(field);
         let place = self.find(hash, field).filter(|place| is_live(self.record(*place), now_ms));
@@ -185,11 +190,17 @@ impl Table {
             FieldChange::Persist if before.is_none() => {}
             FieldChange::Persist | FieldChange::Expire(_) => {
                 let at_ms = if let FieldChange::Expire(at_ms) = change { Some(at_ms) } else { None };
+                if let Some(noter) = noter {
+                    noter.time_field(self, place);
+                }
                 self.set_expiry(place, hash, at_ms);
                 changed.timed += 1;
             }
             FieldChange::Remove => {
-                self.remove(place);
+                match noter {
+                    Some(noter) => noter.remove_field(self, field),
+                    None => drop(self.remove(place)),
+                }
                 changed.removed += 1;
             }
         }

@@ -1,12 +1,13 @@
 //! Items as wholes: each is written, shortened, given a time of expiry and removed here, whatever it holds.
 //!
 //! A keyspace changes either through these doors, or inside of a large value. They let old content wait until it is freed.
-//! They do not tell the [journal](super::journal) of a write, because only the caller knows what the write means to others.
+//! The [undo log](super::undo) learns of each change here, if there is one. They do not tell the [journal](super::journal) of a write, because only the caller knows what the write means to others.
 
 use super::Store;
 use super::journal::What;
 use super::record::Kind;
 use super::table::{Content, Place};
+use super::undo::Fate;
 
 impl Store {
     /// Writes `content` under `key`, in the place of the item at `place` if there is one. Cannot fail or panic half-way.
@@ -20,6 +21,14 @@ impl Store {
         content: Content<'_>,
         expires_ms: Option<u64>,
     ) {
+        if self.undo.is_some() {
+            let fate = match content {
+                Content::Tail(_) => Fate::Grows,
+                Content::Over(_) => Fate::Overwritten,
+                Content::Small(_) | Content::Body(_) => Fate::Replaced,
+            };
+            self.save_written(place, hash, key, fate);
+        }
         let left = self.table.write(place, hash, key, kind, content, expires_ms);
         self.discards.keep(left);
     }
@@ -27,6 +36,9 @@ impl Store {
     /// Changes when the item at `place` expires: at a Unix time in milliseconds, or never.
     #[inline]
     pub(super) fn time_item(&mut self, place: Place, hash: u64, expires_ms: Option<u64>) {
+        if self.undo.is_some() {
+            self.save_expiry(place, hash);
+        }
         self.table.set_expiry(place, hash, expires_ms);
     }
 
@@ -34,6 +46,9 @@ impl Store {
     /// many bytes stay. Needs no memory.
     #[inline]
     pub(super) fn shorten_item(&mut self, place: Place, hash: u64, change: impl FnOnce(&mut [u8]) -> usize) {
+        if self.undo.is_some() {
+            self.save_packed(place, hash);
+        }
         self.table.shorten_packed(place, hash, change);
     }
 
@@ -41,6 +56,9 @@ impl Store {
     pub(super) fn take(&mut self, what: What, place: Place) {
         let record = self.table.record(place);
         self.changes.note(what, self.table.key_of(record));
+        if self.undo.is_some() {
+            return self.take_saved(place);
+        }
         let left = self.table.remove(place);
         self.discards.keep(left);
     }

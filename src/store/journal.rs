@@ -125,6 +125,13 @@ impl Effects {
     }
 }
 
+/// Which effects were noted up to some time.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    effects: usize,
+    key_bytes: usize,
+}
+
 /// The effects since [`Journal::take`] was last called.
 #[derive(Debug, Default)]
 pub struct Journal {
@@ -187,6 +194,18 @@ impl Journal {
     #[inline]
     pub fn has_news(&self) -> bool {
         self.news
+    }
+
+    /// Marks the effects that there are.
+    pub fn mark(&self) -> Mark {
+        Mark { effects: self.effects.len(), key_bytes: self.keys.len() }
+    }
+
+    /// Forgets all effects since the mark. If effects were lost meanwhile, they are still said to be.
+    pub fn rewind(&mut self, mark: &Mark) {
+        self.effects.truncate(mark.effects);
+        self.keys.truncate(mark.key_bytes);
+        self.news = self.lost || !self.effects.is_empty();
     }
 
     /// Takes the effects out. [`Journal::put_back`] takes their memory back.

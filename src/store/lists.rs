@@ -12,6 +12,7 @@ use super::list::{List, PackedList, packed_size, push_packed};
 use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
 use super::record::{Kind, RECORD_MAX, Record};
 use super::table::{Content, Place, Table};
+use super::undo::{Noter, noter};
 use crate::base::{OutOfMemory, fault, memory};
 
 /// Most bytes of a packed list. Each change copies it as a whole, so it must be short.
@@ -157,7 +158,8 @@ impl Store {
         self.changes.note_write(place.is_some(), key);
         match (change, body) {
             (Change::Edit(edit), Some(number)) => {
-                self.table.with_body(number, |body| edit.make(body.list_mut()));
+                let noter = noter(&mut self.undo, self.changes.db, hash, key);
+                self.table.with_body(number, |body| edit.make(body.list_mut(), noter));
             }
             (Change::Edit(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Change::Packed(bytes), body) => {
@@ -186,6 +188,10 @@ impl Store {
         self.changes.note(What::Set, key);
         match (elements.0, record.body()) {
             (ListForm::Large(_), Some(number)) => {
+                if let Some(mut noter) = noter(&mut self.undo, self.changes.db, hash, key) {
+                    self.table.with_body(number, |body| noter.cut_ends(body.list_mut(), left, right));
+                    return false;
+                }
                 let dropped = self.table.with_body(number, |body| {
                     let list = body.list_mut();
                     [list.drop_front(left), list.drop_back(right)]
@@ -233,7 +239,11 @@ impl Store {
         let from_right = side == Side::Right;
         match (elements.0, record.body()) {
             (ListForm::Large(_), Some(number)) => {
+                let noter = noter(&mut self.undo, self.changes.db, hash, key);
                 self.table.with_body(number, |body| {
+                    if let Some(mut noter) = noter {
+                        noter.remove_elements(body.list_mut(), element, removed, from_right);
+                    }
                     body.list_mut().remove(|there| there == element, removed, from_right)
                 });
             }
@@ -278,7 +288,14 @@ impl<'a> Edit<'a> {
     }
 
     /// Edits a large list, once there is memory for it.
-    fn make(&self, list: &mut List) {
+    fn make(&self, list: &mut List, noter: Option<Noter<'_>>) {
+        if let Some(mut noter) = noter {
+            match self {
+                Edit::Push(side, elements) => noter.push_elements(*side == Side::Right, elements.len()),
+                Edit::Set(index, _) => noter.replace_element(list, *index),
+                Edit::Insert(index, _) => noter.insert_element(*index),
+            }
+        }
         match self {
             Edit::Push(Side::Left, elements) => elements.iter().for_each(|element| list.push_front(element)),
             Edit::Push(Side::Right, elements) => elements.iter().for_each(|element| list.push_back(element)),
@@ -305,7 +322,7 @@ impl<'a> Edit<'a> {
         if len > PACKED_BYTES_MAX {
             let mut list = List::from_packed(packed)?;
             self.reserve(&mut list)?;
-            self.make(&mut list);
+            self.make(&mut list, None);
             return Ok(Change::Body(Body::with_large(hash, key, list)?));
         }
         let mut bytes = Vec::new();

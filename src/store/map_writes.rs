@@ -14,6 +14,7 @@ use super::prepared::{Expiry, Prepared, WriteError, fits_block};
 use super::record::{INLINE_MAX, Kind, RECORD_MAX, Record};
 use super::set::Addition;
 use super::table::{Content, Table};
+use super::undo::noter;
 use super::walk::is_live;
 use super::{Pair, Store, WritePairs};
 use crate::base::{OutOfMemory, fault, memory};
@@ -165,14 +166,18 @@ impl Store {
         number: u32,
         key: &[u8],
         hash: u64,
-        entries: impl IntoIterator<Item = Prepared<'a>>,
+        entries: impl IntoIterator<Item = Prepared<'a>> + AsRef<[Prepared<'a>]>,
         expiry: Expiry,
         now_ms: u64,
     ) {
         debug_assert_eq!(self.table.bodies.get(number).key(), key, "the body belongs to another key");
         self.changes.note(What::Set, key);
+        let noter = noter(&mut self.undo, self.changes.db, hash, key);
         self.table.with_body(number, |body| {
             let table = body.map_mut();
+            if let Some(mut noter) = noter {
+                noter.write_fields(table, entries.as_ref());
+            }
             entries.into_iter().for_each(|entry| table.commit(entry, expiry, now_ms));
         });
         self.table.hasten(hash, expiry.over(None));

@@ -4,6 +4,7 @@
 //! body, or in a table of its own, which is the same kind of table that the keyspace has. A map with a table never
 //! becomes packed again.
 
+use super::body::Body;
 use super::journal::What;
 use super::large::Large;
 use super::map::{Form, Map, field_and_value};
@@ -11,6 +12,7 @@ use super::packed;
 use super::prepared::{WriteError, WrongKind};
 use super::record::{Kind, Record};
 use super::table::Place;
+use super::undo::{Noter, noter};
 use super::walk::is_live;
 use super::{Pair, Store};
 use crate::base::{fault, memory};
@@ -36,6 +38,23 @@ impl MapRemoval<'_> {
     /// How many fields will be removed.
     pub fn removed(&self) -> usize {
         self.fields.len()
+    }
+}
+
+/// Removes fields of a hash with a table, or members of a large set.
+fn remove_items(body: &mut Body, names: Vec<&[u8]>, mut noter: Option<Noter<'_>>) {
+    for name in names {
+        match (body.large_mut(), &mut noter) {
+            (Some(Large::Set(set)), Some(noter)) => noter.remove_member(&mut set.value, name),
+            (Some(Large::Set(set)), None) => set.value.remove(name),
+            (Some(Large::Map(map)), Some(noter)) => noter.remove_field(&mut map.value, name),
+            (Some(Large::Map(map)), None) => {
+                let table = &mut map.value;
+                table.find(table.hash(name), name).map(|place| table.remove(place));
+                table.trim();
+            }
+            _ => unreachable!("neither a hash nor a set is in the body"),
+        }
     }
 }
 
@@ -92,17 +111,10 @@ impl Store {
         self.changes.note(What::Set, key);
         let names = self.table.names().clone();
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
-            Some(number) => self.table.with_body(number, |body| match body.large_mut() {
-                Some(Large::Set(set)) => fields.into_iter().for_each(|member| set.value.remove(member)),
-                _ => {
-                    let table = body.map_mut();
-                    for field in fields {
-                        let place = table.find(table.hash(field), field);
-                        place.map(|place| table.remove(place));
-                        table.trim();
-                    }
-                }
-            }),
+            Some(number) => {
+                let noter = noter(&mut self.undo, self.changes.db, hash, key);
+                self.table.with_body(number, |body| remove_items(body, fields, noter));
+            }
             None => self.shorten_item(place, hash, |bytes| {
                 packed::retain(&names, bytes, |field| fields.binary_search(&field).is_err())
             }),

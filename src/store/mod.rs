@@ -36,6 +36,7 @@
 //! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
 //! - `edit` changes a string in its place. `moves` gives what a key holds to another key. `whole` is
 //!   a value that takes the place of what a key holds.
+//! - `undo` notes how to take changes back, while somebody may want to.
 //! - `prepared` is a write that is ready to be committed. `discard` frees large things piece by piece.
 //!
 //! However many keys there are, an operation on one key takes no longer than splitting a segment of a few
@@ -92,6 +93,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod tiered;
+mod undo;
 mod walk;
 mod warm;
 mod whole;
@@ -140,6 +142,7 @@ pub use stream::{
 pub use streams::{NewStream, PreparedEntry, StreamError};
 pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};
 use table::{Place, Table};
+use undo::Undo;
 pub use walk::Dice;
 use walk::is_live;
 pub use warm::WARMED_MAX;
@@ -167,6 +170,8 @@ pub struct Store {
     others: Others,
     /// Turns a scan's position into the cursor that a client sees.
     cursors: Cursors,
+    /// How to take changes back, if somebody may want to.
+    undo: Option<Box<Undo>>,
     /// What happened to which key, and how many keys have expired.
     changes: Changes,
     /// Removed memory that is not freed yet.
@@ -188,6 +193,7 @@ impl Store {
             table: Table::keyspace(seeded(1), Size::Large, Arc::new(Names::new(seeded(11)))),
             others: Others::default(),
             cursors: Cursors::new(seeded(6)),
+            undo: None,
             changes: Changes::default(),
             discards: Discards::default(),
             evictor: Evictor::default(),
@@ -238,6 +244,7 @@ impl Store {
             + self.changes.journal.memory()
             + self.discards.memory()
             + self.evictor.memory()
+            + self.undo.as_ref().map_or(0, |undo| undo.memory())
     }
 
     /// The string of `key`; `None` if there is no such key or it has expired. `now_ms` is the Unix time in
@@ -298,7 +305,9 @@ impl Store {
     #[inline]
     pub fn prepare<'a>(&mut self, key: &'a [u8], value: &'a [u8]) -> Result<Prepared<'a>, WriteError> {
         fault::point();
-        self.with_memory(|table| Prepared::replacing(table, key, value)?.reserved(table))
+        // A value that may be put back must keep its memory.
+        let reuses = self.undo.is_none();
+        self.with_memory(|table| Prepared::replacing(table, key, value, reuses)?.reserved(table))
     }
 
     /// Prepares to write several keys and their values. Either all of them can be committed, or the call
@@ -424,6 +433,7 @@ impl Store {
     /// If an invariant does not hold.
     pub fn audit(&self) {
         self.audit_databases();
+        self.undo.iter().for_each(|undo| undo.audit());
         self.table.audit();
     }
 

@@ -65,6 +65,8 @@ impl Store {
         let Rename { from, to, to_db, rekey, body } = rename;
         let hash = self.table.hash(from);
         let Some(place) = self.table.find(hash, from) else { return };
+        let moves = (self.selected(), from) != (to_db, to);
+        let is_noted = moves && self.undo.is_some() && self.save_renamed(place, hash);
         let record = self.table.record(place);
         let (kind, expires_ms) = (record.kind(), record.expires_ms());
         let (mut small, mut len) = ([0; INLINE_MAX], 0);
@@ -73,6 +75,9 @@ impl Store {
             small[..len].copy_from_slice(record.value());
         }
         self.changes.note(What::Removed, from);
+        if !moves {
+            return self.changes.note_write(false, to);
+        }
         let taken = self.table.take_out(place);
         let content = match (taken.zip(rekey), body) {
             (Some((mut body, rekey)), _) => {
@@ -83,6 +88,9 @@ impl Store {
             (None, None) => Content::Small(&small[..len]),
         };
         self.within(to_db, |store| store.put_over(to, kind, content, expires_ms, true));
+        if is_noted {
+            self.note_renamed(from, to_db, to);
+        }
     }
 
     /// Makes a copy of what `from` holds, with its time of expiry, for the key `to` of database `to_db`:

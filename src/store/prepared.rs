@@ -81,14 +81,15 @@ impl<'a> Prepared<'a> {
 
     /// As [`Prepared::new`], but if the key has a body of about the right size, a long value is going to be
     /// written into that body. Most values are replaced by one of a similar length, and this needs no
-    /// allocation. Does not reuse the body of a key that may expire before the commit.
+    /// allocation. Does not reuse the body of a key that may expire before the commit, and none unless `reuses` is set.
     #[inline]
     pub(super) fn replacing(
         table: &Table,
         key: &'a [u8],
         value: &'a [u8],
+        reuses: bool,
     ) -> Result<Prepared<'a>, OutOfMemory> {
-        if fits_block(key.len(), value.len()) {
+        if !reuses || fits_block(key.len(), value.len()) {
             return Prepared::new(table, key, value);
         }
         let hash = table.hash(key);

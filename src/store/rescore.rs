@@ -8,6 +8,7 @@ use super::journal::What;
 use super::large::Large;
 use super::prepared::WrongKind;
 use super::record::Kind;
+use super::undo::noter;
 use super::zset::Spot;
 use crate::base::fault;
 
@@ -57,10 +58,26 @@ impl Store {
     /// or panic half-way.
     #[inline]
     pub fn commit_score(&mut self, ready: ReadyMember<'_>, score: f64) {
-        let ReadyMember { key, body, spot, .. } = ready;
+        let ReadyMember { key, body, .. } = ready;
         debug_assert_eq!(self.table.bodies.get(body).key(), key, "the body belongs to another key");
         self.changes.note(What::Set, key);
+        if self.undo.is_some() {
+            self.note_score(&ready);
+        }
+        let ReadyMember { body, spot, .. } = ready;
         // A zero loses its sign, as it does when a member is added.
         self.table.with_body(body, |body| body.zset_mut().set_score(spot, score + 0.0));
+    }
+
+    /// Notes the score that the member has.
+    #[cold]
+    #[inline(never)]
+    fn note_score(&mut self, ready: &ReadyMember<'_>) {
+        let body = self.table.bodies.get(ready.body);
+        if let (Some(mut noter), Some(Large::Zset(zset))) =
+            (noter(&mut self.undo, self.changes.db, body.hash(), ready.key), body.large())
+        {
+            noter.change_score(&zset.value, zset.value.member_at(ready.spot));
+        }
     }
 }

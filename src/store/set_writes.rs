@@ -13,6 +13,7 @@ use super::prepared::{Expiry, WriteError};
 use super::record::Kind;
 use super::set::{Addition, Set};
 use super::table::Table;
+use super::undo::noter;
 use super::{Pair, Store};
 use crate::base::fault;
 
@@ -114,7 +115,15 @@ impl Store {
     pub(super) fn commit_members(&mut self, number: u32, key: &[u8], addition: Addition<'_>) {
         debug_assert_eq!(self.table.bodies.get(number).key(), key, "the body belongs to another key");
         self.changes.note(What::Set, key);
-        self.table.with_body(number, |body| body.set_mut().add(addition));
+        let hash = self.table.bodies.get(number).hash();
+        let noter = noter(&mut self.undo, self.changes.db, hash, key);
+        self.table.with_body(number, |body| {
+            let set = body.set_mut();
+            if let Some(mut noter) = noter {
+                noter.add_members(set, &addition);
+            }
+            set.add(addition);
+        });
     }
 }
 

@@ -127,9 +127,15 @@ impl Store {
         let Some(place) = self.find(key, now_ms) else { return Ok(None) };
         let record = self.table.record(place);
         let number = record.body().filter(|_| record.kind() == Kind::Stream).ok_or(WrongKind)?;
-        let change = |table: &mut Table| table.with_body(number, |body| work(body.stream_mut()));
-        let mut change = change;
-        self.with_stream_memory(|table| change(table).map_err(E::into)).map(Some)
+        let mut change = |table: &mut Table| table.with_body(number, |body| work(body.stream_mut()));
+        if self.undo.is_some() {
+            self.open_notes(number);
+        }
+        let changed = self.with_stream_memory(|table| change(table).map_err(E::into));
+        if self.undo.is_some() {
+            self.close_notes();
+        }
+        changed.map(Some)
     }
 
     /// Changes the stream of `key`, which needs no memory or has reserved it. Cannot fail or panic half-way.
@@ -150,7 +156,14 @@ impl Store {
         let place = self.table.find(self.table.hash(key), key);
         let body = place.and_then(|place| self.table.record(place).body());
         let number = body.expect("no key is removed between prepare and commit");
-        self.table.with_body(number, |body| change(body.stream_mut()))
+        if self.undo.is_some() {
+            self.open_notes(number);
+        }
+        let changed = self.table.with_body(number, |body| change(body.stream_mut()));
+        if self.undo.is_some() {
+            self.close_notes();
+        }
+        changed
     }
 
     /// As [`Store::change_stream`], for a change that returns how many entries it has removed, which may be none.

@@ -42,8 +42,12 @@ impl Store {
     ///
     /// The sweep looks at a segment again after `pause_ms` at the earliest. So it finds the keys that expire one
     /// after another in one look, and a key stays for at most that time. The pause is at most [`LOOK_PAUSE_MAX_MS`].
+    /// Nothing is removed while changes may be taken back.
     pub fn sweep(&mut self, now_ms: u64, budget: usize, pause_ms: u64) -> usize {
         debug_assert!(pause_ms <= LOOK_PAUSE_MAX_MS);
+        if self.undo.is_some() {
+            return 0;
+        }
         let (here, mut removed, mut spent) = (self.selected(), 0, 0);
         let mut expired = [0; ITEMS_MAX];
         while spent < budget

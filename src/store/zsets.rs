@@ -13,6 +13,7 @@ use super::prepared::{Expiry, Prepared, WriteError, WrongKind, fits_block};
 use super::ranked::{Ranked, ZsetForm};
 use super::record::{Kind, RECORD_MAX, Record};
 use super::table::{Content, Place, Table};
+use super::undo::{Noter, noter};
 use super::zpacked::{PackedZset, Scored, by_order, merge, retain};
 use super::zset::Zset;
 use crate::base::{OutOfMemory, fault, memory};
@@ -147,7 +148,14 @@ impl Store {
         self.changes.note_write(place.is_some(), key);
         match (change, body) {
             (Change::Members(members), Some(number)) => {
-                self.table.with_body(number, |body| insert_all(body.zset_mut(), &members));
+                let noter = noter(&mut self.undo, self.changes.db, hash, key);
+                self.table.with_body(number, |body| {
+                    let zset = body.zset_mut();
+                    if let Some(mut noter) = noter {
+                        members.iter().for_each(|(member, _)| noter.change_score(zset, member));
+                    }
+                    insert_all(zset, &members);
+                });
             }
             (Change::Members(_), None) => unreachable!("no key is removed between prepare and commit"),
             (Change::Packed(bytes), body) => {
@@ -190,7 +198,10 @@ impl Store {
         self.remove_from_zset(
             key,
             members.len(),
-            |zset| {
+            |zset, noter| {
+                if let Some(mut noter) = noter {
+                    members.iter().for_each(|member| noter.change_score(zset, member));
+                }
                 members.iter().for_each(|member| {
                     zset.remove(member);
                 });
@@ -208,7 +219,10 @@ impl Store {
         if ranks.is_empty() {
             return false;
         }
-        let remove = |zset: &mut Zset| {
+        let remove = |zset: &mut Zset, noter: Option<Noter<'_>>| {
+            if let Some(mut noter) = noter {
+                noter.remove_ranks(zset, ranks.clone());
+            }
             for _ in ranks.clone() {
                 zset.remove_nth(ranks.start);
             }
@@ -222,7 +236,7 @@ impl Store {
         &mut self,
         key: &[u8],
         count: usize,
-        of_large: impl FnOnce(&mut Zset),
+        of_large: impl FnOnce(&mut Zset, Option<Noter<'_>>),
         stays: impl FnMut(usize, &[u8]) -> bool,
     ) -> bool {
         let hash = self.table.hash(key);
@@ -234,7 +248,10 @@ impl Store {
         }
         self.changes.note(What::Set, key);
         match record.body().filter(|_| self.table.large_of(record).is_some()) {
-            Some(number) => self.table.with_body(number, |body| of_large(body.zset_mut())),
+            Some(number) => {
+                let noter = noter(&mut self.undo, self.changes.db, hash, key);
+                self.table.with_body(number, |body| of_large(body.zset_mut(), noter));
+            }
             None => self.shorten_item(place, hash, |bytes| retain(bytes, stays)),
         }
         false

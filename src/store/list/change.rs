@@ -97,7 +97,7 @@ impl List {
     }
 
     /// Gives back needless room of the nodes around element `index`, and joins them if they are sparse.
-    fn tidy(&mut self, index: usize) {
+    pub(super) fn tidy(&mut self, index: usize) {
         let Some((mut at, _)) = self.nodes.locate(index) else { return };
         self.nodes.update(at, Node::tighten);
         if let Some(joined) = self.nodes.previous(at).and_then(|before| self.join(before)) {

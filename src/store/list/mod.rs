@@ -7,14 +7,16 @@
 //!
 //! Whatever adds elements is prepared first: a `try_reserve` or `prepare` makes sure that there is memory, and the
 //! change must follow at once. Removing needs no memory: to join nodes or to move them to smaller memory takes some,
-//! and is left undone if there is none.
+//! and is left undone if there is none. `cut` takes changes back.
 
 mod change;
+mod cut;
 mod node;
 mod packed;
 #[cfg(test)]
 mod tests;
 
+pub use cut::{Cut, Replaced};
 pub use packed::{PackedList, packed_size, push_packed};
 
 use super::pieces::reserve_pieces;
@@ -230,15 +232,7 @@ impl List {
 
     /// Removes whole nodes from `end`, with up to `count` elements in all, and with as many as possible.
     fn drop_nodes(&mut self, count: usize, end: End) -> Option<List> {
-        let rest = self.len() - count;
-        let cut = match end {
-            End::Front => self.nodes.locate(count).map_or(self.nodes.end(), |(at, _)| at),
-            End::Back => match self.nodes.locate(rest) {
-                Some((at, 0)) => at,
-                Some((at, _)) => self.nodes.next(at).unwrap_or(self.nodes.end()),
-                None => self.nodes.end(),
-            },
-        };
+        let cut = self.seam(count, end);
         let split = match end {
             End::Front => self.nodes.split_off(cut).map(|behind| std::mem::replace(&mut self.nodes, behind)),
             End::Back => self.nodes.split_off(cut),
@@ -249,6 +243,18 @@ impl List {
                 self.free_nodes(count, end);
                 None
             }
+        }
+    }
+
+    /// The position up to which, or from which on, whole nodes have up to `count` elements at `end`, and as many as possible.
+    fn seam(&self, count: usize, end: End) -> Position {
+        match end {
+            End::Front => self.nodes.locate(count).map_or(self.nodes.end(), |(at, _)| at),
+            End::Back => match self.nodes.locate(self.len() - count) {
+                Some((at, 0)) => at,
+                Some((at, _)) => self.nodes.next(at).unwrap_or(self.nodes.end()),
+                None => self.nodes.end(),
+            },
         }
     }
 

@@ -163,7 +163,8 @@ impl Stream {
     pub fn commit_claim(&mut self, claim: Claim) -> Claimed {
         let Claim { group, reader, options, now_ms, mut claimed } = claim;
         let _ = self.groups.change(group, |group| {
-            let consumer = group.consumers.enter(reader, now_ms);
+            let consumer = group.enter(reader, now_ms);
+            group.note_progress();
             group.last_id = group.last_id.max(options.last_id.unwrap_or_default());
             // Insertions come before removals, because removals may use up the room that is reserved.
             claimed.ids.retain(|id| group.claim(*id, consumer, &options, now_ms));
@@ -226,6 +227,7 @@ impl Group {
         let delivered_ms = options.delivered_ms(now_ms);
         let retry_count = options.retry_count.map(|count| u32::try_from(count).unwrap_or(u32::MAX));
         let counted = |before: u32| retry_count.unwrap_or(before.saturating_add(u32::from(!options.just_id)));
+        self.note_pending(id);
         let Some(pending) = self.find_pending(id) else {
             self.pending.insert(Pending { id, delivered_ms, consumer, deliveries: counted(1) });
             self.consumers.change(consumer, |consumer| consumer.pending.insert(id));

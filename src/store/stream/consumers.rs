@@ -61,7 +61,7 @@ impl Consumer {
     }
 
     /// Memory held, in bytes.
-    fn memory(&self) -> usize {
+    pub(super) fn memory(&self) -> usize {
         size_of::<Consumer>() + self.name.capacity() + self.pending.memory()
     }
 }
@@ -230,6 +230,30 @@ impl Consumers {
             self.by_name.shrink_to(2 * self.by_name.len());
         }
         Some((number, consumer))
+    }
+
+    /// Puts back a consumer that was removed, with the number that it had.
+    pub(super) fn put_back(&mut self, number: u32, consumer: Box<Consumer>) {
+        while self.seats.len() <= number as usize {
+            let seat = self.seats.len() as u32;
+            self.seats.push(Seat::Free(self.free.replace(seat)));
+        }
+        let Some(Seat::Free(next)) = self.seats.get(number as usize) else { return };
+        let (next, mut before) = (*next, self.free);
+        if before == Some(number) {
+            self.free = next;
+        }
+        while let Some(free) = before.filter(|free| *free != number) {
+            let Some(Seat::Free(after)) = self.seats.get_mut(free as usize) else { break };
+            before = *after;
+            if before == Some(number) {
+                *after = next;
+            }
+        }
+        let at = self.search(&consumer.name).unwrap_or_else(|at| at);
+        self.bytes += consumer.memory();
+        self.seats[number as usize] = Seat::Taken(consumer);
+        self.by_name.insert(at, number);
     }
 
     /// A copy, in which the consumers have the same numbers.

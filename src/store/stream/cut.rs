@@ -23,7 +23,7 @@ pub(super) struct Cut<T> {
 }
 
 impl<T: Keyed> Cut<T> {
-    const EMPTY: Cut<T> = Cut { head: None, bytes: 0 };
+    pub(super) const EMPTY: Cut<T> = Cut { head: None, bytes: 0 };
 
     /// Memory held, in bytes.
     pub(super) fn memory(&self) -> usize {
@@ -48,6 +48,15 @@ impl<T: Keyed> Cut<T> {
         self.head.is_some()
     }
 
+    /// The chunks, the last one first.
+    pub(super) fn into_chunks(mut self) -> impl Iterator<Item = Box<Chunk<T>>> {
+        std::iter::from_fn(move || {
+            let mut chunk = self.head.take()?;
+            self.head = chunk.next.take();
+            Some(chunk)
+        })
+    }
+
     /// Takes over a chunk whose items own `owned` bytes.
     fn push(&mut self, mut chunk: Box<Chunk<T>>, owned: usize) {
         self.bytes += chunk.bytes() + owned;
@@ -63,8 +72,8 @@ fn owned<T: Keyed>(items: &[T]) -> usize {
 
 impl<T: Keyed> Sorted<T> {
     /// Removes all items before `place`. Returns how many bytes they owned, and the items as far as they are not freed
-    /// yet.
-    pub(super) fn cut_front(&mut self, place: Place) -> (usize, Cut<T>) {
+    /// yet. With `keep`, none of them is.
+    pub(super) fn cut_front(&mut self, place: Place, keep: bool) -> (usize, Cut<T>) {
         let (mut cut, mut cut_owned) = (Cut::EMPTY, 0);
         for _ in 0..place.shelf() {
             let Some(Shelf { chunk, .. }) = self.shelves.pop_front() else { break };
@@ -81,22 +90,36 @@ impl<T: Keyed> Sorted<T> {
             let items_owned = owned(&items[..count]);
             cut_owned += items_owned;
             self.len -= count;
-            let kept = if items_owned > AT_ONCE_BYTES { Chunk::with_room(count).ok() } else { None };
+            let kept = if keep && count > 0 {
+                Some(Box::new(Chunk { items: Vec::with_capacity(count), next: None }))
+            } else if items_owned > AT_ONCE_BYTES {
+                Chunk::with_room(count).ok()
+            } else {
+                None
+            };
             let dropped = items.drain(..count);
             if let Some(mut chunk) = kept {
                 chunk.items.extend(dropped);
                 cut.push(chunk, items_owned);
             }
         }
-        if cut.bytes <= AT_ONCE_BYTES {
+        if cut.bytes <= AT_ONCE_BYTES && !keep {
             cut = Cut::EMPTY;
         }
         (cut_owned, cut)
     }
 
+    /// Puts a chunk back that was cut off. Its items are less than all there are.
+    pub(super) fn push_front(&mut self, chunk: Box<Chunk<T>>) {
+        let Some(least) = chunk.items.first().map(T::key) else { return };
+        self.len += chunk.items.len();
+        self.chunk_bytes += chunk.bytes();
+        self.shelves.push_front(Shelf { least, chunk });
+    }
+
     /// Takes all items out, to be freed.
     pub(super) fn cut_all(&mut self) -> Cut<T> {
-        let (_, cut) = self.cut_front(Place::shelf_start(self.shelves.len()));
+        let (_, cut) = self.cut_front(Place::shelf_start(self.shelves.len()), false);
         self.release_spares();
         cut
     }

@@ -101,10 +101,11 @@ impl Stream {
         let Stream { log, groups } = self;
         let Delivery { group, reader, first, last, count, pending } = delivery;
         let _ = groups.change(group, |group| {
-            let consumer = group.consumers.enter(reader, now_ms);
+            let consumer = group.enter(reader, now_ms);
             if count == 0 {
                 return;
             }
+            group.note_progress();
             let first_id = log.first_id();
             for entry in log.range(first, last) {
                 group.note_read(log, entry.id(), first_id);
@@ -147,8 +148,9 @@ impl Stream {
         let Stream { log, groups } = self;
         let History { group, reader, ids } = history;
         let _ = groups.change(group, |group| {
-            group.consumers.enter(reader, now_ms);
+            group.enter(reader, now_ms);
             for id in ids.iter().filter(|id| log.contains(**id)) {
+                group.note_pending(*id);
                 if let Some(pending) = group.find_pending(*id) {
                     pending.delivered_ms = now_ms;
                     pending.deliveries = pending.deliveries.saturating_add(1);

@@ -5,10 +5,11 @@
 //!
 //! Invariants: the lists name the same ids, and each pending entry names the consumer that has its id.
 
-use super::consumers::{Consumers, Reader};
+use super::consumers::{Consumer, Consumers, Reader};
 use super::cut::Cut;
 use super::id::StreamId;
 use super::log::Log;
+use super::notes::{GroupChange, GroupNotes};
 use super::sorted::{Keyed, Sorted};
 use crate::base::{OutOfMemory, memory};
 
@@ -32,6 +33,8 @@ pub struct Group {
     pub(super) entries_read: Option<u64>,
     pub(super) pending: Sorted<Pending>,
     pub(super) consumers: Consumers,
+    /// How to take changes back, while somebody wants to know it and the group is being changed.
+    pub(super) notes: Option<Box<GroupNotes>>,
 }
 
 impl Keyed for Pending {
@@ -55,7 +58,7 @@ impl Group {
         memory::reserve_exact(&mut copy, name.len())?;
         copy.extend_from_slice(name);
         let (pending, consumers) = (Sorted::new(), Consumers::new());
-        Ok(Box::new(Group { name: copy, last_id, entries_read, pending, consumers }))
+        Ok(Box::new(Group { name: copy, last_id, entries_read, pending, consumers, notes: None }))
     }
 
     /// Memory held, in bytes.
@@ -90,6 +93,7 @@ impl Group {
     /// it. Room is reserved.
     pub(super) fn assign(&mut self, id: StreamId, consumer: u32, now_ms: u64) {
         let new = Pending { id, delivered_ms: now_ms, consumer, deliveries: 1 };
+        self.note_pending(id);
         match self.find_pending(id) {
             Some(there) => {
                 let old = std::mem::replace(there, new);
@@ -100,6 +104,45 @@ impl Group {
                 self.consumers.change(consumer, |consumer| consumer.pending.insert(id));
             }
         }
+    }
+
+    /// Notes a change, if somebody wants to know it and `what` says that there is one.
+    #[inline]
+    fn note(&mut self, what: impl FnOnce(&mut Group) -> Option<GroupChange>) {
+        if let Some(mut notes) = self.notes.take() {
+            if let Some(what) = what(self) {
+                notes.push(what);
+            }
+            self.notes = Some(notes);
+        }
+    }
+
+    /// Notes that a pending entry is going to be changed, or that an entry is going to be pending.
+    pub(super) fn note_pending(&mut self, id: StreamId) {
+        self.note(|group| {
+            let before = group.find_pending(id).copied();
+            Some(GroupChange::Pending { id, before })
+        });
+    }
+
+    /// Notes that the group is going to have read another entry.
+    pub(super) fn note_progress(&mut self) {
+        self.note(|group| {
+            Some(GroupChange::Read { last_id: group.last_id, entries_read: group.entries_read })
+        });
+    }
+
+    /// Notes that a command has named a consumer, and creates it if it is new. Returns its number.
+    pub(super) fn enter(&mut self, reader: Reader, now_ms: u64) -> u32 {
+        self.note(|group| {
+            let number = reader.number()?;
+            let Consumer { seen_ms, active_ms, .. } = *group.consumers.get(number)?;
+            Some(GroupChange::Seen { consumer: number, seen_ms, active_ms })
+        });
+        let is_new = reader.number().is_none();
+        let number = self.consumers.enter(reader, now_ms);
+        self.note(|_| is_new.then_some(GroupChange::Entered(number)));
+        number
     }
 
     /// Moves an id from the list of one consumer to that of another.
@@ -127,6 +170,7 @@ impl Group {
 
     /// Makes an entry no longer pending (XACK). Returns false if it was not pending. Needs no memory.
     pub(super) fn acknowledge(&mut self, id: StreamId) -> bool {
+        self.note_pending(id);
         let Some(pending) = self.pending.remove_key(id) else { return false };
         self.consumers.change(pending.consumer, |consumer| consumer.pending.remove_key(id));
         true
@@ -137,6 +181,9 @@ impl Group {
     pub(super) fn delete_consumer(&mut self, name: &[u8]) -> Option<(usize, Cut<StreamId>)> {
         let (number, mut consumer) = self.consumers.remove(name)?;
         let count = consumer.pending.len();
+        if self.notes.is_some() {
+            consumer.pending.iter().for_each(|id| self.note_pending(*id));
+        }
         if count < self.pending.len() / 16 {
             for id in consumer.pending.iter() {
                 self.pending.remove_key(*id);
@@ -144,7 +191,9 @@ impl Group {
         } else {
             self.pending.retain(|pending| pending.consumer != number);
         }
-        Some((count, consumer.pending.cut_all()))
+        let cut = consumer.pending.cut_all();
+        self.note(|_| Some(GroupChange::Left(number, consumer)));
+        Some((count, cut))
     }
 
     /// A copy.

@@ -5,6 +5,7 @@ use super::consumers::reserve_one;
 use super::group::Group;
 use super::id::StreamId;
 use super::leftovers::Leftovers;
+use super::notes::{GroupChange, GroupNotes};
 use crate::base::{OutOfMemory, memory};
 
 /// Why a command on a group is refused.
@@ -29,12 +30,14 @@ pub(super) struct Groups {
     pub(super) list: Vec<Box<Group>>,
     /// Bytes that the groups hold.
     pub(super) bytes: usize,
+    /// How to take changes back, while somebody wants to know it.
+    pub(super) notes: Option<Box<GroupNotes>>,
 }
 
 impl Groups {
     /// No groups. Allocates nothing.
     pub(super) const fn new() -> Groups {
-        Groups { list: Vec::new(), bytes: 0 }
+        Groups { list: Vec::new(), bytes: 0, notes: None }
     }
 
     /// Memory held, in bytes.
@@ -72,7 +75,14 @@ impl Groups {
     ) -> Result<T, GroupError> {
         let group = self.list.get_mut(number).ok_or(GroupError::NoGroup)?;
         self.bytes -= group.memory();
+        if let Some(notes) = &mut self.notes {
+            notes.group = number as u32;
+            std::mem::swap(&mut self.notes, &mut group.notes);
+        }
         let changed = change(group);
+        if group.notes.is_some() {
+            std::mem::swap(&mut self.notes, &mut group.notes);
+        }
         self.bytes += group.memory();
         Ok(changed)
     }
@@ -155,6 +165,7 @@ impl Stream {
         reserve_one(&mut self.groups.list)?;
         self.groups.bytes += group.memory();
         self.groups.list.insert(at, group);
+        self.groups.note(at, GroupChange::Created);
         Ok(true)
     }
 
@@ -170,6 +181,7 @@ impl Stream {
     ) -> Result<(), GroupError> {
         let number = self.groups.find(name)?;
         self.groups.change(number, |group| {
+            group.note_progress();
             group.last_id = last_id;
             group.entries_read = entries_read;
         })
@@ -183,6 +195,10 @@ impl Stream {
         let number = self.groups.find(name)?;
         let group = self.groups.list.remove(number);
         self.groups.bytes -= group.memory();
+        if self.groups.notes.is_some() {
+            self.groups.note(number, GroupChange::Destroyed(group));
+            return Ok(Leftovers::none());
+        }
         Ok(Leftovers::group(group))
     }
 
@@ -197,7 +213,7 @@ impl Stream {
                 return Ok(false);
             }
             let reader = group.consumers.prepare(name)?;
-            group.consumers.enter(reader, now_ms);
+            group.enter(reader, now_ms);
             Ok(true)
         })?
     }

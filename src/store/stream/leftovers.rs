@@ -17,6 +17,8 @@ enum Kind {
     Ids(Cut<StreamId>),
     /// A destroyed group.
     Group(Box<Group>),
+    /// Nothing: what was removed is kept elsewhere.
+    None,
 }
 
 impl Leftovers {
@@ -26,6 +28,10 @@ impl Leftovers {
 
     pub(super) fn ids(cut: Cut<StreamId>) -> Leftovers {
         Leftovers(Kind::Ids(cut))
+    }
+
+    pub(super) fn none() -> Leftovers {
+        Leftovers(Kind::None)
     }
 
     pub(super) fn group(group: Box<Group>) -> Leftovers {
@@ -38,6 +44,7 @@ impl Leftovers {
             Kind::Nodes(cut) => cut.memory(),
             Kind::Ids(cut) => cut.memory(),
             Kind::Group(group) => group.memory(),
+            Kind::None => 0,
         }
     }
 
@@ -47,6 +54,7 @@ impl Leftovers {
             Kind::Nodes(cut) => cut.free_piece(),
             Kind::Ids(cut) => cut.free_piece(),
             Kind::Group(group) => group.free_piece(),
+            Kind::None => false,
         }
     }
 }

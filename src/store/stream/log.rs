@@ -9,9 +9,11 @@
 use super::entry::Entry;
 use super::id::{IdOverflow, StreamId};
 use super::node::{Draft, Node};
+use super::notes::{LogChange, LogNote};
 use super::sorted::{Place, Sorted};
 use crate::base::OutOfMemory;
 use crate::store::WritePairs;
+use crate::store::chunked::Chunked;
 
 /// Most bytes of a node, even if the configuration allows more: a command moves all bytes of a node when it removes the
 /// first entry. A node with a single entry may be longer.
@@ -47,19 +49,6 @@ pub enum AppendError {
     OutOfMemory,
 }
 
-/// Why [`Log::set_last_id`] refuses.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum SetIdError {
-    /// The id is less than the given greatest removed id.
-    BelowGivenDeleted,
-    /// The id is less than the greatest removed id of the stream.
-    BelowDeleted,
-    /// The id is less than that of the last entry.
-    BelowEntries,
-    /// The number of added entries is less than the number of entries there are.
-    TooFewAdded,
-}
-
 /// An entry whose memory is reserved. [`Log::append`] appends it.
 #[derive(Debug)]
 pub struct Append {
@@ -76,9 +65,11 @@ pub struct Log {
     /// Bytes that the nodes own.
     pub(super) node_bytes: usize,
     pub(super) len: usize,
-    last_id: StreamId,
-    max_deleted_id: StreamId,
-    entries_added: u64,
+    pub(super) last_id: StreamId,
+    pub(super) max_deleted_id: StreamId,
+    pub(super) entries_added: u64,
+    /// How to take changes back, while somebody wants to know it.
+    pub(super) notes: Option<Box<Chunked<LogNote>>>,
 }
 
 impl Default for NodeLimits {
@@ -114,6 +105,7 @@ impl Log {
             last_id: StreamId::MIN,
             max_deleted_id: StreamId::MIN,
             entries_added: 0,
+            notes: None,
         }
     }
 
@@ -237,6 +229,7 @@ impl Log {
     /// Appends an entry. Its fields must be those for which memory is reserved. Cannot fail.
     pub fn append<'a>(&mut self, append: Append, pairs: impl WritePairs<'a>) {
         let Append { id, node, draft } = append;
+        self.note(LogChange::Appended);
         let tail = self.nodes.last_place();
         if let Some(mut node) = node {
             if let Some(full) = tail {
@@ -251,6 +244,14 @@ impl Log {
         self.len += 1;
         self.entries_added += 1;
         self.last_id = id;
+    }
+
+    /// Notes a change that is going to be made, if somebody wants to know it.
+    #[inline]
+    pub(super) fn note(&mut self, what: LogChange) {
+        if self.notes.is_some() {
+            self.keep_note(what);
+        }
     }
 
     /// Changes a node, and counts its memory again.
@@ -268,6 +269,9 @@ impl Log {
         let found = self.nodes.get(place).and_then(|node| Some((node.find(id)?, node.len())));
         let Some((step, len)) = found else { return false };
         let range = step.start..step.end;
+        if self.notes.is_some() {
+            self.keep_removed(place, id);
+        }
         if len == 1 {
             self.drop_node(place);
         } else {
@@ -281,7 +285,7 @@ impl Log {
         true
     }
 
-    fn drop_node(&mut self, place: Place) {
+    pub(super) fn drop_node(&mut self, place: Place) {
         if let Some(node) = self.nodes.remove(place) {
             self.node_bytes -= node.memory();
         }
@@ -314,35 +318,6 @@ impl Log {
         true
     }
 
-    /// Sets the last id (XSETID), and, where given, the number of entries ever added and the greatest removed id.
-    ///
-    /// # Errors
-    /// [`SetIdError`] if the values contradict each other or the entries; nothing has changed.
-    pub fn set_last_id(
-        &mut self,
-        id: StreamId,
-        entries_added: Option<u64>,
-        max_deleted_id: Option<StreamId>,
-    ) -> Result<(), SetIdError> {
-        if max_deleted_id.is_some_and(|deleted| id < deleted) {
-            return Err(SetIdError::BelowGivenDeleted);
-        }
-        if id < self.max_deleted_id {
-            return Err(SetIdError::BelowDeleted);
-        }
-        if self.last().is_some_and(|last| id < last.id()) {
-            return Err(SetIdError::BelowEntries);
-        }
-        if !self.is_empty() && entries_added.is_some_and(|added| added < self.len as u64) {
-            return Err(SetIdError::TooFewAdded);
-        }
-        self.last_id = id;
-        self.entries_added = entries_added.unwrap_or(self.entries_added);
-        let given = max_deleted_id.filter(|deleted| *deleted != StreamId::MIN);
-        self.max_deleted_id = given.unwrap_or(self.max_deleted_id);
-        Ok(())
-    }
-
     /// A copy.
     ///
     /// # Errors
@@ -354,7 +329,7 @@ impl Log {
             node_bytes += node.memory();
             Ok(node)
         })?;
-        Ok(Log { nodes, node_bytes, ..*self })
+        Ok(Log { nodes, node_bytes, notes: None, ..*self })
     }
 
     /// Frees a piece of the memory. Returns false if nothing is left. After the first call the log may only be freed.

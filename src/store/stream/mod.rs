@@ -1,16 +1,18 @@
 //! A stream: entries in the order of their ids, and consumer groups that read them.
 //!
 //! - `log` has the entries. It packs them into `node`s, and `entry` and `range` read them. `trim` removes
-//!   the oldest ones, and `lag` counts what a group has not read yet.
+//!   the oldest ones, `set_id` sets what the log remembers, and `lag` counts what a group has not read yet.
 //! - `groups` has the groups. A `group` has `consumers` and pending entries. `deliver` and `claim` make entries
 //!   pending, and `report` tells about them. `references` removes entries with regard to groups.
 //!   `restored` has groups that come from a dump.
 //! - `sorted` is the list that keeps nodes and pending entries in order, in chunks. `room` reserves memory for it, and
 //!   `cut` cuts parts off it, which are `leftovers` until they are freed.
+//! - `notes` say how to take changes back, and `back` does so.
 //!
 //! A command that needs memory is prepared first, which may be refused. Its commit cannot fail. Whatever may be large
 //! is cut off at once and freed piece by piece.
 
+mod back;
 mod claim;
 mod consumers;
 mod cut;
@@ -23,11 +25,13 @@ mod lag;
 mod leftovers;
 mod log;
 mod node;
+mod notes;
 mod range;
 mod references;
 mod report;
 mod restored;
 mod room;
+mod set_id;
 mod sorted;
 mod trim;
 mod varint;
@@ -42,10 +46,12 @@ pub use group::Group;
 pub use groups::GroupError;
 pub use id::{IdOverflow, StreamId};
 pub use leftovers::Leftovers;
-pub use log::{Append, AppendError, Log, NodeLimits, SetIdError};
+pub use log::{Append, AppendError, Log, NodeLimits};
+pub(super) use notes::Notes;
 pub use references::{References, Removal, Removed};
 pub use report::{ConsumerInfo, PendingEntry};
 pub use restored::RestoredGroup;
+pub use set_id::SetIdError;
 pub use trim::{Trim, TrimTo};
 
 use crate::base::OutOfMemory;

@@ -250,6 +250,37 @@ impl Node {
         }
     }
 
+    /// A node with `count` of its entries: those with these bytes.
+    pub(super) fn part(&self, range: std::ops::Range<usize>, count: u16) -> Node {
+        let mut bytes = Vec::with_capacity(self.start() + range.len());
+        bytes.extend_from_slice(&self.bytes[..self.start()]);
+        bytes.extend_from_slice(&self.bytes[range]);
+        Node { bytes, live: count, gone: 0, ..*self }
+    }
+
+    /// A node with all its entries and their bytes. This one is left without bytes, and must be removed.
+    pub(super) fn take_bytes(&mut self) -> Node {
+        Node { bytes: std::mem::take(&mut self.bytes), ..*self }
+    }
+
+    /// Inserts an entry that was removed, in the place that belongs to its id.
+    pub(super) fn insert(&mut self, entry: Entry<'_>) {
+        let behind = self.steps(self.start()).find(|step| step.entry.id() > entry.id());
+        let (at, len) = (behind.map_or(self.bytes.len(), |step| step.start), self.bytes.len());
+        self.push(self.draft(entry.id(), entry.fields()), entry.fields());
+        let added = self.bytes.len() - len;
+        self.bytes[at..].rotate_right(added);
+        self.gone = self.gone.saturating_sub(1);
+    }
+
+    /// Takes the last entry off, as if it had never been added.
+    pub(super) fn pop(&mut self) {
+        if let Some(start) = self.steps(self.start()).last().map(|step| step.start) {
+            self.bytes.truncate(start);
+            self.live -= 1;
+        }
+    }
+
     /// Frees memory that no entry uses, because no more entries will be added.
     pub(super) fn seal(&mut self) {
         self.bytes.shrink_to_fit();

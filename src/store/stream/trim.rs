@@ -3,10 +3,12 @@
 //! Whole nodes are cut off at once, whatever their number. The trim returns them, and the caller frees them piece by
 //! piece. At most one node loses only a part of its entries.
 
+use super::cut::Cut;
 use super::id::StreamId;
 use super::leftovers::Leftovers;
 use super::log::Log;
 use super::node::Node;
+use super::notes::LogChange;
 
 /// What to trim to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,9 +44,13 @@ impl Log {
     pub fn trim(&mut self, trim: Trim) -> Trimmed {
         let (nodes, whole, rest) = self.plan(trim);
         let place = self.nodes.place_of_nth(nodes);
-        let (bytes, cut) = self.nodes.cut_front(place);
+        let (bytes, mut cut) = self.nodes.cut_front(place, self.notes.is_some());
         self.node_bytes -= bytes;
-        let part = if rest { self.trim_first_node(trim.to, whole) } else { 0 };
+        let (part, copy) = if rest { self.trim_first_node(trim.to, whole) } else { (0, None) };
+        if self.notes.is_some() && whole + part > 0 {
+            let nodes = std::mem::replace(&mut cut, Cut::EMPTY);
+            self.keep_note(LogChange::Trimmed { nodes, part: copy });
+        }
         self.len -= whole + part;
         let leftovers = Some(Leftovers::nodes(cut)).filter(|left| left.memory() > 0);
         Trimmed { removed: (whole + part) as u64, leftovers }
@@ -86,9 +92,9 @@ impl Log {
     }
 
     /// Removes entries from the first node until the log is trimmed. `gone` entries of the length are gone already.
-    /// Returns how many it has removed.
-    fn trim_first_node(&mut self, to: TrimTo, gone: usize) -> usize {
-        let Some(node) = self.nodes.first() else { return 0 };
+    /// Returns how many it has removed, and a copy of them if somebody wants to take the trim back.
+    fn trim_first_node(&mut self, to: TrimTo, gone: usize) -> (usize, Option<Node>) {
+        let Some(node) = self.nodes.first() else { return (0, None) };
         let most = match to {
             TrimTo::Length(most) => ((self.len - gone) as u64).saturating_sub(most) as usize,
             TrimTo::Id(_) => usize::MAX,
@@ -99,9 +105,10 @@ impl Log {
         });
         let (count, end) = old.fold((0, node.start()), |(count, _), step| (count + 1, step.end));
         let range = node.start()..end;
+        let copy = self.notes.as_ref().filter(|_| count > 0).map(|_| node.part(range.clone(), count as u16));
         if count > 0 {
             self.with_node(Default::default(), |node| node.remove(range, count as u16));
         }
-        count
+        (count, copy)
     }
 }

@@ -164,6 +164,32 @@ impl<T: Part> Tiered<T> {
         Ok(behind)
     }
 
+    /// Adds all parts of `behind` at the end. Takes whole blocks over if they are several.
+    pub fn append(&mut self, mut behind: Tiered<T>) {
+        if let [few] = behind.blocks.as_mut_slice() {
+            few.parts.drain(..).for_each(|part| self.insert(self.end(), part));
+        } else {
+            self.blocks.append(&mut behind.blocks);
+            self.recount();
+        }
+    }
+
+    /// Adds all parts of `before` at the start. Takes whole blocks over if they are several.
+    pub fn prepend(&mut self, mut before: Tiered<T>) {
+        if let [few] = before.blocks.as_mut_slice() {
+            few.parts.drain(..).rev().for_each(|part| self.insert(Position::default(), part));
+        } else {
+            before.blocks.append(&mut self.blocks);
+            self.blocks = before.blocks;
+            self.recount();
+        }
+    }
+
+    /// All parts.
+    pub fn into_parts(self) -> impl Iterator<Item = T> {
+        self.blocks.into_iter().flat_map(|block| block.parts)
+    }
+
     /// Adds the sums of the blocks up again.
     fn recount(&mut self) {
         self.len = self.blocks.iter().map(|block| block.len).sum();

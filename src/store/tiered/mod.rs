@@ -37,8 +37,8 @@ pub trait Part {
     fn mark(&self) -> Self::Mark;
 }
 
-/// Where a part is. A position is valid until parts are added or removed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Where a part is. A position is valid until parts are added or removed. The default is the start of the sequence.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Position {
     block: usize,
     part: usize,

@@ -172,6 +172,11 @@ impl Zset {
         self.tree.is_ready().then(|| (Spot(handle), self.arena.score(handle)))
     }
 
+    /// The member at a spot.
+    pub fn member_at(&self, Spot(handle): Spot) -> &[u8] {
+        self.arena.member(handle)
+    }
+
     /// Gives a member another score, which is not NaN, at once after [`Zset::ready_member`].
     #[inline]
     pub fn set_score(&mut self, Spot(handle): Spot, score: f64) {

@@ -50,7 +50,7 @@ fn the_list_is_like_a_set() {
                 }
                 6 => {
                     let nth = dice.random_range(0..=list.len());
-                    let (_, mut cut) = list.cut_front(list.place_of_nth(nth));
+                    let (_, mut cut) = list.cut_front(list.place_of_nth(nth), false);
                     while cut.free_piece() {}
                     model = model.into_iter().skip(nth).collect();
                 }
