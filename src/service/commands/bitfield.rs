@@ -1,5 +1,7 @@
 //! `BITFIELD`: integers of any width, at any bit of a string.
 
+use std::ops::Range;
+
 use super::ranges::bit_offset;
 use crate::resp::{Args, parse_i64};
 use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
@@ -150,24 +152,25 @@ fn step(args: Args<'_>, at: usize, overflow: Overflow, max: usize) -> Result<(St
     Ok((Step { width, offset, action }, at + if gets { 3 } else { 4 }))
 }
 
-/// Looks at all operations: how many there are, and how many bytes those that write need.
-fn check(cx: &Cx<'_>) -> Result<(usize, usize), Failure> {
-    let (mut count, mut len) = (0, 0);
+/// Looks at all operations: how many there are, and from where to where those that write do so, in bytes.
+fn check(cx: &Cx<'_>) -> Result<(usize, Range<usize>), Failure> {
+    let (mut count, mut start, mut end) = (0, usize::MAX, 0);
     for step in steps(cx, cx.args) {
         let Step { width, offset, action } = step?;
         count += 1;
         if !matches!(action, Action::Get) {
-            len = len.max(((offset + u64::from(width.bits) - 1) / 8) as usize + 1);
+            start = start.min((offset / 8) as usize);
+            end = end.max(((offset + u64::from(width.bits) - 1) / 8) as usize + 1);
         }
     }
-    Ok((count, len))
+    Ok((count, start..end))
 }
 
 /// `BITFIELD key [GET type offset | [OVERFLOW WRAP | SAT | FAIL] SET type offset value | INCRBY type offset
 /// increment ...]`: a reply for each operation, in order.
 pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
-    let (count, len) = check(cx)?;
-    if len == 0 {
+    let (count, range) = check(cx)?;
+    if range.end == 0 {
         return read(cx, count);
     }
     // The longest integer takes 20 bytes, and its frame three.
@@ -177,7 +180,7 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
     }
     let key = cx.arg(1);
     let operations = steps(cx, cx.args);
-    let edit = cx.world.store.prepare_edit(key, len, cx.world.now.unix_ms)?;
+    let edit = cx.world.store.prepare_range_edit(key, range, cx.world.now.unix_ms)?;
     cx.reply.reserve(reply_bytes)?;
     cx.reply.assure();
     cx.reply.array(count);
@@ -230,8 +233,8 @@ fn read(cx: &mut Cx<'_>, count: usize) -> Outcome {
 
 /// `BITFIELD_RO key [GET type offset ...]`: as `BITFIELD`, for a client that must not write.
 pub fn bitfield_ro(cx: &mut Cx<'_>) -> Outcome {
-    let (count, len) = check(cx)?;
-    if len > 0 {
+    let (count, written) = check(cx)?;
+    if written.end > 0 {
         return Err(Failure::text("ERR BITFIELD_RO only supports the GET subcommand"));
     }
     read(cx, count)

@@ -14,7 +14,7 @@ pub fn setbit(cx: &mut Cx<'_>) -> Outcome {
         _ => return Err(Failure::text("ERR bit is not an integer or out of range")),
     };
     let (byte, mask) = ((offset >> 3) as usize, 0x80 >> (offset & 7));
-    let edit = cx.world.store.prepare_edit(key, byte + 1, cx.world.now.unix_ms)?;
+    let edit = cx.world.store.prepare_range_edit(key, byte..byte + 1, cx.world.now.unix_ms)?;
     cx.reply.assure();
     let mut before = false;
     let told = cx.world.store.commit_edit(edit, |bytes| {

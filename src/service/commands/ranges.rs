@@ -54,7 +54,7 @@ pub fn setrange(cx: &mut Cx<'_>) -> Outcome {
     }
     let end = offset.checked_add(part.len()).ok_or(TOO_LONG)?;
     check_len(cx, end)?;
-    let edit = cx.world.store.prepare_edit(key, end, cx.world.now.unix_ms)?;
+    let edit = cx.world.store.prepare_range_edit(key, offset..end, cx.world.now.unix_ms)?;
     cx.reply.assure();
     cx.world.store.commit_edit(edit, |bytes| {
         bytes[offset..end].copy_from_slice(part);
