@@ -44,6 +44,7 @@ pub mod logging;
 pub mod rdb;
 pub mod reactor;
 pub mod resp;
+pub mod script;
 pub mod server;
 pub mod service;
 pub mod stage;

@@ -45,6 +45,37 @@ impl Kept {
         Ok(())
     }
 
+    /// Stores one more word of a request that [`Kept::end_request`] will end.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the word is not stored then.
+    pub fn push_word(&mut self, word: &[u8]) -> Result<(), OutOfMemory> {
+        memory::reserve(&mut self.bytes, word.len())?;
+        memory::reserve(&mut self.spans, 1)?;
+        let first = self.ends.last().map_or(0, |(byte, _)| *byte);
+        let start = self.bytes.len() - first;
+        self.bytes.extend_from_slice(word);
+        self.spans.push(Span { start: start as u32, end: (start + word.len()) as u32 });
+        Ok(())
+    }
+
+    /// Ends the request of the words since the last end.
+    pub fn end_request(&mut self) {
+        self.ends.push((self.bytes.len(), self.spans.len()));
+    }
+
+    /// Bytes that the words of all requests have.
+    pub fn held_bytes(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Forgets all requests, and keeps the memory for the next ones.
+    pub fn clear(&mut self) {
+        self.bytes.clear();
+        self.spans.clear();
+        self.ends.clear();
+    }
+
     /// Number of requests.
     pub fn len(&self) -> usize {
         self.ends.len()

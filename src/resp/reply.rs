@@ -106,6 +106,13 @@ impl<'a> Reply<'a> {
         self.line(b'+', text.as_bytes());
     }
 
+    /// Writes the status `+text`. Each control byte in the text becomes a blank, as in [`Reply::error`].
+    pub fn status(&mut self, text: &[u8]) {
+        self.point();
+        self.push(b"+");
+        self.one_line(text);
+    }
+
     /// Writes the status `+OK`.
     #[inline]
     pub fn ok(&mut self) {
@@ -119,6 +126,11 @@ impl<'a> Reply<'a> {
     pub fn error(&mut self, text: &[u8]) {
         self.point();
         self.push(b"-");
+        self.one_line(text);
+    }
+
+    /// Writes a text and the end of its line, with a blank for each control byte.
+    fn one_line(&mut self, text: &[u8]) {
         for chunk in text.split_inclusive(u8::is_ascii_control) {
             match chunk.split_last() {
                 Some((last, head)) if last.is_ascii_control() => {
@@ -175,14 +187,42 @@ impl<'a> Reply<'a> {
 
     /// Writes text as a verbatim string in RESP3, and as a bulk string in RESP2.
     pub fn verbatim(&mut self, text: &str) {
+        self.verbatim_bytes(b"txt", text.as_bytes());
+    }
+
+    /// The same, with the three letters that say what kind of text it is. If there are fewer, blanks follow them.
+    pub fn verbatim_bytes(&mut self, kind: &[u8], text: &[u8]) {
         match self.proto {
-            Proto::Resp2 => self.bulk(text.as_bytes()),
+            Proto::Resp2 => self.bulk(text),
             Proto::Resp3 => {
                 self.point();
+                let mut head = *b"   :";
+                kind.iter().take(3).zip(&mut head).for_each(|(from, to)| *to = *from);
                 self.header(b'=', text.len() as i64 + 4);
-                self.push(b"txt:");
-                self.push(text.as_bytes());
-                self.push(b"\r\n");
+                self.push_all([&head, text, b"\r\n"]);
+            }
+        }
+    }
+
+    /// Writes true or false. In RESP2 it is 1 or 0.
+    pub fn boolean(&mut self, value: bool) {
+        match self.proto {
+            Proto::Resp2 => self.int(i64::from(value)),
+            Proto::Resp3 => {
+                self.point();
+                self.push(if value { b"#t\r\n" } else { b"#f\r\n" });
+            }
+        }
+    }
+
+    /// Writes an integer of any size, as text. In RESP2 it is a bulk string.
+    pub fn big_number(&mut self, digits: &[u8]) {
+        match self.proto {
+            Proto::Resp2 => self.bulk(digits),
+            Proto::Resp3 => {
+                self.point();
+                self.push(b"(");
+                self.one_line(digits);
             }
         }
     }

@@ -14,8 +14,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("resp", &["base"]),
     ("store", &["base"]),
     ("rdb", &["base"]),
+    ("script", &["base", "resp"]),
     ("reactor", &["base", "config", "stats"]),
-    ("service", &["base", "config", "stats", "resp", "store", "rdb"]),
+    ("service", &["base", "config", "stats", "resp", "store", "rdb", "script"]),
     ("server", &["base", "config", "stats", "stage", "fence", "logging", "reactor", "service"]),
 ];
 
@@ -65,6 +66,7 @@ fn rooms_import_only_what_the_arrows_allow() {
 fn what_belongs_to_one_file_stays_there() {
     for (word, homes) in [
         ("mio::", &["reactor/os/"][..]),
+        ("mlua", &["script/"][..]),
         ("signal_hook", &["reactor/os/"][..]),
         ("Instant", &["reactor/os/"][..]),
         ("SystemTime", &["reactor/os/"][..]),

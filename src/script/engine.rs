@@ -1,0 +1,336 @@
+//! The interpreter, and the scripts that it has compiled.
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use mlua::chunk::{ChunkMode, Compiler};
+use mlua::{Error, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+
+use super::answer;
+use super::host::{ASK_EVERY, HOST, Host, Stop};
+use super::library::json;
+use super::random::Random;
+use super::sandbox::{self, Sandbox};
+use crate::base::{Buf, OutOfMemory};
+use crate::resp::{Kept, Proto, Reply};
+
+/// The name that errors give to a script.
+const SCRIPT_NAME: &str = "user_script";
+
+/// Longest script, in bytes. Nothing can interrupt the compiler, which takes about a millisecond for 16 KiB.
+const SOURCE_BYTES_MAX: usize = 256 << 10;
+
+thread_local! {
+    /// The interpreter of this thread. While a script runs, it is not here.
+    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+}
+
+/// Lends the interpreter of this thread to `work`, and makes one if there is none. Scripts may use at most `memory_max` bytes.
+/// `version` is the version of Redis that they see. If `work` panics, the interpreter is gone, and the next call makes
+/// another one.
+///
+/// # Errors
+/// [`OutOfMemory`] if there is no memory for an interpreter.
+pub fn with_engine<T>(
+    memory_max: usize,
+    version: &str,
+    work: impl FnOnce(&mut Engine) -> T,
+) -> Result<T, OutOfMemory> {
+    let engine = ENGINE.with_borrow_mut(Option::take);
+    let mut engine = match engine {
+        Some(engine) => engine,
+        None => Engine::new(version).map_err(|_| OutOfMemory)?,
+    };
+    engine.shared.memory_max.set(engine.sandbox.memory.saturating_add(memory_max));
+    let done = work(&mut engine);
+    ENGINE.set(Some(engine));
+    Ok(done)
+}
+
+/// Bytes of memory that the interpreter of this thread holds.
+pub fn engine_memory() -> usize {
+    ENGINE.with_borrow(|engine| engine.as_ref().map_or(0, |engine| engine.lua.used_memory()))
+}
+
+/// Frees the interpreter of this thread.
+pub fn drop_engine() {
+    ENGINE.set(None);
+}
+
+/// If scripts have left more than this many bytes, the garbage is collected before the next script.
+const GARBAGE_BYTES_MAX: usize = 8 << 20;
+
+/// How a script has ended.
+#[derive(Debug)]
+pub enum Ended {
+    /// It has returned this.
+    Returned(Answer),
+    /// It has failed. This is the error, with its code and without the `-` before it.
+    Failed(Fault),
+    /// It was stopped.
+    Stopped(Stop),
+}
+
+/// What a script has returned.
+#[derive(Debug)]
+pub struct Answer(Value);
+
+/// The error of a script.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// The error, with its code.
+    pub message: Vec<u8>,
+    /// Where in the script it was raised: the name of the chunk and the line. `None` if that is not known.
+    pub place: Option<(String, u32)>,
+}
+
+/// What the functions of the sandbox share with the engine.
+#[derive(Debug)]
+pub(super) struct Shared {
+    /// Why the script must stop, once that is known.
+    pub stopped: Cell<Option<Stop>>,
+    /// Steps until the host is asked again.
+    pub steps_left: Cell<u32>,
+    /// The version of the protocol in which the script wants replies.
+    pub proto: Cell<Proto>,
+    /// Bytes that the interpreter may hold.
+    pub memory_max: Cell<usize>,
+    /// The random numbers.
+    pub random: Random,
+    /// The request that is being written, and its reply.
+    pub request: RefCell<Kept>,
+    /// The reply that is being read.
+    pub reply: RefCell<Buf>,
+}
+
+impl Default for Shared {
+    fn default() -> Shared {
+        Shared {
+            stopped: Cell::default(),
+            steps_left: Cell::default(),
+            proto: Cell::new(Proto::Resp2),
+            memory_max: Cell::default(),
+            random: Random::default(),
+            request: RefCell::default(),
+            reply: RefCell::default(),
+        }
+    }
+}
+
+impl Shared {
+    /// The script has taken this many steps.
+    pub fn walk(&self, lua: &Lua, steps: u32) -> mlua::Result<()> {
+        match self.steps_left.get().checked_sub(steps) {
+            Some(left) => self.steps_left.set(left),
+            None => self.ask(lua)?,
+        }
+        Ok(())
+    }
+
+    /// The script must stop for this reason, whatever the host says.
+    pub fn end(&self, lua: &Lua, why: Stop) -> mlua::Result<()> {
+        self.stopped.set(self.stopped.get().or(Some(why)));
+        self.ask(lua)
+    }
+
+    /// Asks the host whether the script must stop.
+    pub fn ask(&self, lua: &Lua) -> mlua::Result<()> {
+        self.steps_left.set(ASK_EVERY);
+        if self.stopped.get().is_none() && HOST.is_set() {
+            self.stopped.set(HOST.with(|host| host.must_stop()));
+        }
+        if self.stopped.get().is_none() && lua.used_memory() > self.memory_max.get() {
+            self.stopped.set(Some(Stop::Memory));
+        }
+        match self.stopped.get() {
+            None => Ok(()),
+            // The next step raises it again, however the script treats it.
+            Some(_) => {
+                self.steps_left.set(0);
+                Err(Error::runtime("the script must stop"))
+            }
+        }
+    }
+}
+
+/// The interpreter.
+#[derive(Debug)]
+pub struct Engine {
+    lua: Lua,
+    shared: Rc<Shared>,
+    sandbox: Sandbox,
+    /// The scripts that were compiled, by their names.
+    programs: HashMap<Sha, Function>,
+}
+
+/// The name of a script: the SHA-1 of its text.
+pub type Sha = [u8; 20];
+
+impl Engine {
+    fn new(version: &str) -> mlua::Result<Engine> {
+        let options = LuaOptions::new().catch_rust_panics(false);
+        let lua = Lua::new_with(StdLib::ALL_SAFE, options)?;
+        let shared = Rc::new(Shared::default());
+        lua.set_app_data(Rc::clone(&shared));
+        lua.set_compiler(compiler());
+        let sandbox = sandbox::build(&lua, &shared, version)?;
+        let counted = Rc::clone(&shared);
+        lua.set_interrupt(move |lua| {
+            counted.walk(lua, 1)?;
+            Ok(VmState::Continue)
+        });
+        Ok(Engine { lua, shared, sandbox, programs: HashMap::new() })
+    }
+
+    /// Makes sure that a script is compiled.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    pub fn compile(&mut self, sha: Sha, source: &[u8]) -> Result<(), String> {
+        if !self.programs.contains_key(&sha) {
+            let program = compile(&self.lua, source, SCRIPT_NAME, &self.sandbox.env)?;
+            self.programs.insert(sha, program);
+        }
+        Ok(())
+    }
+
+    /// Forgets a compiled script.
+    pub fn forget(&mut self, sha: &Sha) {
+        self.programs.remove(sha);
+    }
+
+    /// Runs a compiled script with these keys and arguments.
+    ///
+    /// # Panics
+    /// If it is not compiled, or if the host panics.
+    pub fn run<'a>(
+        &mut self,
+        sha: &Sha,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+        host: &mut dyn Host,
+    ) -> Ended {
+        limit_memory(&self.lua, NO_LIMIT);
+        if self.lua.used_memory() > self.sandbox.memory + GARBAGE_BYTES_MAX {
+            let _ = self.lua.gc_collect();
+        }
+        self.shared.stopped.set(None);
+        self.shared.steps_left.set(ASK_EVERY);
+        self.shared.proto.set(Proto::Resp2);
+        self.shared.random.begin_script();
+        json::reset(&self.lua);
+        let program = self.programs.get(sha).expect("the script is compiled");
+        let returned = self.introduce(keys, args).and_then(|()| {
+            limit_memory(&self.lua, self.shared.memory_max.get());
+            let returned = HOST.set(host, || self.sandbox.run.call::<MultiValue>(program));
+            limit_memory(&self.lua, NO_LIMIT);
+            returned
+        });
+        self.judge(returned)
+    }
+
+    /// Writes what a script has returned.
+    pub fn answer(&self, answer: Answer, reply: &mut Reply<'_>) {
+        answer::write(&answer.0, reply, self.shared.proto.get() == Proto::Resp3);
+    }
+
+    /// Sets the global variables `KEYS` and `ARGV`.
+    fn introduce<'a>(
+        &self,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) -> mlua::Result<()> {
+        let env = &self.sandbox.env;
+        let (keys, args) = (self.table_of(keys)?, self.table_of(args)?);
+        env.set_readonly(false);
+        let set = env.raw_set(&self.sandbox.keys, keys).and_then(|()| env.raw_set(&self.sandbox.argv, args));
+        env.set_readonly(true);
+        set
+    }
+
+    fn table_of<'a>(&self, words: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Table> {
+        let table = self.lua.create_table_with_capacity(words.len(), 0)?;
+        for word in words {
+            table.raw_push(self.lua.create_string(word)?)?;
+        }
+        Ok(table)
+    }
+
+    /// What has become of a script. What it returned, or what has stopped it, is in `returned`.
+    fn judge(&self, returned: mlua::Result<MultiValue>) -> Ended {
+        if let Some(stop) = self.shared.stopped.take() {
+            return Ended::Stopped(stop);
+        }
+        match returned {
+            Ok(mut values) => {
+                let succeeded = values.pop_front();
+                let value = values.pop_front().unwrap_or(Value::Nil);
+                match succeeded {
+                    Some(Value::Boolean(true)) => Ended::Returned(Answer(value)),
+                    _ => Ended::Failed(Fault::of(&value)),
+                }
+            }
+            Err(error) if is_memory_error(&error) => Ended::Stopped(Stop::Memory),
+            Err(error) => Ended::Failed(Fault { message: format!("ERR {error}").into_bytes(), place: None }),
+        }
+    }
+}
+
+impl Fault {
+    /// The error that the runner of the prelude returns.
+    fn of(value: &Value) -> Fault {
+        let unknown = || b"ERR unknown error".to_vec();
+        let Value::Table(table) = value else { return Fault { message: unknown(), place: None } };
+        let message = match table.raw_get("err") {
+            Ok(Value::String(text)) => text.as_bytes().to_vec(),
+            _ => unknown(),
+        };
+        let place = match (table.raw_get("source"), table.raw_get("line")) {
+            (Ok(Some(source)), Ok(Some(line))) => Some((source, line)),
+            _ => None,
+        };
+        Fault { message, place }
+    }
+}
+
+/// No limit on the memory of the interpreter.
+pub(super) const NO_LIMIT: usize = 0;
+
+/// Limits the memory of the interpreter. There is a limit while a script runs, and none while functions of this room make
+/// values: they look at sizes themselves, and each step of them costs several times more under a limit.
+pub(super) fn limit_memory(lua: &Lua, bytes: usize) {
+    let limited = lua.set_memory_limit(bytes);
+    debug_assert!(limited.is_ok(), "the interpreter has its own allocator");
+}
+
+/// True if the interpreter had no memory left.
+pub(super) fn is_memory_error(error: &Error) -> bool {
+    match error {
+        Error::MemoryError(_) => true,
+        Error::CallbackError { cause, .. } => is_memory_error(cause),
+        _ => false,
+    }
+}
+
+/// Compiles `source` for an environment.
+pub(super) fn compile(lua: &Lua, source: &[u8], name: &str, env: &Table) -> Result<Function, String> {
+    if source.len() > SOURCE_BYTES_MAX {
+        return Err(format!("{name}: the script is longer than {SOURCE_BYTES_MAX} bytes"));
+    }
+    let chunk = lua.load(source).set_name(format!("@{name}")).set_mode(ChunkMode::Text);
+    chunk.set_environment(env.clone()).into_function().map_err(|error| match error {
+        Error::SyntaxError { message, .. } => message,
+        other => other.to_string(),
+    })
+}
+
+/// How scripts are compiled: so that errors tell their lines, and so that the interpreter asks for `KEYS`, `ARGV` and our
+/// `tostring` each time.
+fn compiler() -> Compiler {
+    Compiler::new()
+        .set_optimization_level(1)
+        .set_debug_level(1)
+        .set_mutable_globals(["KEYS", "ARGV"])
+        .set_disabled_builtins(["tostring"])
+}

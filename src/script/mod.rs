@@ -1,0 +1,24 @@
+//! Runs the scripts of clients, in an interpreter for Luau, a Lua that is made for code that nobody trusts.
+//!
+//! This room knows Lua and the protocol's values, and neither keys nor clients: the [`Host`] runs the commands. Its
+//! invariants:
+//!
+//! - A script sees what `sandbox` lets it see, and can change nothing that another script sees.
+//! - A script that the host wants to stop, or that asks for too much memory, ends. It can catch no such end.
+//! - There is one interpreter for each thread, and none before the first script.
+//!
+//! The parts: `engine` is the interpreter and the scripts that it has compiled. `sandbox` builds what scripts see, with
+//! `prelude.luau`. `call` runs commands for `redis.call`, and `value` reads their replies. `answer` writes what a
+//! script returns as a reply. `random` has the random numbers, and `library` the libraries that Redis adds to Lua.
+
+mod answer;
+mod call;
+mod engine;
+mod host;
+mod library;
+mod random;
+mod sandbox;
+mod value;
+
+pub use engine::{Answer, Ended, Engine, Fault, Sha, drop_engine, engine_memory, with_engine};
+pub use host::{ASK_EVERY, Host, Stop};

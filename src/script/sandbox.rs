@@ -1,0 +1,255 @@
+//! Builds what scripts see: the functions of the interpreter that do no harm, and those of Redis.
+//!
+//! Most of it is written in Luau, in `prelude.luau`. This file has the functions of the host for it. Where one of these
+//! fails, it returns false and an error, and the prelude raises that.
+
+use std::rc::Rc;
+
+use mlua::{Error, Function, Lua, LuaString, MultiValue, Table, Value};
+use sha1_smol::Sha1;
+
+use super::call;
+use super::engine::{Shared, compile, is_memory_error};
+use super::host::{HOST, Stop};
+use super::library;
+use super::library::number::{LUA_PRECISION, format_g};
+use crate::resp::Proto;
+
+/// What scripts see, and what runs them.
+#[derive(Debug)]
+pub struct Sandbox {
+    /// The global variables of scripts.
+    pub env: Table,
+    /// Runs a script. Returns true and what it returns, or false and an error.
+    pub run: Function,
+    /// The name of a variable that each script gets anew.
+    pub keys: LuaString,
+    /// See `keys`.
+    pub argv: LuaString,
+    /// Bytes of memory that the interpreter holds before any script.
+    pub memory: usize,
+}
+
+/// The constants of the table `redis`.
+const CONSTANTS: [(&str, u8); 9] = [
+    ("LOG_DEBUG", 0),
+    ("LOG_VERBOSE", 1),
+    ("LOG_NOTICE", 2),
+    ("LOG_WARNING", 3),
+    ("REPL_NONE", 0),
+    ("REPL_AOF", 1),
+    ("REPL_SLAVE", 2),
+    ("REPL_REPLICA", 2),
+    ("REPL_ALL", 3),
+];
+
+/// Builds the sandbox of an interpreter that has its libraries and nothing else. `version` is the version of Redis that
+/// scripts see.
+pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str) -> mlua::Result<Sandbox> {
+    let host = lua.create_table()?;
+    call::open(lua, shared, &host)?;
+    open_interpreter(lua, shared, &host)?;
+    open_numbers(lua, shared, &host)?;
+    host.raw_set("redis", redis(lua, shared)?)?;
+    host.raw_set("constants", constants(lua, version)?)?;
+    host.raw_set("libraries", library::open(lua)?)?;
+    let prelude = lua.load(include_str!("prelude.luau")).set_name("@prelude");
+    let (env, run): (Table, Function) = prelude.call(host)?;
+    env.set_safeenv(true);
+    lua.gc_collect()?;
+    let (keys, argv) = (lua.create_string("KEYS")?, lua.create_string("ARGV")?);
+    Ok(Sandbox { env, run, keys, argv, memory: lua.used_memory() })
+}
+
+/// What concerns the interpreter itself.
+fn open_interpreter(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()> {
+    let spent = Rc::clone(shared);
+    host.raw_set("memory_spent", lua.create_function(move |lua, ()| spent.end(lua, Stop::Memory))?)?;
+    let spent = Rc::clone(shared);
+    host.raw_set("text", lua.create_function(move |lua, error: Error| text_of(lua, &spent, &error))?)?;
+    host.raw_set("memory", lua.create_function(|lua, ()| Ok(lua.used_memory() as f64 / 1024.0))?)?;
+    let compiled = |lua: &Lua, (source, name, env): (LuaString, Option<LuaString>, Table)| {
+        let name = match &name {
+            // Lua names a chunk `=name` or `@name`; a chunk without such a mark is shown by its text.
+            Some(name) => String::from_utf8_lossy(&name.as_bytes()).trim_start_matches(['=', '@']).to_owned(),
+            None => String::from("user_script"),
+        };
+        match compile(lua, &source.as_bytes(), &name, &env) {
+            Ok(function) => Ok((Some(function), None)),
+            Err(message) => Ok((None, Some(message))),
+        }
+    };
+    host.raw_set("compile", lua.create_function(compiled)?)
+}
+
+/// The text of an error that a function of Rust has raised.
+fn text_of(lua: &Lua, shared: &Shared, error: &Error) -> mlua::Result<String> {
+    if is_memory_error(error) {
+        shared.end(lua, Stop::Memory)?;
+    }
+    let mut cause = error;
+    while let Error::CallbackError { cause: inner, .. } | Error::WithContext { cause: inner, .. } = cause {
+        cause = inner;
+    }
+    Ok(match cause {
+        Error::RuntimeError(text) => text.clone(),
+        other => other.to_string(),
+    })
+}
+
+/// Numbers as text, and random ones.
+fn open_numbers(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()> {
+    let text = |lua: &Lua, number: f64| lua.create_string(decimal(number));
+    host.raw_set("number", lua.create_function(text)?)?;
+    let random = Rc::clone(shared);
+    let draw = move |_: &Lua, (low, high): (Option<f64>, Option<f64>)| {
+        let drawn = random.random.next();
+        let bad = |at| Error::runtime(format!("bad argument #{at} to 'random' (interval is empty)"));
+        match (low, high) {
+            (None, _) => Ok(drawn),
+            (Some(high), None) if high.floor() < 1.0 => Err(bad(1)),
+            (Some(high), None) => Ok((drawn * high.trunc()).floor() + 1.0),
+            (Some(low), Some(high)) if low.trunc() > high.trunc() => Err(bad(2)),
+            (Some(low), Some(high)) => Ok((drawn * (high.trunc() - low.trunc() + 1.0)).floor() + low.trunc()),
+        }
+    };
+    host.raw_set("random", lua.create_function(draw)?)?;
+    let random = Rc::clone(shared);
+    let seed = move |_: &Lua, seed: f64| {
+        random.random.seed(seed as i64 as i32);
+        Ok(())
+    };
+    host.raw_set("randomseed", lua.create_function(seed)?)
+}
+
+/// A number as Lua 5.1 writes it.
+fn decimal(number: f64) -> Vec<u8> {
+    let mut text = Vec::new();
+    format_g(number, LUA_PRECISION, &mut text);
+    text
+}
+
+fn constants(lua: &Lua, version: &str) -> mlua::Result<Table> {
+    let table = lua.create_table()?;
+    for (name, number) in CONSTANTS {
+        table.raw_set(name, number)?;
+    }
+    let parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+    let number = parts.fold(0_u32, |sum, part: u32| sum << 8 | part);
+    table.raw_set("REDIS_VERSION", version)?;
+    table.raw_set("REDIS_VERSION_NUM", number)?;
+    Ok(table)
+}
+
+/// Whether a function of `redis` has succeeded, and its result or its error.
+type Told = (bool, Value);
+
+/// The functions of the table `redis` but `call` and `pcall`.
+fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
+    let table = lua.create_table()?;
+    let sha1hex = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
+        (1, Some(text)) => {
+            let digest = Sha1::from(bytes_of(lua, text)?.as_bytes()).digest().to_string();
+            Ok((true, Value::String(lua.create_string(digest)?)))
+        }
+        _ => failed(lua, b"ERR wrong number of arguments"),
+    };
+    table.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
+    let error_reply = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
+        (1, Some(Value::String(text))) => Ok((true, error_table(lua, &coded(&text.as_bytes()))?)),
+        _ => Ok((true, error_table(lua, b"ERR wrong number or type of arguments")?)),
+    };
+    table.raw_set("error_reply", lua.create_function(error_reply)?)?;
+    let status_reply = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
+        (1, Some(Value::String(text))) => {
+            let status = lua.create_table_with_capacity(0, 1)?;
+            status.raw_set("ok", text)?;
+            Ok((true, Value::Table(status)))
+        }
+        _ => Ok((true, error_table(lua, b"ERR wrong number or type of arguments")?)),
+    };
+    table.raw_set("status_reply", lua.create_function(status_reply)?)?;
+    table.raw_set("log", lua.create_function(log)?)?;
+    let version = Rc::clone(shared);
+    table.raw_set("setresp", lua.create_function(move |lua, args| set_resp(lua, &version, &args))?)?;
+    let set_repl = |lua: &Lua, args: MultiValue| match args.len() {
+        1 => Ok((true, Value::Nil)),
+        _ => failed(lua, b"ERR redis.set_repl() requires two arguments."),
+    };
+    table.raw_set("set_repl", lua.create_function(set_repl)?)?;
+    let checked = Rc::clone(shared);
+    let check = move |lua: &Lua, args: MultiValue| call::may_call(lua, &checked, &args);
+    table.raw_set("acl_check_cmd", lua.create_function(check)?)?;
+    Ok(table)
+}
+
+/// `redis.log`.
+fn log(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
+    if args.len() < 2 {
+        return failed(lua, b"ERR redis.log() requires two arguments or more.");
+    }
+    let level = match args.front() {
+        Some(Value::Integer(level)) => *level as f64,
+        Some(Value::Number(level)) => *level,
+        _ => return failed(lua, b"ERR First argument must be a number (log level)."),
+    };
+    if !(0.0..=3.0).contains(&level) {
+        return failed(lua, b"ERR Invalid debug level.");
+    }
+    let mut line = Vec::new();
+    for word in args.iter().skip(1) {
+        let Ok(word) = bytes_of(lua, word) else { continue };
+        if !line.is_empty() {
+            line.push(b' ');
+        }
+        line.extend_from_slice(&word.as_bytes());
+    }
+    if HOST.is_set() {
+        HOST.with(|host| host.log(level as u8, &line));
+    }
+    Ok((true, Value::Nil))
+}
+
+/// `redis.setresp`.
+fn set_resp(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<Told> {
+    if args.len() != 1 {
+        return failed(lua, b"ERR redis.setresp() requires one argument.");
+    }
+    shared.proto.set(match args.front() {
+        Some(Value::Integer(2)) => Proto::Resp2,
+        Some(Value::Integer(3)) => Proto::Resp3,
+        Some(Value::Number(2.0)) => Proto::Resp2,
+        Some(Value::Number(3.0)) => Proto::Resp3,
+        _ => return failed(lua, b"ERR RESP version must be 2 or 3."),
+    });
+    Ok((true, Value::Nil))
+}
+
+/// A string, or the text of a number.
+fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
+    match value {
+        Value::String(text) => Ok(text.clone()),
+        Value::Integer(number) => lua.create_string(itoa::Buffer::new().format(*number)),
+        Value::Number(number) => lua.create_string(decimal(*number)),
+        _ => Err(Error::runtime("a string is needed")),
+    }
+}
+
+/// An error with its code, which ends at the first space. A text without a space gets the code `ERR`.
+fn coded(text: &[u8]) -> Vec<u8> {
+    let text = text.strip_prefix(b"-").unwrap_or(text);
+    let code: &[u8] = if text.contains(&b' ') { b"" } else { b"ERR " };
+    [code, text].concat()
+}
+
+/// What a function returns that fails with this error.
+pub fn failed(lua: &Lua, error: &[u8]) -> mlua::Result<Told> {
+    Ok((false, error_table(lua, error)?))
+}
+
+/// An error as scripts see it.
+pub fn error_table(lua: &Lua, error: &[u8]) -> mlua::Result<Value> {
+    let table = lua.create_table_with_capacity(0, 1)?;
+    table.raw_set("err", lua.create_string(error)?)?;
+    Ok(Value::Table(table))
+}
