@@ -3,6 +3,7 @@
 //! This room owns the numbers. It knows neither sockets nor commands. The table in [`options`] lists the settings that
 //! a user may change, and how each is written.
 
+mod bounds;
 mod choices;
 mod encodings;
 mod events;
@@ -10,6 +11,7 @@ mod maxmemory;
 pub mod options;
 mod values;
 
+pub use bounds::Bounds;
 pub use encodings::Encodings;
 pub use events::{EventClass, Events};
 pub use maxmemory::{EvictionPolicy, MaxMemory, Part};
@@ -24,6 +26,9 @@ pub const EVENTS_MAX: usize = 1024;
 pub const POLLS_PER_WAIT_MAX: u32 = 64;
 /// Longest single wait, seconds. Some kqueues refuse longer waits, and an early wake-up does no harm.
 pub const WAIT_MAX_S: u64 = 1_000_000;
+/// The version that clients are told. Commands and texts follow Redis 7.2, but redis-py uses client-side caching only from
+/// 7.4 on.
+pub const REDIS_VERSION: &str = "7.4.0";
 /// Number of descriptors kept for everything but connections and listeners: standard input and output, stderr, the
 /// poll, the signals, the log file and the one that replaces it, a look at /proc, and a few that may have been open
 /// before the start.
@@ -88,6 +93,9 @@ pub const LCS_CELLS_MAX: usize = 1 << 22;
 /// If `slowlog-log-slower-than` is less than this, microseconds, the time of every command is taken. Otherwise only of those
 /// that may take long, and of samples.
 pub const TIMED_ALL_BELOW_US: i64 = 5_000;
+/// Most scripts that are kept although no `SCRIPT LOAD` has brought them. Then the one that was not used for the longest
+/// time is forgotten. Redis 7.4 keeps as many.
+pub const SCRIPTS_KEPT_MAX: usize = 500;
 /// Most entries that the slow log may have.
 pub const SLOWLOG_LEN_MAX: usize = 100_000;
 /// Fewest keys that a sweep may remove in a tick, however many clients hear of each.
@@ -210,6 +218,10 @@ pub struct Config {
     pub slowlog_log_slower_than: i64,
     /// Most entries of the slow log.
     pub slowlog_max_len: usize,
+    /// A script that runs for this many milliseconds is stopped and undone; 0 = no limit.
+    pub script_time_limit_ms: u64,
+    /// A script that needs more bytes than this is stopped and undone: for its values, and for what it takes to undo it.
+    pub script_memory_limit: usize,
     /// Commands that take this many milliseconds or more are samples of `LATENCY`; 0 = none.
     pub latency_monitor_threshold_ms: u64,
     /// True if the time of every command is taken, for `LATENCY HISTOGRAM`.
@@ -236,54 +248,6 @@ pub struct Config {
 
     /// Bounds that no option changes.
     pub bounds: Bounds,
-}
-
-/// Budgets of a tick and sizes of queues. They keep one client from making the others wait.
-///
-/// They are not options, because operators have no reason to change them. The simulator changes them.
-#[derive(Clone, Debug)]
-pub struct Bounds {
-    /// Most bytes read from one connection in a turn.
-    pub read_bytes_per_turn: usize,
-    /// Most commands run for one connection in a turn.
-    pub commands_per_turn: u32,
-    /// A turn ends when its commands have put this many asks into the outbox. Most asks are pushes. A single command
-    /// may exceed the number.
-    pub asks_per_turn: usize,
-    /// Most connections that receive before the first of them is served. Each of them holds its input until it is
-    /// served. More than 64 gain nothing.
-    pub turns_together: usize,
-    /// A connection that is owed this many bytes is flushed at the end of its turn already. In the flush phase its
-    /// output would no longer be in the processor's cache.
-    pub flush_early_bytes: usize,
-    /// Most bytes written to one connection in a flush. A connection has two flushes in a tick at most.
-    pub bytes_per_flush: usize,
-    /// Most connections accepted from one listener in a tick. Ten, as in Redis (`max-new-connections-per-cycle`): a
-    /// flood of connections must not stall the clients that are served.
-    pub accepts_per_tick: u32,
-    /// A client with this many bytes of untaken replies is not served until it takes some.
-    pub output_pause_bytes: usize,
-    /// Size of a lent buffer, bytes. One read fills it with some 800 small requests, or with a pipeline of 16 requests
-    /// that carry 1 KiB each. At half the size, a SET of such a pipeline cost 1.64 us instead of 1.19.
-    pub lent_bytes: usize,
-    /// Most bytes of spare buffers that the pool keeps for the next connections.
-    pub pool_spare_bytes_max: usize,
-    /// Most connections that are refused at `maxclients` and linger until their clients have read why. Beyond that
-    /// number a refusal is brief: one read, one write, and a close.
-    pub refusals_max: usize,
-    /// How long a connection lingers, milliseconds: its late input is discarded, because a reset could eat its last
-    /// reply.
-    pub linger_ms: u64,
-    /// How long the server waits before it accepts again after descriptors ran out, milliseconds. The close of a
-    /// connection ends the wait early.
-    pub accept_retry_ms: u64,
-    /// Shortest time between two sweeps of expired keys, milliseconds. A sweep that used its whole budget is followed
-    /// by another one at once.
-    pub expire_interval_ms: u64,
-    /// Most expired keys that a sweep removes in a tick; a look at the keys of a segment counts as 16.
-    pub expiries_per_tick: usize,
-    /// Most steps, of about 100 microseconds each, in which a tick frees discarded keyspaces and large hashes.
-    pub reclaims_per_tick: usize,
 }
 
 impl Default for Config {
@@ -315,6 +279,8 @@ impl Default for Config {
             notify_keyspace_events: Events::default(),
             slowlog_log_slower_than: 10_000,
             slowlog_max_len: 128,
+            script_time_limit_ms: 5_000,
+            script_memory_limit: 64 << 20,
             latency_monitor_threshold_ms: 0,
             latency_tracking: false,
             maxmemory: MaxMemory::default(),
@@ -327,29 +293,6 @@ impl Default for Config {
             logfile: String::new(),
             enable_debug_command: DebugCommand::No,
             bounds: Bounds::default(),
-        }
-    }
-}
-
-impl Default for Bounds {
-    fn default() -> Bounds {
-        Bounds {
-            read_bytes_per_turn: 64 << 10,
-            commands_per_turn: 1_000,
-            asks_per_turn: 10_000,
-            turns_together: 64,
-            flush_early_bytes: 16 << 10,
-            bytes_per_flush: 256 << 10,
-            accepts_per_tick: 10,
-            output_pause_bytes: 1 << 20,
-            lent_bytes: 32 << 10,
-            pool_spare_bytes_max: 8 << 20,
-            refusals_max: 64,
-            linger_ms: 1_000,
-            accept_retry_ms: 50,
-            expire_interval_ms: 100,
-            expiries_per_tick: 1_000,
-            reclaims_per_tick: 8,
         }
     }
 }

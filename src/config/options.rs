@@ -58,6 +58,8 @@ const LINE_MIN: usize = 64;
 const REQUEST_MIN: usize = 1 << 10;
 /// Smallest `max-reply-bytes`: every status, every error and the `CONFIG GET` of one option fit.
 const REPLY_MIN: usize = REPLY_HEADROOM_BYTES;
+/// Smallest `script-memory-limit`, bytes: a script with a few arguments runs.
+const SCRIPT_MEMORY_MIN: usize = 1 << 20;
 /// Smallest timeout that ends a client, milliseconds: ample time for a round trip.
 const PATIENCE_MIN_MS: u64 = 100;
 
@@ -302,6 +304,18 @@ const GENERAL: &[Opt] = &[
         "number",
         number!(slowlog_max_len, 0, SLOWLOG_LEN_MAX),
         "Most entries of the slow log",
+    ),
+    live(
+        "script-time-limit",
+        "milliseconds",
+        number!(script_time_limit_ms, 0, u32::MAX),
+        "A script that runs longer is stopped, and what it has done is undone; 0 = no limit",
+    ),
+    live(
+        "script-memory-limit",
+        BYTES,
+        bytes!(script_memory_limit, SCRIPT_MEMORY_MIN, usize::MAX),
+        "A script that needs more memory is stopped, and what it has done is undone",
     ),
     live(
         "latency-monitor-threshold",

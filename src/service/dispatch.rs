@@ -6,9 +6,9 @@ use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
     field_expiry, field_values, geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys, list_moves,
-    lists, master, monitor, objects, pubsub, ranges, scan, sets, settings, slowlog, sort, stream_claims,
-    stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams, strings, tracking,
-    transactions, zadd, zcombine, zpops, zranges, zsets,
+    lists, master, monitor, objects, pubsub, ranges, scan, scripts, sets, settings, slowlog, sort,
+    stream_claims, stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams,
+    strings, tracking, transactions, zadd, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
 use crate::stats::COMMANDS_MAX;
@@ -118,6 +118,10 @@ const NAMED: &[(&str, Run)] = &[
     ("discard", transactions::discard),
     ("dump", dump::dump),
     ("echo", connection::echo),
+    ("eval", scripts::eval),
+    ("eval_ro", scripts::eval_ro),
+    ("evalsha", scripts::evalsha),
+    ("evalsha_ro", scripts::evalsha_ro),
     ("exec", transactions::exec),
     ("exists", keys::exists),
     ("expire", expiry::expire),
@@ -265,6 +269,14 @@ const NAMED: &[(&str, Run)] = &[
     ("save", master::no_disk),
     ("scan", scan::scan),
     ("scard", sets::scard),
+    ("script", introspect::no_subcommand),
+    ("script|debug", scripts::debug),
+    ("script|exists", scripts::exists),
+    ("script|flush", scripts::flush),
+    ("script|help", introspect::help),
+    ("script|kill", scripts::kill),
+    ("script|load", scripts::load),
+    ("script|show", scripts::show),
     ("sdiff", combine::sdiff),
     ("sdiffstore", combine::sdiffstore),
     ("select", connection::select),

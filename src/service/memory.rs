@@ -9,6 +9,7 @@ use crate::config::{
     RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
 };
 use crate::resp::Args;
+use crate::script::engine_memory;
 use crate::store::{First, Policy};
 
 /// The memory that the rooms do not count themselves, and how eviction stands.
@@ -27,10 +28,11 @@ pub struct Memory {
 }
 
 impl World {
-    /// Bytes of memory that are used: keys and their indexes, buffers and sessions of clients, and what is remembered for
-    /// clients. With `maxmemory`, also what the allocator wastes, as far as that can be known.
+    /// Bytes of memory that are used: keys and their indexes, buffers and sessions of clients, what is remembered for
+    /// clients, and scripts with their interpreter. With `maxmemory`, also what the allocator wastes, as far as that can be known.
     pub fn used_memory(&self) -> usize {
-        self.dataset_memory() + self.stats.present.held_bytes + self.memory.waste
+        let scripts = self.scripts.memory() + engine_memory();
+        self.dataset_memory() + self.stats.present.held_bytes + scripts + self.memory.waste
     }
 
     /// Bytes of memory that keys take, and what the server remembers of them.
@@ -123,7 +125,7 @@ impl World {
             self.memory.next_look = self.now.at.plus_ms(RESIDENT_LOOK_PAUSE_MS);
             // What the rooms count changes more often than what is resident. So the difference may be too large for a
             // while, and a bound keeps it from evicting all keys.
-            let counted = self.dataset_memory() + self.stats.present.held_bytes;
+            let counted = self.used_memory() - self.memory.waste;
             let waste = resident_bytes().map_or(0, |bytes| bytes.saturating_sub(counted));
             self.memory.waste = waste.min(self.config.maxmemory.bytes / WASTE_PART_MAX);
         }

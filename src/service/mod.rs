@@ -8,6 +8,7 @@
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
+//! - [`scripts`] keeps the scripts that clients have sent, and `scripting` runs one.
 //! - [`waiting`]: clients that wait for keys, and how they are served.
 //! - [`memory`]: keeps the memory below `maxmemory`.
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
@@ -48,6 +49,8 @@ pub mod pause;
 mod post;
 pub mod rates;
 pub mod run;
+mod scripting;
+pub mod scripts;
 pub mod session;
 pub mod slowlog;
 pub mod tracking;

@@ -50,13 +50,11 @@ impl World {
         let Some(session) = self.sessions.get(by.slot) else { return };
         let mut line = Vec::new();
         let (us, db) = (self.now.unix_us, self.store.selected());
-        let _ = write!(
-            line,
-            "+{}.{:06} [{db} {}]",
-            us / 1_000_000,
-            us % 1_000_000,
-            self.sessions.remote(session)
-        );
+        let _ = write!(line, "+{}.{:06} [{db} ", us / 1_000_000, us % 1_000_000);
+        let _ = match self.in_script {
+            true => write!(line, "lua]"),
+            false => write!(line, "{}]", self.sessions.remote(session)),
+        };
         for (nth, arg) in args.from(0).enumerate() {
             if line.len() >= LINE_BYTES_MAX {
                 break;

@@ -42,7 +42,7 @@ impl World {
         // Of the others, the first `TIMED_CALLS` are timed, and then one in `TIMED_EVERY`.
         let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
         let sampled = counted.calls <= TIMED_CALLS || counted.calls & self.untimed_mask == 0;
-        let timing = (long || sampled).then(|| self.begin_timing(long));
+        let timing = (long || sampled).then(|| self.begin_timing(long, inside));
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
@@ -64,27 +64,52 @@ impl World {
         close
     }
 
+    /// Runs a command of a script, which has passed its checks. Its effects and its asks wait for the end of the script, and
+    /// so does the time.
+    pub fn run_in_script(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) {
+        let Call { me, args, command, wires, inside } = call;
+        let asks = self.outbox.asks.len();
+        self.stats.per_command[command.id].calls += 1;
+        self.stats.commands += 1;
+        let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
+        let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
+        if conclude(outcome, &mut cx) {
+            self.outbox.asks.truncate(asks);
+            self.stats.per_command[command.id].failed += 1;
+        }
+        if self.observed {
+            self.show_to_observers(me, command, args, inside);
+        }
+    }
+
     /// Shows a command that has run to clients that track keys or monitor, and to the
     /// policy of eviction.
     #[cold]
     fn show_to_observers(&mut self, me: ConnId, command: &Command, args: Args<'_>, inside: bool) {
         if self.tracking.is_on() {
             // A read may change the key (`PFCOUNT` does), and the copy that the client makes is newer than that.
-            self.tell_effects(Some(me));
+            if !self.in_script {
+                self.tell_effects(Some(me));
+            }
             self.track_reads(me, command, args, inside);
         }
         if self.store.wants_uses() {
             self.note_uses(me, command, args);
         }
-        // A request that runs again was shown when it began to wait.
-        if !self.monitors.is_empty() && !self.waiting.is_waking(me) {
+        // A request that runs again was shown when it began to wait, and a script before it called others.
+        let was_shown = self.waiting.is_waking(me) || command.flags.contains(&"skip_monitor");
+        if !self.monitors.is_empty() && !was_shown {
             self.show_to_monitors(me, command, args);
         }
     }
 
     #[cold]
-    fn begin_timing(&self, exact: bool) -> Timing {
-        Timing { exact, began: self.read_clock().at }
+    fn begin_timing(&mut self, exact: bool, inside: bool) -> Timing {
+        let now = self.read_clock();
+        if !inside {
+            self.now = now;
+        }
+        Timing { exact, began: now.at }
     }
 
     #[cold]

@@ -11,6 +11,7 @@ use super::monitors::Monitors;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::rates::Rates;
+use super::scripts::Scripts;
 use super::session::Sessions;
 use super::slowlog::SlowLog;
 use super::tracking::Tracking;
@@ -39,6 +40,10 @@ pub struct World {
     pub(super) stirred: bool,
     /// True if a client tracks keys or monitors, or if the policy of eviction asks for uses. Commands test this alone.
     pub(super) observed: bool,
+    /// The scripts that the server knows.
+    pub scripts: Scripts,
+    /// True while a script runs. Nobody hears of what it does before it has ended.
+    pub(super) in_script: bool,
     /// The clients that see every command.
     pub monitors: Monitors,
     /// How much happens in a second.
@@ -93,6 +98,8 @@ impl World {
             waiting: Waiting::default(),
             stirred: false,
             observed: false,
+            scripts: Scripts::default(),
+            in_script: false,
             monitors: Monitors::default(),
             rates: Rates::default(),
             tick_began: now.at,

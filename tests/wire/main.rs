@@ -27,6 +27,7 @@ mod pages;
 mod panics;
 mod pauses;
 mod pubsub;
+mod scripts;
 mod sources;
 mod stream_removals;
 mod strings;

@@ -1,8 +1,8 @@
 //! The subcommands of the containers.
 
 use super::words::{
-    ADMIN, ADMIN_DISK, ADMIN_LOG, ADMIN_ONLY, ALWAYS, CONNECTION, GENERIC, NONE, PUBSUB_ASK, PUBSUB_GROUP,
-    READ, SERVER, SESSION, STREAM, WRITE, WRITE_OOM,
+    ADMIN, ADMIN_DISK, ADMIN_LOG, ADMIN_ONLY, ALWAYS, CONNECTION, GENERIC, NONE, NOSCRIPT, NOSCRIPT_BUSY,
+    NOSCRIPT_STALE, PUBSUB_ASK, PUBSUB_GROUP, READ, SCRIPTING, SERVER, SESSION, STREAM, WRITE, WRITE_OOM,
 };
 use super::{SUBCOMMANDS_FROM, after, numbered};
 use crate::service::command::{Command, SECOND_KEY, row};
@@ -131,7 +131,21 @@ pub(super) const OBJECT: &[Command] = &numbered(after(MODULE), [
 ]);
 
 #[rustfmt::skip]
-pub(super) const SLOWLOG: &[Command] = &numbered(after(OBJECT), [
+pub(super) const SCRIPT: &[Command] = &numbered(after(OBJECT), [
+    row("script|debug", 3, NOSCRIPT, SCRIPTING, "3.2.0", "Refuse: there is no debugger for scripts"),
+    row("script|exists", -3, NOSCRIPT, SCRIPTING, "2.6.0", "Tell which scripts the server knows")
+        .complexity("O(N) where N is the number of scripts to look up"),
+    row("script|flush", -2, NOSCRIPT, SCRIPTING, "2.6.0", "Forget all scripts").heavy()
+        .complexity("O(N) where N is the number of scripts"),
+    row("script|help", 2, ALWAYS, SCRIPTING, "5.0.0", "Show the subcommands of SCRIPT"),
+    row("script|kill", 2, NOSCRIPT_BUSY, SCRIPTING, "2.6.0", "Stop the script that runs"),
+    row("script|load", 3, NOSCRIPT_STALE, SCRIPTING, "2.6.0", "Make a script known").heavy()
+        .complexity("O(N) where N is the length of the script"),
+    row("script|show", 3, NOSCRIPT, SCRIPTING, "8.0.0", "Get the text of a script"),
+]);
+
+#[rustfmt::skip]
+pub(super) const SLOWLOG: &[Command] = &numbered(after(SCRIPT), [
     row("slowlog|get", -2, ADMIN_LOG, SERVER, "2.2.12", "Get the newest entries of the slow log")
         .complexity("O(N) where N is the number of entries"),
     row("slowlog|help", 2, ALWAYS, SERVER, "6.2.0", "Show the subcommands of SLOWLOG"),

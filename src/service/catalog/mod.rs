@@ -14,6 +14,7 @@ mod hyperloglogs;
 mod keys;
 mod lists;
 mod messages;
+mod scripting;
 mod server;
 mod sets;
 mod streams;
@@ -25,13 +26,14 @@ use super::command::{Command, is_before};
 use crate::stats::COMMANDS_MAX;
 
 /// The groups that make up [`COMMANDS`].
-const GROUPS: [&[Command]; 11] = [
+const GROUPS: [&[Command]; 12] = [
     geo::ROWS,
     hashes::ROWS,
     hyperloglogs::ROWS,
     keys::ROWS,
     lists::ROWS,
     messages::ROWS,
+    scripting::ROWS,
     server::ROWS,
     sets::ROWS,
     streams::ROWS,

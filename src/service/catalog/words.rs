@@ -15,6 +15,7 @@ pub(super) const STREAM: &str = "stream";
 pub(super) const SERVER: &str = "server";
 pub(super) const STRING: &str = "string";
 pub(super) const TRANSACTIONS: &str = "transactions";
+pub(super) const SCRIPTING: &str = "scripting";
 pub(super) const PUBSUB_GROUP: &str = "pubsub";
 
 // Sets of flags, as Redis names the flags.
@@ -46,6 +47,11 @@ pub(super) const ADMIN_LOG: &[&str] = &["admin", "loading", "stale"];
 pub(super) const REPLCONF: &[&str] = &["admin", "noscript", "loading", "stale", "allow_busy"];
 pub(super) const SAVE: &[&str] = &["admin", "noscript", "no_async_loading", "no_multi"];
 pub(super) const NOSCRIPT: &[&str] = &["noscript"];
+pub(super) const NOSCRIPT_BUSY: &[&str] = &["noscript", "allow_busy"];
+pub(super) const NOSCRIPT_STALE: &[&str] = &["noscript", "stale"];
+pub(super) const EVAL: &[&str] = &["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
+pub(super) const EVAL_READ: &[&str] =
+    &["readonly", "noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
 pub(super) const ROLE: &[&str] = &["noscript", "loading", "stale", "fast"];
 pub(super) const ALWAYS: &[&str] = &["loading", "stale"];
 pub(super) const ALWAYS_FAST: &[&str] = &["fast", "loading", "stale"];

@@ -1,8 +1,7 @@
 //! The commands about the caller's own connection.
 
-use super::info::REDIS_VERSION;
 use crate::base::Reason;
-use crate::config::LABEL_BYTES_MAX;
+use crate::config::{LABEL_BYTES_MAX, REDIS_VERSION};
 use crate::resp::{Proto, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::session::{Labels, ReplyMode};

@@ -7,14 +7,12 @@
 use std::fmt::Write as _;
 
 use crate::base::Reason;
+use crate::config::REDIS_VERSION;
+use crate::script::engine_memory;
 use crate::service::catalog;
 use crate::service::channels::Kind;
 use crate::service::memory::resident_bytes;
 use crate::service::world::World;
-
-/// The version that clients are told. Commands and texts follow Redis 7.2, but redis-py uses client-side caching only from
-/// 7.4 on.
-pub const REDIS_VERSION: &str = "7.4.0";
 
 /// The name of a section, and the function that writes its fields.
 type Section = (&'static str, fn(&mut String, &World));
@@ -137,10 +135,15 @@ fn memory(text: &mut String, world: &World) {
     field(text, "used_memory_overhead", used - dataset);
     field(text, "used_memory_dataset", dataset);
     field(text, "used_memory_dataset_perc", format!("{:.2}%", dataset as f64 * 100.0 / used.max(1) as f64));
-    zeros(
-        text,
-        &["used_memory_scripts", "number_of_cached_scripts", "number_of_functions", "number_of_libraries"],
-    );
+    let (scripts, interpreter) = (world.scripts.memory(), engine_memory());
+    bytes(text, "used_memory_lua", interpreter);
+    field(text, "used_memory_vm_eval", interpreter);
+    field(text, "used_memory_scripts_eval", scripts);
+    field(text, "number_of_cached_scripts", world.scripts.len());
+    zeros(text, &["number_of_functions", "number_of_libraries", "used_memory_vm_functions"]);
+    bytes(text, "used_memory_vm_total", interpreter);
+    field(text, "used_memory_functions", 0);
+    bytes(text, "used_memory_scripts", scripts);
     bytes(text, "maxmemory", world.config.maxmemory.bytes);
     field(text, "maxmemory_policy", world.config.maxmemory_policy.name());
     field(text, "maxmemory_clients", world.config.maxmemory_clients);
@@ -185,6 +188,7 @@ fn stats(text: &mut String, world: &World) {
     field(text, "expire_overdue_keys", overdue.keys);
     field(text, "expire_overdue_ms", overdue.oldest_ms);
     field(text, "evicted_keys", world.store.evicted());
+    field(text, "evicted_scripts", world.scripts.evicted);
     field(text, "evicted_clients", stats.closes[Reason::Evicted.index()]);
     field(text, "keyspace_hits", stats.keyspace_hits);
     field(text, "keyspace_misses", stats.keyspace_misses);

@@ -32,6 +32,7 @@ pub mod objects;
 pub mod pubsub;
 pub mod ranges;
 pub mod scan;
+pub mod scripts;
 pub mod sets;
 pub mod settings;
 pub mod slowlog;

@@ -66,6 +66,7 @@ impl Service {
     /// theirs. If that command had waited and ran again, its client's connection ends, and the return value is that client.
     pub fn recover(&mut self, asks: usize) -> Option<ConnId> {
         self.world.outbox.forget_half_done(asks);
+        self.world.undo_broken_script();
         let interrupted = self.world.end_interrupted_wake();
         if let Some(id) = interrupted {
             self.world.outbox.asks.push(Ask::Fail(id, Reason::Panicked));

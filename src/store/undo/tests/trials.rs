@@ -109,7 +109,7 @@ fn the_changes_are_of_every_kind() {
 
 #[test]
 fn whatever_was_changed_is_as_before() {
-    let seeds = std::env::var("UNDO_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(1_500);
+    let seeds = std::env::var("UNDO_SEEDS").ok().and_then(|seeds| seeds.parse().ok()).unwrap_or(500);
     let first = std::env::var("UNDO_FIRST").ok().and_then(|seed| seed.parse().ok()).unwrap_or(0);
     (first..first + seeds).for_each(trial);
 }

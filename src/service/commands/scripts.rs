@@ -1,0 +1,136 @@
+//! `EVAL` and its like, and `SCRIPT`.
+
+use sha1_smol::Sha1;
+
+use crate::script::Sha;
+use crate::service::cx::{Cx, Failure, Outcome, is};
+use crate::service::scripting::{Run, hex, run};
+use crate::service::scripts::Script;
+
+/// The error for the name of a script that the server does not know.
+const NO_SCRIPT: Failure = Failure::text("NOSCRIPT No matching script. Please use EVAL.");
+
+/// `EVAL script numkeys [key ...] [arg ...]`: runs a script.
+pub fn eval(cx: &mut Cx<'_>) -> Outcome {
+    eval_text(cx, false)
+}
+
+/// `EVAL_RO`: the same for a script that changes nothing.
+pub fn eval_ro(cx: &mut Cx<'_>) -> Outcome {
+    eval_text(cx, true)
+}
+
+/// `EVALSHA sha1 numkeys [key ...] [arg ...]`: runs a script that the server knows.
+pub fn evalsha(cx: &mut Cx<'_>) -> Outcome {
+    eval_name(cx, false)
+}
+
+/// `EVALSHA_RO`: the same for a script that changes nothing.
+pub fn evalsha_ro(cx: &mut Cx<'_>) -> Outcome {
+    eval_name(cx, true)
+}
+
+fn eval_text(cx: &mut Cx<'_>, read_only: bool) -> Outcome {
+    let keys = count_keys(cx)?;
+    let sha = Sha1::from(cx.arg(1)).digest().bytes();
+    let script = match cx.world.scripts.get(&sha) {
+        Some(script) => script,
+        None => learn(cx, sha, false)?,
+    };
+    start(cx, sha, &script, keys, read_only)
+}
+
+fn eval_name(cx: &mut Cx<'_>, read_only: bool) -> Outcome {
+    let keys = count_keys(cx)?;
+    let sha = parse_sha(cx.arg(1)).ok_or(NO_SCRIPT)?;
+    let script = cx.world.scripts.get(&sha).ok_or(NO_SCRIPT)?;
+    start(cx, sha, &script, keys, read_only)
+}
+
+fn start(cx: &mut Cx<'_>, sha: Sha, script: &Script, keys: usize, read_only: bool) -> Outcome {
+    if read_only && script.flags.declared && !script.flags.no_writes {
+        return Err(Failure::text("ERR Can not execute a script with write flag using *_ro command."));
+    }
+    run(cx, &Run { sha, script, first_key: 3, keys, read_only })
+}
+
+/// How many of the arguments are keys.
+fn count_keys(cx: &Cx<'_>) -> Result<usize, Failure> {
+    let count = cx.int(2)?;
+    let Ok(keys) = usize::try_from(count) else {
+        return Err(Failure::text("ERR Number of keys can't be negative"));
+    };
+    if keys > cx.args.len() - 3 {
+        return Err(Failure::text("ERR Number of keys can't be greater than number of args"));
+    }
+    Ok(keys)
+}
+
+/// Compiles and keeps the script in the first argument after the name of the command, or of the subcommand.
+fn learn(cx: &mut Cx<'_>, sha: Sha, loaded: bool) -> Result<Script, Failure> {
+    let text = cx.arg(if loaded { 2 } else { 1 });
+    let script = Script::read(text)?;
+    cx.world.compile(sha, &script)?;
+    cx.world.keep_script(sha, script.clone(), loaded)?;
+    Ok(script)
+}
+
+/// `SCRIPT LOAD script`: makes a script known, and returns its name.
+pub fn load(cx: &mut Cx<'_>) -> Outcome {
+    let sha = Sha1::from(cx.arg(2)).digest().bytes();
+    learn(cx, sha, true)?;
+    cx.reply.bulk(hex(&sha).as_bytes());
+    Ok(())
+}
+
+/// `SCRIPT EXISTS sha1 [sha1 ...]`: for each script whether the server knows it.
+pub fn exists(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.array(cx.args.len() - 2);
+    for name in cx.args.from(2) {
+        let known = parse_sha(name).is_some_and(|sha| cx.world.scripts.contains(&sha));
+        cx.reply.int(i64::from(known));
+    }
+    Ok(())
+}
+
+/// `SCRIPT FLUSH [ASYNC|SYNC]`: forgets all scripts.
+pub fn flush(cx: &mut Cx<'_>) -> Outcome {
+    let wrong =
+        cx.args.len() > 3 || cx.args.get(2).is_some_and(|word| !is(word, "sync") && !is(word, "async"));
+    if wrong {
+        return Err(Failure::text("ERR SCRIPT FLUSH only support SYNC|ASYNC option"));
+    }
+    cx.reply.assure();
+    cx.world.flush_scripts();
+    cx.reply.ok();
+    Ok(())
+}
+
+/// `SCRIPT SHOW sha1`: the text of a script.
+pub fn show(cx: &mut Cx<'_>) -> Outcome {
+    let sha = parse_sha(cx.arg(2)).ok_or(NO_SCRIPT)?;
+    let script = cx.world.scripts.get(&sha).ok_or(NO_SCRIPT)?;
+    cx.reply.bulk(&script.text);
+    Ok(())
+}
+
+/// `SCRIPT KILL`: ends the script that runs. While one runs, the server serves nobody else.
+pub fn kill(_: &mut Cx<'_>) -> Outcome {
+    Err(Failure::text("NOTBUSY No scripts in execution right now."))
+}
+
+/// `SCRIPT DEBUG`: refused.
+pub fn debug(_: &mut Cx<'_>) -> Outcome {
+    Err(Failure::text("ERR SCRIPT DEBUG is not supported: there is no debugger for scripts"))
+}
+
+/// The name of a script: 40 hexadecimal digits.
+fn parse_sha(text: &[u8]) -> Option<Sha> {
+    let digits: &[u8; 40] = text.try_into().ok()?;
+    let mut sha = Sha::default();
+    for (byte, pair) in sha.iter_mut().zip(digits.chunks(2)) {
+        let digit = |byte: u8| char::from(byte).to_digit(16);
+        *byte = (digit(pair[0])? << 4 | digit(pair[1])?) as u8;
+    }
+    Some(sha)
+}

@@ -1,0 +1,157 @@
+//! The scripts that clients have sent, by the SHA-1 of their text, and what their first line says.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::cx::{Failure, quotable};
+use crate::config::SCRIPTS_KEPT_MAX;
+use crate::script::Sha;
+
+/// About how many bytes a script takes besides its text: its entry, and what the interpreter keeps.
+const ENTRY_BYTES: usize = 256;
+
+/// The scripts that the server knows.
+#[derive(Debug, Default)]
+pub struct Scripts {
+    by_sha: BTreeMap<Sha, Script>,
+    /// Number of the scripts that no `SCRIPT LOAD` has brought.
+    passing: usize,
+    /// How many times scripts were used.
+    uses: u64,
+    /// Bytes of their texts.
+    text_bytes: usize,
+    /// Number of scripts that were forgotten to make room for others.
+    pub evicted: u64,
+}
+
+/// One script.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// Its text. The first line is left out if it says what the script is; its end of line is not.
+    pub source: Arc<[u8]>,
+    /// The whole text.
+    pub text: Arc<[u8]>,
+    /// What its first line says.
+    pub flags: Flags,
+    /// True if `SCRIPT LOAD` has brought it. Then only `SCRIPT FLUSH` takes it away.
+    loaded: bool,
+    /// Number of its last use.
+    used: u64,
+}
+
+/// What the first line of a script says about it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// True if there is such a line at all.
+    pub declared: bool,
+    /// The script changes nothing.
+    pub no_writes: bool,
+    /// The script may run although the memory is used up.
+    pub allow_oom: bool,
+}
+
+impl Scripts {
+    /// The script of this name.
+    pub fn get(&mut self, sha: &Sha) -> Option<Script> {
+        self.uses += 1;
+        let script = self.by_sha.get_mut(sha)?;
+        script.used = self.uses;
+        Some(script.clone())
+    }
+
+    /// True if there is a script of this name.
+    pub fn contains(&self, sha: &Sha) -> bool {
+        self.by_sha.contains_key(sha)
+    }
+
+    /// Keeps a script. Returns the name of the script that was forgotten for it, if one was. `loaded` says whether
+    /// `SCRIPT LOAD` has brought it.
+    pub fn keep(&mut self, sha: Sha, mut script: Script, loaded: bool) -> Option<Sha> {
+        self.uses += 1;
+        script.used = self.uses;
+        if let Some(known) = self.by_sha.get_mut(&sha) {
+            self.passing -= usize::from(loaded && !known.loaded);
+            known.loaded |= loaded;
+            return None;
+        }
+        script.loaded = loaded;
+        self.passing += usize::from(!loaded);
+        self.text_bytes += script.text.len();
+        self.by_sha.insert(sha, script);
+        if self.passing <= SCRIPTS_KEPT_MAX {
+            return None;
+        }
+        let passing = self.by_sha.iter().filter(|(_, script)| !script.loaded);
+        let oldest = passing.min_by_key(|(_, script)| script.used).map(|(sha, _)| *sha)?;
+        let gone = self.by_sha.remove(&oldest)?;
+        self.passing -= 1;
+        self.text_bytes -= gone.text.len();
+        self.evicted += 1;
+        Some(oldest)
+    }
+
+    /// Forgets all scripts.
+    pub fn clear(&mut self) {
+        let evicted = self.evicted;
+        *self = Scripts { evicted, ..Scripts::default() };
+    }
+
+    /// Number of scripts.
+    pub fn len(&self) -> usize {
+        self.by_sha.len()
+    }
+
+    /// True if there are none.
+    pub fn is_empty(&self) -> bool {
+        self.by_sha.is_empty()
+    }
+
+    /// Bytes of memory that the texts take, estimated.
+    pub fn memory(&self) -> usize {
+        self.text_bytes + self.len() * ENTRY_BYTES
+    }
+}
+
+impl Script {
+    /// Reads the first line of a script.
+    ///
+    /// # Errors
+    /// What is wrong with that line.
+    pub fn read(text: &[u8]) -> Result<Script, Failure> {
+        let (flags, source) = match text.strip_prefix(b"#!") {
+            None => (Flags::default(), text),
+            Some(rest) => {
+                let end = memchr::memchr(b'\n', rest).ok_or(Failure::text("ERR Invalid script shebang"))?;
+                (read_shebang(&rest[..end])?, &rest[end..])
+            }
+        };
+        let text: Arc<[u8]> = Arc::from(text);
+        let source = if flags.declared { Arc::from(source) } else { Arc::clone(&text) };
+        Ok(Script { source, text, flags, loaded: false, used: 0 })
+    }
+}
+
+/// Reads what follows `#!` on the first line.
+fn read_shebang(line: &[u8]) -> Result<Flags, Failure> {
+    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
+    let engine = words.next().unwrap_or_default();
+    if engine != b"lua" {
+        return Err(Failure::quoting("ERR Unexpected engine in script shebang: #!", engine, ""));
+    }
+    let mut flags = Flags { declared: true, ..Flags::default() };
+    for word in words {
+        let Some(names) = word.strip_prefix(b"flags=") else {
+            return Err(Failure::quoting("ERR Unknown lua shebang option: ", quotable(word, usize::MAX), ""));
+        };
+        for name in names.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
+            match name {
+                b"no-writes" => flags.no_writes = true,
+                b"allow-oom" => flags.allow_oom = true,
+                // This server is no replica and no part of a cluster.
+                b"allow-stale" | b"no-cluster" | b"allow-cross-slot-keys" => {}
+                _ => return Err(Failure::quoting("ERR Unexpected flag in script shebang: ", name, "")),
+            }
+        }
+    }
+    Ok(flags)
+}
