@@ -124,4 +124,16 @@ mod tests {
         assert_eq!(words, [vec!["SET", "a", "1"], vec!["PING"], vec!["MSET", "b", "", "c", "3"]]);
         assert_eq!((kept.len(), kept.is_empty()), (3, false));
     }
+
+    #[test]
+    fn a_request_is_put_together_word_by_word() {
+        let mut kept = Kept::default();
+        for words in [&["GET", "k"][..], &["PING"]] {
+            kept.clear();
+            words.iter().for_each(|word| kept.push_word(word.as_bytes()).unwrap());
+            kept.end_request();
+            let args = kept.iter().next().unwrap();
+            assert!(args.from(0).eq(words.iter().map(|word| word.as_bytes())));
+        }
+    }
 }

@@ -2,85 +2,120 @@
 
 use mlua::{LuaString, Table, Value};
 
+use super::host::Stop;
 use crate::resp::Reply;
 
 /// How deep tables may be nested in what a script returns.
 const DEPTH_MAX: usize = 128;
 
+/// Number of values after which the writer asks whether it must stop.
+const VALUES_AT_ONCE: usize = 1_000;
+
 /// Writes `value`. `resp3` says whether the script has asked for values of RESP3, so that its booleans are booleans.
-pub fn write(value: &Value, reply: &mut Reply<'_>, resp3: bool) {
-    write_value(value, reply, resp3, 0);
+///
+/// # Errors
+/// What `must_stop` says.
+pub fn write(
+    value: &Value,
+    reply: &mut Reply<'_>,
+    resp3: bool,
+    must_stop: &mut dyn FnMut() -> Option<Stop>,
+) -> Result<(), Stop> {
+    Writer { reply, resp3, must_stop, values: 0 }.value(value, 0)
 }
 
-fn write_value(value: &Value, reply: &mut Reply<'_>, resp3: bool, depth: usize) {
-    match value {
-        Value::String(text) => reply.bulk(&text.as_bytes()),
-        Value::Integer(number) => reply.int(*number),
-        Value::Number(number) => reply.int(to_integer(*number)),
-        Value::Boolean(value) if resp3 => reply.boolean(*value),
-        Value::Boolean(true) => reply.int(1),
-        Value::Table(_) if depth == DEPTH_MAX => reply.error(b"ERR reached lua stack limit"),
-        Value::Table(table) => write_table(table, reply, resp3, depth + 1),
-        _ => reply.null(),
-    }
+/// Writes the values of an answer.
+struct Writer<'a, 'r> {
+    reply: &'a mut Reply<'r>,
+    resp3: bool,
+    must_stop: &'a mut dyn FnMut() -> Option<Stop>,
+    /// Number of values that were written.
+    values: usize,
 }
 
-/// Writes a table: by the field that says what it stands for, or as an array that ends before its first nil.
-fn write_table(table: &Table, reply: &mut Reply<'_>, resp3: bool, depth: usize) {
-    if let Some(text) = text(table, "err") {
-        return reply.error(&text.as_bytes());
-    }
-    if let Some(text) = text(table, "ok") {
-        return reply.status(&text.as_bytes());
-    }
-    match field(table, "double") {
-        Value::Number(number) => return reply.double(number),
-        Value::Integer(number) => return reply.double(number as f64),
-        _ => {}
-    }
-    if let Value::Table(map) = field(table, "map") {
-        return write_pairs(&map, reply, resp3, depth, true);
-    }
-    if let Value::Table(set) = field(table, "set") {
-        return write_pairs(&set, reply, resp3, depth, false);
-    }
-    if let Some(number) = text(table, "big_number") {
-        return reply.big_number(&number.as_bytes());
-    }
-    if let Value::Table(verbatim) = field(table, "verbatim_string")
-        && let (Some(string), Some(format)) = (text(&verbatim, "string"), text(&verbatim, "format"))
-    {
-        return reply.verbatim_bytes(&format.as_bytes(), &string.as_bytes());
-    }
-    let mut elements = Vec::new();
-    loop {
-        match table.raw_get(elements.len() + 1) {
-            Ok(Value::Nil) | Err(_) => break,
-            Ok(value) => elements.push(value),
+impl Writer<'_, '_> {
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Stop> {
+        self.values += 1;
+        if self.values.is_multiple_of(VALUES_AT_ONCE)
+            && let Some(stop) = (self.must_stop)()
+        {
+            return Err(stop);
         }
-    }
-    reply.array(elements.len());
-    elements.iter().for_each(|element| write_value(element, reply, resp3, depth));
-}
-
-/// Writes the keys of a table, each with its value if `values` is true.
-fn write_pairs(table: &Table, reply: &mut Reply<'_>, resp3: bool, depth: usize, values: bool) {
-    let mut pairs = Vec::new();
-    let collected = table.for_each(|key: Value, value: Value| {
-        pairs.push((key, value));
+        if self.reply.overflowed() {
+            // A table may contain itself, and there is no end of it.
+            return Ok(());
+        }
+        match value {
+            Value::String(text) => self.reply.bulk(&text.as_bytes()),
+            Value::Integer(number) => self.reply.int(*number),
+            Value::Number(number) => self.reply.int(to_integer(*number)),
+            Value::Boolean(value) if self.resp3 => self.reply.boolean(*value),
+            Value::Boolean(true) => self.reply.int(1),
+            Value::Table(_) if depth == DEPTH_MAX => self.reply.error(b"ERR reached lua stack limit"),
+            Value::Table(table) => return self.table(table, depth + 1),
+            _ => self.reply.null(),
+        }
         Ok(())
-    });
-    debug_assert!(collected.is_ok(), "any key and any value is a value");
-    if values {
-        reply.map(pairs.len());
-    } else {
-        reply.set(pairs.len());
     }
-    for (key, value) in &pairs {
-        write_value(key, reply, resp3, depth);
-        if values {
-            write_value(value, reply, resp3, depth);
+
+    /// Writes a table: by the field that says what it stands for, or as an array that ends before its first nil.
+    fn table(&mut self, table: &Table, depth: usize) -> Result<(), Stop> {
+        if let Some(text) = text(table, "err") {
+            self.reply.error(&text.as_bytes());
+        } else if let Some(text) = text(table, "ok") {
+            self.reply.status(&text.as_bytes());
+        } else if let Some(number) = field(table, "double").as_number() {
+            self.reply.double(number);
+        } else if let Some(number) = field(table, "double").as_integer() {
+            self.reply.double(number as f64);
+        } else if let Value::Table(map) = field(table, "map") {
+            return self.pairs(&map, depth, true);
+        } else if let Value::Table(set) = field(table, "set") {
+            return self.pairs(&set, depth, false);
+        } else if let Some(number) = text(table, "big_number") {
+            self.reply.big_number(&number.as_bytes());
+        } else if let Value::Table(verbatim) = field(table, "verbatim_string")
+            && let (Some(string), Some(format)) = (text(&verbatim, "string"), text(&verbatim, "format"))
+        {
+            self.reply.verbatim_bytes(&format.as_bytes(), &string.as_bytes());
+        } else {
+            return self.array(table, depth);
         }
+        Ok(())
+    }
+
+    fn array(&mut self, table: &Table, depth: usize) -> Result<(), Stop> {
+        let mut elements = Vec::new();
+        loop {
+            match table.raw_get(elements.len() + 1) {
+                Ok(Value::Nil) | Err(_) => break,
+                Ok(value) => elements.push(value),
+            }
+        }
+        self.reply.array(elements.len());
+        elements.iter().try_for_each(|element| self.value(element, depth))
+    }
+
+    /// Writes the keys of a table, each with its value if `values` is true.
+    fn pairs(&mut self, table: &Table, depth: usize, values: bool) -> Result<(), Stop> {
+        let mut pairs = Vec::new();
+        let collected = table.for_each(|key: Value, value: Value| {
+            pairs.push((key, value));
+            Ok(())
+        });
+        debug_assert!(collected.is_ok(), "any key and any value is a value");
+        if values {
+            self.reply.map(pairs.len());
+        } else {
+            self.reply.set(pairs.len());
+        }
+        for (key, value) in &pairs {
+            self.value(key, depth)?;
+            if values {
+                self.value(value, depth)?;
+            }
+        }
+        Ok(())
     }
 }
 

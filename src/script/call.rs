@@ -8,7 +8,6 @@ use super::engine::{NO_LIMIT, Shared, limit_memory};
 use super::host::{ASK_EVERY, HOST, Stop};
 use super::sandbox::{error_table, failed};
 use super::value;
-use crate::base::Buf;
 use crate::resp::{Kept, format_f64};
 
 /// A call counts as so many steps of a script, and each piece of the request and of its reply as another one. Commands that
@@ -16,11 +15,6 @@ use crate::resp::{Kept, format_f64};
 const STEPS_OF_A_CALL: u32 = 100;
 /// Bytes in such a piece.
 const BYTES_OF_A_STEP: usize = 256;
-/// Longest request of a script, bytes.
-const REQUEST_BYTES_MAX: usize = 512 << 20;
-/// The buffers are kept from call to call if they hold no more bytes than this.
-const KEPT_BYTES_MAX: usize = 64 << 10;
-
 /// The error for a call without a command.
 const NO_COMMAND: &[u8] = b"ERR Please specify at least one argument for this redis lib call";
 /// The error for an argument that is neither a string nor a number.
@@ -35,7 +29,8 @@ pub fn open(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()> {
 /// Runs a command. Returns false and an error, or true and the reply.
 fn call(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<(bool, Value)> {
     let mut request = shared.request.borrow_mut();
-    if let Err(error) = write_request(&mut request, args) {
+    let written = write_request(lua, shared, &mut request, args)?;
+    if let Err(error) = written {
         return failed(lua, error);
     }
     let mut reply = shared.reply.borrow_mut();
@@ -46,28 +41,26 @@ fn call(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<(bool, Va
     let Some(words) = request.iter().next() else { return failed(lua, NO_COMMAND) };
     let was_long = HOST.with(|host| host.call(words, shared.proto.get(), &mut reply));
     let failed = reply.unread().first() == Some(&b'-');
-    let moved = words.held_in() + reply.len();
-    let steps = STEPS_OF_A_CALL + (moved / BYTES_OF_A_STEP) as u32;
-    shared.walk(lua, if was_long { ASK_EVERY } else { steps })?;
+    shared.walk(lua, if was_long { ASK_EVERY } else { steps(reply.len()) })?;
     if lua.used_memory() + reply.len() > shared.memory_max.get() {
         shared.end(lua, Stop::Memory)?;
     }
     limit_memory(lua, NO_LIMIT);
     let value = value::read(lua, shared, reply.unread());
     limit_memory(lua, shared.memory_max.get());
-    let value = value?;
-    if moved > KEPT_BYTES_MAX {
-        *reply = Buf::default();
-        drop(reply);
-        *request = Kept::default();
-    }
-    Ok((!failed, value))
+    Ok((!failed, value?))
+}
+
+/// How many steps of a script so many bytes of a request or of a reply count.
+fn steps(bytes: usize) -> u32 {
+    u32::try_from(bytes / BYTES_OF_A_STEP).unwrap_or(u32::MAX)
 }
 
 /// `redis.acl_check_cmd`: whether the script may run a command.
 pub fn may_call(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<(bool, Value)> {
     let mut request = shared.request.borrow_mut();
-    if let Err(error) = write_request(&mut request, args) {
+    let written = write_request(lua, shared, &mut request, args)?;
+    if let Err(error) = written {
         return failed(lua, error);
     }
     let words = request.iter().next();
@@ -78,13 +71,39 @@ pub fn may_call(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<(
     Ok((true, Value::Boolean(true)))
 }
 
+/// Writes the arguments of a call, and counts the steps of it.
+///
+/// # Errors
+/// If the script must stop.
+fn write_request(
+    lua: &Lua,
+    shared: &Shared,
+    request: &mut Kept,
+    args: &MultiValue,
+) -> mlua::Result<Result<(), &'static [u8]>> {
+    request.clear();
+    let bytes_max = shared.memory_max.get().saturating_sub(lua.used_memory());
+    let written = write_words(request, args, bytes_max);
+    shared.walk(lua, STEPS_OF_A_CALL.saturating_add(steps(request.held_bytes())))?;
+    match written {
+        Err(TooLong) => shared.end(lua, Stop::Memory).map(|()| Ok(())),
+        Ok(written) => Ok(written),
+    }
+}
+
+/// A request is longer than the memory that a script may still use.
+struct TooLong;
+
 /// Writes the arguments of a call as a request. An integer is written as one, and any other number as shortly as it
 /// can be read again.
-fn write_request(request: &mut Kept, args: &MultiValue) -> Result<(), &'static [u8]> {
+fn write_words(
+    request: &mut Kept,
+    args: &MultiValue,
+    bytes_max: usize,
+) -> Result<Result<(), &'static [u8]>, TooLong> {
     if args.is_empty() {
-        return Err(NO_COMMAND);
+        return Ok(Err(NO_COMMAND));
     }
-    request.clear();
     let mut digits = itoa::Buffer::new();
     for arg in args {
         let pushed = match arg {
@@ -94,16 +113,15 @@ fn write_request(request: &mut Kept, args: &MultiValue) -> Result<(), &'static [
                 request.push_word(digits.format(*number as i64).as_bytes())
             }
             Value::Number(number) => request.push_word(format_f64(*number).as_bytes()),
-            _ => return Err(BAD_ARGUMENT),
+            _ => return Ok(Err(BAD_ARGUMENT)),
         };
-        if request.held_bytes() > REQUEST_BYTES_MAX {
-            return Err(b"ERR the request of the script is longer than 512 MB");
+        if pushed.is_err() || request.held_bytes() > bytes_max {
+            return Err(TooLong);
         }
-        pushed.map_err(|_| &b"OOM the system has no memory left for this command"[..])?;
     }
     request.end_request();
-    Ok(())
+    Ok(Ok(()))
 }
 
-/// Numbers below this are written as integers if they are some, as in Redis.
-const INTEGER_MAX: f64 = 9_223_372_036_854_774_784.0;
+/// Numbers below this are written as integers if they are some, as in Redis 7.2.
+const INTEGER_MAX: f64 = 4_611_686_018_427_387_904.0;

@@ -10,7 +10,7 @@ use sha1_smol::Sha1;
 
 use super::call;
 use super::engine::{Shared, compile, is_memory_error};
-use super::host::{HOST, Stop};
+use super::host::{ASK_EVERY, HOST, Stop};
 use super::library;
 use super::library::number::{LUA_PRECISION, format_g};
 use crate::resp::Proto;
@@ -68,18 +68,38 @@ fn open_interpreter(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Resul
     let spent = Rc::clone(shared);
     host.raw_set("text", lua.create_function(move |lua, error: Error| text_of(lua, &spent, &error))?)?;
     host.raw_set("memory", lua.create_function(|lua, ()| Ok(lua.used_memory() as f64 / 1024.0))?)?;
-    let compiled = |lua: &Lua, (source, name, env): (LuaString, Option<LuaString>, Table)| {
+    let compiling = Rc::clone(shared);
+    let compiled = move |lua: &Lua, (source, name, env): (LuaString, Option<LuaString>, Table)| {
         let name = match &name {
             // Lua names a chunk `=name` or `@name`; a chunk without such a mark is shown by its text.
             Some(name) => String::from_utf8_lossy(&name.as_bytes()).trim_start_matches(['=', '@']).to_owned(),
             None => String::from("user_script"),
         };
+        compiling.walk(lua, ASK_EVERY)?;
         match compile(lua, &source.as_bytes(), &name, &env) {
             Ok(function) => Ok((Some(function), None)),
             Err(message) => Ok((None, Some(message))),
         }
     };
-    host.raw_set("compile", lua.create_function(compiled)?)
+    host.raw_set("compile", lua.create_function(compiled)?)?;
+    host.raw_set("find", lua.create_function(find)?)
+}
+
+/// Finds a text in another one, from a position on that counts from 1, or from the end if it is negative. Returns the
+/// positions of its first and its last byte.
+fn find(
+    _: &Lua,
+    (text, wanted, init): (LuaString, LuaString, Option<i64>),
+) -> mlua::Result<(Option<usize>, Option<usize>)> {
+    let (text, wanted) = (text.as_bytes(), wanted.as_bytes());
+    let start = match init.unwrap_or(1) {
+        from_end @ ..0 => {
+            text.len().saturating_sub(usize::try_from(from_end.unsigned_abs()).unwrap_or(usize::MAX))
+        }
+        position => usize::try_from(position.saturating_sub(1)).unwrap_or(0),
+    };
+    let found = text.get(start..).and_then(|rest| memchr::memmem::find(rest, &wanted));
+    Ok((found.map(|at| start + at + 1), found.map(|at| start + at + wanted.len())))
 }
 
 /// The text of an error that a function of Rust has raised.

@@ -60,6 +60,13 @@ impl Outbox {
         self.complete = self.asks.len();
     }
 
+    /// A command has failed. Forgets its asks, which come after the first `least`, but keeps those of commands that are
+    /// complete although they ran inside it.
+    #[inline]
+    pub fn forget_unfinished(&mut self, least: usize) {
+        self.asks.truncate(self.complete.max(least));
+    }
+
     /// A command has panicked. Forgets its asks, but keeps those of complete commands. The turn knows that
     /// at least the first `least` asks come from complete commands.
     pub fn forget_half_done(&mut self, least: usize) {

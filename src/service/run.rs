@@ -48,7 +48,7 @@ impl World {
         let failed = conclude(outcome, &mut cx);
         let close = cx.close;
         if failed {
-            self.outbox.asks.truncate(asks);
+            self.outbox.forget_unfinished(asks);
             self.stats.per_command[command.id].failed += 1;
         }
         self.stats.commands += 1;

@@ -8,7 +8,7 @@ use super::world::World;
 use crate::base::{Buf, Moment};
 use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
-use crate::script::{Ended, Host, Sha, Stop, drop_engine, with_engine};
+use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine};
 
 /// A script that is to be run.
 pub struct Run<'a> {
@@ -63,6 +63,16 @@ impl World {
         drop_engine();
     }
 
+    /// Whether a script that began at this time must stop.
+    fn must_stop_script(&self, began: Moment) -> Option<Stop> {
+        let ms = self.read_clock().at.since(began).as_millis() as u64;
+        let limit = self.config.script_time_limit_ms;
+        if limit > 0 && ms >= limit {
+            return Some(Stop::Time);
+        }
+        (self.store.undo_memory() > self.config.script_memory_limit).then_some(Stop::Memory)
+    }
+
     /// A command has panicked. If a script has called it, takes back what that script has done.
     pub(super) fn undo_broken_script(&mut self) {
         if self.in_script {
@@ -103,21 +113,8 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
         }
         let read_only = run.read_only || flags.no_writes;
         let mut calls = Calls { cx, flags, read_only, is_full, has_written: false, began };
-        match engine.run(&run.sha, keys, rest, &mut calls) {
-            Ended::Returned(answer) => {
-                engine.answer(answer, &mut cx.reply);
-                cx.whole_reply().map_err(|failure| (failure, true))
-            }
-            Ended::Failed(fault) => {
-                let mut text = fault.message;
-                if let Some((source, line)) = fault.place {
-                    let sha = hex(&run.sha);
-                    text.extend(format!(" script: {sha}, on @{source}:{line}.").into_bytes());
-                }
-                Err((Failure(text.into()), false))
-            }
-            Ended::Stopped(stop) => Err((stopped(cx, stop, began), true)),
-        }
+        let ended = engine.run(&run.sha, keys, rest, &mut calls);
+        conclude(cx, engine, ended, &run.sha, began)
     });
     let outcome = outcome.unwrap_or_else(|refused| Err((refused.into(), true)));
     cx.session().db = db;
@@ -127,9 +124,39 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
         cx.world.outbox.asks.truncate(asks);
     } else {
         cx.world.store.keep_changes();
+        // What the script has asked of others stands, even if it has failed.
+        cx.world.outbox.complete();
     }
     cx.world.in_script = false;
     outcome.map_err(|(failure, _)| failure)
+}
+
+/// Writes what a script has returned, or says why it has failed and whether it must be undone.
+fn conclude(
+    cx: &mut Cx<'_>,
+    engine: &Engine,
+    ended: Ended,
+    sha: &Sha,
+    began: Moment,
+) -> Result<(), (Failure, bool)> {
+    let stop = match ended {
+        Ended::Returned(answer) => {
+            let world = &*cx.world;
+            match engine.answer(answer, &mut cx.reply, &mut || world.must_stop_script(began)) {
+                Ok(()) => return cx.whole_reply().map_err(|failure| (failure, true)),
+                Err(stop) => stop,
+            }
+        }
+        Ended::Failed(fault) => {
+            let mut text = fault.message;
+            if let Some((source, line)) = fault.place {
+                text.extend(format!(" script: {}, on @{source}:{line}.", hex(sha)).into_bytes());
+            }
+            return Err((Failure(text.into()), false));
+        }
+        Ended::Stopped(stop) => stop,
+    };
+    Err((stopped(cx, stop, began), true))
 }
 
 /// The error for a script with a mistake.
@@ -168,6 +195,7 @@ impl Host for Calls<'_, '_> {
         let mut reply = Reply::new(out, proto, self.cx.world.config.max_reply_bytes);
         match has_room.map_err(Failure::from).and_then(|()| self.permitted(request)) {
             Err(failure) => {
+                self.cx.world.stats.count_error(&failure.0);
                 reply.error(&failure.0);
                 false
             }
@@ -183,13 +211,7 @@ impl Host for Calls<'_, '_> {
     }
 
     fn must_stop(&mut self) -> Option<Stop> {
-        let world = &self.cx.world;
-        let ms = world.read_clock().at.since(self.began).as_millis() as u64;
-        let limit = world.config.script_time_limit_ms;
-        if limit > 0 && ms >= limit {
-            return Some(Stop::Time);
-        }
-        (world.store.undo_memory() > world.config.script_memory_limit).then_some(Stop::Memory)
+        self.cx.world.must_stop_script(self.began)
     }
 
     fn log(&mut self, level: u8, message: &[u8]) {
@@ -232,5 +254,157 @@ impl Calls<'_, '_> {
         }
         self.has_written |= command.writes;
         Ok(Call { me: self.cx.me, args, command, wires: self.cx.wires, inside: true })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::SocketAddr;
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use crate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer};
+    use crate::config::{Config, DebugCommand};
+    use crate::resp::{Proto, Reply};
+    use crate::service::Service;
+    use crate::service::turn::{Progress, Turn};
+
+    const ME: ConnId = ConnId { slot: 0, serial: 1 };
+
+    /// A service whose clock is a millisecond later each time that it is read.
+    fn service() -> Service {
+        let ticks = Arc::new(AtomicU64::new(0));
+        let clock = Clock::new(move || {
+            let ms = ticks.fetch_add(1, Ordering::Relaxed);
+            let unix_ms = 1_800_000_000_000;
+            Now { at: Moment::default().plus_ms(ms), unix_ms, unix_us: unix_ms * 1_000 }
+        });
+        let config = Config { enable_debug_command: DebugCommand::Yes, ..Config::default() };
+        let mut service = Service::new(7, config, clock, Vec::new());
+        service.open(ME, Peer::from(SocketAddr::from(([127, 0, 0, 1], 4000))), 0);
+        service
+    }
+
+    /// What the service answers to a request of these words.
+    fn ask(service: &mut Service, words: &[&str]) -> String {
+        let mut request = Buf::default();
+        let mut encoder = Reply::new(&mut request, Proto::Resp2, usize::MAX);
+        encoder.array(words.len());
+        words.iter().for_each(|word| encoder.bulk(word.as_bytes()));
+        let (mut output, mut progress) = (Buf::default(), Progress::default());
+        let turn = Turn { me: ME, input: request.unread(), output: &mut output, wires: &NoWires };
+        service.turn(turn, &mut progress);
+        String::from_utf8_lossy(output.unread()).into_owned()
+    }
+
+    /// Each of these changes keys of the state that [`prepare`] makes.
+    const CHANGES: &[&str] = &[
+        "SET a new",
+        "APPEND b tail",
+        "SETRANGE long 5000 x",
+        "SETBIT long 7 1",
+        "DEL n",
+        "INCR m",
+        "EXPIRE a 100",
+        "PERSIST t",
+        "RENAME b c",
+        "HSET h f new g 2",
+        "HDEL h f",
+        "HSET bigh 5 new fresh 1",
+        "HDEL bigh 7 8",
+        "HEXPIRE h 100 FIELDS 1 g",
+        "SADD s x 99",
+        "SREM s m",
+        "SPOP bigs 3",
+        "SADD ints 5 70000 x",
+        "LPUSH l x",
+        "RPOP l",
+        "LSET bigl 50 y",
+        "LINSERT bigl BEFORE 60 z",
+        "LREM bigl 0 70",
+        "LTRIM bigl 10 -10",
+        "LMOVE bigl l LEFT RIGHT",
+        "ZADD z 9 m 3 x",
+        "ZINCRBY bigz 5 7",
+        "ZREM bigz 8 9",
+        "ZPOPMIN bigz 5",
+        "ZUNIONSTORE zz 2 z bigz",
+        "XADD x 9-1 f v",
+        "XDEL x 1-1",
+        "XTRIM x MAXLEN 5",
+        "XREADGROUP GROUP g c COUNT 3 STREAMS x >",
+        "XACK x g 2-1",
+        "XGROUP CREATE x other 0",
+        "XGROUP DESTROY x g",
+        "PFADD p q",
+        "COPY bigl copy",
+        "SORT bigl ALPHA STORE sorted",
+        "MOVE s 3",
+        "SELECT 2",
+        "SET there 1",
+        "SELECT 0",
+        "SWAPDB 0 2",
+        "FLUSHDB",
+        "SET alone 1",
+        "FLUSHALL",
+        "SADD again 1 2 3",
+    ];
+
+    fn prepare(service: &mut Service) {
+        let numbers: Vec<String> = (0..300).map(|number| number.to_string()).collect();
+        let pairs: Vec<&str> = numbers.iter().flat_map(|number| [number.as_str(), number.as_str()]).collect();
+        let singles: Vec<&str> = numbers.iter().map(String::as_str).collect();
+        let with = |head: &[&'static str], tail: &[&str]| -> Vec<String> {
+            head.iter().chain(tail).map(|word| (*word).to_owned()).collect()
+        };
+        let long = "long".repeat(5_000);
+        let mut requests: Vec<Vec<String>> = vec![
+            with(&["SET", "long"], &[&long]),
+            with(&["HSET", "bigh"], &pairs),
+            with(&["SADD", "bigs", "word"], &singles),
+            with(&["SADD", "ints"], &singles),
+            with(&["RPUSH", "bigl"], &singles),
+            with(&["ZADD", "bigz"], &pairs),
+        ];
+        let small = "MSET a 1 b 2 n 3 m 4|SET t v EX 1000|HSET h f 1|SADD s m|RPUSH l 1 2|ZADD z 1 m|PFADD p a b|\
+                     XADD x 1-1 f v|XADD x 2-1 f v|XADD x 3-1 f v g w|XGROUP CREATE x g 0|\
+                     XREADGROUP GROUP g c COUNT 2 STREAMS x >";
+        requests.extend(small.split('|').map(|line| line.split(' ').map(str::to_owned).collect()));
+        for words in requests {
+            let answer = ask(service, &words.iter().map(String::as_str).collect::<Vec<_>>());
+            assert!(!answer.starts_with('-'), "{words:?}: {answer}");
+        }
+    }
+
+    #[test]
+    fn wherever_its_time_ends_a_script_leaves_the_store_as_it_was() {
+        let mut service = service();
+        prepare(&mut service);
+        // The host is asked for the time after each command.
+        let script = "for i = 1, #ARGV do local words = {} for word in string.gmatch(ARGV[i], '%S+') do words[#words + 1] = \
+                      word end redis.call(unpack(words)) for n = 1, 1000 do end end return 'done'";
+        let words: Vec<&str> = ["EVAL", script, "0"].into_iter().chain(CHANGES.iter().copied()).collect();
+        let look = |service: &mut Service| {
+            service.world.store.audit();
+            let keys = ask(service, &["DBSIZE"]);
+            let groups = ask(service, &["XINFO", "STREAM", "x", "FULL"]);
+            let times = ask(service, &["PEXPIRETIME", "t"])
+                + &ask(service, &["HPEXPIRETIME", "h", "FIELDS", "1", "g"]);
+            (keys, groups, times, ask(service, &["DEBUG", "DIGEST"]))
+        };
+        let before = look(&mut service);
+        let mut limit_ms = 0;
+        loop {
+            limit_ms += 1;
+            service.world.config.script_time_limit_ms = limit_ms;
+            let answer = ask(&mut service, &words);
+            if answer == "$4\r\ndone\r\n" {
+                break;
+            }
+            assert!(answer.contains("nothing was changed"), "{answer}");
+            assert_eq!(look(&mut service), before, "after {limit_ms} looks at the clock");
+        }
+        assert!(limit_ms as usize >= CHANGES.len(), "only {limit_ms} ends were tried");
+        assert_ne!(look(&mut service), before);
     }
 }

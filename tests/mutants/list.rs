@@ -455,8 +455,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "nobody is told that fields were set",
         "src/store/map_writes.rs",
-        "self.changes.note_write(place.is_some(), key);\n        let left = match (write, body) {",
-        "let left = match (write, body) {",
+        "self.changes.note_write(place.is_some(), key);\n        match (write, body) {",
+        "match (write, body) {",
     ),
     mutant(
         "nobody is told that fields were removed",
@@ -533,8 +533,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "nobody is told that elements were taken from the ends of a list",
         "src/store/lists.rs",
-        "        self.changes.note(What::Set, key);\n        match (elements.0, record.body()) {\n            (ListForm::Large(_), Some(number)) => {\n                let dropped",
-        "        match (elements.0, record.body()) {\n            (ListForm::Large(_), Some(number)) => {\n                let dropped",
+        "        self.changes.note(What::Set, key);\n        match (elements.0, record.body()) {\n            (ListForm::Large(_), Some(number)) => {\n                if let",
+        "        match (elements.0, record.body()) {\n            (ListForm::Large(_), Some(number)) => {\n                if let",
     ),
     mutant(
         "a packed list that was cut keeps a byte too many",
