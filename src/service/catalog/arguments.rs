@@ -251,7 +251,7 @@ const USAGE: &[(&str, &str)] = &[
     ("scard", "key:key#0"),
     ("script|debug", "mode{yes=YES|sync=SYNC|no=NO}"),
     ("script|exists", "sha1:string*"),
-    ("script|flush", "flush-type{async=ASYNC|sync=SYNC}?"),
+    ("script|flush", "async{async=ASYNC|sync=SYNC}?"),
     ("script|load", "script:string"),
     ("script|show", "sha1:string"),
     ("sdiff", "key:key#0*"),

@@ -264,7 +264,8 @@ fn categories(command: &Command) -> Vec<&'static str> {
     if has("write") {
         all.push("write");
     }
-    if has("readonly") {
+    // A script that changes nothing is not in the category of commands that read keys.
+    if has("readonly") && command.group != "scripting" {
         all.push("read");
     }
     if has("admin") {
@@ -284,6 +285,7 @@ fn categories(command: &Command) -> Vec<&'static str> {
         "stream" if !is_container => all.push("stream"),
         "bitmap" => all.push("bitmap"),
         "hyperloglog" => all.push("hyperloglog"),
+        "scripting" if !is_container => all.push("scripting"),
         "transactions" => all.push("transaction"),
         "pubsub" if !is_container => all.push("pubsub"),
         "connection" if !is_container => all.push("connection"),
