@@ -53,8 +53,8 @@ fn number(text: &[u8]) -> Option<(f64, usize, bool)> {
     Some((if text.starts_with(b"-") { -value } else { value }, sign_len + len, out_of_range))
 }
 
-/// Digits with a point among them, and the length of all. `None` if there is no digit.
-fn digits(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<usize> {
+/// The length of digits with at most one point among them. `None` if there is no digit.
+pub fn mantissa_len(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<usize> {
     let count = |from: usize| text[from..].iter().take_while(|byte| is_digit(byte)).count();
     let whole = count(0);
     if text.get(whole) != Some(&b'.') {
@@ -65,7 +65,7 @@ fn digits(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<usize> {
 }
 
 /// The length of an exponent after the letter `mark`; 0 if there is none.
-fn exponent_len(text: &[u8], mark: u8) -> usize {
+pub fn exponent_len(text: &[u8], mark: u8) -> usize {
     if text.first().map(u8::to_ascii_lowercase) != Some(mark) {
         return 0;
     }
@@ -76,7 +76,7 @@ fn exponent_len(text: &[u8], mark: u8) -> usize {
 }
 
 fn decimal(text: &[u8]) -> Option<(f64, usize, bool)> {
-    let mantissa = digits(text, u8::is_ascii_digit)?;
+    let mantissa = mantissa_len(text, u8::is_ascii_digit)?;
     let len = mantissa + exponent_len(&text[mantissa..], b'e');
     let value: f64 = std::str::from_utf8(&text[..len]).ok()?.parse().ok()?;
     let lost = value == 0.0 && text[..mantissa].iter().any(|byte| (b'1'..=b'9').contains(byte));
@@ -85,7 +85,7 @@ fn decimal(text: &[u8]) -> Option<(f64, usize, bool)> {
 
 /// What stands behind `0x`.
 fn hexadecimal(text: &[u8]) -> Option<(f64, usize, bool)> {
-    let mantissa = digits(text, u8::is_ascii_hexdigit)?;
+    let mantissa = mantissa_len(text, u8::is_ascii_hexdigit)?;
     let (mut bits, mut exponent, mut behind_point) = (0_u64, 0_i64, false);
     for byte in &text[..mantissa] {
         let Some(digit) = char::from(*byte).to_digit(16) else {

@@ -20,7 +20,9 @@ mod step;
 pub use crate::base::parse_i64;
 pub use args::Args;
 pub use batch::{Batch, sole_key};
-pub use double::{DoubleText, format_f64, parse_bound, parse_c_number, parse_f64};
+pub use double::{
+    DoubleText, exponent_len, format_f64, mantissa_len, parse_bound, parse_c_number, parse_f64,
+};
 pub use kept::Kept;
 pub use reply::{Proto, Reply, null_array};
 pub use request::Parser;

@@ -3,6 +3,7 @@
 use mlua::{LuaString, Table, Value};
 
 use super::host::Stop;
+use super::library::number::c_integer;
 use crate::resp::Reply;
 
 /// How deep tables may be nested in what a script returns.
@@ -48,7 +49,7 @@ impl Writer<'_, '_> {
         match value {
             Value::String(text) => self.reply.bulk(&text.as_bytes()),
             Value::Integer(number) => self.reply.int(*number),
-            Value::Number(number) => self.reply.int(to_integer(*number)),
+            Value::Number(number) => self.reply.int(c_integer(*number)),
             Value::Boolean(value) if self.resp3 => self.reply.boolean(*value),
             Value::Boolean(true) => self.reply.int(1),
             Value::Table(_) if depth == DEPTH_MAX => self.reply.error(b"ERR reached lua stack limit"),
@@ -130,10 +131,4 @@ fn text(table: &Table, name: &str) -> Option<LuaString> {
         Value::String(text) => Some(text),
         _ => None,
     }
-}
-
-/// A number without its fraction. One that is no integer of 64 bits becomes the least of these, as in C on x86.
-fn to_integer(number: f64) -> i64 {
-    let fits = (-9_223_372_036_854_775_808.0..9_223_372_036_854_775_808.0).contains(&number);
-    if fits { number as i64 } else { i64::MIN }
 }

@@ -30,8 +30,6 @@ pub enum Stop {
     Time,
     /// It has asked for too much memory.
     Memory,
-    /// Somebody has killed it.
-    Killed,
 }
 
 scoped_tls_hkt::scoped_thread_local! {

@@ -12,7 +12,7 @@ use super::call;
 use super::engine::{Shared, compile, is_memory_error};
 use super::host::{ASK_EVERY, HOST, Stop};
 use super::library;
-use super::library::number::{LUA_PRECISION, format_g};
+use super::library::number::lua_text;
 use crate::resp::Proto;
 
 /// What scripts see, and what runs them.
@@ -119,7 +119,7 @@ fn text_of(lua: &Lua, shared: &Shared, error: &Error) -> mlua::Result<String> {
 
 /// Numbers as text, and random ones.
 fn open_numbers(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()> {
-    let text = |lua: &Lua, number: f64| lua.create_string(decimal(number));
+    let text = |lua: &Lua, number: f64| lua.create_string(lua_text(number));
     host.raw_set("number", lua.create_function(text)?)?;
     let random = Rc::clone(shared);
     let draw = move |_: &Lua, (low, high): (Option<f64>, Option<f64>)| {
@@ -140,13 +140,6 @@ fn open_numbers(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()
         Ok(())
     };
     host.raw_set("randomseed", lua.create_function(seed)?)
-}
-
-/// A number as Lua 5.1 writes it.
-fn decimal(number: f64) -> Vec<u8> {
-    let mut text = Vec::new();
-    format_g(number, LUA_PRECISION, &mut text);
-    text
 }
 
 fn constants(lua: &Lua, version: &str) -> mlua::Result<Table> {
@@ -250,7 +243,7 @@ fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => lua.create_string(itoa::Buffer::new().format(*number)),
-        Value::Number(number) => lua.create_string(decimal(*number)),
+        Value::Number(number) => lua.create_string(lua_text(*number)),
         _ => Err(Error::runtime("a string is needed")),
     }
 }

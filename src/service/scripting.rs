@@ -10,14 +10,15 @@ use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
 use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine};
 
+/// Position of the first key in a request that runs a script: behind the script and the number of its keys.
+pub const FIRST_KEY: usize = 3;
+
 /// A script that is to be run.
 pub struct Run<'a> {
     /// The name of the script.
     pub sha: Sha,
     /// The script.
     pub script: &'a Script,
-    /// Position of its first key in the request.
-    pub first_key: usize,
     /// Number of its keys. Its arguments follow them.
     pub keys: usize,
     /// True if it must change nothing.
@@ -98,8 +99,8 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
     let (asks, db) = (cx.world.outbox.asks.len(), cx.world.store.selected());
     let began = if cx.inside { cx.world.read_clock().at } else { cx.world.now.at };
     let args = cx.args;
-    let keys = args.from(run.first_key).take(run.keys);
-    let rest = args.from(run.first_key + run.keys);
+    let keys = args.from(FIRST_KEY).take(run.keys);
+    let rest = args.from(FIRST_KEY + run.keys);
     if !cx.world.monitors.is_empty() {
         cx.world.show_to_monitors(cx.me, cx.command, args);
     }
@@ -178,9 +179,6 @@ fn stopped(cx: &Cx<'_>, stop: Stop, began: Moment) -> Failure {
              bytes); nothing was changed",
             config.script_memory_limit
         ),
-        Stop::Killed => {
-            format!("ERR Script killed by user with SCRIPT KILL after {ms} ms; nothing was changed")
-        }
     })
 }
 

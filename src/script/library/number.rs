@@ -5,6 +5,8 @@
 
 use std::fmt::Write;
 
+use crate::resp::{exponent_len, mantissa_len};
+
 /// The format in which Lua turns a number into a string is `%.14g`.
 pub const LUA_PRECISION: usize = 14;
 /// Most digits that [`format_g`] writes. A double has 17 digits that matter.
@@ -155,28 +157,6 @@ fn nan_payload_len(text: &[u8]) -> usize {
     }
     let word = text[1..].iter().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
     if text.get(1 + word) == Some(&b')') { word + 2 } else { 0 }
-}
-
-/// The length of digits with at most one point among them. `None` if there is no digit.
-fn mantissa_len(text: &[u8], is_digit: fn(&u8) -> bool) -> Option<usize> {
-    let count = |from: usize| text[from..].iter().take_while(|byte| is_digit(byte)).count();
-    let whole = count(0);
-    if text.get(whole) != Some(&b'.') {
-        return (whole > 0).then_some(whole);
-    }
-    let fraction = count(whole + 1);
-    (whole + fraction > 0).then_some(whole + 1 + fraction)
-}
-
-/// The length of an exponent behind the letter `mark`; 0 if there is none.
-fn exponent_len(text: &[u8], mark: u8) -> usize {
-    if text.first().map(u8::to_ascii_lowercase) != Some(mark) {
-        return 0;
-    }
-    let start = 1 + usize::from(matches!(text.get(1), Some(b'+' | b'-')));
-    let digits =
-        text.get(start..).unwrap_or_default().iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if digits > 0 { start + digits } else { 0 }
 }
 
 fn decimal(text: &[u8]) -> Option<(f64, usize)> {

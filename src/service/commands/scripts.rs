@@ -4,7 +4,7 @@ use sha1_smol::Sha1;
 
 use crate::script::Sha;
 use crate::service::cx::{Cx, Failure, Outcome, is};
-use crate::service::scripting::{Run, hex, run};
+use crate::service::scripting::{FIRST_KEY, Run, hex, run};
 use crate::service::scripts::Script;
 
 /// The error for the name of a script that the server does not know.
@@ -51,7 +51,7 @@ fn start(cx: &mut Cx<'_>, sha: Sha, script: &Script, keys: usize, read_only: boo
     if read_only && script.flags.declared && !script.flags.no_writes {
         return Err(Failure::text("ERR Can not execute a script with write flag using *_ro command."));
     }
-    run(cx, &Run { sha, script, first_key: 3, keys, read_only })
+    run(cx, &Run { sha, script, keys, read_only })
 }
 
 /// How many of the arguments are keys.
@@ -60,7 +60,7 @@ fn count_keys(cx: &Cx<'_>) -> Result<usize, Failure> {
     let Ok(keys) = usize::try_from(count) else {
         return Err(Failure::text("ERR Number of keys can't be negative"));
     };
-    if keys > cx.args.len() - 3 {
+    if keys > cx.args.len() - FIRST_KEY {
         return Err(Failure::text("ERR Number of keys can't be greater than number of args"));
     }
     Ok(keys)
