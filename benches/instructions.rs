@@ -16,10 +16,11 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
 
-use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
+use tidegate::service::wires::NoWires;
 
 /// How many requests a client sends together.
 const PIPELINES: [usize; 3] = [1, 16, 100];
@@ -313,7 +314,7 @@ impl Bench {
     fn turn(&mut self, me: ConnId, input: &[u8]) {
         self.output.clear();
         let mut progress = Progress::default();
-        let turn = Turn { me, input: black_box(input), output: &mut self.output, wires: &NoWires };
+        let turn = Turn { me, input: black_box(input), output: &mut self.output, wires: &mut NoWires };
         self.service.turn(turn, &mut progress);
         // A server would deliver these pushes now. Nobody reads them here, and they must not pile up.
         drop(self.service.world.outbox.take());

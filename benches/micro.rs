@@ -9,12 +9,13 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Peer};
 use tidegate::config::Config;
 use tidegate::resp::{Batch, Limits, Parser, Step};
 use tidegate::server::Server;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
+use tidegate::service::wires::NoWires;
 use treadmill::Treadmill;
 
 /// How many requests a client sends together.
@@ -78,7 +79,8 @@ fn turn(c: &mut Criterion) {
                 b.iter(|| {
                     output.clear();
                     let mut progress = Progress::default();
-                    let turn = Turn { me, input: black_box(&input), output: &mut output, wires: &NoWires };
+                    let turn =
+                        Turn { me, input: black_box(&input), output: &mut output, wires: &mut NoWires };
                     service.turn(turn, &mut progress);
                     progress.commands
                 });

@@ -10,11 +10,12 @@
 
 use std::io::{self, Read, Write};
 
-use tidegate::base::{Address, Buf, Clock, ConnId, NoWires, Peer};
+use tidegate::base::{Address, Buf, Clock, ConnId, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::goodbye::goodbye;
 use tidegate::service::turn::{Ended, Progress, Turn};
+use tidegate::service::wires::NoWires;
 
 const READ_BYTES: usize = 16 << 10;
 
@@ -54,7 +55,8 @@ fn turn(
 ) -> io::Result<bool> {
     // The marks of a turn say how far it has come. The daemon's panic fence keeps what was complete by them.
     let mut progress = Progress { output: output.len(), ..Progress::default() };
-    let ended = service.turn(Turn { me: ME, input: input.unread(), output, wires: &NoWires }, &mut progress);
+    let ended =
+        service.turn(Turn { me: ME, input: input.unread(), output, wires: &mut NoWires }, &mut progress);
     input.consume(progress.consumed);
     if let Ended::Close(reason) = ended {
         output.extend(goodbye(reason)).map_err(|_| io::ErrorKind::OutOfMemory)?;

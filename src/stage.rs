@@ -45,6 +45,22 @@ impl Stage {
         }
     }
 
+    /// The stage after `SHUTDOWN`. Unlike a second signal, a second `SHUTDOWN` does not stop the server. If `at_once`
+    /// (`SHUTDOWN NOW`), a drain does not wait.
+    #[must_use]
+    pub fn shut_down(self, now: Moment, patience_ms: u64, at_once: bool) -> Stage {
+        match self {
+            Stage::Serving => self.quit(now, if at_once { 0 } else { patience_ms }),
+            stage if at_once => stage.hurry(now),
+            stage => stage,
+        }
+    }
+
+    /// True if nothing may go on any longer at this time, whatever it is.
+    pub fn is_over(self, now: Moment) -> bool {
+        self == Stage::Stopped || self.deadline().is_some_and(|deadline| now >= deadline)
+    }
+
     /// The stage after a tick. A server that is stopping moves on when no connection is left or the deadline has
     /// passed. `live` is the number of connections. `close_ms` is how long [`Stage::Closing`] lasts, milliseconds.
     #[must_use]
@@ -103,6 +119,34 @@ mod tests {
         assert_eq!(Stage::Draining { deadline: T(15) }.hurry(T(5)), Stage::Draining { deadline: T(5) });
         for stage in [Stage::Serving, Stage::Closing { deadline: T(20) }, Stage::Stopped] {
             assert_eq!(stage.hurry(T(5)), stage);
+        }
+    }
+
+    #[test]
+    fn a_second_shutdown_does_not_stop_the_server_but_may_hurry_it() {
+        let draining = Stage::Draining { deadline: T(15) };
+        for (from, at_once, to) in [
+            (Stage::Serving, false, draining),
+            (Stage::Serving, true, Stage::Draining { deadline: T(5) }),
+            (draining, false, draining),
+            (draining, true, Stage::Draining { deadline: T(5) }),
+            (Stage::Closing { deadline: T(20) }, true, Stage::Closing { deadline: T(20) }),
+            (Stage::Stopped, true, Stage::Stopped),
+        ] {
+            assert_eq!(from.shut_down(T(5), 10, at_once), to, "from {from:?}, at once: {at_once}");
+        }
+    }
+
+    #[test]
+    fn a_stage_is_over_at_its_deadline() {
+        for (stage, over) in [
+            (Stage::Serving, false),
+            (Stage::Draining { deadline: T(15) }, false),
+            (Stage::Draining { deadline: T(14) }, true),
+            (Stage::Closing { deadline: T(14) }, true),
+            (Stage::Stopped, true),
+        ] {
+            assert_eq!(stage.is_over(T(14)), over, "{stage:?}");
         }
     }
 

@@ -19,4 +19,4 @@ pub use moment::{Moment, Now};
 pub use number::parse_i64;
 pub use peer::{Address, Peer};
 pub use reason::Reason;
-pub use wire::{NoWires, Wire, Wires};
+pub use wire::Wire;

@@ -10,18 +10,3 @@ pub struct Wire {
     /// Memory held for the connection: both buffers, and what the service holds for the client.
     pub memory: usize,
 }
-
-/// Looks up the [`Wire`] of any connection.
-pub trait Wires {
-    /// The facts about the connection in `slot`; all zero if there is no connection.
-    fn wire(&self, slot: u32) -> Wire;
-}
-
-/// For a transport that does not show its connections: all facts are zero.
-pub struct NoWires;
-
-impl Wires for NoWires {
-    fn wire(&self, _: u32) -> Wire {
-        Wire::default()
-    }
-}

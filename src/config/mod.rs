@@ -9,6 +9,7 @@ mod encodings;
 mod events;
 mod maxmemory;
 pub mod options;
+mod scripts;
 mod values;
 
 pub use bounds::Bounds;
@@ -96,6 +97,9 @@ pub const TIMED_ALL_BELOW_US: i64 = 5_000;
 /// Most scripts that are kept although no `SCRIPT LOAD` has brought them. Then the one that was not used for the longest
 /// time is forgotten. Redis 7.4 keeps as many.
 pub const SCRIPTS_KEPT_MAX: usize = 500;
+/// While a script runs, the server hears signals each time that this many milliseconds have passed, and the other clients
+/// if it has run long.
+pub const SCRIPT_HEARS_EVERY_MS: u64 = 5;
 /// Most entries that the slow log may have.
 pub const SLOWLOG_LEN_MAX: usize = 100_000;
 /// Fewest keys that a sweep may remove in a tick, however many clients hear of each.
@@ -220,6 +224,8 @@ pub struct Config {
     pub slowlog_max_len: usize,
     /// A script that runs for this many milliseconds is stopped and undone; 0 = no limit.
     pub script_time_limit_ms: u64,
+    /// A script that runs longer than this many milliseconds makes others read `BUSY`; 0 = never.
+    pub busy_reply_threshold_ms: u64,
     /// A script that needs more bytes than this is stopped and undone: for its values, and for what it takes to undo it.
     pub script_memory_limit: usize,
     /// Commands that take this many milliseconds or more are samples of `LATENCY`; 0 = none.
@@ -280,6 +286,7 @@ impl Default for Config {
             slowlog_log_slower_than: 10_000,
             slowlog_max_len: 128,
             script_time_limit_ms: 5_000,
+            busy_reply_threshold_ms: 5_000,
             script_memory_limit: 64 << 20,
             latency_monitor_threshold_ms: 0,
             latency_tracking: false,

@@ -10,6 +10,7 @@ use super::choices::{
 };
 use super::encodings;
 use super::maxmemory::POLICIES;
+use super::scripts;
 use super::values::{parse_bytes, parse_ms, parse_number, parse_signed, show_ms};
 use super::{Config, DATABASES_MAX, Events, MaxMemory, REPLY_HEADROOM_BYTES, SLOWLOG_LEN_MAX};
 
@@ -42,7 +43,7 @@ pub const CONSTANTS: &[(&str, &str)] =
     &[("appendonly", "no"), ("replica-read-only", "yes"), ("save", ""), ("slave-read-only", "yes")];
 
 const SECONDS: &str = "seconds";
-const BYTES: &str = "bytes";
+pub(super) const BYTES: &str = "bytes";
 /// Largest limit on input, bytes. Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
 
@@ -58,8 +59,6 @@ const LINE_MIN: usize = 64;
 const REQUEST_MIN: usize = 1 << 10;
 /// Smallest `max-reply-bytes`: every status, every error and the `CONFIG GET` of one option fit.
 const REPLY_MIN: usize = REPLY_HEADROOM_BYTES;
-/// Smallest `script-memory-limit`, bytes: a script with a few arguments runs.
-const SCRIPT_MEMORY_MIN: usize = 1 << 20;
 /// Smallest timeout that ends a client, milliseconds: ample time for a round trip.
 const PATIENCE_MIN_MS: u64 = 100;
 
@@ -84,9 +83,11 @@ macro_rules! number {
     };
 }
 
-type Access = (fn(&Config) -> String, fn(&mut Config, &str) -> Result<(), String>);
+pub(super) use {bytes, number};
 
-const fn live(name: &'static str, value: &'static str, access: Access, help: &'static str) -> Opt {
+pub(super) type Access = (fn(&Config) -> String, fn(&mut Config, &str) -> Result<(), String>);
+
+pub(super) const fn live(name: &'static str, value: &'static str, access: Access, help: &'static str) -> Opt {
     Opt { name, value, help, live: true, get: access.0, set: access.1 }
 }
 
@@ -95,8 +96,11 @@ const fn at_start(name: &'static str, value: &'static str, access: Access, help:
 }
 
 /// Every option, in the order of `--help`.
-pub const OPTIONS: &[Opt] =
-    &joined::<{ GENERAL.len() + encodings::OPTIONS.len() }>(GENERAL, encodings::OPTIONS);
+pub const OPTIONS: &[Opt] = &joined::<{ GENERAL.len() + SPECIAL.len() }>(GENERAL, SPECIAL);
+
+/// The options that have files of their own.
+const SPECIAL: &[Opt] =
+    &joined::<{ scripts::OPTIONS.len() + encodings::OPTIONS.len() }>(scripts::OPTIONS, encodings::OPTIONS);
 
 /// Both lists, one behind the other.
 const fn joined<const N: usize>(one: &[Opt], other: &[Opt]) -> [Opt; N] {
@@ -304,18 +308,6 @@ const GENERAL: &[Opt] = &[
         "number",
         number!(slowlog_max_len, 0, SLOWLOG_LEN_MAX),
         "Most entries of the slow log",
-    ),
-    live(
-        "script-time-limit",
-        "milliseconds",
-        number!(script_time_limit_ms, 0, u32::MAX),
-        "A script that runs longer is stopped, and what it has done is undone; 0 = no limit",
-    ),
-    live(
-        "script-memory-limit",
-        BYTES,
-        bytes!(script_memory_limit, SCRIPT_MEMORY_MIN, usize::MAX),
-        "A script that needs more memory is stopped, and what it has done is undone",
     ),
     live(
         "latency-monitor-threshold",

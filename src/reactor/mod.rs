@@ -28,7 +28,7 @@ pub mod visit;
 
 use slab::Slab;
 
-use crate::base::{ConnId, Moment, Now, Wire, Wires};
+use crate::base::{ConnId, Moment, Now, Wire};
 use crate::config::{Bounds, Config};
 use admission::Admission;
 use conn::Conn;
@@ -90,6 +90,14 @@ impl<N: Net> Reactor<N> {
         self.net.wait(patience, edges)
     }
 
+    /// Appends the edges that have come to `edges`, without waiting for any.
+    ///
+    /// # Errors
+    /// Only if the wait itself fails.
+    pub fn listen(&mut self, edges: &mut Vec<Edge>) -> std::io::Result<()> {
+        self.net.wait(Patience::None, edges)
+    }
+
     /// Reads both clocks.
     pub fn now(&mut self) -> Now {
         self.net.now()
@@ -146,6 +154,23 @@ impl<N: Net> Reactor<N> {
         turns
     }
 
+    /// In the middle of a visit to `me`: takes the other connections that want a turn. The first time in a visit, `all` is true:
+    /// then these are all connections that may have a request, also those that this tick has not served yet.
+    pub fn take_turns_but(&mut self, me: u32, all: bool) -> Vec<u32> {
+        let mut turns = self.take_turns();
+        if turns.contains(&me) {
+            turns.retain(|slot| *slot != me);
+            self.ledger.fresh.push(me);
+        }
+        if all {
+            let others = self.slots.iter().filter(|(_, conn)| !conn.input.is_empty() || conn.queued);
+            turns.extend(others.map(|(slot, _)| slot as u32).filter(|slot| *slot != me));
+            turns.sort_unstable();
+            turns.dedup();
+        }
+        turns
+    }
+
     /// Gives back the vector that [`Reactor::take_turns`] returned.
     pub fn return_turns(&mut self, turns: Vec<u32>) {
         give_back(&mut self.ledger.fresh, turns);
@@ -173,6 +198,15 @@ impl<N: Net> Reactor<N> {
         (conn.serial == id.serial).then_some(id.slot)
     }
 
+    /// What other clients may see of a connection; all zero if there is none.
+    pub fn wire(&self, slot: u32) -> Wire {
+        self.slots.get(slot as usize).map_or_else(Wire::default, |conn| Wire {
+            input: conn.input.len(),
+            output: conn.output.len(),
+            memory: conn.held,
+        })
+    }
+
     /// Number of connections, including those that are ending.
     pub fn live(&self) -> usize {
         self.slots.len()
@@ -186,15 +220,5 @@ impl<N: Net> Reactor<N> {
     /// Bytes of memory held for all connections, and of spare buffers in the pool.
     pub fn held_bytes(&self) -> usize {
         self.ledger.held + self.ledger.pool.spare_bytes()
-    }
-}
-
-impl<S> Wires for Slab<Conn<S>> {
-    fn wire(&self, slot: u32) -> Wire {
-        self.get(slot as usize).map_or_else(Wire::default, |conn| Wire {
-            input: conn.input.len(),
-            output: conn.output.len(),
-            memory: conn.held,
-        })
     }
 }

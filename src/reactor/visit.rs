@@ -8,19 +8,20 @@ use super::Reactor;
 use super::conn::{Class, Conn, Phase};
 use super::ledger::Ledger;
 use super::net::Net;
-use crate::base::{Buf, ConnId, Moment, Reason, Wires};
+use crate::base::{Buf, ConnId, Moment, Reason};
 use crate::config::OutputLimit;
 
 /// The things that a visit lends to its caller.
-pub struct Lent<'a> {
+pub struct Lent<'a, N: Net> {
     /// The connection whose turn it is.
     pub id: ConnId,
     /// Its input that has been received and not yet served.
     pub input: &'a [u8],
     /// Its output that has not yet been delivered. The caller appends new replies.
     pub output: &'a mut Buf,
-    /// Looks up the buffers of any other connection. While the buffers of this one are lent, they look empty there.
-    pub wires: &'a dyn Wires,
+    /// All connections. While the buffers of this one are lent, they look empty there. The caller may serve others, but it must
+    /// not visit this one again, and not reap.
+    pub others: &'a mut Reactor<N>,
 }
 
 /// The outcome of a visit.
@@ -67,7 +68,7 @@ impl<N: Net> Reactor<N> {
         slot: u32,
         now: Moment,
         input_max: usize,
-        serve: impl FnOnce(Lent<'_>) -> Verdict,
+        serve: impl FnOnce(Lent<'_, N>) -> Verdict,
     ) -> u64 {
         let Reactor { slots, ledger, .. } = self;
         let Some(conn) = slots.get_mut(slot as usize) else { return 0 };
@@ -95,8 +96,9 @@ impl<N: Net> Reactor<N> {
         }
         let id = ConnId { slot, serial: conn.serial };
         let (input, mut output) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.output));
-        let verdict = serve(Lent { id, input: input.unread(), output: &mut output, wires: &*slots });
-        // The connection is still in its slot, because `serve` could only look at `slots`.
+        let verdict = serve(Lent { id, input: input.unread(), output: &mut output, others: self });
+        // The connection is still in its slot, because only `reap` frees one.
+        let Reactor { slots, ledger, .. } = self;
         let conn = &mut slots[slot as usize];
         (conn.input, conn.output) = (input, output);
         ledger.conclude(slot, conn, &verdict, input_max, now);

@@ -30,6 +30,10 @@ pub enum Stop {
     Time,
     /// It has asked for too much memory.
     Memory,
+    /// An operator has ended it.
+    Killed,
+    /// The server stops, and waits no longer.
+    Shutdown,
 }
 
 scoped_tls_hkt::scoped_thread_local! {

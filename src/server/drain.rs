@@ -3,18 +3,24 @@
 //! Then it stops. The server keeps this state only in [`Stage`], so there is no second flag that could disagree.
 
 use super::{Exit, Server};
+use crate::base::Moment;
 use crate::config::DRAIN_PROGRESS_MS;
 use crate::reactor::net::Net;
 use crate::service::world::World;
 use crate::stage::Stage;
 
 impl<N: Net> Server<N> {
-    /// Reacts to a request to stop. The first request begins a drain, which waits `patience_ms` milliseconds for
-    /// clients to leave. The second request stops the server at once.
-    pub(super) fn quit(&mut self, patience_ms: u64) {
-        let before = self.stage;
-        self.stage = self.stage.quit(self.service.world.now.at, patience_ms);
-        if before == Stage::Serving {
+    /// Reacts to a signal to stop, which was heard at `at`. The first signal begins a drain, which waits for clients to leave.
+    /// The second one stops the server at once.
+    pub(super) fn quit(&mut self, at: Moment) {
+        let patience_ms = self.service.world.config.shutdown_timeout_ms;
+        self.enter(self.stage.quit(at, patience_ms), patience_ms);
+    }
+
+    /// Enters the stage that follows from a request to stop. A drain that begins waits `patience_ms` milliseconds.
+    fn enter(&mut self, stage: Stage, patience_ms: u64) {
+        let before = std::mem::replace(&mut self.stage, stage);
+        if before == Stage::Serving && stage != Stage::Serving {
             let World { now, config, stats, .. } = &mut self.service.world;
             self.reactor.stop_admitting(now.at, config, stats, &mut self.newcomers);
             self.welcome();
@@ -26,19 +32,16 @@ impl<N: Net> Server<N> {
                 self.reactor.serving()
             );
             self.next_progress = Some(self.service.world.now.at.plus_ms(DRAIN_PROGRESS_MS));
-        } else if self.stage == Stage::Stopped {
+        } else if stage == Stage::Stopped {
             log::info!("asked to stop again: stopping now");
         }
     }
 
-    /// Reacts to `SHUTDOWN`. It begins a drain, as the first signal does. Further `SHUTDOWN`s do not stop the server at
-    /// once, as a second signal does. If `at_once` (`SHUTDOWN NOW`), the server does not wait for clients to leave.
-    pub(super) fn shutdown(&mut self, at_once: bool) {
-        if self.stage == Stage::Serving {
-            self.quit(if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms });
-        } else if at_once {
-            self.stage = self.stage.hurry(self.service.world.now.at);
-        }
+    /// Reacts to `SHUTDOWN`, which was heard at `at`. It begins a drain, as the first signal does. If `at_once`
+    /// (`SHUTDOWN NOW`), the server does not wait for clients to leave.
+    pub(super) fn shutdown(&mut self, at: Moment, at_once: bool) {
+        let patience_ms = if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms };
+        self.enter(self.stage.shut_down(at, patience_ms, at_once), patience_ms);
     }
 
     /// The end of a tick: moves the stage on if its deadline has passed or the last client has left.

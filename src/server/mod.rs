@@ -2,10 +2,11 @@
 //! alternates between the two, and no other room knows both.
 //!
 //! - this file: the tick and its phases
-//! - `turn`: one client's turn
+//! - `turn`: one client's turn; `meanwhile`: what is heard while a script runs long in it
 //! - `drain`: how a server ends
 
 mod drain;
+mod meanwhile;
 mod turn;
 
 use std::io;
@@ -23,6 +24,7 @@ use crate::service::session::Session;
 use crate::service::world::World;
 use crate::stage::Stage;
 use crate::stats::Stats;
+use meanwhile::Heard;
 use turn::Backtraces;
 
 /// How a server came to its end.
@@ -44,6 +46,8 @@ pub struct Server<N: Net> {
     /// When the drain next logs how many clients are left.
     next_progress: Option<Moment>,
     backtraces: Backtraces,
+    /// What was heard while a script ran long, and is to be done when its turn is over.
+    heard: Vec<Heard>,
 }
 
 impl<N: Net> Server<N> {
@@ -63,6 +67,7 @@ impl<N: Net> Server<N> {
             newcomers: Vec::new(),
             next_progress: None,
             backtraces: Backtraces::default(),
+            heard: Vec::new(),
         }
     }
 
@@ -98,11 +103,8 @@ impl<N: Net> Server<N> {
             match edge {
                 Edge::Ready { .. } => self.reactor.hear(edge, self.service.world.now.at),
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
-                Edge::Quit => self.quit(self.service.world.config.shutdown_timeout_ms),
-                Edge::Reopen => match logging::reopen() {
-                    Ok(()) => log::info!("log reopened"),
-                    Err(error) => log::error!("cannot open the log file again: {error}"),
-                },
+                Edge::Quit => self.quit(self.service.world.now.at),
+                Edge::Reopen => reopen_log(),
             }
         }
         self.edges = edges;
@@ -196,11 +198,7 @@ impl<N: Net> Server<N> {
     }
 
     fn welcome(&mut self) {
-        for newcomer in self.newcomers.drain(..) {
-            let Newcomer { id, peer, listener } = newcomer;
-            self.service.open(id, peer, listener);
-            log::debug!("client {id} addr={peer} opened");
-        }
+        welcome(&mut self.newcomers, &mut self.service.world);
     }
 
     /// The counters.
@@ -241,6 +239,21 @@ impl<N: Net> Server<N> {
     pub fn audit(&self) {
         self.reactor.audit();
         self.service.world.store.audit();
+    }
+}
+
+/// Begins the sessions of clients that were let in.
+fn welcome(newcomers: &mut Vec<Newcomer>, world: &mut World) {
+    for Newcomer { id, peer, listener } in newcomers.drain(..) {
+        world.sessions.open(id, peer, listener, world.now.at);
+        log::debug!("client {id} addr={peer} opened");
+    }
+}
+
+fn reopen_log() {
+    match logging::reopen() {
+        Ok(()) => log::info!("log reopened"),
+        Err(error) => log::error!("cannot open the log file again: {error}"),
     }
 }
 

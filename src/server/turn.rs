@@ -2,6 +2,7 @@
 //! does what the client's commands have asked for in the outbox: most asks concern other connections.
 
 use super::Server;
+use super::meanwhile::Meanwhile;
 use crate::base::{ConnId, Moment, Reason};
 use crate::config::{BACKTRACES_PER_MINUTE, OutputLimit};
 use crate::fence::{self, Wreck};
@@ -23,7 +24,7 @@ pub(super) struct Backtraces {
 
 impl Backtraces {
     /// Counts a panic in a command of this client, and logs it if the limit allows that.
-    fn note(&mut self, wreck: &Wreck, world: &mut World, id: ConnId) {
+    pub(super) fn note(&mut self, wreck: &Wreck, world: &mut World, id: ConnId) {
         world.stats.panics += 1;
         if self.allow(world.now.at) {
             log_panic(wreck, world.sessions.get(id.slot));
@@ -42,12 +43,13 @@ impl Backtraces {
 impl<N: Net> Server<N> {
     /// Serves the requests that one client has sent, then does what its commands have asked for in the outbox.
     pub(super) fn turn(&mut self, slot: u32) {
-        let Server { reactor, service, backtraces, .. } = self;
+        let Server { reactor, service, backtraces, edges, newcomers, heard, stage, .. } = self;
         let (now, input_max) = (service.world.now.at, service.world.config.client_query_buffer_limit);
         let flushed = reactor.visit(slot, now, input_max, |lent| {
-            let Lent { id: me, input, output, wires } = lent;
+            let Lent { id: me, input, output, others } = lent;
             let mut progress = Progress { output: output.len(), ..Progress::default() };
-            let turn = Turn { me, input, output: &mut *output, wires };
+            let mut wires = Meanwhile::new(others, edges, newcomers, heard, &mut *backtraces, *stage);
+            let turn = Turn { me, input, output: &mut *output, wires: &mut wires };
             let outcome = fence::run(|| service.turn(turn, &mut progress));
             let next = match outcome {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut service.world.stats),
@@ -65,17 +67,14 @@ impl<N: Net> Server<N> {
                     }
                 }
             };
-            let session = service.world.sessions.get(me.slot);
-            let (class, held) = session.map_or((Class::default(), 0), |session| {
-                let class =
-                    Class { fed: session.is_subscriber() || session.monitor, spared: session.no_evict };
-                (class, session.held_bytes())
-            });
-            Verdict { consumed: progress.consumed, next, held, class }
+            verdict(&service.world, me, progress.consumed, next)
         });
         self.service.world.stats.bytes_out += flushed;
         self.serve_waiting();
         self.deliver();
+        if !self.heard.is_empty() {
+            self.heed();
+        }
         let world = &self.service.world;
         self.reactor.evict(world.now.at, world.config.maxmemory_clients);
     }
@@ -99,25 +98,30 @@ impl<N: Net> Server<N> {
     pub(super) fn deliver(&mut self) {
         if !self.service.world.outbox.asks.is_empty() {
             for ask in self.service.world.outbox.take() {
-                let World { now, config, .. } = &self.service.world;
-                match ask {
-                    Ask::Kill(id) => self.reactor.kill(id, now.at),
-                    Ask::Fail(id, reason) => self.reactor.fail(id, reason, now.at),
-                    Ask::Push { to, head, message } => {
-                        let parts = [head.unread(), message.unread()];
-                        self.reactor.push(to, parts, config.pubsub_output_limit, now.at);
-                        self.reactor.evict(now.at, config.maxmemory_clients);
-                    }
-                    Ask::Answer { to, reply } => {
-                        self.reactor.push(to, [reply.unread(), b""], OutputLimit::NONE, now.at);
-                        self.wake(to);
-                    }
-                    Ask::Wake(id) => self.wake(id),
-                    Ask::Quit { now } => self.shutdown(now),
-                }
+                self.grant(ask, self.service.world.now.at);
             }
         }
         self.dismiss();
+    }
+
+    /// Does what a command has asked for at `at`.
+    pub(super) fn grant(&mut self, ask: Ask, at: Moment) {
+        let World { now, config, .. } = &self.service.world;
+        match ask {
+            Ask::Kill(id) => self.reactor.kill(id, now.at),
+            Ask::Fail(id, reason) => self.reactor.fail(id, reason, now.at),
+            Ask::Push { to, head, message } => {
+                let parts = [head.unread(), message.unread()];
+                self.reactor.push(to, parts, config.pubsub_output_limit, now.at);
+                self.reactor.evict(now.at, config.maxmemory_clients);
+            }
+            Ask::Answer { to, reply } => {
+                self.reactor.push(to, [reply.unread(), b""], OutputLimit::NONE, now.at);
+                self.wake(to);
+            }
+            Ask::Wake(id) => self.wake(id),
+            Ask::Quit { now: at_once } => self.shutdown(at, at_once),
+        }
     }
 
     /// Ends the wait of a parked connection.
@@ -137,7 +141,16 @@ impl<N: Net> Server<N> {
     }
 }
 
-fn next_of(ended: Ended, progressed: bool, stats: &mut Stats) -> Next {
+/// The outcome of a turn of `me` that has consumed so many bytes.
+pub(super) fn verdict(world: &World, me: ConnId, consumed: usize, next: Next) -> Verdict {
+    let (class, held) = world.sessions.get(me.slot).map_or((Class::default(), 0), |session| {
+        let fed = session.is_subscriber() || session.monitor;
+        (Class { fed, spared: session.no_evict }, session.held_bytes())
+    });
+    Verdict { consumed, next, held, class }
+}
+
+pub(super) fn next_of(ended: Ended, progressed: bool, stats: &mut Stats) -> Next {
     match ended {
         Ended::Hungry { begun, missing } => Next::Receive { begun, is_new: progressed, missing },
         Ended::Budget => {

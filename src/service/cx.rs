@@ -8,8 +8,9 @@ use std::borrow::Cow;
 use super::command::Command;
 use super::events::KEYMISS;
 use super::session::Session;
+use super::wires::Wires;
 use super::world::World;
-use crate::base::{ConnId, OutOfMemory, Reason, Wires};
+use crate::base::{ConnId, OutOfMemory, Reason};
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::COMMANDS_MAX;
 use crate::store::{Prepared, WARMED_MAX, WriteError, WrongKind};
@@ -24,8 +25,8 @@ pub struct Cx<'a> {
     pub reply: Reply<'a>,
     /// The client that sent the command.
     pub me: ConnId,
-    /// How much the buffers of each connection hold, for `CLIENT LIST`.
-    pub wires: &'a dyn Wires,
+    /// The other clients.
+    pub wires: &'a mut dyn Wires,
     /// The command's row in the catalog.
     pub command: &'static Command,
     /// The function of each command of the catalog; `EXEC` calls them.

@@ -1,11 +1,65 @@
-//! The errors for requests that the server does not run. Where Redis has the same error, its text is the
-//! same.
+//! The errors for requests that the server does not run, and how such requests are answered. Where Redis has the same
+//! error, its text is the same.
 
 use super::command::Command;
 use super::cx::{Failure, QUOTED_MAX, quotable};
-use crate::base::OutOfMemory;
+use super::names;
+use super::session::ReplyMode;
+use super::world::World;
+use crate::base::{Buf, ConnId, OutOfMemory};
 use crate::config::Config;
-use crate::resp::{Args, Broken, Refusal};
+use crate::resp::{Args, Broken, Refusal, Reply};
+
+impl World {
+    /// Answers a request of `me` with an error instead of running it. That also aborts an open transaction.
+    #[cold]
+    pub(super) fn refuse_request(&mut self, me: ConnId, output: &mut Buf, failure: Failure) {
+        if let Some(session) = self.sessions.get_mut(me.slot)
+            && let Some(transaction) = session.transaction_mut()
+        {
+            transaction.aborted = true;
+        }
+        self.answer_request(me, output, Err(failure));
+    }
+
+    /// Answers a request of `me` with a status or an error instead of running it.
+    pub(super) fn answer_request(
+        &mut self,
+        me: ConnId,
+        output: &mut Buf,
+        answer: Result<&'static str, Failure>,
+    ) {
+        if let Err(failure) = &answer {
+            self.stats.count_error(&failure.0);
+        }
+        let Some(session) = self.sessions.get_mut(me.slot) else { return };
+        match session.reply {
+            ReplyMode::Off => {}
+            ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
+            ReplyMode::On => {
+                let mut reply = Reply::new(output, session.proto, usize::MAX);
+                match answer {
+                    Ok(status) => reply.simple(status),
+                    Err(failure) => reply.error(&failure.0),
+                }
+            }
+        }
+    }
+}
+
+/// The command, or the subcommand, that a request names.
+///
+/// # Errors
+/// The error for the client, if there is none.
+pub fn find_command(args: Args<'_>) -> Result<&'static Command, Failure> {
+    let command = args.get(0).and_then(names::find).ok_or_else(|| unknown_command(args))?;
+    match args.get(1) {
+        Some(word) if !command.subcommands.is_empty() => {
+            names::find_sub(command, word).ok_or_else(|| unknown_subcommand(command, word))
+        }
+        _ => Ok(command),
+    }
+}
 
 /// The error for a request that exceeded a limit and was skipped.
 pub fn refusal(why: Refusal, config: &Config) -> Failure {
@@ -51,7 +105,7 @@ pub fn unknown_command(args: Args<'_>) -> Failure {
         let head = quotable(arg, QUOTED_MAX - quoted.len());
         quoted.extend([b"'", head, b"' "].concat());
     }
-    let name = quotable(&args[0], QUOTED_MAX);
+    let name = quotable(args.get(0).unwrap_or_default(), QUOTED_MAX);
     let text = [b"ERR unknown command '", name, b"', with args beginning with: ", &quoted];
     Failure(text.concat().into())
 }

@@ -8,7 +8,8 @@
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
-//! - [`scripts`] keeps the scripts that clients have sent, and `scripting` runs one.
+//! - [`scripts`] keeps the scripts that clients have sent, and `scripting` runs one. `busy`: what others get while it runs long.
+//!   [`wires`]: the way from a command to the other clients.
 //! - [`waiting`]: clients that wait for keys, and how they are served.
 //! - [`memory`]: keeps the memory below `maxmemory`.
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
@@ -24,6 +25,7 @@
 //! `command <- catalog <- cx <- run <- commands <- dispatch`.
 //! So the catalog does not know which functions run its commands.
 
+mod busy;
 pub mod catalog;
 pub mod channels;
 mod chores;
@@ -58,6 +60,7 @@ pub mod transaction;
 pub mod turn;
 mod unknown;
 pub mod waiting;
+pub mod wires;
 pub mod world;
 
 use std::iter;
@@ -76,10 +79,11 @@ use world::World;
 /// A transport lends the service the input and the output of one connection for one turn.
 ///
 /// ```
-/// use tidegate::base::{Buf, Clock, ConnId, NoWires, Peer};
+/// use tidegate::base::{Buf, Clock, ConnId, Peer};
 /// use tidegate::config::Config;
 /// use tidegate::service::Service;
 /// use tidegate::service::turn::{Ended, Progress, Turn};
+/// use tidegate::service::wires::NoWires;
 ///
 /// let mut service = Service::new(42, Config::default(), Clock::default(), Vec::new());
 /// let me = ConnId { slot: 0, serial: 1 };
@@ -88,7 +92,7 @@ use world::World;
 /// // Two whole requests and the beginning of a third one.
 /// let input = b"SET k v\r\nGET k\r\nPI";
 /// let (mut output, mut progress) = (Buf::default(), Progress::default());
-/// let turn = Turn { me, input, output: &mut output, wires: &NoWires };
+/// let turn = Turn { me, input, output: &mut output, wires: &mut NoWires };
 /// let ended = service.turn(turn, &mut progress);
 ///
 /// assert_eq!(output.unread(), b"+OK\r\n$1\r\nv\r\n");

@@ -6,14 +6,14 @@ use super::cx::{Cx, Failure, Outcome, Runs};
 use super::latency::Event;
 use super::session::{Session, Sessions};
 use super::slowlog::{Entry, cut};
+use super::wires::Wires;
 use super::world::World;
-use crate::base::{ConnId, Moment, Reason, Wires};
+use crate::base::{ConnId, Moment, Reason};
 use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS};
 use crate::resp::{Args, Reply};
 use crate::stats::COMMANDS_MAX;
 
 /// One command that is to be run.
-#[derive(Clone, Copy)]
 pub struct Call<'a> {
     /// The client that sent the command.
     pub me: ConnId,
@@ -21,8 +21,8 @@ pub struct Call<'a> {
     pub args: Args<'a>,
     /// The command's row in the catalog.
     pub command: &'static Command,
-    /// How much the buffers of each connection hold, for `CLIENT LIST`.
-    pub wires: &'a dyn Wires,
+    /// The other clients.
+    pub wires: &'a mut dyn Wires,
     /// True if it runs inside a transaction.
     pub inside: bool,
 }
@@ -64,22 +64,26 @@ impl World {
         close
     }
 
-    /// Runs a command of a script, which has passed its checks. Its effects and its asks wait for the end of the script, and
-    /// so does the time.
-    pub fn run_in_script(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) {
+    /// Runs a command while a script runs: one that the script has called, or one of a client that may not wait for it. It has
+    /// passed its checks. Its effects and its asks wait for the end of the script, and so does the time. Returns a reason if
+    /// the connection must end.
+    pub fn run_in_script(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
         let Call { me, args, command, wires, inside } = call;
         let asks = self.outbox.asks.len();
         self.stats.per_command[command.id].calls += 1;
         self.stats.commands += 1;
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
-        if conclude(outcome, &mut cx) {
+        let failed = conclude(outcome, &mut cx);
+        let close = cx.close;
+        if failed {
             self.outbox.asks.truncate(asks);
             self.stats.per_command[command.id].failed += 1;
         }
         if self.observed {
             self.show_to_observers(me, command, args, inside);
         }
+        close
     }
 
     /// Shows a command that has run to clients that track keys or monitor, and to the
@@ -88,7 +92,7 @@ impl World {
     fn show_to_observers(&mut self, me: ConnId, command: &Command, args: Args<'_>, inside: bool) {
         if self.tracking.is_on() {
             // A read may change the key (`PFCOUNT` does), and the copy that the client makes is newer than that.
-            if !self.in_script {
+            if !self.in_script() {
                 self.tell_effects(Some(me));
             }
             self.track_reads(me, command, args, inside);

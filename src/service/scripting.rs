@@ -1,12 +1,13 @@
 //! Runs a script: what it may call, how long it may run, and how it ends. If it is stopped, all that it has done is undone.
 
+use super::command::Command;
 use super::cx::{Cx, Failure, Outcome};
-use super::names;
+use super::errors::find_command;
 use super::run::{Call, check};
 use super::scripts::{Flags, Script};
 use super::world::World;
 use crate::base::{Buf, Moment};
-use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
+use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES, SCRIPT_HEARS_EVERY_MS};
 use crate::resp::{Args, Proto, Reply};
 use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine};
 
@@ -35,8 +36,19 @@ struct Calls<'a, 'b> {
     is_full: bool,
     /// True if the script has called a command that changes keys.
     has_written: bool,
-    /// When the script began.
+}
+
+/// The script that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// When it began.
     began: Moment,
+    /// When it next lets the server hear the other clients.
+    next_hearing: Moment,
+    /// Why it must stop, if something else than its budget says so.
+    stop: Option<Stop>,
+    /// True for a function, and false for a script of `EVAL`.
+    pub is_function: bool,
 }
 
 impl World {
@@ -64,21 +76,57 @@ impl World {
         drop_engine();
     }
 
-    /// Whether a script that began at this time must stop.
-    fn must_stop_script(&self, began: Moment) -> Option<Stop> {
-        let ms = self.read_clock().at.since(began).as_millis() as u64;
+    /// True while a script runs.
+    pub fn in_script(&self) -> bool {
+        self.script.is_some()
+    }
+
+    /// Whether the script that runs must stop at this time.
+    fn must_stop_script(&self, now: Moment) -> Option<Stop> {
+        let script = self.script.as_ref()?;
+        if script.stop.is_some() {
+            return script.stop;
+        }
         let limit = self.config.script_time_limit_ms;
-        if limit > 0 && ms >= limit {
+        if limit > 0 && now.since(script.began).as_millis() as u64 >= limit {
             return Some(Stop::Time);
         }
         (self.store.undo_memory() > self.config.script_memory_limit).then_some(Stop::Memory)
     }
 
+    /// True if a script has run so long by now that others need not wait for it.
+    pub fn is_busy(&self, now: Moment) -> bool {
+        let threshold = self.config.busy_reply_threshold_ms;
+        let is_long = |script: &Running| now.since(script.began).as_millis() as u64 >= threshold;
+        threshold > 0 && self.script.as_ref().is_some_and(is_long)
+    }
+
+    /// The server waits no longer for the script that runs.
+    pub fn end_script(&mut self) {
+        if let Some(script) = &mut self.script {
+            script.stop.get_or_insert(Stop::Shutdown);
+        }
+    }
+
+    /// Ends the script that runs, because a client asks for it. `function` says which kind of script the client means.
+    ///
+    /// # Errors
+    /// If none runs, or one of the other kind.
+    pub fn kill_script(&mut self, function: bool) -> Outcome {
+        match &mut self.script {
+            None => Err(Failure::text("NOTBUSY No scripts in execution right now.")),
+            Some(script) if script.is_function != function => Err(self.busy_error()),
+            Some(script) => {
+                script.stop.get_or_insert(Stop::Killed);
+                Ok(())
+            }
+        }
+    }
+
     /// A command has panicked. If a script has called it, takes back what that script has done.
     pub(super) fn undo_broken_script(&mut self) {
-        if self.in_script {
+        if self.script.take().is_some() {
             self.store.undo_changes();
-            self.in_script = false;
         }
     }
 }
@@ -105,7 +153,12 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
         cx.world.show_to_monitors(cx.me, cx.command, args);
     }
     cx.world.store.begin_undo();
-    cx.world.in_script = true;
+    cx.world.script = Some(Running {
+        began,
+        next_hearing: began.plus_ms(SCRIPT_HEARS_EVERY_MS),
+        stop: None,
+        is_function: false,
+    });
     let max = cx.world.config.script_memory_limit;
     let outcome = with_engine(max, REDIS_VERSION, |engine| {
         // It was compiled once, but the interpreter may be a new one.
@@ -113,7 +166,7 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
             return Err((not_compiled(&error), true));
         }
         let read_only = run.read_only || flags.no_writes;
-        let mut calls = Calls { cx, flags, read_only, is_full, has_written: false, began };
+        let mut calls = Calls { cx, flags, read_only, is_full, has_written: false };
         let ended = engine.run(&run.sha, keys, rest, &mut calls);
         conclude(cx, engine, ended, &run.sha, began)
     });
@@ -128,7 +181,7 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
         // What the script has asked of others stands, even if it has failed.
         cx.world.outbox.complete();
     }
-    cx.world.in_script = false;
+    cx.world.script = None;
     outcome.map_err(|(failure, _)| failure)
 }
 
@@ -143,7 +196,8 @@ fn conclude(
     let stop = match ended {
         Ended::Returned(answer) => {
             let world = &*cx.world;
-            match engine.answer(answer, &mut cx.reply, &mut || world.must_stop_script(began)) {
+            let mut must_stop = || world.must_stop_script(world.read_clock().at);
+            match engine.answer(answer, &mut cx.reply, &mut must_stop) {
                 Ok(()) => return cx.whole_reply().map_err(|failure| (failure, true)),
                 Err(stop) => stop,
             }
@@ -179,6 +233,14 @@ fn stopped(cx: &Cx<'_>, stop: Stop, began: Moment) -> Failure {
              bytes); nothing was changed",
             config.script_memory_limit
         ),
+        Stop::Killed => {
+            format!("ERR Script killed by user with SCRIPT KILL after {ms} ms; nothing was changed")
+        }
+        Stop::Shutdown => {
+            format!(
+                "ERR the server is shutting down; the script was stopped after {ms} ms; nothing was changed"
+            )
+        }
     })
 }
 
@@ -197,19 +259,32 @@ impl Host for Calls<'_, '_> {
                 reply.error(&failure.0);
                 false
             }
-            Ok(call) => {
-                self.cx.world.run_in_script(call, self.cx.runs, reply);
-                call.command.heavy
+            Ok(command) => {
+                let Cx { world, me, wires, runs, .. } = &mut *self.cx;
+                let call = Call { me: *me, args: request, command, wires: &mut **wires, inside: true };
+                world.run_in_script(call, runs, reply);
+                command.heavy
             }
         }
     }
 
     fn knows(&self, request: Args<'_>) -> bool {
-        request.get(0).is_some_and(|name| names::find(name).is_some())
+        find_command(request).is_ok()
     }
 
     fn must_stop(&mut self) -> Option<Stop> {
-        self.cx.world.must_stop_script(self.began)
+        let Cx { world, wires, me, .. } = &mut *self.cx;
+        let now = world.read_clock().at;
+        if let Some(script) = &mut world.script
+            && now >= script.next_hearing
+        {
+            script.next_hearing = now.plus_ms(SCRIPT_HEARS_EVERY_MS);
+            wires.hear(*me, world);
+            // Others use other databases.
+            let db = world.sessions.get(me.slot).map_or(0, |session| session.db);
+            world.store.select(db);
+        }
+        world.must_stop_script(now)
     }
 
     fn log(&mut self, level: u8, message: &[u8]) {
@@ -224,18 +299,10 @@ impl Host for Calls<'_, '_> {
 }
 
 impl Calls<'_, '_> {
-    /// The call of a command, if the script may call it.
-    fn permitted<'c>(&mut self, args: Args<'c>) -> Result<Call<'c>, Failure>
-    where
-        Self: 'c,
-    {
-        let unknown = Failure::text("ERR Unknown Redis command called from script");
-        let Some(mut command) = args.get(0).and_then(names::find) else { return Err(unknown) };
-        if !command.subcommands.is_empty()
-            && let Some(word) = args.get(1)
-        {
-            command = names::find_sub(command, word).ok_or(unknown)?;
-        }
+    /// The command of a request, if the script may call it.
+    fn permitted(&mut self, args: Args<'_>) -> Result<&'static Command, Failure> {
+        let unknown = |_| Failure::text("ERR Unknown Redis command called from script");
+        let command = find_command(args).map_err(unknown)?;
         if !command.arity.allows(args.len()) {
             return Err(Failure::text("ERR Wrong number of args calling Redis command from script"));
         }
@@ -251,7 +318,7 @@ impl Calls<'_, '_> {
             return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
         }
         self.has_written |= command.writes;
-        Ok(Call { me: self.cx.me, args, command, wires: self.cx.wires, inside: true })
+        Ok(command)
     }
 }
 
@@ -261,11 +328,12 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use crate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer};
+    use crate::base::{Buf, Clock, ConnId, Moment, Now, Peer};
     use crate::config::{Config, DebugCommand};
     use crate::resp::{Proto, Reply};
     use crate::service::Service;
     use crate::service::turn::{Progress, Turn};
+    use crate::service::wires::NoWires;
 
     const ME: ConnId = ConnId { slot: 0, serial: 1 };
 
@@ -290,7 +358,7 @@ mod tests {
         encoder.array(words.len());
         words.iter().for_each(|word| encoder.bulk(word.as_bytes()));
         let (mut output, mut progress) = (Buf::default(), Progress::default());
-        let turn = Turn { me: ME, input: request.unread(), output: &mut output, wires: &NoWires };
+        let turn = Turn { me: ME, input: request.unread(), output: &mut output, wires: &mut NoWires };
         service.turn(turn, &mut progress);
         String::from_utf8_lossy(output.unread()).into_owned()
     }

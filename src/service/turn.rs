@@ -14,8 +14,9 @@ use super::names;
 use super::outbox::Ask;
 use super::run::{Call, check, may_be_wrong};
 use super::session::ReplyMode;
+use super::wires::Wires;
 use super::world::World;
-use crate::base::{Buf, ConnId, OutOfMemory, Reason, Wires};
+use crate::base::{Buf, ConnId, OutOfMemory, Reason};
 use crate::config::{Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Batch, Limits, Parser, Reply, Step};
 
@@ -27,8 +28,8 @@ pub struct Turn<'a> {
     pub input: &'a [u8],
     /// The client's output that has not been delivered yet; replies are appended to it.
     pub output: &'a mut Buf,
-    /// How much the buffers of each connection hold, for `CLIENT LIST`.
-    pub wires: &'a dyn Wires,
+    /// The other clients.
+    pub wires: &'a mut dyn Wires,
 }
 
 /// How far a turn has come. These marks are valid at any moment, even after a panic.
@@ -276,7 +277,7 @@ impl Service {
         let proto = session.proto;
         let (reply_start, asks) = (turn.output.len(), self.world.outbox.asks.len());
         let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
-        let call = Call { me: turn.me, args, command, wires: turn.wires, inside: false };
+        let call = Call { me: turn.me, args, command, wires: &mut *turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
         if !answered {
             self.silence(turn, reply_start, command);
@@ -309,7 +310,7 @@ impl Service {
                 Some(Served::Parked)
             }
             Gate::Answer(answer) => {
-                self.answer(turn, answer);
+                self.world.answer_request(turn.me, turn.output, answer);
                 Some(Served::Whole)
             }
         }
@@ -340,35 +341,10 @@ impl Service {
         }
     }
 
-    /// Answers a request with an error instead of running it. That also aborts an open transaction.
     #[cold]
-    pub(super) fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
-        if let Some(session) = self.world.sessions.get_mut(turn.me.slot)
-            && let Some(transaction) = session.transaction_mut()
-        {
-            transaction.aborted = true;
-        }
-        self.answer(turn, Err(failure));
+    fn refuse(&mut self, turn: &mut Turn<'_>, failure: Failure) -> Served {
+        self.world.refuse_request(turn.me, turn.output, failure);
         Served::Whole
-    }
-
-    /// Answers a request with a status or an error instead of running it.
-    fn answer(&mut self, turn: &mut Turn<'_>, answer: Result<&'static str, Failure>) {
-        if let Err(failure) = &answer {
-            self.world.stats.count_error(&failure.0);
-        }
-        let Some(session) = self.world.sessions.get_mut(turn.me.slot) else { return };
-        match session.reply {
-            ReplyMode::Off => {}
-            ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
-            ReplyMode::On => {
-                let mut reply = Reply::new(turn.output, session.proto, usize::MAX);
-                match answer {
-                    Ok(status) => reply.simple(status),
-                    Err(failure) => reply.error(&failure.0),
-                }
-            }
-        }
     }
 }
 
@@ -379,7 +355,7 @@ fn reserve_headroom(turn: &mut Turn<'_>) -> Result<(), Ended> {
     reserved.map_err(|OutOfMemory| Ended::Close(Reason::Io(ErrorKind::OutOfMemory)))
 }
 
-fn limits(config: &Config) -> Limits {
+pub(super) fn limits(config: &Config) -> Limits {
     Limits {
         bulk_max: config.proto_max_bulk_len,
         args_max: config.max_request_args,

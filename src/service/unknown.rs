@@ -15,7 +15,8 @@ impl Service {
             self.note_cross_protocol(turn);
             return Served::Close(Reason::ProtocolError);
         }
-        self.refuse(turn, unknown_command(args))
+        self.world.refuse_request(turn.me, turn.output, unknown_command(args));
+        Served::Whole
     }
 
     /// Logs that a web page may have made a browser talk to us. Many tries in a row give one line.
@@ -37,6 +38,6 @@ impl Service {
 }
 
 /// True for words that begin a line of HTTP. The lines after them are no commands and must not run.
-fn is_http(name: &[u8]) -> bool {
+pub(super) fn is_http(name: &[u8]) -> bool {
     name.eq_ignore_ascii_case(b"post") || name.eq_ignore_ascii_case(b"host:")
 }

@@ -11,6 +11,7 @@ use super::monitors::Monitors;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::rates::Rates;
+use super::scripting::Running;
 use super::scripts::Scripts;
 use super::session::Sessions;
 use super::slowlog::SlowLog;
@@ -42,8 +43,8 @@ pub struct World {
     pub(super) observed: bool,
     /// The scripts that the server knows.
     pub scripts: Scripts,
-    /// True while a script runs. Nobody hears of what it does before it has ended.
-    pub(super) in_script: bool,
+    /// The script that runs. Nobody hears of what it does before it has ended.
+    pub(super) script: Option<Running>,
     /// The clients that see every command.
     pub monitors: Monitors,
     /// How much happens in a second.
@@ -99,7 +100,7 @@ impl World {
             stirred: false,
             observed: false,
             scripts: Scripts::default(),
-            in_script: false,
+            script: None,
             monitors: Monitors::default(),
             rates: Rates::default(),
             tick_began: now.at,

@@ -4,13 +4,14 @@
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tidegate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
 use tidegate::rdb::{self, Value};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
 use tidegate::service::turn::{Ended, Progress, Turn};
+use tidegate::service::wires::NoWires;
 use tidegate::store::{Expiry, Map, Store};
 
 const LIMITS: Limits = Limits { bulk_max: 40, args_max: 6, inline_max: 80, request_max: 120 };
@@ -238,7 +239,7 @@ pub fn turn(data: &[u8]) {
     let (mut output, mut rest) = (Buf::default(), data);
     loop {
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn { me, input: rest, output: &mut output, wires: &NoWires };
+        let turn = Turn { me, input: rest, output: &mut output, wires: &mut NoWires };
         let ended = service.turn(turn, &mut progress);
         assert!(progress.commands <= bounds.commands_per_turn);
         assert_eq!(progress.output, output.len(), "a reply is not on the books");
@@ -331,7 +332,7 @@ fn asked(service: &mut Service, me: ConnId, words: &[&[u8]]) -> Vec<u8> {
         request.extend([format!("${}\r\n", word.len()).as_bytes(), word, b"\r\n"].concat());
     }
     let mut output = Buf::default();
-    let turn = Turn { me, input: &request, output: &mut output, wires: &NoWires };
+    let turn = Turn { me, input: &request, output: &mut output, wires: &mut NoWires };
     service.turn(turn, &mut Progress::default());
     assert_eq!(decoded(output.unread()), Some(&b""[..]), "{}", output.unread().escape_ascii());
     output.unread().to_vec()

@@ -395,8 +395,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "within EXEC time goes on",
         "src/service/commands/transactions.rs",
-        "wires: cx.wires, inside: true };",
-        "wires: cx.wires, inside: false };",
+        "wires: &mut *cx.wires, inside: true };",
+        "wires: &mut *cx.wires, inside: false };",
     ),
     mutant(
         "a time to live counts from the start of the tick",
@@ -430,9 +430,9 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "SHUTDOWN NOW waits",
-        "src/server/drain.rs",
-        "self.quit(if at_once { 0 } else { self.service.world.config.shutdown_timeout_ms });",
-        "self.quit(self.service.world.config.shutdown_timeout_ms);",
+        "src/stage.rs",
+        "self.quit(now, if at_once { 0 } else { patience_ms })",
+        "self.quit(now, patience_ms)",
     ),
     mutant(
         "a hash without fields stays",

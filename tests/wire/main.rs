@@ -2,6 +2,7 @@
 //! clients do is the list of `tests/hostile`.
 
 mod adversity;
+mod busy;
 mod clients;
 mod commands;
 mod connections;

@@ -27,7 +27,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, raise};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
-use tidegate::base::{Buf, Clock, ConnId, Moment, NoWires, Now, Peer, Reason};
+use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Peer, Reason};
 use tidegate::config::Config;
 use tidegate::fence;
 use tidegate::reactor::os::provide_descriptors;
@@ -35,6 +35,7 @@ use tidegate::service::Service;
 use tidegate::service::goodbye::goodbye;
 use tidegate::service::outbox::Ask;
 use tidegate::service::turn::{Ended, Progress, Turn};
+use tidegate::service::wires::NoWires;
 
 /// First size of a connection's read buffer, in bytes. Most servers of this sort begin with it.
 const READ_BYTES: usize = 4 << 10;
@@ -161,7 +162,7 @@ impl Core {
         let config = &world.config;
         let input_max = config.client_query_buffer_limit;
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn { me, input: input.unread(), output, wires: &NoWires };
+        let turn = Turn { me, input: input.unread(), output, wires: &mut NoWires };
         let outcome = fence::run(|| self.service.turn(turn, &mut progress));
         input.consume(progress.consumed);
         let next = match outcome {

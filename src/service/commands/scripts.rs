@@ -114,9 +114,11 @@ pub fn show(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// `SCRIPT KILL`: ends the script that runs. While one runs, the server serves nobody else.
-pub fn kill(_: &mut Cx<'_>) -> Outcome {
-    Err(Failure::text("NOTBUSY No scripts in execution right now."))
+/// `SCRIPT KILL`: ends the script that runs, and undoes what it has done.
+pub fn kill(cx: &mut Cx<'_>) -> Outcome {
+    cx.world.kill_script(false)?;
+    cx.reply.ok();
+    Ok(())
 }
 
 /// `SCRIPT DEBUG`: refused.

@@ -131,12 +131,12 @@ impl<'a> Words<'a> {
     }
 
     /// The key with number `nth`.
-    pub(super) fn key(&self, cx: &Cx<'a>, nth: usize) -> &'a [u8] {
+    pub(super) fn key<'c>(&self, cx: &Cx<'c>, nth: usize) -> &'c [u8] {
         cx.arg(self.first + nth)
     }
 
     /// The text of the id that belongs to the key with number `nth`.
-    pub(super) fn id(&self, cx: &Cx<'a>, nth: usize) -> &'a [u8] {
+    pub(super) fn id<'c>(&self, cx: &Cx<'c>, nth: usize) -> &'c [u8] {
         cx.arg(self.first + self.keys + nth)
     }
 }

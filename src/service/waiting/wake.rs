@@ -3,13 +3,14 @@
 use std::io::ErrorKind;
 
 use super::HEEDS_LOSS;
-use crate::base::{Buf, ConnId, NoWires, OutOfMemory, Reason};
+use crate::base::{Buf, ConnId, OutOfMemory, Reason};
 use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::{Proto, Reply};
 use crate::service::Service;
 use crate::service::outbox::Ask;
 use crate::service::run::Call;
 use crate::service::turn::{Ended, Progress};
+use crate::service::wires::NoWires;
 
 impl Service {
     /// Parks the client of this turn if it has begun to wait, and serves the clients whose keys have changed.
@@ -57,7 +58,8 @@ impl Service {
         let proto = self.world.sessions.get(me.slot).map_or(Proto::Resp2, |session| session.proto);
         let reply = Reply::new(&mut buffer, proto, self.world.config.max_reply_bytes);
         // Commands that wait do not look at connections.
-        let call = Call { me, args: waits.args(), command: waits.command, wires: &NoWires, inside: false };
+        let call =
+            Call { me, args: waits.args(), command: waits.command, wires: &mut NoWires, inside: false };
         self.world.run(call, self.runs, reply);
         self.world.end_wake(me, waits, buffer);
     }
