@@ -5,13 +5,14 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use mlua::chunk::{ChunkMode, Compiler};
-use mlua::{Error, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value, VmState};
+use mlua::{Error, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
 
 use super::answer;
 use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
 use super::sandbox::{self, Sandbox};
+use super::stack::{self, Attached};
 use crate::base::{Buf, OutOfMemory};
 use crate::resp::{Kept, Proto, Reply};
 
@@ -141,40 +142,53 @@ impl Shared {
         }
     }
 
-    /// The script has taken this many steps.
-    pub fn walk(&self, lua: &Lua, steps: u32) -> mlua::Result<()> {
+    /// The script has taken this many steps. Now and then asks the host whether it must stop, for which `used_memory` says how
+    /// many bytes the interpreter holds. Returns false if it must stop.
+    #[inline]
+    pub fn walk_on(&self, steps: u32, used_memory: impl FnOnce() -> usize) -> bool {
         match self.steps_left.get().checked_sub(steps) {
-            Some(left) => self.steps_left.set(left),
-            None => self.ask(lua)?,
+            Some(left) => {
+                self.steps_left.set(left);
+                true
+            }
+            None => self.may_go_on(used_memory()),
         }
-        Ok(())
+    }
+
+    /// The same for functions of `mlua`.
+    pub fn walk(&self, lua: &Lua, steps: u32) -> mlua::Result<()> {
+        let goes_on = self.walk_on(steps, || lua.used_memory());
+        if goes_on { Ok(()) } else { Err(Error::runtime("the script must stop")) }
+    }
+
+    /// The script must stop for this reason, whatever the host says. Its next step raises the error.
+    pub fn stop(&self, why: Stop) {
+        self.stopped.set(self.stopped.get().or(Some(why)));
+        self.steps_left.set(0);
     }
 
     /// The script must stop for this reason, whatever the host says.
     pub fn end(&self, lua: &Lua, why: Stop) -> mlua::Result<()> {
-        self.stopped.set(self.stopped.get().or(Some(why)));
-        self.ask(lua)
+        self.stop(why);
+        self.walk(lua, 1)
     }
 
-    /// Asks the host whether the script must stop.
-    pub fn ask(&self, lua: &Lua) -> mlua::Result<()> {
-        let held = lua.used_memory().saturating_sub(self.memory_before.get());
+    /// Asks the host whether the script may go on. The interpreter holds this many bytes.
+    fn may_go_on(&self, used_memory: usize) -> bool {
+        let held = used_memory.saturating_sub(self.memory_before.get());
         let heaviness = u32::try_from(held / LIGHT_BYTES).unwrap_or(ASK_EVERY).clamp(1, ASK_EVERY);
         self.steps_left.set(ASK_EVERY / heaviness);
         if self.stopped.get().is_none() && HOST.is_set() {
             self.stopped.set(HOST.with(|host| host.must_stop()));
         }
-        if self.stopped.get().is_none() && lua.used_memory() > self.memory_max.get() {
+        if self.stopped.get().is_none() && used_memory > self.memory_max.get() {
             self.stopped.set(Some(Stop::Memory));
         }
-        match self.stopped.get() {
-            None => Ok(()),
-            // The next step raises it again, however the script treats it.
-            Some(_) => {
-                self.steps_left.set(0);
-                Err(Error::runtime("the script must stop"))
-            }
+        if self.stopped.get().is_some() {
+            // The next step raises the error again, however the script treats it.
+            self.steps_left.set(0);
         }
+        self.stopped.get().is_none()
     }
 }
 
@@ -203,11 +217,6 @@ impl Engine {
         lua.set_app_data(Rc::clone(&shared));
         lua.set_compiler(compiler());
         let sandbox = sandbox::build(&lua, &shared, version)?;
-        let counted = Rc::clone(&shared);
-        lua.set_interrupt(move |lua| {
-            counted.walk(lua, 1)?;
-            Ok(VmState::Continue)
-        });
         let standing = sandbox.memory;
         Ok(Engine { lua, shared, sandbox, programs: HashMap::new(), standing, memory_max: 0 })
     }
@@ -257,12 +266,14 @@ impl Engine {
         self.shared.random.begin_script();
         json::reset(&self.lua);
         let (program, _) = self.programs.get(sha).expect("the script is compiled");
-        let returned = self.introduce(keys, args).and_then(|()| {
+        let attached = Attached::new(&self.shared);
+        let returned = stack::introduce(&self.lua, &self.sandbox.env, keys, args).and_then(|()| {
             limit_memory(&self.lua, self.shared.memory_max.get());
             let returned = HOST.set(host, || self.sandbox.run.call::<MultiValue>(program));
             limit_memory(&self.lua, NO_LIMIT);
             returned
         });
+        drop(attached);
         self.shared.give_back_buffers();
         self.judge(returned)
     }
@@ -278,28 +289,6 @@ impl Engine {
         must_stop: &mut dyn FnMut() -> Option<Stop>,
     ) -> Result<(), Stop> {
         answer::write(&answer.0, reply, self.shared.proto.get() == Proto::Resp3, must_stop)
-    }
-
-    /// Sets the global variables `KEYS` and `ARGV`.
-    fn introduce<'a>(
-        &self,
-        keys: impl ExactSizeIterator<Item = &'a [u8]>,
-        args: impl ExactSizeIterator<Item = &'a [u8]>,
-    ) -> mlua::Result<()> {
-        let env = &self.sandbox.env;
-        let (keys, args) = (self.table_of(keys)?, self.table_of(args)?);
-        env.set_readonly(false);
-        let set = env.raw_set(&self.sandbox.keys, keys).and_then(|()| env.raw_set(&self.sandbox.argv, args));
-        env.set_readonly(true);
-        set
-    }
-
-    fn table_of<'a>(&self, words: impl ExactSizeIterator<Item = &'a [u8]>) -> mlua::Result<Table> {
-        let table = self.lua.create_table_with_capacity(words.len(), 0)?;
-        for word in words {
-            table.raw_push(self.lua.create_string(word)?)?;
-        }
-        Ok(table)
     }
 
     /// What has become of a script. What it returned, or what has stopped it, is in `returned`.

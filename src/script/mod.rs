@@ -8,7 +8,8 @@
 //! - There is one interpreter for each thread, and none before the first script.
 //!
 //! The parts: `engine` is the interpreter and the scripts that it has compiled. `sandbox` builds what scripts see, with
-//! `prelude.luau`. `call` runs commands for `redis.call`, and `value` reads their replies. `answer` writes what a
+//! `prelude.luau`. `call` runs commands for `redis.call`, and `value` reads their replies; both use
+//! `stack`, the plain interface of the interpreter. `answer` writes what a
 //! script returns as a reply. `random` has the random numbers, and `library` the libraries that Redis adds to Lua.
 
 mod answer;
@@ -18,6 +19,7 @@ mod host;
 mod library;
 mod random;
 mod sandbox;
+mod stack;
 mod value;
 
 pub use engine::{Answer, Ended, Engine, Fault, Sha, drop_engine, engine_memory, with_engine};

@@ -8,11 +8,11 @@ use std::rc::Rc;
 use mlua::{Error, Function, Lua, LuaString, MultiValue, Table, Value};
 use sha1_smol::Sha1;
 
-use super::call;
 use super::engine::{Shared, compile, is_memory_error};
 use super::host::{ASK_EVERY, HOST, Stop};
 use super::library;
 use super::library::number::lua_text;
+use super::stack;
 use crate::resp::Proto;
 
 /// What scripts see, and what runs them.
@@ -22,10 +22,6 @@ pub struct Sandbox {
     pub env: Table,
     /// Runs a script. Returns true and what it returns, or false and an error.
     pub run: Function,
-    /// The name of a variable that each script gets anew.
-    pub keys: LuaString,
-    /// See `keys`.
-    pub argv: LuaString,
     /// Bytes of memory that the interpreter holds before any script.
     pub memory: usize,
 }
@@ -47,7 +43,7 @@ const CONSTANTS: [(&str, u8); 9] = [
 /// scripts see.
 pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str) -> mlua::Result<Sandbox> {
     let host = lua.create_table()?;
-    call::open(lua, shared, &host)?;
+    stack::open(lua, &host)?;
     open_interpreter(lua, shared, &host)?;
     open_numbers(lua, shared, &host)?;
     host.raw_set("redis", redis(lua, shared)?)?;
@@ -55,10 +51,11 @@ pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str) -> mlua::Result<Sand
     host.raw_set("libraries", library::open(lua)?)?;
     let prelude = lua.load(include_str!("prelude.luau")).set_name("@prelude");
     let (env, run): (Table, Function) = prelude.call(host)?;
+    // So a script finds `redis.call` and its like when it is compiled, and not anew at each call.
+    lua.set_globals(env.clone())?;
     env.set_safeenv(true);
     lua.gc_collect()?;
-    let (keys, argv) = (lua.create_string("KEYS")?, lua.create_string("ARGV")?);
-    Ok(Sandbox { env, run, keys, argv, memory: lua.used_memory() })
+    Ok(Sandbox { env, run, memory: lua.used_memory() })
 }
 
 /// What concerns the interpreter itself.
@@ -190,9 +187,6 @@ fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
         _ => failed(lua, b"ERR redis.set_repl() requires two arguments."),
     };
     table.raw_set("set_repl", lua.create_function(set_repl)?)?;
-    let checked = Rc::clone(shared);
-    let check = move |lua: &Lua, args: MultiValue| call::may_call(lua, &checked, &args);
-    table.raw_set("acl_check_cmd", lua.create_function(check)?)?;
     Ok(table)
 }
 

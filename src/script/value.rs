@@ -1,56 +1,59 @@
 //! Turns the replies of commands into values of a script, as Redis does.
 
-use mlua::{Lua, Table, Value};
-
 use super::engine::Shared;
+use super::host::ASK_EVERY;
+use super::stack::{Raised, Stack};
 
 /// Elements of a reply after which the host is asked whether the script must stop.
 const ELEMENTS_AT_ONCE: usize = 1_000;
+/// Most values that the reading of one element pushes before it pops them again.
+const ROOM_FOR_AN_ELEMENT: i32 = 8;
 
-/// Reads one reply. It is whole, and it is one that this server has written.
+/// Pushes one reply. It is whole, and it is one that this server has written.
 ///
 /// # Errors
-/// If the script has no memory left for it, or must stop.
-pub fn read(lua: &Lua, shared: &Shared, reply: &[u8]) -> mlua::Result<Value> {
-    Replies { rest: reply, lua, shared, read: 0 }.value()
+/// If the script must stop.
+pub fn push(stack: &mut Stack, shared: &Shared, reply: &[u8]) -> Result<(), Raised> {
+    Replies { rest: reply, stack, shared, read: 0 }.value()
 }
 
 /// Replies that follow each other.
 struct Replies<'a> {
     rest: &'a [u8],
-    lua: &'a Lua,
+    stack: &'a mut Stack,
     shared: &'a Shared,
     /// Number of values that have been read.
     read: usize,
 }
 
 impl<'a> Replies<'a> {
-    /// Reads the next reply.
-    fn value(&mut self) -> mlua::Result<Value> {
+    /// Reads the next reply and pushes it.
+    fn value(&mut self) -> Result<(), Raised> {
         self.read += 1;
         if self.read.is_multiple_of(ELEMENTS_AT_ONCE) {
-            self.shared.ask(self.lua)?;
+            self.stack.walk(self.shared, ASK_EVERY)?;
         }
         let (mark, line) = self.line();
-        Ok(match mark {
-            b'+' => self.wrap("ok", line)?,
-            b'-' => self.wrap("err", line)?,
-            b':' => Value::Number(number(line) as f64),
-            b'$' if number(line) < 0 => Value::Boolean(false),
-            b'*' if number(line) < 0 => Value::Boolean(false),
+        match mark {
+            b'$' if line == b"-1" => self.stack.push_boolean(false),
             b'$' => {
                 let text = self.take(number(line) as usize);
-                Value::String(self.lua.create_string(text)?)
+                self.stack.push_bytes(text);
             }
+            b':' => self.stack.push_number(number(line) as f64),
+            b'+' => self.wrap(c"ok", line),
+            b'-' => self.stack.push_error(line),
+            b'*' if line == b"-1" => self.stack.push_boolean(false),
             b'*' | b'>' => self.array(number(line) as usize)?,
             b'%' => self.map(number(line) as usize)?,
             b'~' => self.set(number(line) as usize)?,
-            b',' => self.double(line)?,
-            b'#' => Value::Boolean(line == b"t"),
-            b'(' => self.wrap("big_number", line)?,
-            b'=' => self.verbatim(number(line) as usize)?,
-            _ => Value::Nil,
-        })
+            b',' => self.double(line),
+            b'#' => self.stack.push_boolean(line == b"t"),
+            b'(' => self.wrap(c"big_number", line),
+            b'=' => self.verbatim(number(line) as usize),
+            _ => self.stack.push_nil(),
+        }
+        Ok(())
     }
 
     /// Takes the next line: its mark and the rest of it.
@@ -71,62 +74,67 @@ impl<'a> Replies<'a> {
         text
     }
 
-    /// A table with one field.
-    fn table_with(&self, field: &str, value: impl mlua::IntoLua) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(0, 1)?;
-        table.raw_set(field, value)?;
-        Ok(Value::Table(table))
-    }
-
-    fn wrap(&self, field: &str, text: &[u8]) -> mlua::Result<Value> {
-        self.table_with(field, self.lua.create_string(text)?)
+    /// Pushes a table with one field, a string.
+    fn wrap(&mut self, field: &std::ffi::CStr, text: &[u8]) {
+        self.stack.push_table(0, 1);
+        self.stack.push_bytes(text);
+        self.stack.set_field(field);
     }
 
     /// An array of `len` elements. The room for them comes with them, and not because the reply announces it.
-    fn array(&mut self, len: usize) -> mlua::Result<Value> {
-        let table = self.lua.create_table_with_capacity(len.min(ELEMENTS_AT_ONCE), 0)?;
+    fn array(&mut self, len: usize) -> Result<(), Raised> {
+        self.stack.reserve(ROOM_FOR_AN_ELEMENT);
+        self.stack.push_table(len.min(ELEMENTS_AT_ONCE), 0);
         for index in 1..=len {
-            let value = self.value()?;
-            table.raw_set(index, value)?;
+            self.value()?;
+            self.stack.set_element(index);
         }
-        Ok(Value::Table(table))
+        Ok(())
     }
 
-    fn map(&mut self, len: usize) -> mlua::Result<Value> {
-        let inner = self.lua.create_table()?;
+    fn map(&mut self, len: usize) -> Result<(), Raised> {
+        self.stack.reserve(ROOM_FOR_AN_ELEMENT);
+        self.stack.push_table(0, 1);
+        self.stack.push_table(0, 0);
         for _ in 0..len {
-            let (key, value) = (self.value()?, self.value()?);
-            set_unless_nil(&inner, key, value)?;
+            self.value()?;
+            self.value()?;
+            self.stack.set_pair();
         }
-        self.table_with("map", inner)
+        self.stack.set_field(c"map");
+        Ok(())
     }
 
-    fn set(&mut self, len: usize) -> mlua::Result<Value> {
-        let inner = self.lua.create_table()?;
+    fn set(&mut self, len: usize) -> Result<(), Raised> {
+        self.stack.reserve(ROOM_FOR_AN_ELEMENT);
+        self.stack.push_table(0, 1);
+        self.stack.push_table(0, 0);
         for _ in 0..len {
-            let member = self.value()?;
-            set_unless_nil(&inner, member, Value::Boolean(true))?;
+            self.value()?;
+            self.stack.push_boolean(true);
+            self.stack.set_pair();
         }
-        self.table_with("set", inner)
+        self.stack.set_field(c"set");
+        Ok(())
     }
 
-    fn double(&self, line: &[u8]) -> mlua::Result<Value> {
+    fn double(&mut self, line: &[u8]) {
         let text = std::str::from_utf8(line).unwrap_or_default();
-        self.table_with("double", text.parse::<f64>().unwrap_or(f64::NAN))
+        self.stack.push_table(0, 1);
+        self.stack.push_number(text.parse::<f64>().unwrap_or(f64::NAN));
+        self.stack.set_field(c"double");
     }
 
-    fn verbatim(&mut self, len: usize) -> mlua::Result<Value> {
+    fn verbatim(&mut self, len: usize) {
         let (format, text) = self.take(len).split_at(4.min(len));
-        let inner = self.lua.create_table()?;
-        inner.raw_set("format", self.lua.create_string(&format[..format.len().saturating_sub(1)])?)?;
-        inner.raw_set("string", self.lua.create_string(text)?)?;
-        self.table_with("verbatim_string", inner)
+        self.stack.push_table(0, 1);
+        self.stack.push_table(0, 2);
+        self.stack.push_bytes(&format[..format.len().saturating_sub(1)]);
+        self.stack.set_field(c"format");
+        self.stack.push_bytes(text);
+        self.stack.set_field(c"string");
+        self.stack.set_field(c"verbatim_string");
     }
-}
-
-/// A table takes no nil as a key.
-fn set_unless_nil(table: &Table, key: Value, value: Value) -> mlua::Result<()> {
-    if key.is_nil() { Ok(()) } else { table.raw_set(key, value) }
 }
 
 fn number(line: &[u8]) -> i64 {
