@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::rc::Rc;
 
 use mlua::chunk::{ChunkMode, Compiler};
-use mlua::{Error, Function, Lua, LuaOptions, MultiValue, StdLib, Table, Value};
+use mlua::{Error, Function, Lua, LuaOptions, StdLib, Table, Value};
 
 use super::answer;
 use super::host::{ASK_EVERY, HOST, Host, Stop};
@@ -30,7 +30,7 @@ const LIGHT_BYTES: usize = 32 << 10;
 
 thread_local! {
     /// The interpreter of this thread. While a script runs, it is not here.
-    static ENGINE: RefCell<Option<Engine>> = const { RefCell::new(None) };
+    static ENGINE: RefCell<Option<Box<Engine>>> = const { RefCell::new(None) };
 }
 
 /// Lends the interpreter of this thread to `work`, and makes one if there is none. Scripts may use at most `memory_max` bytes.
@@ -47,7 +47,7 @@ pub fn with_engine<T>(
     let engine = ENGINE.with_borrow_mut(Option::take);
     let mut engine = match engine {
         Some(engine) => engine,
-        None => Engine::new(version).map_err(|_| OutOfMemory)?,
+        None => Box::new(Engine::new(version).map_err(|_| OutOfMemory)?),
     };
     engine.memory_max = memory_max;
     let done = work(&mut engine);
@@ -199,7 +199,7 @@ pub struct Engine {
     shared: Rc<Shared>,
     sandbox: Sandbox,
     /// The scripts that were compiled, by their names, each with the bytes of memory that it takes.
-    programs: HashMap<Sha, (Function, usize)>,
+    programs: HashMap<Sha, (Function, usize), ahash::RandomState>,
     /// Bytes of memory that the sandbox and the compiled scripts take.
     standing: usize,
     /// Bytes of memory that a script may use.
@@ -218,7 +218,7 @@ impl Engine {
         lua.set_compiler(compiler());
         let sandbox = sandbox::build(&lua, &shared, version)?;
         let standing = sandbox.memory;
-        Ok(Engine { lua, shared, sandbox, programs: HashMap::new(), standing, memory_max: 0 })
+        Ok(Engine { lua, shared, sandbox, programs: HashMap::default(), standing, memory_max: 0 })
     }
 
     /// Makes sure that a script is compiled.
@@ -269,7 +269,7 @@ impl Engine {
         let attached = Attached::new(&self.shared);
         let returned = stack::introduce(&self.lua, &self.sandbox.env, keys, args).and_then(|()| {
             limit_memory(&self.lua, self.shared.memory_max.get());
-            let returned = HOST.set(host, || self.sandbox.run.call::<MultiValue>(program));
+            let returned = HOST.set(host, || self.sandbox.run.call::<(bool, Value)>(program));
             limit_memory(&self.lua, NO_LIMIT);
             returned
         });
@@ -292,23 +292,17 @@ impl Engine {
     }
 
     /// What has become of a script. What it returned, or what has stopped it, is in `returned`.
-    fn judge(&self, returned: mlua::Result<MultiValue>) -> Ended {
+    fn judge(&self, returned: mlua::Result<(bool, Value)>) -> Ended {
         if let Some(stop) = self.shared.stopped.take() {
             return Ended::Stopped(stop);
         }
         match returned {
-            Ok(mut values) => {
-                let succeeded = values.pop_front();
-                let value = values.pop_front().unwrap_or(Value::Nil);
-                match succeeded {
-                    Some(Value::Boolean(true)) => Ended::Returned(Answer(value)),
-                    // There was not even memory to say where the script failed.
-                    _ if value.as_string().is_some_and(|text| text == "not enough memory") => {
-                        Ended::Stopped(Stop::Memory)
-                    }
-                    _ => Ended::Failed(Fault::of(&value)),
-                }
+            Ok((true, value)) => Ended::Returned(Answer(value)),
+            // There was not even memory to say where the script failed.
+            Ok((false, value)) if value.as_string().is_some_and(|text| text == "not enough memory") => {
+                Ended::Stopped(Stop::Memory)
             }
+            Ok((false, value)) => Ended::Failed(Fault::of(&value)),
             Err(error) if is_memory_error(&error) => Ended::Stopped(Stop::Memory),
             Err(error) => Ended::Failed(Fault { message: format!("ERR {error}").into_bytes(), place: None }),
         }
