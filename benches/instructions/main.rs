@@ -1,8 +1,8 @@
 //! Instructions per request, counted by callgrind. Other programs on the machine do not change this figure.
 //! So if it changes, the code has changed.
 //!
-//! `cargo bench --bench instructions` prints the counts and compares them with the expected ones in
-//! `benches/instructions.txt`. With `-- --check` it fails if a count has grown by more than 2 %. With
+//! `cargo run --release -p instructions` prints the counts and compares them with the expected ones in
+//! `expected.txt`. With `-- --check` it fails if a count has grown by more than 2 %. With
 //! `-- --record` it writes the file again. The file names the compiler that its counts are for; with another
 //! compiler, nothing is compared. The benchmark needs valgrind, and stops with a message if it is not there.
 //!
@@ -40,12 +40,12 @@ const PLAIN_MEMCPY: (&str, &str) =
     ("GLIBC_TUNABLES", "glibc.cpu.hwcaps=-AVX2,-AVX512VL,-AVX_Fast_Unaligned_Load,-ERMS,-SSSE3");
 
 /// The file of expected counts.
-const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/benches/instructions.txt");
+const EXPECTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/expected.txt");
 /// How the file of expected counts begins. A line with the compiler follows, and then the table.
 const PREAMBLE: &str = "\
 # Instructions a request: one service turn (parse, look up, execute, reply), counted by callgrind.
-# `cargo bench --bench instructions -- --check` fails if one grows by more than 2 %.
-# `cargo bench --bench instructions -- --record` writes this file. The commit that changes it says why.
+# `cargo run --release -p instructions -- --check` fails if one grows by more than 2 %.
+# `cargo run --release -p instructions -- --record` writes this file. The commit that changes it says why.
 ";
 
 /// One row of the table.
