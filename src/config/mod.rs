@@ -96,6 +96,10 @@ pub const TIMED_ALL_BELOW_US: i64 = 5_000;
 /// Most scripts that are kept although no `SCRIPT LOAD` has brought them. Then the one that was not used for the longest
 /// time is forgotten. Redis 7.4 keeps as many.
 pub const SCRIPTS_KEPT_MAX: usize = 500;
+/// Most libraries of functions.
+pub const LIBRARIES_MAX: usize = 1_000;
+/// Longest time that a library may take to load, in milliseconds: that of Redis.
+pub const LIBRARY_LOAD_LIMIT_MS: u64 = 500;
 /// Most entries that the slow log may have.
 pub const SLOWLOG_LEN_MAX: usize = 100_000;
 /// Fewest keys that a sweep may remove in a tick, however many clients hear of each.

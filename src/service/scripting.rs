@@ -1,6 +1,11 @@
-//! Runs a script: what it may call, how long it may run, and how it ends. If it is stopped, all that it has done is undone.
+//! Runs a script or a function: what it may call, how long it may run, and how it ends. If it is stopped, all that it has done
+//! is undone.
+
+use std::sync::Arc;
 
 use super::cx::{Cx, Failure, Outcome};
+use super::functions::Library;
+use super::loading::Loading;
 use super::names;
 use super::run::{Call, check};
 use super::scripts::{Flags, Script};
@@ -8,21 +13,39 @@ use super::world::World;
 use crate::base::{Buf, Moment};
 use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
-use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine};
+use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine, with_functions};
 
-/// Position of the first key in a request that runs a script: behind the script and the number of its keys.
+/// Position of the first key in a request that runs a script or a function: behind its name and the number of its keys.
 pub const FIRST_KEY: usize = 3;
 
-/// A script that is to be run.
+/// A script or a function that is to be run.
 pub struct Run<'a> {
-    /// The name of the script.
-    pub sha: Sha,
-    /// The script.
-    pub script: &'a Script,
+    /// What is to be run.
+    pub program: Program<'a>,
+    /// What it says of itself.
+    pub flags: Flags,
     /// Number of its keys. Its arguments follow them.
     pub keys: usize,
     /// True if it must change nothing.
     pub read_only: bool,
+}
+
+/// What is to be run.
+pub enum Program<'a> {
+    /// A script.
+    Script {
+        /// Its name.
+        sha: Sha,
+        /// Its text, without the first line.
+        source: &'a [u8],
+    },
+    /// A function.
+    Function {
+        /// Its library.
+        library: &'a Arc<Library>,
+        /// Its position in the list of the library.
+        at: usize,
+    },
 }
 
 /// What a script calls.
@@ -83,41 +106,33 @@ impl World {
     }
 }
 
-/// Runs a compiled script and writes its reply.
+/// Runs a script or a function and writes its reply.
 ///
 /// # Errors
 /// The error of the script, or why it may not run or was stopped.
 pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
-    let flags = run.script.flags;
+    let flags = run.flags;
     let is_full = cx.world.config.maxmemory.bytes > 0 && cx.world.make_room(cx.me, cx.args).is_err();
     if is_full && flags.declared && !flags.no_writes && !flags.allow_oom {
-        return Err(Failure::text(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-        ));
+        return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
+    }
+    if run.read_only && flags.declared && !flags.no_writes {
+        return Err(Failure::text("ERR Can not execute a script with write flag using *_ro command."));
     }
     // `World::run` has just read the clock, because the command is a heavy one. This is the time of the script and of its commands.
     let (asks, db) = (cx.world.outbox.asks.len(), cx.world.store.selected());
     let began = if cx.inside { cx.world.read_clock().at } else { cx.world.now.at };
-    let args = cx.args;
-    let keys = args.from(FIRST_KEY).take(run.keys);
-    let rest = args.from(FIRST_KEY + run.keys);
     if !cx.world.monitors.is_empty() {
-        cx.world.show_to_monitors(cx.me, cx.command, args);
+        cx.world.show_to_monitors(cx.me, cx.command, cx.args);
     }
     cx.world.store.begin_undo();
     cx.world.in_script = true;
-    let max = cx.world.config.script_memory_limit;
-    let outcome = with_engine(max, REDIS_VERSION, |engine| {
-        // It was compiled once, but the interpreter may be a new one.
-        if let Err(error) = engine.compile(run.sha, &run.script.source) {
-            return Err((not_compiled(&error), true));
-        }
-        let read_only = run.read_only || flags.no_writes;
-        let mut calls = Calls { cx, flags, read_only, is_full, has_written: false, began };
-        let ended = engine.run(&run.sha, keys, rest, &mut calls);
-        conclude(cx, engine, ended, &run.sha, began)
-    });
-    let outcome = outcome.unwrap_or_else(|refused| Err((refused.into(), true)));
+    let read_only = run.read_only || flags.no_writes;
+    let mut calls = Calls { cx, flags, read_only, is_full, has_written: false, began };
+    let outcome = match run.program {
+        Program::Script { sha, source } => calls.run_script(sha, source, run.keys),
+        Program::Function { library, at } => calls.run_function(library, at, run.keys),
+    };
     cx.session().db = db;
     cx.world.store.select(db);
     if matches!(outcome, Err((_, true))) {
@@ -132,32 +147,63 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
     outcome.map_err(|(failure, _)| failure)
 }
 
-/// Writes what a script has returned, or says why it has failed and whether it must be undone.
-fn conclude(
-    cx: &mut Cx<'_>,
-    engine: &Engine,
-    ended: Ended,
-    sha: &Sha,
-    began: Moment,
-) -> Result<(), (Failure, bool)> {
-    let stop = match ended {
-        Ended::Returned(answer) => {
-            let world = &*cx.world;
-            match engine.answer(answer, &mut cx.reply, &mut || world.must_stop_script(began)) {
-                Ok(()) => return cx.whole_reply().map_err(|failure| (failure, true)),
-                Err(stop) => stop,
+/// Ok if the script has succeeded and its reply is written. Otherwise the error, and whether the script must be undone.
+type Conclusion = Result<(), (Failure, bool)>;
+
+impl Calls<'_, '_> {
+    /// Runs a compiled script.
+    fn run_script(&mut self, sha: Sha, source: &[u8], keys: usize) -> Conclusion {
+        let (args, max) = (self.cx.args, self.cx.world.config.script_memory_limit);
+        let ran = with_engine(max, REDIS_VERSION, |engine| {
+            // It was compiled once, but the interpreter may be a new one.
+            if let Err(error) = engine.compile(sha, source) {
+                return Err((not_compiled(&error), true));
             }
-        }
-        Ended::Failed(fault) => {
-            let mut text = fault.message;
-            if let Some((source, line)) = fault.place {
-                text.extend(format!(" script: {}, on @{source}:{line}.", hex(sha)).into_bytes());
+            let ended = engine.run(&sha, args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys), self);
+            self.conclude(ended, engine, &hex(&sha))
+        });
+        ran.unwrap_or_else(|refused| Err((refused.into(), true)))
+    }
+
+    /// Runs a function.
+    fn run_function(&mut self, library: &Library, at: usize, keys: usize) -> Conclusion {
+        let (args, max) = (self.cx.args, self.cx.world.config.script_memory_limit);
+        let name = &library.functions[at].name;
+        let ran = with_functions(max, REDIS_VERSION, |functions| {
+            // It was loaded once, but the interpreter may be a new one.
+            if !functions.has(library.number) {
+                let loaded = Loading::new(self.cx.world).load(functions, library);
+                loaded.map_err(|failure| (failure, true))?;
             }
-            return Err((Failure(text.into()), false));
-        }
-        Ended::Stopped(stop) => stop,
-    };
-    Err((stopped(cx, stop, began), true))
+            let (keys, rest) = (args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys));
+            let ended = functions.call(library.number, name, keys, rest, self);
+            self.conclude(ended, functions.engine(), &String::from_utf8_lossy(name))
+        });
+        ran.unwrap_or_else(|refused| Err((refused.into(), true)))
+    }
+
+    /// Writes what a script of this name has returned, or says why it has failed.
+    fn conclude(&mut self, ended: Ended, engine: &Engine, name: &str) -> Conclusion {
+        let began = self.began;
+        let stop = match ended {
+            Ended::Returned(answer) => {
+                let world = &*self.cx.world;
+                match engine.answer(answer, &mut self.cx.reply, &mut || world.must_stop_script(began)) {
+                    Ok(()) => return self.cx.whole_reply().map_err(|failure| (failure, true)),
+                    Err(stop) => stop,
+                }
+            }
+            Ended::Failed(fault) => {
+                let mut text = fault.message;
+                if let Some((source, line)) = fault.place {
+                    text.extend(format!(" script: {name}, on @{source}:{line}.").into_bytes());
+                }
+                return Err((Failure(text.into()), false));
+            }
+            Ended::Stopped(stop) => stop,
+        };
+        Err((stopped(self.cx, stop, began), true))
+    }
 }
 
 /// The error for a script with a mistake.
@@ -180,6 +226,17 @@ fn stopped(cx: &Cx<'_>, stop: Stop, began: Moment) -> Failure {
             config.script_memory_limit
         ),
     })
+}
+
+/// Writes a line of a script to the log. `level` is one of `redis.LOG_DEBUG` and its like.
+pub(super) fn write_log(level: u8, message: &[u8]) {
+    let text = String::from_utf8_lossy(message);
+    let level = match level {
+        0 => log::Level::Debug,
+        1 | 2 => log::Level::Info,
+        _ => log::Level::Warn,
+    };
+    log::log!(level, "script: {}", text.escape_debug());
 }
 
 /// A SHA-1 as 40 hexadecimal digits.
@@ -205,7 +262,9 @@ impl Host for Calls<'_, '_> {
     }
 
     fn knows(&self, request: Args<'_>) -> bool {
-        request.get(0).is_some_and(|name| names::find(name).is_some())
+        let Some(command) = request.get(0).and_then(names::find) else { return false };
+        let sub = request.get(1).filter(|_| !command.subcommands.is_empty());
+        sub.is_none_or(|word| names::find_sub(command, word).is_some())
     }
 
     fn must_stop(&mut self) -> Option<Stop> {
@@ -213,13 +272,7 @@ impl Host for Calls<'_, '_> {
     }
 
     fn log(&mut self, level: u8, message: &[u8]) {
-        let text = String::from_utf8_lossy(message);
-        let level = match level {
-            0 => log::Level::Debug,
-            1 | 2 => log::Level::Info,
-            _ => log::Level::Warn,
-        };
-        log::log!(level, "script: {}", text.escape_debug());
+        write_log(level, message);
     }
 }
 

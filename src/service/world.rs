@@ -5,6 +5,7 @@
 
 use super::channels::Channels;
 use super::events::KEYMISS;
+use super::functions::Functions;
 use super::latency::Latency;
 use super::memory::Memory;
 use super::monitors::Monitors;
@@ -42,6 +43,8 @@ pub struct World {
     pub(super) observed: bool,
     /// The scripts that the server knows.
     pub scripts: Scripts,
+    /// The libraries of functions that the server knows.
+    pub functions: Functions,
     /// True while a script runs. Nobody hears of what it does before it has ended.
     pub(super) in_script: bool,
     /// The clients that see every command.
@@ -99,6 +102,7 @@ impl World {
             stirred: false,
             observed: false,
             scripts: Scripts::default(),
+            functions: Functions::default(),
             in_script: false,
             monitors: Monitors::default(),
             rates: Rates::default(),
