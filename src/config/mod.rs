@@ -100,6 +100,10 @@ pub const SCRIPTS_KEPT_MAX: usize = 500;
 /// While a script runs, the server hears signals each time that this many milliseconds have passed, and the other clients
 /// if it has run long.
 pub const SCRIPT_HEARS_EVERY_MS: u64 = 5;
+/// Most libraries of functions.
+pub const LIBRARIES_MAX: usize = 1_000;
+/// Longest time that a library may take to load, in milliseconds: that of Redis.
+pub const LIBRARY_LOAD_LIMIT_MS: u64 = 500;
 /// Most entries that the slow log may have.
 pub const SLOWLOG_LEN_MAX: usize = 100_000;
 /// Fewest keys that a sweep may remove in a tick, however many clients hear of each.

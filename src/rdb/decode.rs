@@ -26,7 +26,7 @@ pub fn decode(payload: &[u8], inflated_bytes_max: usize) -> Result<Value, Decode
 }
 
 /// The payload without its footer, if version and checksum are right.
-fn checked(payload: &[u8]) -> Result<&[u8], DecodeError> {
+pub(super) fn checked(payload: &[u8]) -> Result<&[u8], DecodeError> {
     let (_, footer) = payload.split_last_chunk::<FOOTER_BYTES>().ok_or(DecodeError::BadFrame)?;
     let (summed, body) = (&payload[..payload.len() - 8], &payload[..payload.len() - FOOTER_BYTES]);
     let mut footer = Cursor(footer);

@@ -1,4 +1,4 @@
-//! One value in Redis's RDB format, as DUMP writes it and RESTORE reads it.
+//! One value in Redis's RDB format, as DUMP writes it and RESTORE reads it. `functions` has the libraries of functions.
 //!
 //! ```text
 //! type (1 byte)  value  version (2 bytes, little endian)  CRC-64 of all bytes before it (8 bytes, little endian)
@@ -30,6 +30,7 @@ mod decode_stream;
 mod element;
 pub mod encode;
 mod encode_stream;
+mod functions;
 mod intset;
 mod listpack;
 mod lzf;
@@ -43,6 +44,7 @@ mod zipmap;
 
 pub use decode::decode;
 pub use encode_stream::StreamDump;
+pub use functions::{Libraries, LibraryError, dump_libraries};
 pub use stream::{Consumer, Consumers, Entries, Entry, Fields, Group, Groups, Pending, Stream, StreamId};
 pub use strings::{Iter, Strings};
 

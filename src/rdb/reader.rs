@@ -44,6 +44,11 @@ impl<'a> Reader<'a> {
         })
     }
 
+    /// The next byte.
+    pub fn byte(&mut self) -> Result<u8, DecodeError> {
+        self.bytes.byte()
+    }
+
     /// A number of up to 64 bits, written as a length.
     pub fn number(&mut self) -> Result<u64, DecodeError> {
         match self.announced()? {

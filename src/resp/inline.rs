@@ -21,6 +21,14 @@ pub fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<
     }
 }
 
+/// The words of `line`, or `None` if its quotes do not balance.
+pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
+    let (mut bytes, mut ends) = (Vec::new(), Vec::new());
+    split(line, &mut bytes, &mut ends).ok()?;
+    let starts = std::iter::once(0).chain(ends.iter().copied());
+    Some(starts.zip(&ends).map(|(start, end)| bytes[start..*end].to_vec()).collect())
+}
+
 /// Appends one word to `bytes` and returns the rest of the line.
 fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
     loop {

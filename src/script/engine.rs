@@ -4,14 +4,14 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use mlua::chunk::{ChunkMode, Compiler};
-use mlua::{Error, Function, Lua, LuaOptions, StdLib, Table, Value};
+use mlua::{Error, Function, Lua, LuaOptions, StdLib, Value};
 
 use super::answer;
+use super::compiler::{compile, compiler};
 use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
-use super::sandbox::{self, Sandbox};
+use super::sandbox::{self, Purpose, Sandbox};
 use super::stack::{self, Attached};
 use crate::base::{Buf, OutOfMemory};
 use crate::resp::{Kept, Proto, Reply};
@@ -19,11 +19,6 @@ use crate::resp::{Kept, Proto, Reply};
 /// The name that errors give to a script.
 const SCRIPT_NAME: &str = "user_script";
 
-/// Longest script, in bytes. Nothing can interrupt the compiler. It takes a few milliseconds for a script of this length, and
-/// 0.2 seconds for the worst one that we know.
-const SOURCE_BYTES_MAX: usize = 128 << 10;
-/// Longest name of a chunk that a script compiles, in bytes. The rest is left out.
-const CHUNK_NAME_BYTES_MAX: usize = 128;
 /// A step may take time in proportion to the memory that a script holds, for example if it compares two long strings. So while
 /// the script holds more than this many bytes, the host is asked that much more often.
 const LIGHT_BYTES: usize = 32 << 10;
@@ -47,7 +42,7 @@ pub fn with_engine<T>(
     let engine = ENGINE.with_borrow_mut(Option::take);
     let mut engine = match engine {
         Some(engine) => engine,
-        None => Box::new(Engine::new(version).map_err(|_| OutOfMemory)?),
+        None => Box::new(Engine::new(version, Purpose::Scripts).map_err(|_| OutOfMemory)?),
     };
     engine.memory_max = memory_max;
     let done = work(&mut engine);
@@ -195,30 +190,33 @@ impl Shared {
 /// The interpreter.
 #[derive(Debug)]
 pub struct Engine {
-    lua: Lua,
+    pub(super) lua: Lua,
     shared: Rc<Shared>,
-    sandbox: Sandbox,
+    pub(super) sandbox: Sandbox,
     /// The scripts that were compiled, by their names, each with the bytes of memory that it takes.
     programs: HashMap<Sha, (Function, usize), ahash::RandomState>,
-    /// Bytes of memory that the sandbox and the compiled scripts take.
-    standing: usize,
+    /// Bytes of memory that the sandbox and the compiled scripts or libraries take.
+    pub(super) standing: usize,
     /// Bytes of memory that a script may use.
-    memory_max: usize,
+    pub(super) memory_max: usize,
+    /// Bytes of memory that were held when the garbage had last been collected.
+    pub(super) collected: Cell<usize>,
 }
 
 /// The name of a script: the SHA-1 of its text.
 pub type Sha = [u8; 20];
 
 impl Engine {
-    fn new(version: &str) -> mlua::Result<Engine> {
+    pub(super) fn new(version: &str, purpose: Purpose) -> mlua::Result<Engine> {
         let options = LuaOptions::new().catch_rust_panics(false);
         let lua = Lua::new_with(StdLib::ALL_SAFE, options)?;
         let shared = Rc::new(Shared::default());
         lua.set_app_data(Rc::clone(&shared));
         lua.set_compiler(compiler());
-        let sandbox = sandbox::build(&lua, &shared, version)?;
+        let sandbox = sandbox::build(&lua, &shared, version, purpose)?;
         let standing = sandbox.memory;
-        Ok(Engine { lua, shared, sandbox, programs: HashMap::default(), standing, memory_max: 0 })
+        let (programs, collected) = (HashMap::default(), Cell::new(standing));
+        Ok(Engine { lua, shared, sandbox, programs, standing, memory_max: 0, collected })
     }
 
     /// Makes sure that a script is compiled.
@@ -254,9 +252,19 @@ impl Engine {
         args: impl ExactSizeIterator<Item = &'a [u8]>,
         host: &mut dyn Host,
     ) -> Ended {
+        self.begin();
+        let (program, _) = self.programs.get(sha).expect("the script is compiled");
+        let returned = stack::introduce(&self.lua, &self.sandbox.words, keys, args)
+            .and_then(|()| self.perform(host, || self.sandbox.run.call(program)));
+        self.finish(returned)
+    }
+
+    /// Makes the interpreter ready for a script or a function.
+    pub(super) fn begin(&self) {
         limit_memory(&self.lua, NO_LIMIT);
-        if self.lua.used_memory() > self.standing + GARBAGE_BYTES_MAX {
+        if self.lua.used_memory() > self.standing.max(self.collected.get()) + GARBAGE_BYTES_MAX {
             let _ = self.lua.gc_collect();
+            self.collected.set(self.lua.used_memory());
         }
         self.shared.memory_before.set(self.standing);
         self.shared.memory_max.set(self.standing.saturating_add(self.memory_max));
@@ -265,15 +273,19 @@ impl Engine {
         self.shared.proto.set(Proto::Resp2);
         self.shared.random.begin_script();
         json::reset(&self.lua);
-        let (program, _) = self.programs.get(sha).expect("the script is compiled");
-        let attached = Attached::new(&self.shared);
-        let returned = stack::introduce(&self.lua, &self.sandbox.env, keys, args).and_then(|()| {
-            limit_memory(&self.lua, self.shared.memory_max.get());
-            let returned = HOST.set(host, || self.sandbox.run.call::<(bool, Value)>(program));
-            limit_memory(&self.lua, NO_LIMIT);
-            returned
-        });
-        drop(attached);
+    }
+
+    /// Lends the host to a script or a function while it runs, and limits its memory.
+    pub(super) fn perform<T>(&self, host: &mut dyn Host, work: impl FnOnce() -> T) -> T {
+        let _attached = Attached::new(&self.shared);
+        limit_memory(&self.lua, self.shared.memory_max.get());
+        let done = HOST.set(host, work);
+        limit_memory(&self.lua, NO_LIMIT);
+        done
+    }
+
+    /// A script or a function has ended like this.
+    pub(super) fn finish(&self, returned: mlua::Result<(bool, Value)>) -> Ended {
         self.shared.give_back_buffers();
         self.judge(returned)
     }
@@ -343,27 +355,4 @@ pub(super) fn is_memory_error(error: &Error) -> bool {
         Error::CallbackError { cause, .. } => is_memory_error(cause),
         _ => false,
     }
-}
-
-/// Compiles `source` for an environment.
-pub(super) fn compile(lua: &Lua, source: &[u8], name: &str, env: &Table) -> Result<Function, String> {
-    if source.len() > SOURCE_BYTES_MAX {
-        return Err(format!("the script is longer than {SOURCE_BYTES_MAX} bytes"));
-    }
-    let short: String = name.chars().take(CHUNK_NAME_BYTES_MAX).collect();
-    let chunk = lua.load(source).set_name(format!("@{short}")).set_mode(ChunkMode::Text);
-    chunk.set_environment(env.clone()).into_function().map_err(|error| match error {
-        Error::SyntaxError { message, .. } => message,
-        other => other.to_string(),
-    })
-}
-
-/// How scripts are compiled: so that errors tell their lines, and so that the interpreter asks for `KEYS`, `ARGV` and our
-/// `tostring` each time.
-fn compiler() -> Compiler {
-    Compiler::new()
-        .set_optimization_level(1)
-        .set_debug_level(1)
-        .set_mutable_globals(["KEYS", "ARGV"])
-        .set_disabled_builtins(["tostring"])
 }

@@ -5,22 +5,30 @@
 //!
 //! - A script sees what `sandbox` lets it see, and can change nothing that another script sees.
 //! - A script that the host wants to stop, or that asks for too much memory, ends. It can catch no such end.
-//! - There is one interpreter for each thread, and none before the first script.
+//! - There are at most two interpreters for each thread: one for scripts, and one for functions. None is made before the first
+//!   script or function.
 //!
-//! The parts: `engine` is the interpreter and the scripts that it has compiled. `sandbox` builds what scripts see, with
-//! `prelude.luau`. `call` runs commands for `redis.call`, and `value` reads their replies; both use
-//! `stack`, the plain interface of the interpreter. `answer` writes what a
+//! The parts: `engine` is the interpreter and the scripts that it has compiled, and `compiler` compiles them. `functions` loads
+//! libraries and runs their functions, with `functions.luau`. `sandbox` builds what scripts see, with `prelude.luau`. `call`
+//! runs commands for `redis.call`, and `value` reads their replies; both use `stack`, the plain interface of the interpreter. `answer` writes what a
 //! script returns as a reply. `random` has the random numbers, and `library` the libraries that Redis adds to Lua.
 
 mod answer;
 mod call;
+mod compiler;
 mod engine;
+mod functions;
 mod host;
 mod library;
 mod random;
+mod register;
 mod sandbox;
 mod stack;
 mod value;
 
 pub use engine::{Answer, Ended, Engine, Fault, Sha, drop_engine, engine_memory, with_engine};
+pub use functions::{
+    Functions, LoadError, drop_functions, forget_libraries, functions_memory, with_functions,
+};
 pub use host::{ASK_EVERY, Host, Stop};
+pub use register::{BAD_NAME, Flag, Registered, is_name};

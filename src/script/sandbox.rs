@@ -8,7 +8,8 @@ use std::rc::Rc;
 use mlua::{Error, Function, Lua, LuaString, MultiValue, Table, Value};
 use sha1_smol::Sha1;
 
-use super::engine::{Shared, compile, is_memory_error};
+use super::compiler::compile;
+use super::engine::{Shared, is_memory_error};
 use super::host::{ASK_EVERY, HOST, Stop};
 use super::library;
 use super::library::number::lua_text;
@@ -20,6 +21,10 @@ use crate::resp::Proto;
 pub struct Sandbox {
     /// The global variables of scripts.
     pub env: Table,
+    /// The global variables of the interpreter itself, which scripts do not see.
+    pub own: Table,
+    /// The tables `KEYS` and `ARGV` of scripts.
+    pub words: (Table, Table),
     /// Runs a script. Returns true and what it returns, or false and an error.
     pub run: Function,
     /// Bytes of memory that the interpreter holds before any script.
@@ -39,10 +44,20 @@ const CONSTANTS: [(&str, u8); 9] = [
     ("REPL_ALL", 3),
 ];
 
+/// What an interpreter is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// For the scripts of `EVAL`.
+    Scripts,
+    /// For the functions of libraries. They see a few functions less.
+    Functions,
+}
+
 /// Builds the sandbox of an interpreter that has its libraries and nothing else. `version` is the version of Redis that
 /// scripts see.
-pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str) -> mlua::Result<Sandbox> {
+pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str, purpose: Purpose) -> mlua::Result<Sandbox> {
     let host = lua.create_table()?;
+    host.raw_set("is_for_scripts", purpose == Purpose::Scripts)?;
     stack::open(lua, &host)?;
     open_interpreter(lua, shared, &host)?;
     open_numbers(lua, shared, &host)?;
@@ -50,12 +65,13 @@ pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str) -> mlua::Result<Sand
     host.raw_set("constants", constants(lua, version)?)?;
     host.raw_set("libraries", library::open(lua)?)?;
     let prelude = lua.load(include_str!("prelude.luau")).set_name("@prelude");
-    let (env, run): (Table, Function) = prelude.call(host)?;
+    let (env, run, keys, argv): (Table, Function, Table, Table) = prelude.call(host)?;
     // So a script finds `redis.call` and its like when it is compiled, and not anew at each call.
+    let own = lua.globals();
     lua.set_globals(env.clone())?;
     env.set_safeenv(true);
     lua.gc_collect()?;
-    Ok(Sandbox { env, run, memory: lua.used_memory() })
+    Ok(Sandbox { env, own, words: (keys, argv), run, memory: lua.used_memory() })
 }
 
 /// What concerns the interpreter itself.
@@ -152,18 +168,11 @@ fn constants(lua: &Lua, version: &str) -> mlua::Result<Table> {
 }
 
 /// Whether a function of `redis` has succeeded, and its result or its error.
-type Told = (bool, Value);
+pub type Told = (bool, Value);
 
 /// The functions of the table `redis` but `call` and `pcall`.
 fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    let sha1hex = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
-        (1, Some(text)) => {
-            let digest = Sha1::from(bytes_of(lua, text)?.as_bytes()).digest().to_string();
-            Ok((true, Value::String(lua.create_string(digest)?)))
-        }
-        _ => failed(lua, b"ERR wrong number of arguments"),
-    };
     table.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
     let error_reply = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
         (1, Some(Value::String(text))) => Ok((true, error_table(lua, &coded(&text.as_bytes()))?)),
@@ -182,12 +191,18 @@ fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     table.raw_set("log", lua.create_function(log)?)?;
     let version = Rc::clone(shared);
     table.raw_set("setresp", lua.create_function(move |lua, args| set_resp(lua, &version, &args))?)?;
-    let set_repl = |lua: &Lua, args: MultiValue| match args.len() {
-        1 => Ok((true, Value::Nil)),
-        _ => failed(lua, b"ERR redis.set_repl() requires two arguments."),
-    };
     table.raw_set("set_repl", lua.create_function(set_repl)?)?;
     Ok(table)
+}
+
+/// `redis.sha1hex`. As in Redis, what is neither a string nor a number counts as an empty string.
+fn sha1hex(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
+    let (1, Some(value)) = (args.len(), args.front()) else {
+        return failed(lua, b"ERR wrong number of arguments");
+    };
+    let text = bytes_of(lua, value).or_else(|_| lua.create_string(""))?;
+    let digest = Sha1::from(text.as_bytes()).digest().to_string();
+    Ok((true, Value::String(lua.create_string(digest)?)))
 }
 
 /// `redis.log`.
@@ -195,10 +210,8 @@ fn log(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
     if args.len() < 2 {
         return failed(lua, b"ERR redis.log() requires two arguments or more.");
     }
-    let level = match args.front() {
-        Some(Value::Integer(level)) => *level as f64,
-        Some(Value::Number(level)) => *level,
-        _ => return failed(lua, b"ERR First argument must be a number (log level)."),
+    let Some(level) = integer(lua, args.front())? else {
+        return failed(lua, b"ERR First argument must be a number (log level).");
     };
     if !(0.0..=3.0).contains(&level) {
         return failed(lua, b"ERR Invalid debug level.");
@@ -222,18 +235,35 @@ fn set_resp(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<Told>
     if args.len() != 1 {
         return failed(lua, b"ERR redis.setresp() requires one argument.");
     }
-    shared.proto.set(match args.front() {
-        Some(Value::Integer(2)) => Proto::Resp2,
-        Some(Value::Integer(3)) => Proto::Resp3,
-        Some(Value::Number(2.0)) => Proto::Resp2,
-        Some(Value::Number(3.0)) => Proto::Resp3,
+    shared.proto.set(match integer(lua, args.front())? {
+        Some(2.0) => Proto::Resp2,
+        Some(3.0) => Proto::Resp3,
         _ => return failed(lua, b"ERR RESP version must be 2 or 3."),
     });
     Ok((true, Value::Nil))
 }
 
+/// `redis.set_repl`. There is no replica, so it only checks its argument.
+fn set_repl(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
+    if args.len() != 1 {
+        return failed(lua, b"ERR redis.set_repl() requires two arguments.");
+    }
+    match integer(lua, args.front())? {
+        None | Some(0.0..=3.0) => Ok((true, Value::Nil)),
+        _ => {
+            failed(lua, b"ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.")
+        }
+    }
+}
+
+/// What C makes of an argument that should be an integer: a number without its fraction, or a text that reads like a number.
+fn integer(lua: &Lua, value: Option<&Value>) -> mlua::Result<Option<f64>> {
+    let number = value.map_or(Ok(None), |value| lua.coerce_number(value.clone()))?;
+    Ok(number.map(f64::trunc))
+}
+
 /// A string, or the text of a number.
-fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
+pub fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
     match value {
         Value::String(text) => Ok(text.clone()),
         Value::Integer(number) => lua.create_string(itoa::Buffer::new().format(*number)),

@@ -30,6 +30,9 @@ thread_local! {
     static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
 }
 
+/// If a table has held more elements, its memory is given back.
+const ELEMENTS_KEPT_MAX: usize = 1_000;
+
 /// While it lives, the functions of this file find what it borrows.
 pub struct Attached<'a>(#[expect(dead_code, reason = "it keeps the borrow")] &'a Shared);
 
@@ -132,9 +135,25 @@ impl Stack {
         }
     }
 
-    /// Says whether the table on top of the stack is read-only.
-    fn set_readonly(&mut self, readonly: bool) {
-        unsafe { ffi::lua_setreadonly(self.state, -1, c_int::from(readonly)) };
+    /// Takes everything out of the table on top of the stack, and its metatable too.
+    fn clear_table(&mut self) {
+        unsafe {
+            let len = ffi::lua_objlen(self.state, -1);
+            ffi::lua_cleartable(self.state, -1);
+            if len > ELEMENTS_KEPT_MAX {
+                // The table keeps the room for its elements until a new field makes it count them.
+                ffi::lua_pushboolean(self.state, 1);
+                ffi::lua_rawsetfield(self.state, -2, c"shrink".as_ptr());
+                ffi::lua_cleartable(self.state, -1);
+            }
+            ffi::lua_pushnil(self.state);
+            ffi::lua_setmetatable(self.state, -2);
+        }
+    }
+
+    /// Pops a value.
+    fn pop(&mut self) {
+        unsafe { ffi::lua_settop(self.state, -2) };
     }
 
     /// Pushes an error as scripts see it.
@@ -214,34 +233,56 @@ pub fn open(lua: &Lua, host: &Table) -> mlua::Result<()> {
     unsafe { lua.exec_raw::<()>((), install) }
 }
 
-/// Sets the global variables `KEYS` and `ARGV` in the table of globals `env`, which is read-only before and afterwards.
+/// Puts the keys and the other arguments of a script into the tables `KEYS` and `ARGV`, in the place of what was there. They are always
+/// the same tables, because a script finds global variables when it is compiled.
 ///
 /// # Errors
 /// If memory runs out.
 #[allow(unsafe_code)]
 pub fn introduce<'a>(
     lua: &Lua,
-    env: &Table,
+    (keys, argv): &(Table, Table),
+    keys_given: impl ExactSizeIterator<Item = &'a [u8]>,
+    args_given: impl ExactSizeIterator<Item = &'a [u8]>,
+) -> mlua::Result<()> {
+    let fill = |state| {
+        let mut stack = Stack { state };
+        stack.clear_table();
+        stack.fill_table(args_given);
+        stack.pop();
+        stack.clear_table();
+        stack.fill_table(keys_given);
+    };
+    unsafe { lua.exec_raw::<()>((keys, argv), fill) }
+}
+
+/// Tables of the keys and of the arguments of a function.
+///
+/// # Errors
+/// If memory runs out.
+#[allow(unsafe_code)]
+pub fn lists<'a>(
+    lua: &Lua,
     keys: impl ExactSizeIterator<Item = &'a [u8]>,
     args: impl ExactSizeIterator<Item = &'a [u8]>,
-) -> mlua::Result<()> {
-    let set = |state| {
+) -> mlua::Result<(Table, Table)> {
+    let push = |state| {
         let mut stack = Stack { state };
-        // `Table::set_readonly` would also forget that scripts may keep what they have found in `env`.
-        stack.set_readonly(false);
         stack.push_list(keys);
-        stack.set_field(c"KEYS");
         stack.push_list(args);
-        stack.set_field(c"ARGV");
-        stack.set_readonly(true);
     };
-    unsafe { lua.exec_raw::<()>(env, set) }.inspect_err(|_| env.set_readonly(true))
+    unsafe { lua.exec_raw((), push) }
 }
 
 impl Stack {
     /// Pushes a table of these strings.
     fn push_list<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
         self.push_table(words.len(), 0);
+        self.fill_table(words);
+    }
+
+    /// Puts these strings into the table on top of the stack.
+    fn fill_table<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
         for (index, word) in words.enumerate() {
             self.push_bytes(word);
             self.set_element(index + 1);

@@ -4,7 +4,7 @@
 
 use std::io::ErrorKind;
 
-use super::cx::{Failure, is};
+use super::cx::is;
 use super::dispatch::RUNS;
 use super::errors::{find_command, protocol_error, refusal};
 use super::gate::Gate;
@@ -17,13 +17,6 @@ use super::world::World;
 use crate::base::{Buf, ConnId, Reason};
 use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::{Args, Reply, Step};
-
-/// The error for others while a script of `EVAL` runs long.
-pub const BUSY_EVAL: Failure =
-    Failure::text("BUSY Redis is busy running a script. You can only call SCRIPT KILL or SHUTDOWN NOSAVE.");
-/// The error for others while a function runs long.
-pub const BUSY_FUNCTION: Failure =
-    Failure::text("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.");
 
 impl World {
     /// Serves the requests of a client while a script of another client runs, and moves the marks in `progress`.
@@ -137,10 +130,5 @@ impl World {
             output.truncate(start);
         }
         close.map(Ended::Close)
-    }
-
-    /// The error for a request that must wait until the script has ended.
-    pub(super) fn busy_error(&self) -> Failure {
-        if self.script.as_ref().is_some_and(|script| script.is_function) { BUSY_FUNCTION } else { BUSY_EVAL }
     }
 }

@@ -5,9 +5,9 @@ use super::catalog::COMMANDS;
 use super::command::{Command, same};
 use super::commands::{
     admin, bitfield, bits, blocking, client, clients, combine, connection, counters, debug, dump, expiry,
-    field_expiry, field_values, geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys, list_moves,
-    lists, master, monitor, objects, pubsub, ranges, scan, scripts, sets, settings, slowlog, sort,
-    stream_claims, stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams,
+    field_expiry, field_values, functions, geo, geosearch, getkeys, hashes, hyperloglogs, introspect, keys,
+    list_moves, lists, master, monitor, objects, pubsub, ranges, scan, scripts, sets, settings, slowlog,
+    sort, stream_claims, stream_groups, stream_info, stream_ranges, stream_reads, stream_removals, streams,
     strings, tracking, transactions, zadd, zcombine, zpops, zranges, zsets,
 };
 use super::cx::{Run, Runs};
@@ -128,8 +128,20 @@ const NAMED: &[(&str, Run)] = &[
     ("expireat", expiry::expireat),
     ("expiretime", expiry::expiretime),
     ("failover", master::failover),
+    ("fcall", functions::fcall),
+    ("fcall_ro", functions::fcall_ro),
     ("flushall", admin::flushall),
     ("flushdb", admin::flushdb),
+    ("function", introspect::no_subcommand),
+    ("function|delete", functions::delete),
+    ("function|dump", functions::dump),
+    ("function|flush", functions::flush),
+    ("function|help", introspect::help),
+    ("function|kill", functions::kill),
+    ("function|list", functions::list),
+    ("function|load", functions::load),
+    ("function|restore", functions::restore),
+    ("function|stats", functions::stats),
     ("geoadd", geo::geoadd),
     ("geodist", geo::geodist),
     ("geohash", geo::geohash_texts),

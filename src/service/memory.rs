@@ -9,7 +9,7 @@ use crate::config::{
     RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
 };
 use crate::resp::Args;
-use crate::script::engine_memory;
+use crate::script::{engine_memory, functions_memory};
 use crate::store::{First, Policy};
 
 /// The memory that the rooms do not count themselves, and how eviction stands.
@@ -29,9 +29,9 @@ pub struct Memory {
 
 impl World {
     /// Bytes of memory that are used: keys and their indexes, buffers and sessions of clients, what is remembered for
-    /// clients, and scripts with their interpreter. With `maxmemory`, also what the allocator wastes, as far as that can be known.
+    /// clients, and scripts and functions with their interpreters. With `maxmemory`, also what the allocator wastes, as far as that can be known.
     pub fn used_memory(&self) -> usize {
-        let scripts = self.scripts.memory() + engine_memory();
+        let scripts = self.scripts.memory() + self.functions.memory() + engine_memory() + functions_memory();
         self.dataset_memory() + self.stats.present.held_bytes + scripts + self.memory.waste
     }
 

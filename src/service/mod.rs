@@ -8,8 +8,10 @@
 //!   [`cx`]: what a command sees, and how it fails.
 //! - [`world`]: what commands act on. Its parts are [`session`] (what the service remembers of a client),
 //!   [`transaction`], [`tracking`], [`channels`], [`pause`], and [`outbox`] (what commands ask the server to do).
-//! - [`scripts`] keeps the scripts that clients have sent, and `scripting` runs one. `busy`: what others get while it runs long.
-//!   [`wires`]: the way from a command to the other clients.
+//! - [`scripts`] keeps the scripts that clients have sent, and [`functions`] the libraries of functions. `loading` loads a
+//!   library, and `scripting` runs a script or a function. [`running`] says how
+//!   long it may go on, and `busy` what others get while it runs long. [`wires`]: the way from
+//!   a command to the other clients.
 //! - [`waiting`]: clients that wait for keys, and how they are served.
 //! - [`memory`]: keeps the memory below `maxmemory`.
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
@@ -36,12 +38,14 @@ mod dispatch;
 mod effects;
 mod errors;
 mod events;
+pub mod functions;
 mod gate;
 mod geohash;
 mod glob;
 pub mod goodbye;
 mod hyperloglog;
 pub mod latency;
+mod loading;
 mod long_double;
 pub mod memory;
 mod monitors;
@@ -51,9 +55,11 @@ pub mod pause;
 mod post;
 pub mod rates;
 pub mod run;
+pub mod running;
 mod scripting;
 pub mod scripts;
 pub mod session;
+mod shebang;
 pub mod slowlog;
 pub mod tracking;
 pub mod transaction;

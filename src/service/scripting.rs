@@ -1,29 +1,53 @@
-//! Runs a script: what it may call, how long it may run, and how it ends. If it is stopped, all that it has done is undone.
+//! Runs a script or a function: what it may call, how long it may run, and how it ends. If it is stopped, all that it has done
+//! is undone.
+
+use std::sync::Arc;
 
 use super::command::Command;
 use super::cx::{Cx, Failure, Outcome};
 use super::errors::find_command;
+use super::functions::Library;
+use super::loading::Loading;
 use super::run::{Call, check};
+use super::running::Running;
 use super::scripts::{Flags, Script};
 use super::world::World;
-use crate::base::{Buf, Moment};
-use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES, SCRIPT_HEARS_EVERY_MS};
+use crate::base::Buf;
+use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
-use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine};
+use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine, with_functions};
 
-/// Position of the first key in a request that runs a script: behind the script and the number of its keys.
+/// Position of the first key in a request that runs a script or a function: behind its name and the number of its keys.
 pub const FIRST_KEY: usize = 3;
 
-/// A script that is to be run.
+/// A script or a function that is to be run.
 pub struct Run<'a> {
-    /// The name of the script.
-    pub sha: Sha,
-    /// The script.
-    pub script: &'a Script,
+    /// What is to be run.
+    pub program: Program<'a>,
+    /// What it says of itself.
+    pub flags: Flags,
     /// Number of its keys. Its arguments follow them.
     pub keys: usize,
     /// True if it must change nothing.
     pub read_only: bool,
+}
+
+/// What is to be run.
+pub enum Program<'a> {
+    /// A script.
+    Script {
+        /// Its name.
+        sha: Sha,
+        /// Its text, without the first line.
+        source: &'a [u8],
+    },
+    /// A function.
+    Function {
+        /// Its library.
+        library: &'a Arc<Library>,
+        /// Its position in the list of the library.
+        at: usize,
+    },
 }
 
 /// What a script calls.
@@ -36,19 +60,6 @@ struct Calls<'a, 'b> {
     is_full: bool,
     /// True if the script has called a command that changes keys.
     has_written: bool,
-}
-
-/// The script that runs.
-#[derive(Debug)]
-pub struct Running {
-    /// When it began.
-    began: Moment,
-    /// When it next lets the server hear the other clients.
-    next_hearing: Moment,
-    /// Why it must stop, if something else than its budget says so.
-    stop: Option<Stop>,
-    /// True for a function, and false for a script of `EVAL`.
-    pub is_function: bool,
 }
 
 impl World {
@@ -76,53 +87,6 @@ impl World {
         drop_engine();
     }
 
-    /// True while a script runs.
-    pub fn in_script(&self) -> bool {
-        self.script.is_some()
-    }
-
-    /// Whether the script that runs must stop at this time.
-    fn must_stop_script(&self, now: Moment) -> Option<Stop> {
-        let script = self.script.as_ref()?;
-        if script.stop.is_some() {
-            return script.stop;
-        }
-        let limit = self.config.script_time_limit_ms;
-        if limit > 0 && now.since(script.began).as_millis() as u64 >= limit {
-            return Some(Stop::Time);
-        }
-        (self.store.undo_memory() > self.config.script_memory_limit).then_some(Stop::Memory)
-    }
-
-    /// True if a script has run so long by now that others need not wait for it.
-    pub fn is_busy(&self, now: Moment) -> bool {
-        let threshold = self.config.busy_reply_threshold_ms;
-        let is_long = |script: &Running| now.since(script.began).as_millis() as u64 >= threshold;
-        threshold > 0 && self.script.as_ref().is_some_and(is_long)
-    }
-
-    /// The server waits no longer for the script that runs.
-    pub fn end_script(&mut self) {
-        if let Some(script) = &mut self.script {
-            script.stop.get_or_insert(Stop::Shutdown);
-        }
-    }
-
-    /// Ends the script that runs, because a client asks for it. `function` says which kind of script the client means.
-    ///
-    /// # Errors
-    /// If none runs, or one of the other kind.
-    pub fn kill_script(&mut self, function: bool) -> Outcome {
-        match &mut self.script {
-            None => Err(Failure::text("NOTBUSY No scripts in execution right now.")),
-            Some(script) if script.is_function != function => Err(self.busy_error()),
-            Some(script) => {
-                script.stop.get_or_insert(Stop::Killed);
-                Ok(())
-            }
-        }
-    }
-
     /// A command has panicked. If a script has called it, takes back what that script has done.
     pub(super) fn undo_broken_script(&mut self) {
         if self.script.take().is_some() {
@@ -131,46 +95,33 @@ impl World {
     }
 }
 
-/// Runs a compiled script and writes its reply.
+/// Runs a script or a function and writes its reply.
 ///
 /// # Errors
 /// The error of the script, or why it may not run or was stopped.
 pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
-    let flags = run.script.flags;
+    let flags = run.flags;
     let is_full = cx.world.config.maxmemory.bytes > 0 && cx.world.make_room(cx.me, cx.args).is_err();
     if is_full && flags.declared && !flags.no_writes && !flags.allow_oom {
-        return Err(Failure::text(
-            "OOM allow-oom flag is not set on the script, can not run it when used memory > 'maxmemory'",
-        ));
+        return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
+    }
+    if run.read_only && flags.declared && !flags.no_writes {
+        return Err(Failure::text("ERR Can not execute a script with write flag using *_ro command."));
     }
     // `World::run` has just read the clock, because the command is a heavy one. This is the time of the script and of its commands.
     let (asks, db) = (cx.world.outbox.asks.len(), cx.world.store.selected());
     let began = if cx.inside { cx.world.read_clock().at } else { cx.world.now.at };
-    let args = cx.args;
-    let keys = args.from(FIRST_KEY).take(run.keys);
-    let rest = args.from(FIRST_KEY + run.keys);
     if !cx.world.monitors.is_empty() {
-        cx.world.show_to_monitors(cx.me, cx.command, args);
+        cx.world.show_to_monitors(cx.me, cx.command, cx.args);
     }
     cx.world.store.begin_undo();
-    cx.world.script = Some(Running {
-        began,
-        next_hearing: began.plus_ms(SCRIPT_HEARS_EVERY_MS),
-        stop: None,
-        is_function: false,
-    });
-    let max = cx.world.config.script_memory_limit;
-    let outcome = with_engine(max, REDIS_VERSION, |engine| {
-        // It was compiled once, but the interpreter may be a new one.
-        if let Err(error) = engine.compile(run.sha, &run.script.source) {
-            return Err((not_compiled(&error), true));
-        }
-        let read_only = run.read_only || flags.no_writes;
-        let mut calls = Calls { cx, flags, read_only, is_full, has_written: false };
-        let ended = engine.run(&run.sha, keys, rest, &mut calls);
-        conclude(cx, engine, ended, &run.sha, began)
-    });
-    let outcome = outcome.unwrap_or_else(|refused| Err((refused.into(), true)));
+    cx.world.script = Some(Running::new(began, matches!(run.program, Program::Function { .. })));
+    let read_only = run.read_only || flags.no_writes;
+    let mut calls = Calls { cx, flags, read_only, is_full, has_written: false };
+    let outcome = match run.program {
+        Program::Script { sha, source } => calls.run_script(sha, source, run.keys),
+        Program::Function { library, at } => calls.run_function(library, at, run.keys),
+    };
     cx.session().db = db;
     cx.world.store.select(db);
     if matches!(outcome, Err((_, true))) {
@@ -185,33 +136,63 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
     outcome.map_err(|(failure, _)| failure)
 }
 
-/// Writes what a script has returned, or says why it has failed and whether it must be undone.
-fn conclude(
-    cx: &mut Cx<'_>,
-    engine: &Engine,
-    ended: Ended,
-    sha: &Sha,
-    began: Moment,
-) -> Result<(), (Failure, bool)> {
-    let stop = match ended {
-        Ended::Returned(answer) => {
-            let world = &*cx.world;
-            let mut must_stop = || world.must_stop_script(world.read_clock().at);
-            match engine.answer(answer, &mut cx.reply, &mut must_stop) {
-                Ok(()) => return cx.whole_reply().map_err(|failure| (failure, true)),
-                Err(stop) => stop,
+/// Ok if the script has succeeded and its reply is written. Otherwise the error, and whether the script must be undone.
+type Conclusion = Result<(), (Failure, bool)>;
+
+impl Calls<'_, '_> {
+    /// Runs a compiled script.
+    fn run_script(&mut self, sha: Sha, source: &[u8], keys: usize) -> Conclusion {
+        let (args, max) = (self.cx.args, self.cx.world.config.script_memory_limit);
+        let ran = with_engine(max, REDIS_VERSION, |engine| {
+            // It was compiled once, but the interpreter may be a new one.
+            if let Err(error) = engine.compile(sha, source) {
+                return Err((not_compiled(&error), true));
             }
-        }
-        Ended::Failed(fault) => {
-            let mut text = fault.message;
-            if let Some((source, line)) = fault.place {
-                text.extend(format!(" script: {}, on @{source}:{line}.", hex(sha)).into_bytes());
+            let ended = engine.run(&sha, args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys), self);
+            self.conclude(ended, engine, &hex(&sha))
+        });
+        ran.unwrap_or_else(|refused| Err((refused.into(), true)))
+    }
+
+    /// Runs a function.
+    fn run_function(&mut self, library: &Library, at: usize, keys: usize) -> Conclusion {
+        let (args, max) = (self.cx.args, self.cx.world.config.script_memory_limit);
+        let name = &library.functions[at].name;
+        let ran = with_functions(max, REDIS_VERSION, |functions| {
+            // It was loaded once, but the interpreter may be a new one.
+            if !functions.has(library.number) {
+                let loaded = Loading::new(self.cx.world).load(functions, library);
+                loaded.map_err(|failure| (failure, true))?;
             }
-            return Err((Failure(text.into()), false));
-        }
-        Ended::Stopped(stop) => stop,
-    };
-    Err((stopped(cx, stop, began), true))
+            let (keys, rest) = (args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys));
+            let ended = functions.call(library.number, name, keys, rest, self);
+            self.conclude(ended, functions.engine(), &String::from_utf8_lossy(name))
+        });
+        ran.unwrap_or_else(|refused| Err((refused.into(), true)))
+    }
+
+    /// Writes what a script of this name has returned, or says why it has failed.
+    fn conclude(&mut self, ended: Ended, engine: &Engine, name: &str) -> Conclusion {
+        let stop = match ended {
+            Ended::Returned(answer) => {
+                let world = &*self.cx.world;
+                let mut must_stop = || world.must_stop_script(world.read_clock().at);
+                match engine.answer(answer, &mut self.cx.reply, &mut must_stop) {
+                    Ok(()) => return self.cx.whole_reply().map_err(|failure| (failure, true)),
+                    Err(stop) => stop,
+                }
+            }
+            Ended::Failed(fault) => {
+                let mut text = fault.message;
+                if let Some((source, line)) = fault.place {
+                    text.extend(format!(" script: {name}, on @{source}:{line}.").into_bytes());
+                }
+                return Err((Failure(text.into()), false));
+            }
+            Ended::Stopped(stop) => stop,
+        };
+        Err((self.cx.world.stopped(stop), true))
+    }
 }
 
 /// The error for a script with a mistake.
@@ -219,29 +200,15 @@ fn not_compiled(error: &str) -> Failure {
     Failure::telling(format!("ERR Error compiling script (new function): {error}"))
 }
 
-/// The error for a script that was stopped.
-fn stopped(cx: &Cx<'_>, stop: Stop, began: Moment) -> Failure {
-    let ms = cx.world.read_clock().at.since(began).as_millis();
-    let config = &cx.world.config;
-    Failure::telling(match stop {
-        Stop::Time => format!(
-            "ERR the script ran for {ms} ms and was stopped (script-time-limit is {} ms); nothing was changed",
-            config.script_time_limit_ms
-        ),
-        Stop::Memory => format!(
-            "ERR the script needed too much memory and was stopped after {ms} ms (script-memory-limit is {} \
-             bytes); nothing was changed",
-            config.script_memory_limit
-        ),
-        Stop::Killed => {
-            format!("ERR Script killed by user with SCRIPT KILL after {ms} ms; nothing was changed")
-        }
-        Stop::Shutdown => {
-            format!(
-                "ERR the server is shutting down; the script was stopped after {ms} ms; nothing was changed"
-            )
-        }
-    })
+/// Writes a line of a script to the log. `level` is one of `redis.LOG_DEBUG` and its like.
+pub(super) fn write_log(level: u8, message: &[u8]) {
+    let text = String::from_utf8_lossy(message);
+    let level = match level {
+        0 => log::Level::Debug,
+        1 | 2 => log::Level::Info,
+        _ => log::Level::Warn,
+    };
+    log::log!(level, "script: {}", text.escape_debug());
 }
 
 /// A SHA-1 as 40 hexadecimal digits.
@@ -273,28 +240,13 @@ impl Host for Calls<'_, '_> {
     }
 
     fn must_stop(&mut self) -> Option<Stop> {
-        let Cx { world, wires, me, .. } = &mut *self.cx;
-        let now = world.read_clock().at;
-        if let Some(script) = &mut world.script
-            && now >= script.next_hearing
-        {
-            script.next_hearing = now.plus_ms(SCRIPT_HEARS_EVERY_MS);
-            wires.hear(*me, world);
-            // Others use other databases.
-            let db = world.sessions.get(me.slot).map_or(0, |session| session.db);
-            world.store.select(db);
-        }
-        world.must_stop_script(now)
+        let now = self.cx.world.read_clock().at;
+        self.cx.hear_others(now);
+        self.cx.world.must_stop_script(now)
     }
 
     fn log(&mut self, level: u8, message: &[u8]) {
-        let text = String::from_utf8_lossy(message);
-        let level = match level {
-            0 => log::Level::Debug,
-            1 | 2 => log::Level::Info,
-            _ => log::Level::Warn,
-        };
-        log::log!(level, "script: {}", text.escape_debug());
+        write_log(level, message);
     }
 }
 

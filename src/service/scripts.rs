@@ -1,11 +1,12 @@
-//! The scripts that clients have sent, by the SHA-1 of their text, and what their first line says.
+//! The scripts that clients have sent, by the SHA-1 of their text, and what their first line says of them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::cx::{Failure, quotable};
+use super::cx::Failure;
+use super::shebang::{BadShebang, Shebang};
 use crate::config::SCRIPTS_KEPT_MAX;
-use crate::script::Sha;
+use crate::script::{Flag, Sha};
 
 /// About how many bytes a script takes besides its text: its entry, and what the interpreter keeps.
 const ENTRY_BYTES: usize = 256;
@@ -118,12 +119,13 @@ impl Script {
     /// # Errors
     /// What is wrong with that line.
     pub fn read(text: &[u8]) -> Result<Script, Failure> {
-        let (flags, source) = match text.strip_prefix(b"#!") {
+        let (flags, source) = match Shebang::read(text) {
             None => (Flags::default(), text),
-            Some(rest) => {
-                let end = memchr::memchr(b'\n', rest).ok_or(Failure::text("ERR Invalid script shebang"))?;
-                (read_shebang(&rest[..end])?, &rest[end..])
+            Some(Err(BadShebang::NoEnd)) => return Err(Failure::text("ERR Invalid script shebang")),
+            Some(Err(BadShebang::Quotes)) => {
+                return Err(Failure::text("ERR Invalid engine in script shebang"));
             }
+            Some(Ok(shebang)) => (read_options(&shebang)?, shebang.rest),
         };
         let text: Arc<[u8]> = Arc::from(text);
         let source = if flags.declared { Arc::from(source) } else { Arc::clone(&text) };
@@ -131,27 +133,34 @@ impl Script {
     }
 }
 
-/// Reads what follows `#!` on the first line.
-fn read_shebang(line: &[u8]) -> Result<Flags, Failure> {
-    let mut words = line.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
-    let engine = words.next().unwrap_or_default();
-    if engine != b"lua" {
-        return Err(Failure::quoting("ERR Unexpected engine in script shebang: #!", engine, ""));
+/// Reads what the first line of a script says.
+fn read_options(shebang: &Shebang<'_>) -> Result<Flags, Failure> {
+    if shebang.engine != b"lua" {
+        return Err(Failure::quoting("ERR Unexpected engine in script shebang: #!", &shebang.engine, ""));
     }
-    let mut flags = Flags { declared: true, ..Flags::default() };
-    for word in words {
+    let mut given = Vec::new();
+    for word in &shebang.options {
         let Some(names) = word.strip_prefix(b"flags=") else {
-            return Err(Failure::quoting("ERR Unknown lua shebang option: ", quotable(word, usize::MAX), ""));
+            return Err(Failure::quoting("ERR Unknown lua shebang option: ", word, ""));
         };
-        for name in names.split(|byte| *byte == b',').filter(|name| !name.is_empty()) {
-            match name {
-                b"no-writes" => flags.no_writes = true,
-                b"allow-oom" => flags.allow_oom = true,
-                // This server is no replica and no part of a cluster.
-                b"allow-stale" | b"no-cluster" | b"allow-cross-slot-keys" => {}
-                _ => return Err(Failure::quoting("ERR Unexpected flag in script shebang: ", name, "")),
-            }
+        for name in names.split(|byte| *byte == b',').filter(|_| !names.is_empty()) {
+            let known = Flag::ALL.into_iter().find(|flag| flag.name().as_bytes() == name);
+            given.push(
+                known.ok_or_else(|| Failure::quoting("ERR Unexpected flag in script shebang: ", name, ""))?,
+            );
         }
     }
-    Ok(flags)
+    Ok(Flags::declared(&given))
+}
+
+impl Flags {
+    /// What a script or a function says with these flags. This server is no replica and no part of a cluster, so the others do
+    /// not matter.
+    pub fn declared(given: &[Flag]) -> Flags {
+        Flags {
+            declared: true,
+            no_writes: given.contains(&Flag::NoWrites),
+            allow_oom: given.contains(&Flag::AllowOom),
+        }
+    }
 }

@@ -5,13 +5,14 @@
 
 use super::channels::Channels;
 use super::events::KEYMISS;
+use super::functions::Functions;
 use super::latency::Latency;
 use super::memory::Memory;
 use super::monitors::Monitors;
 use super::outbox::Outbox;
 use super::pause::Pause;
 use super::rates::Rates;
-use super::scripting::Running;
+use super::running::Running;
 use super::scripts::Scripts;
 use super::session::Sessions;
 use super::slowlog::SlowLog;
@@ -43,7 +44,9 @@ pub struct World {
     pub(super) observed: bool,
     /// The scripts that the server knows.
     pub scripts: Scripts,
-    /// The script that runs. Nobody hears of what it does before it has ended.
+    /// The libraries of functions that the server knows.
+    pub functions: Functions,
+    /// The script or the function that runs. Nobody hears of what it does before it has ended.
     pub(super) script: Option<Running>,
     /// The clients that see every command.
     pub monitors: Monitors,
@@ -100,6 +103,7 @@ impl World {
             stirred: false,
             observed: false,
             scripts: Scripts::default(),
+            functions: Functions::default(),
             script: None,
             monitors: Monitors::default(),
             rates: Rates::default(),

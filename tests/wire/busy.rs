@@ -126,6 +126,38 @@ fn a_client_that_takes_no_answers_does_not_fill_the_memory_of_a_busy_server() {
 }
 
 #[test]
+fn a_function_is_ended_by_its_own_command_and_others_see_it() {
+    let daemon = daemon(&[]);
+    let mut runner = daemon.connect();
+    let library = "#!lua name=lib\nredis.register_function('endless', function(keys) redis.call('SET', keys[1], 'x') \
+                   while true do end end)";
+    runner.ask(request(&[b"FUNCTION", b"LOAD", library.as_bytes()]), "$3\r\nlib\r\n");
+    runner.send("FCALL endless 1 k\r\n");
+    let mut other = daemon.connect();
+    let busy = BUSY.replace("SCRIPT", "FUNCTION");
+    within("the server to be busy", || {
+        other.send("GET k\r\n");
+        let answer = other.line();
+        answer.starts_with("-BUSY").then(|| assert_eq!(answer + "\r\n", busy))
+    });
+    other.ask("SCRIPT KILL\r\n", &busy);
+    other.ask(
+        "FUNCTION STATS\r\n",
+        "*4\r\n$14\r\nrunning_script\r\n*6\r\n$4\r\nname\r\n$7\r\nendless\r\n$7\r\ncommand\r\n*4\r\n$5\r\nFCALL\r\n$7\r\n\
+         endless\r\n$1\r\n1\r\n$1\r\nk\r\n$11\r\nduration_ms\r\n:",
+    );
+    assert!(other.line().parse::<u64>().unwrap() >= 20);
+    other.expect("$7\r\nengines\r\n*2\r\n$3\r\nLUA\r\n*4\r\n$15\r\nlibraries_count\r\n:1\r\n$15\r\nfunctions_count\r\n:1\r\n");
+    other.ask("FUNCTION KILL\r\n", "+OK\r\n");
+    assert!(runner.line().ends_with("nothing was changed"));
+    other.ask("GET k\r\nFUNCTION KILL\r\n", format!("$-1\r\n{NOT_BUSY}"));
+    // While a script runs, its client has another command to end it, and there are no facts about it.
+    let scripted = begin(&daemon, "");
+    other.ask("FUNCTION STATS\r\nFUNCTION KILL\r\nSCRIPT KILL\r\n", format!("{BUSY}{BUSY}+OK\r\n"));
+    drop(scripted);
+}
+
+#[test]
 fn a_second_signal_stops_a_server_whose_script_never_ends() {
     let daemon = daemon(&["--shutdown-timeout", "1000"]);
     let mut runner = begin(&daemon, "redis.call('SET','k','after')");

@@ -13,6 +13,7 @@ mod dump_streams;
 mod events;
 mod faults;
 mod fields;
+mod functions;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod hashes;

@@ -11,8 +11,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use crate::commands::start_redis;
 use crate::harness::{Daemon, Wire, have, skipped};
 use crate::{
-    databases, events, fields, hashes, hyperloglogs, keys, operators, pauses, pubsub, scripts, strings,
-    tracking, transactions,
+    databases, events, fields, functions, hashes, hyperloglogs, keys, operators, pauses, pubsub, scripts,
+    strings, tracking, transactions,
 };
 
 /// A client, what it sends, and what it hears. Nothing sent: it only listens. `\n` in what is sent parts
@@ -155,6 +155,7 @@ fn all() -> impl Iterator<Item = &'static Talk> {
         .chain(tracking::TALKS)
         .chain(operators::TALKS)
         .chain(scripts::TALKS)
+        .chain(functions::TALKS)
 }
 
 #[test]

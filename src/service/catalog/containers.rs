@@ -2,7 +2,8 @@
 
 use super::words::{
     ADMIN, ADMIN_DISK, ADMIN_LOG, ADMIN_ONLY, ALWAYS, CONNECTION, GENERIC, NONE, NOSCRIPT, NOSCRIPT_BUSY,
-    NOSCRIPT_STALE, PUBSUB_ASK, PUBSUB_GROUP, READ, SCRIPTING, SERVER, SESSION, STREAM, WRITE, WRITE_OOM,
+    NOSCRIPT_STALE, PUBSUB_ASK, PUBSUB_GROUP, READ, SCRIPTING, SERVER, SESSION, STREAM, WRITE,
+    WRITE_NOSCRIPT, WRITE_OOM, WRITE_OOM_NOSCRIPT,
 };
 use super::{SUBCOMMANDS_FROM, after, numbered};
 use crate::service::command::{Command, SECOND_KEY, row};
@@ -91,7 +92,25 @@ pub(super) const PUBSUB: &[Command] = &numbered(after(DEBUG), [
 ]);
 
 #[rustfmt::skip]
-pub(super) const LATENCY: &[Command] = &numbered(after(PUBSUB), [
+pub(super) const FUNCTION: &[Command] = &numbered(after(PUBSUB), [
+    row("function|delete", 3, WRITE_NOSCRIPT, SCRIPTING, "7.0.0", "Forget a library and its functions"),
+    row("function|dump", 2, NOSCRIPT, SCRIPTING, "7.0.0", "Get all libraries in Redis's format").heavy()
+        .complexity("O(N) where N is the number of libraries"),
+    row("function|flush", -2, WRITE_NOSCRIPT, SCRIPTING, "7.0.0", "Forget all libraries").heavy()
+        .complexity("O(N) where N is the number of libraries"),
+    row("function|help", 2, ALWAYS, SCRIPTING, "7.0.0", "Show the subcommands of FUNCTION"),
+    row("function|kill", 2, NOSCRIPT_BUSY, SCRIPTING, "7.0.0", "Stop the function that runs"),
+    row("function|list", -2, NOSCRIPT, SCRIPTING, "7.0.0", "Get the libraries and their functions").heavy()
+        .complexity("O(N) where N is the number of functions"),
+    row("function|load", -3, WRITE_OOM_NOSCRIPT, SCRIPTING, "7.0.0", "Load a library of functions").heavy()
+        .complexity("What the library does decides"),
+    row("function|restore", -3, WRITE_OOM_NOSCRIPT, SCRIPTING, "7.0.0", "Load all libraries of a payload").heavy()
+        .complexity("O(N) where N is the number of libraries"),
+    row("function|stats", 2, NOSCRIPT_BUSY, SCRIPTING, "7.0.0", "Get what runs, and the number of libraries and functions"),
+]);
+
+#[rustfmt::skip]
+pub(super) const LATENCY: &[Command] = &numbered(after(FUNCTION), [
     row("latency|doctor", 2, ADMIN, SERVER, "2.8.13", "Get a report of what was slow"),
     row("latency|graph", 3, ADMIN, SERVER, "2.8.13", "Get a graph of the samples of an event"),
     row("latency|help", 2, ALWAYS, SERVER, "2.8.13", "Show the subcommands of LATENCY"),

@@ -176,6 +176,14 @@ pub fn tips(command: &Command) -> &'static [&'static str] {
         "flushall" | "flushdb" | "memory|purge" | "ping" => {
             &["request_policy:all_shards", "response_policy:all_succeeded"]
         }
+        "function|delete" | "function|flush" | "function|load" | "function|restore" => {
+            &["request_policy:all_shards", "response_policy:all_succeeded"]
+        }
+        "function|kill" => &["request_policy:all_shards", "response_policy:one_succeeded"],
+        "function|list" => &["nondeterministic_output_order"],
+        "function|stats" => {
+            &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]
+        }
         "info" | "memory|doctor" | "memory|malloc-stats" | "memory|stats" => {
             &["nondeterministic_output", "request_policy:all_shards", "response_policy:special"]
         }

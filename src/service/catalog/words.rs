@@ -49,6 +49,8 @@ pub(super) const SAVE: &[&str] = &["admin", "noscript", "no_async_loading", "no_
 pub(super) const NOSCRIPT: &[&str] = &["noscript"];
 pub(super) const NOSCRIPT_BUSY: &[&str] = &["noscript", "allow_busy"];
 pub(super) const NOSCRIPT_STALE: &[&str] = &["noscript", "stale"];
+pub(super) const WRITE_NOSCRIPT: &[&str] = &["write", "noscript"];
+pub(super) const WRITE_OOM_NOSCRIPT: &[&str] = &["write", "denyoom", "noscript"];
 pub(super) const EVAL: &[&str] = &["noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];
 pub(super) const EVAL_READ: &[&str] =
     &["readonly", "noscript", "stale", "skip_monitor", "no_mandatory_keys", "movablekeys"];

@@ -50,7 +50,8 @@ fn keys<'a>(cx: &Cx<'a>) -> Result<(&'static Command, Vec<&'a [u8]>), Failure> {
         return Err(Failure::text("ERR Invalid number of arguments specified for command"));
     }
     let keys = memory::collect(command.keys.of(request))?;
-    if keys.is_empty() {
+    // As in Redis, what must not have keys has none even if the number of its keys is wrong.
+    if keys.is_empty() && !command.flags.contains(&"no_mandatory_keys") {
         return Err(Failure::text("ERR Invalid arguments specified for command"));
     }
     Ok((command, keys))

@@ -16,6 +16,7 @@ mod dump_stream;
 pub mod expiry;
 pub mod field_expiry;
 pub mod field_values;
+pub mod functions;
 pub mod geo;
 pub mod geosearch;
 pub mod getkeys;

@@ -4,7 +4,7 @@ use sha1_smol::Sha1;
 
 use crate::script::Sha;
 use crate::service::cx::{Cx, Failure, Outcome, is};
-use crate::service::scripting::{FIRST_KEY, Run, hex, run};
+use crate::service::scripting::{FIRST_KEY, Program, Run, hex, run};
 use crate::service::scripts::Script;
 
 /// The error for the name of a script that the server does not know.
@@ -48,10 +48,8 @@ fn eval_name(cx: &mut Cx<'_>, read_only: bool) -> Outcome {
 }
 
 fn start(cx: &mut Cx<'_>, sha: Sha, script: &Script, keys: usize, read_only: bool) -> Outcome {
-    if read_only && script.flags.declared && !script.flags.no_writes {
-        return Err(Failure::text("ERR Can not execute a script with write flag using *_ro command."));
-    }
-    run(cx, &Run { sha, script, keys, read_only })
+    let program = Program::Script { sha, source: &script.source };
+    run(cx, &Run { program, flags: script.flags, keys, read_only })
 }
 
 /// How many of the arguments are keys.
