@@ -17,6 +17,17 @@ const ZSETS: Dataset = Dataset { keys: 100_000, value_bytes: 1, shape: Shape::Sc
 /// No data: the scenario starts fresh and empty servers itself.
 const FRESH: Dataset = Dataset::strings(0, 0);
 
+/// 1,000 keys that are arguments of a script.
+const fn lua(text: &'static str) -> Dataset {
+    Dataset { keys: 1_000, value_bytes: 1, shape: Shape::Lua(text) }
+}
+/// A script that does nothing.
+const NOTHING: &str = "return 1";
+/// The common rate limiter. It always allows the call, so that its answer is known.
+const LIMITER: &str = "local count = redis.call('INCR', KEYS[1]) if count == 1 then redis.call('PEXPIRE', KEYS[1], ARGV[1]) \
+                       end if count > 1000000000000 then return 0 end return 1";
+/// A script of many calls.
+const HUNDRED: &str = "for n = 1, 100 do redis.call('GET', KEYS[1]) end return 1";
 /// Requests that read a value.
 const GET: Mix = Mix::Only(Verb::Get);
 /// Requests that write a value.
@@ -146,6 +157,24 @@ pub const SCENARIOS: &[Scenario] = &[
     closed("sadd-p16", "SADD of members that are there, 50 clients, pipelines of 16", SETS, (SET, 16, 50)),
     closed("zscore-p16", "ZSCORE in sorted sets of 1,000, 50 clients, pipelines of 16", ZSETS, (GET, 16, 50)),
     closed("zadd-p16", "ZADD of other scores, 50 clients, pipelines of 16", ZSETS, (SET, 16, 50)),
+    closed(
+        "lua-nothing-p16",
+        "EVALSHA of `return 1`, 50 clients, pipelines of 16",
+        lua(NOTHING),
+        (GET, 16, 50),
+    ),
+    closed(
+        "lua-limiter-p16",
+        "EVALSHA of a rate limiter (INCR, PEXPIRE), 50 clients, pipelines of 16",
+        lua(LIMITER),
+        (GET, 16, 50),
+    ),
+    closed(
+        "lua-100-calls-p16",
+        "EVALSHA of 100 GET, 50 clients, pipelines of 16",
+        lua(HUNDRED),
+        (GET, 16, 50),
+    ),
     other("idle", "start, first answer, then nothing for two seconds", FRESH, Kind::Idle),
     other(
         "connections-9000",

@@ -4,6 +4,7 @@
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
+use sha1_smol::Sha1;
 
 /// Most requests in a script: enough to name every key of a million keys once.
 const REQUESTS_MAX: usize = 1 << 20;
@@ -45,6 +46,8 @@ pub enum Shape {
     Members(u32),
     /// The keys are members of sorted sets, and each has so many.
     Scores(u32),
+    /// The keys are arguments of this Lua script, which `EVALSHA` runs. It must return 1.
+    Lua(&'static str),
 }
 
 /// The keys that a server holds. They are numbered, and each has 16 bytes and a value that repeats the key.
@@ -112,6 +115,11 @@ impl Protocol {
         match (self, verb) {
             (Protocol::Resp, Verb::Ping) => out.extend(b"*1\r\n$4\r\nPING\r\n"),
             (Protocol::Resp, _) => match dataset.shape {
+                Shape::Lua(text) if reads => {
+                    let name = Sha1::from(text).digest().to_string();
+                    array(&[b"EVALSHA", name.as_bytes(), b"1", key, b"60000"], out);
+                }
+                Shape::Lua(text) => array(&[b"EVAL", text.as_bytes(), b"1", key, b"60000"], out),
                 Shape::Strings if reads => array(&[b"GET", key], out),
                 Shape::Strings => array(&[b"SET", key, value], out),
                 Shape::Fields(_) if reads => array(&[b"HGET", &whole, key], out),
@@ -141,7 +149,7 @@ impl Protocol {
             (Protocol::Resp, Verb::Ping) => out.extend(b"+PONG\r\n"),
             (Protocol::Resp, Verb::Get) => match dataset.shape {
                 Shape::Strings | Shape::Fields(_) => words(&[b"$", length, b"\r\n", value, b"\r\n"], out),
-                Shape::Members(_) => out.extend(b":1\r\n"),
+                Shape::Members(_) | Shape::Lua(_) => out.extend(b":1\r\n"),
                 Shape::Scores(size) => {
                     let score = score(Verb::Add, number, size);
                     words(
