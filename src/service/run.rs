@@ -36,13 +36,7 @@ impl World {
     pub fn run(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
         let Call { me, args, command, wires, inside } = call;
         let asks = self.outbox.asks.len();
-        let counted = &mut self.stats.per_command[command.id];
-        counted.calls += 1;
-        // Reading the clock for every command costs too much. A command that may take long is always timed.
-        // Of the others, the first `TIMED_CALLS` are timed, and then one in `TIMED_EVERY`.
-        let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
-        let sampled = counted.calls <= TIMED_CALLS || counted.calls & self.untimed_mask == 0;
-        let timing = (long || sampled).then(|| self.begin_timing(long, inside));
+        let timing = self.count_call(command, args, inside);
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
@@ -70,7 +64,7 @@ impl World {
     pub fn run_in_script(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
         let Call { me, args, command, wires, inside } = call;
         let asks = self.outbox.asks.len();
-        self.stats.per_command[command.id].calls += 1;
+        let timing = self.count_call(command, args, inside);
         self.stats.commands += 1;
         let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
@@ -83,7 +77,23 @@ impl World {
         if self.observed {
             self.show_to_observers(me, command, args, inside);
         }
+        if let Some(timing) = timing {
+            let us = self.end_timing(&timing, command, inside);
+            self.judge_time(me, command, args, us);
+        }
         close
+    }
+
+    /// Counts a call, and begins to take its time if that is wanted.
+    #[inline(always)]
+    fn count_call(&mut self, command: &Command, args: Args<'_>, inside: bool) -> Option<Timing> {
+        let counted = &mut self.stats.per_command[command.id];
+        counted.calls += 1;
+        // Reading the clock for every command costs too much. A command that may take long is always timed.
+        // Of the others, the first `TIMED_CALLS` are timed, and then one in `TIMED_EVERY`.
+        let long = command.heavy || args.len() > LONG_REQUEST_ARGS || args.held_in() > LONG_REQUEST_BYTES;
+        let sampled = counted.calls <= TIMED_CALLS || counted.calls & self.untimed_mask == 0;
+        (long || sampled).then(|| self.begin_timing(long, inside))
     }
 
     /// Shows a command that has run to clients that track keys or monitor, and to the

@@ -220,7 +220,16 @@ impl Host for Calls<'_, '_> {
     fn call(&mut self, request: Args<'_>, proto: Proto, out: &mut Buf) -> bool {
         let has_room = out.reserve(REPLY_HEADROOM_BYTES);
         let mut reply = Reply::new(out, proto, self.cx.world.config.max_reply_bytes);
-        match has_room.map_err(Failure::from).and_then(|()| self.permitted(request)) {
+        let unknown = |_| Failure::text("ERR Unknown Redis command called from script");
+        let found = has_room.map_err(Failure::from).and_then(|()| find_command(request).map_err(unknown));
+        let permitted = found.and_then(|command| match self.permit(command, request) {
+            Ok(()) => Ok(command),
+            Err(failure) => {
+                self.cx.world.stats.per_command[command.id].rejected += 1;
+                Err(failure)
+            }
+        });
+        match permitted {
             Err(failure) => {
                 self.cx.world.stats.count_error(&failure.0);
                 reply.error(&failure.0);
@@ -251,10 +260,8 @@ impl Host for Calls<'_, '_> {
 }
 
 impl Calls<'_, '_> {
-    /// The command of a request, if the script may call it.
-    fn permitted(&mut self, args: Args<'_>) -> Result<&'static Command, Failure> {
-        let unknown = |_| Failure::text("ERR Unknown Redis command called from script");
-        let command = find_command(args).map_err(unknown)?;
+    /// Checks whether the script may call a command like this.
+    fn permit(&mut self, command: &'static Command, args: Args<'_>) -> Outcome {
         if !command.arity.allows(args.len()) {
             return Err(Failure::text("ERR Wrong number of args calling Redis command from script"));
         }
@@ -270,7 +277,7 @@ impl Calls<'_, '_> {
             return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
         }
         self.has_written |= command.writes;
-        Ok(command)
+        Ok(())
     }
 }
 

@@ -299,6 +299,25 @@ fn each_script_sees_its_own_keys_and_arguments() {
 }
 
 #[test]
+fn commands_of_scripts_are_counted_and_timed_as_any_others() {
+    let daemon = Daemon::start(&["--slowlog-log-slower-than", "0"]);
+    let mut client = daemon.client("");
+    eval(
+        &mut client,
+        "redis.pcall('GET') redis.pcall('GET', 'k', 'too many') return redis.call('SET', 'k', 'v')",
+    )
+    .unwrap();
+    assert!(daemon.info("cmdstat_get").starts_with("calls=0,"), "{}", daemon.info("cmdstat_get"));
+    assert!(daemon.info("cmdstat_get").contains("rejected_calls=2,failed_calls=0"));
+    assert!(daemon.info("cmdstat_set").starts_with("calls=1,"));
+    let logged: Vec<(Value, Value, Value, Vec<String>, Value, Value)> =
+        cmd("SLOWLOG").arg("GET").arg(-1).query(&mut client).unwrap();
+    let at = |name: &str| logged.iter().position(|entry| entry.3[0] == name);
+    assert_eq!(logged[at("SET").unwrap()].3, ["SET", "k", "v"]);
+    assert_eq!(at("EVAL").map(|at| at + 1), at("SET"), "the script ends after its command");
+}
+
+#[test]
 fn read_only_scripts_change_nothing() {
     let daemon = Daemon::start(&[]);
     let mut client = daemon.client("");
