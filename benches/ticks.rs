@@ -1,24 +1,23 @@
-//! How long a tick can take while the table grows and shrinks. One client pipelines requests about millions
-//! of keys, and the benchmark times every tick by itself.
+//! How long a tick can take while the table grows and shrinks, and while one value does. One client pipelines requests
+//! about millions of keys or elements, and the benchmark times every tick by itself.
 //!
-//! `cargo bench --bench ticks` uses one million keys, `cargo bench --bench ticks -- --full` twenty million.
+//! `cargo bench --bench ticks` uses one million keys and values of one million elements; `cargo bench --bench ticks
+//! -- --full` twenty million keys and values of ten million. `-- keys` and `-- values` run one part only, and `-- zset`
+//! (or `hash`, `set`, `ints`, `list`, `stream`) one kind of value.
+//!
 //! The times are processor time of the thread, so other programs on the machine do not count. Time that a
-//! hypervisor takes away does count; the rows that do not touch the table show how much that is.
+//! hypervisor takes away does count; the rows that do not touch the table show how much that is. The last column is
+//! the longest tick by the clock on the wall.
 
+mod stopwatch;
 mod treadmill;
+mod values;
 
-use std::cell::RefCell;
 use std::io::Write;
-use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
-use hdrhistogram::Histogram;
-use nix::time::{ClockId, clock_gettime};
-use tidegate::config::Config;
-use tidegate::server::Server;
-use treadmill::Treadmill;
+use stopwatch::{Row, Stopwatch};
 
 /// Requests in a tick.
 const PIPELINE: u64 = 100;
@@ -64,53 +63,37 @@ impl Say {
     }
 }
 
-/// Processor time that this thread has used.
-fn spent() -> Duration {
-    clock_gettime(ClockId::CLOCK_THREAD_CPUTIME_ID).expect("Linux has this clock").into()
+fn main() {
+    tidegate::allocator::fix_thresholds();
+    let is_option = |arg: &String| arg.starts_with("--");
+    let (options, words): (Vec<String>, Vec<String>) = std::env::args().skip(1).partition(is_option);
+    let full = options.iter().any(|option| option == "--full");
+    if words.is_empty() || words == ["keys"] {
+        keys(if full { 20_000_000 } else { 1_000_000 });
+    }
+    if words != ["keys"] {
+        let kinds: Vec<String> = words.into_iter().filter(|word| word != "values").collect();
+        values::measure(if full { 10_000_000 } else { 1_000_000 }, &kinds);
+    }
 }
 
-fn main() {
-    let keys: u64 = if std::env::args().any(|arg| arg == "--full") { 20_000_000 } else { 1_000_000 };
-    let batch = Rc::new(RefCell::new(Vec::new()));
-    let script = Rc::clone(&batch);
-    let world = Treadmill::new(move |out| out.extend_from_slice(&script.borrow()));
-    let time_ms = Arc::clone(&world.time_ms);
-    let config = Config { timeout_ms: 0, ..Config::default() };
-    let mut server = Server::new(world, config, 1, Vec::new());
-    server.tick().expect("no trouble here");
+/// Prints a row for each thing that happens to `keys` keys.
+fn keys(keys: u64) {
+    let mut watch = Stopwatch::new();
+    let clock = Arc::clone(&watch.clock);
     println!("processor time of a tick of {PIPELINE} requests, in microseconds; {keys} keys");
-    println!("{:>22} {:>8} {:>8} {:>8} {:>8} {:>8}", "", "median", "p99", "p99.99", "worst", "> 2 ms");
-    let clock = Arc::clone(&time_ms);
-    let mut rows = |name: &str, what: Say, count: u64, ticks: u64| {
-        let mut took =
-            Histogram::<u64>::new_with_bounds(1, 60_000_000_000, 3).expect("these bounds are valid");
-        let mut long = 0;
-        for tick in 0..ticks {
-            let mut batch = batch.borrow_mut();
-            batch.clear();
-            (tick * count..(tick + 1) * count).for_each(|key| what.request(&mut batch, key));
-            drop(batch);
-            // A millisecond for each tick, once time goes on.
-            if time_ms.load(Ordering::Relaxed) > 0 {
-                time_ms.fetch_add(1, Ordering::Relaxed);
-            }
-            let began = spent();
-            server.tick().expect("no trouble here");
-            let tick = spent() - began;
-            took.saturating_record(tick.as_nanos() as u64);
-            long += u32::from(tick > Duration::from_millis(2));
-        }
-        let micros = |nanos: u64| nanos as f64 / 1e3;
-        println!(
-            "{name:>22} {:>8.1} {:>8.1} {:>8.1} {:>8.1} {long:>8}",
-            micros(took.value_at_quantile(0.5)),
-            micros(took.value_at_quantile(0.99)),
-            micros(took.value_at_quantile(0.9999)),
-            micros(took.max()),
-        );
-        server.service().world.store.len()
-    };
+    Row::print_head();
     let ticks = keys / PIPELINE;
+    let mut rows = |name: &str, what: Say, count: u64, ticks: u64| {
+        let mut row = Row::new();
+        for tick in 0..ticks {
+            watch.tick(&mut row, |out| {
+                (tick * count..(tick + 1) * count).for_each(|key| what.request(out, key));
+            });
+        }
+        row.print(name);
+        watch.keys()
+    };
     rows("PING", Say::Ping, PIPELINE, ticks);
     assert_eq!(rows("SET, all keys new", Say::Set, PIPELINE, ticks), keys as usize);
     rows("GET", Say::Get, PIPELINE, ticks);

@@ -14,8 +14,14 @@ mod board;
 mod client;
 #[path = "../tests/sim/dealings.rs"]
 mod dealings;
+#[path = "../tests/sim/events.rs"]
+mod events;
 #[path = "../tests/sim/frames.rs"]
 mod frames;
+#[path = "../tests/sim/geo.rs"]
+mod geo;
+#[path = "../tests/sim/groups.rs"]
+mod groups;
 #[path = "../tests/sim/hashes.rs"]
 mod hashes;
 #[path = "../tests/sim/lists.rs"]

@@ -149,7 +149,8 @@ impl Discards {
             let held = last.memory();
             let freed = last.free_piece();
             let rest = last.memory();
-            self.bytes -= held - rest;
+            // A piece may be paid for with some memory at first, so there may be more than before.
+            self.bytes = self.bytes + rest - held;
             match freed {
                 Freed::Something => {}
                 Freed::Value(large) => self.push(Discarded::Large(large)),

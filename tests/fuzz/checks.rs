@@ -1,6 +1,7 @@
 //! The checks of each fuzz target over a string of bytes. cargo-fuzz (`fuzz_targets/`) and the plain test (`main.rs`)
 //! share them, so `cargo test` covers the same ground.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
@@ -294,21 +295,35 @@ pub fn restore(data: &[u8]) {
         payload.extend(rdb::VERSION_MAX.to_le_bytes());
         payload.extend(crc64(&payload).to_le_bytes());
     }
+    thread_local! {
+        /// One for all payloads, because a new one takes far longer than a payload.
+        static SERVICE: RefCell<Service> = RefCell::new(restoring_service());
+    }
+    SERVICE.with_borrow_mut(|service| restore_in(service, &payload));
+}
+
+/// The only client of the service.
+const ME: ConnId = ConnId { slot: 0, serial: 1 };
+
+fn restoring_service() -> Service {
     let config = Config { proto_max_bulk_len: INFLATED_MAX, max_key_bytes: 4096, ..Config::default() };
     let now = Now { at: Moment::from_nanos(1), unix_ms: NOW_MS, unix_us: NOW_MS * 1_000 };
     let mut service = Service::new(1, config, Clock::new(move || now), Vec::new());
-    let me = ConnId { slot: 0, serial: 1 };
-    service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
-    let mut ask = |words: &[&[u8]]| asked(&mut service, me, words);
+    service.open(ME, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
+    service
+}
+
+fn restore_in(service: &mut Service, payload: &[u8]) {
+    let mut ask = |words: &[&[u8]]| asked(service, ME, words);
     assert_eq!(ask(&[b"SET", b"k", b"before"]), b"+OK\r\n");
-    let answer = ask(&[b"RESTORE", b"k", b"0", &payload, b"REPLACE"]);
+    let answer = ask(&[b"RESTORE", b"k", b"0", payload, b"REPLACE"]);
     if answer.starts_with(b"-") {
         assert_eq!(ask(&[b"GET", b"k"]), b"$6\r\nbefore\r\n", "refused and changed");
-    } else if sorted(&payload) == ("hash", Vec::new()) {
+    } else if sorted(payload) == ("hash", Vec::new()) {
         assert_eq!(ask(&[b"SET", b"k", b"all fields had expired", b"NX"]), b"+OK\r\n");
     } else {
         assert_eq!(answer, b"+OK\r\n");
-        let value = sorted(&payload);
+        let value = sorted(payload);
         let dumped = bulk(ask(&[b"DUMP", b"k"]));
         assert_eq!(sorted(&dumped), value, "restored as another value");
         assert_eq!(ask(&[b"RESTORE", b"again", b"0", &dumped]), b"+OK\r\n");
@@ -318,6 +333,7 @@ pub fn restore(data: &[u8]) {
     }
     assert_eq!(ask(&[b"DBSIZE"]), b":1\r\n");
     service.world.store.audit();
+    service.world.store.reclaim(usize::MAX);
 }
 
 /// The time of day in Unix milliseconds.

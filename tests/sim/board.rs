@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::client::{Client, Heard};
+use crate::events::{self, label};
 use crate::model::Op;
-use crate::queues::QueueOp;
+use crate::queues::{Queue, QueueOp};
 use crate::state::Event;
 use crate::world::World;
 
@@ -29,8 +30,8 @@ pub struct Board {
     put: BTreeSet<String>,
     /// Elements that were taken, and which client has them.
     taken: BTreeMap<String, usize>,
-    /// The last element that a client took from the first queue, of those of each client.
-    last_taken: BTreeMap<(usize, String), usize>,
+    /// The last element that a client took from a queue whose order is known, of those of each client.
+    last_taken: BTreeMap<(usize, Queue, String), usize>,
 }
 
 impl Board {
@@ -48,17 +49,20 @@ impl Board {
             }
             Event::Shared(before, after) => self.links.push((before, after)),
             Event::Put(elements) => self.put.extend(elements),
-            Event::Took { element, in_order, .. } => self.take(by, in_order, element),
+            Event::Took { element, queue, .. } => self.take(by, queue, element),
             Event::Overwritten(value) => self.overwritten.push(value),
             _ => {}
         }
     }
 
-    /// A client has taken an element. Those of one client leave the first queue in the order in which they came.
-    fn take(&mut self, by: usize, in_order: bool, element: String) {
-        if in_order && let Some((whose, number)) = element.split_once('.') {
+    /// A client has taken an element. Those of one client leave the first queue and the stream in the order in which they
+    /// came.
+    fn take(&mut self, by: usize, queue: Queue, element: String) {
+        if matches!(queue, Queue::First | Queue::Jobs)
+            && let Some((whose, number)) = element.split_once('.')
+        {
             let number: usize = number.parse().expect("elements are numbered");
-            let before = self.last_taken.insert((by, whose.to_owned()), number);
+            let before = self.last_taken.insert((by, queue, whose.to_owned()), number);
             assert!(before < Some(number), "client {by} took {element} behind {before:?}");
         }
         let before = self.taken.insert(element.clone(), by);
@@ -118,22 +122,23 @@ impl Board {
     /// as its publisher was told, or fewer unless `all_delivered`.
     pub fn check_messages(&self, clients: &[Client], world: &World, all_delivered: bool, scarce: bool) {
         let mut counts: BTreeMap<&str, i64> = BTreeMap::new();
-        let sent: BTreeMap<&str, (usize, usize, &str)> =
-            clients.iter().enumerate().flat_map(|(name, client)| sent_posts(name, client, world)).collect();
+        let all = clients.iter().enumerate();
+        let sent: BTreeMap<String, Sent> =
+            all.flat_map(|(name, client)| sent_posts(name, client, world)).collect();
         for (name, client) in clients.iter().enumerate() {
-            let mut last: BTreeMap<usize, (usize, &Heard)> = BTreeMap::new();
+            let mut last: BTreeMap<usize, (Place, &Heard)> = BTreeMap::new();
             for heard in &client.heard {
                 *counts.entry(&heard.text).or_default() += 1;
-                let Some((by, step, channel)) = sent.get(heard.text.as_str()) else {
+                let Some(Sent { by, place, channel }) = sent.get(heard.text.as_str()) else {
                     panic!("client {name} heard what nobody has published: {}", heard.text)
                 };
                 assert_eq!(*channel, heard.channel, "client {name} heard it by the wrong channel");
-                self.check_kill(name, client, *by, *step, world);
-                if let Some((before, earlier)) = last.insert(*by, (*step, heard)) {
-                    assert!(before <= *step, "client {name} heard client {by} in the wrong order");
-                    assert!(before < *step || heard.by_pattern, "client {name} heard a message twice");
-                    if !scarce && before < *step && earlier.generation == heard.generation {
-                        no_gap(name, &clients[*by], before + 1..*step, &heard.channels);
+                self.check_kill(name, client, *by, place.0, world);
+                if let Some((before, earlier)) = last.insert(*by, (*place, heard)) {
+                    assert!(before <= *place, "client {name} heard client {by} in the wrong order");
+                    assert!(before < *place || heard.by_pattern, "client {name} heard a message twice");
+                    if !scarce && before < *place && earlier.generation == heard.generation {
+                        no_gap(name, &clients[*by], before, *place, &heard.channels);
                     }
                 }
             }
@@ -171,24 +176,42 @@ fn sent_shared<'a>(client: &'a Client, world: &World) -> Vec<&'a String> {
     ops.filter_map(|op| if let Op::SetShared(value) = op { Some(value) } else { None }).collect()
 }
 
-/// The messages that a client has sent: who, at which step, to which channel.
-fn sent_posts<'a>(name: usize, client: &'a Client, world: &World) -> Vec<(&'a str, (usize, usize, &'a str))> {
+/// The number of a step, and that of a message among those of the step.
+type Place = (usize, usize);
+
+/// A message or an event that a client has caused.
+struct Sent {
+    by: usize,
+    place: Place,
+    channel: String,
+}
+
+/// The messages that a client has sent and the events that it has caused, by their labels.
+fn sent_posts(name: usize, client: &Client, world: &World) -> Vec<(String, Sent)> {
     let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
     let steps = client.steps[..client.requests_within(read)].iter().enumerate();
-    let posts = steps.filter_map(|(nth, step)| match &step.op {
-        Op::Publish(channel, text) => Some((text.as_str(), (name, nth, channel.as_str()))),
-        _ => None,
-    });
-    posts.collect()
+    let posts = steps.flat_map(|(nth, step)| posts_of(nth, &step.op));
+    posts.map(|(place, channel, text)| (label(&channel, &text), Sent { by: name, place, channel })).collect()
+}
+
+/// The messages of a step: place, channel and text.
+fn posts_of(step: usize, op: &Op) -> Vec<(Place, String, String)> {
+    let posts: Vec<(String, String)> = match op {
+        Op::Publish(channel, text) => vec![(channel.clone(), text.clone())],
+        Op::Tells(_, events) => events.iter().flat_map(|(event, key)| events::channels(event, key)).collect(),
+        _ => Vec::new(),
+    };
+    let posts = posts.into_iter().enumerate();
+    posts.map(|(nth, (channel, text))| ((step, nth), channel, text)).collect()
 }
 
 /// Between two messages of one publisher, the listener has missed none that went to one of its channels.
-fn no_gap(name: usize, publisher: &Client, between: std::ops::Range<usize>, channels: &BTreeSet<String>) {
-    for step in &publisher.steps[between] {
-        if let Op::Publish(channel, text) = &step.op {
+fn no_gap(name: usize, publisher: &Client, from: Place, to: Place, channels: &BTreeSet<String>) {
+    for (nth, step) in publisher.steps.iter().enumerate().take(to.0 + 1).skip(from.0) {
+        for (place, channel, text) in posts_of(nth, &step.op) {
             assert!(
-                !channels.contains(channel),
-                "client {name} has not heard {text}, but what came after it"
+                place <= from || place >= to || !channels.contains(&channel),
+                "client {name} has not heard {text} on {channel}, but what came after it"
             );
         }
     }

@@ -6,6 +6,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 use tidegate::base::Reason;
 
+use crate::events;
 use crate::frames;
 use crate::model::{Keys, Op};
 use crate::reasons::Circumstances;
@@ -85,6 +86,8 @@ pub struct Client {
     pub stuck: (u32, [usize; 4]),
     /// How many of its commands were refused for want of memory.
     pub refusals: u64,
+    /// How often it was told that a key has changed.
+    pub told: u64,
     rng: StdRng,
 }
 
@@ -128,6 +131,7 @@ impl Client {
             half_since: None,
             stuck: (0, [0; 4]),
             refusals: 0,
+            told: 0,
             rng: StdRng::seed_from_u64(name as u64),
         };
         client.add(steps);
@@ -178,7 +182,7 @@ impl Client {
     pub fn check_received(&mut self, name: usize, seen: Circumstances, world: &World) -> Vec<Event> {
         let mut events = Vec::new();
         while !self.inbox.is_empty() {
-            if let Some(whole) = self.take_message(name) {
+            if let Some(whole) = self.take_invalidation(name).or_else(|| self.take_message(name)) {
                 if whole { continue } else { break }
             }
             let Some(next) = (self.done..self.steps.len()).find(|step| self.steps[*step].is_answered())
@@ -194,6 +198,9 @@ impl Client {
             }
             let (when, told) = (self.when(next, seen, world), events.len());
             match state.answer(next, &self.steps[next].op, &self.inbox, &when, &mut events) {
+                Answer::Whole(_) if self.state.copies.owed().is_some() => {
+                    panic!("client {name} was not told that it has changed {:?}", self.state.copies.owed())
+                }
                 Answer::Whole(_) if !self.echoes.is_empty() => {
                     panic!("client {name} has not heard {:?} behind the reply to it", self.echoes)
                 }
@@ -257,6 +264,21 @@ impl Client {
         }
     }
 
+    /// Takes a message about changed keys from the front of the inbox, if there is one: true if all of it is there.
+    fn take_invalidation(&mut self, name: usize) -> Option<bool> {
+        if !self.state.copies.is_on() || self.inbox[0] != b'>' {
+            return None;
+        }
+        let Some((frame, len)) = frames::parse(&self.inbox) else { return Some(false) };
+        let [word, keys] = frame.items() else { return None };
+        assert_eq!(word.text(), "invalidate", "client {name} hears of something else");
+        assert!(!keys.items().is_empty(), "client {name} hears of no key");
+        keys.items().iter().for_each(|key| self.state.copies.hear(name, key.text()));
+        self.told += keys.items().len() as u64;
+        self.inbox.drain(..len);
+        Some(true)
+    }
+
     /// Takes a message from the front of the inbox, if there is one: true if all of it is there.
     fn take_message(&mut self, name: usize) -> Option<bool> {
         let State { channels, patterns, resp3, generation, .. } = &self.state;
@@ -281,12 +303,16 @@ impl Client {
             }
             _ => return None,
         };
+        if !events::is_ours(channel, text) {
+            self.inbox.drain(..len);
+            return Some(true);
+        }
         if let Some(echo) = (!self.echoes.is_empty()).then(|| self.echoes.remove(0)) {
             assert_eq!(text, echo, "client {name} hears others before itself");
         }
         self.heard.push(Heard {
             channel: channel.to_owned(),
-            text: text.to_owned(),
+            text: events::label(channel, text),
             generation: *generation,
             channels: channels.clone(),
             by_pattern,
@@ -389,8 +415,9 @@ impl Client {
 /// The patterns of the scripts.
 pub fn matches(pattern: &str, channel: &str) -> bool {
     match pattern {
-        "c*" => true,
+        "c*" => channel.starts_with('c'),
         "c[01]" => channel == "c0" || channel == "c1",
+        _ if events::PATTERNS.contains(&pattern) => channel.starts_with(&pattern[..pattern.len() - 1]),
         _ => unreachable!("{pattern} is in no script"),
     }
 }

@@ -2,6 +2,7 @@
 
 use rand::RngExt;
 
+use crate::events;
 use crate::model::{BULK_MAX, OK, Op, SHARED, TWINS};
 use crate::script::{Author, Step, Theme, ping, says, step, words};
 
@@ -16,11 +17,14 @@ impl Author<'_> {
         }
         match self.rng.random_range(0..20) {
             0..5 => self.transaction(steps),
-            5..8 => self.briefly(steps),
+            5 => self.dwell_on_fields(steps),
+            6..8 => self.briefly(steps),
             8..12 => steps.push(self.publish()),
             12..15 => self.contend(steps),
             15 => self.write_twins(steps),
+            17 if self.contents.events && self.rng.random_bool(0.6) => self.eventful(steps),
             17 => self.queue(steps),
+            18 => steps.push(self.change_copied()),
             16 => steps.push(step(&[&["MGET"], &TWINS[..]].concat(), Op::GetTwins)),
             _ => self.operate(steps),
         }
@@ -29,7 +33,7 @@ impl Author<'_> {
     /// What the theme of the run is about.
     pub fn dwell(&mut self, steps: &mut Vec<Step>) {
         match self.contents.theme {
-            Theme::Everything => {}
+            Theme::Everything | Theme::Eviction => {}
             Theme::Memory => match self.rng.random_range(0..6) {
                 0 => steps.push(self.spare()),
                 1 | 2 if !self.contents.modest => steps.push(step(&["CLIENT", "LIST"], Op::List)),
@@ -41,12 +45,15 @@ impl Author<'_> {
                     }
                 }
             },
+            Theme::Messages if self.rng.random_bool(0.3) => steps.push(self.change_copied()),
+            Theme::Messages if self.contents.events && self.rng.random_bool(0.5) => self.eventful(steps),
             Theme::Messages => steps.extend((0..3).map(|_| self.publish())),
             Theme::Hashes => self.dwell_on_hashes(steps),
             Theme::Queues => self.queue(steps),
             Theme::ZsetsAndStreams => self.dwell_on_zsets_and_streams(steps),
             Theme::SetsAndLists => self.dwell_on_sets_and_lists(steps),
-            Theme::Time => match self.rng.random_range(0..4) {
+            Theme::Time => match self.rng.random_range(0..6) {
+                4.. => self.dwell_on_fields(steps),
                 0 => self.briefly(steps),
                 1 => self.transaction(steps),
                 2 => self.watch_briefly(steps),
@@ -300,6 +307,11 @@ impl Author<'_> {
         let count = self.rng.random_range(usize::from(on)..3);
         let mut names = Vec::new();
         for _ in 0..count {
+            if self.contents.events && self.rng.random_bool(0.4) {
+                let words = if by_pattern { &events::PATTERNS[..] } else { &events::CHANNELS };
+                names.push(words[self.rng.random_range(0..words.len())].to_owned());
+                continue;
+            }
             let pattern = if self.rng.random_bool(0.5) { "c*" } else { "c[01]" };
             names.push(if by_pattern { pattern.to_owned() } else { self.channel() });
         }

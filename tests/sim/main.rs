@@ -4,7 +4,10 @@
 mod board;
 mod client;
 mod dealings;
+mod events;
 mod frames;
+mod geo;
+mod groups;
 mod hashes;
 mod lists;
 mod model;
@@ -32,6 +35,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "allocation budget",
     "allocation refused",
     "client that waits for a key",
+    "changed key told to a client that keeps a copy",
     "clock jump",
     "client killed by another",
     "client that falls silent",
@@ -59,6 +63,8 @@ const EXPECTED_EVENTS: &[&str] = &[
     "delayed edge",
     "exit clean",
     "exit cut",
+    "field that expired",
+    "event of a key",
     "half-close by a client",
     "half-close by the server",
     "hash at the end",
@@ -73,6 +79,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "element taken after a wait",
     "key of another database at the end",
     "key that expired",
+    "key that was evicted",
     "limit changed in flight",
     "list at the end",
     "list of several nodes at the end",
@@ -98,6 +105,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "sorted set of many members at the end",
     "stream at the end",
     "stream of several nodes at the end",
+    "stream with pending entries at the end",
     "subscriber that was too slow",
     "transaction",
     "transaction that a watched key stopped",
@@ -105,6 +113,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "urgent data",
     "wait in vain",
     "wall clock jump",
+    "write refused because of maxmemory",
 ];
 
 fn seeds() -> std::ops::Range<u64> {

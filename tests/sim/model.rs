@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::geo::Search;
 use crate::hashes::HashOp;
 use crate::lists::{self, End, ListOp};
 use crate::queues::QueueOp;
 use crate::sets::{self, How, SetOp};
+use crate::state::{CopyOp, FieldOp, HoardOp, Victims};
 use crate::streams::{Stream, StreamOp};
 use crate::zsets::ZsetOp;
 
@@ -48,6 +50,8 @@ pub const TWINS: [&str; 2] = ["twin:a", "twin:b"];
 pub enum Op {
     /// Changes nothing and always has this reply.
     Says(String),
+    /// Always has this reply, and these events of these keys, in this order.
+    Tells(String, Vec<(String, String)>),
     Ping,
     Reset,
     Multi,
@@ -64,6 +68,12 @@ pub enum Op {
     GetBrief(String),
     /// `PTTL`
     TimeLeft(String),
+    /// What is done to a key that may be evicted, and which keys may be.
+    Hoard(String, HoardOp, Victims),
+    /// What is done about copies of keys.
+    Cached(CopyOp),
+    /// What is done to fields that expire.
+    Field(FieldOp),
     /// Channel and message.
     Publish(String, String),
     /// Channels, or patterns if it says so.
@@ -124,6 +134,10 @@ pub enum Op {
     CombineInto(How, String, [String; 2]),
     /// What is done to the sorted set of a key.
     Scores(String, ZsetOp),
+    /// `GEOSEARCH`
+    Search(String, Search),
+    /// `GEOSEARCHSTORE`: the key that gets what is found, and the key that is searched.
+    SearchInto(String, String, Search),
     /// What is done to the stream of a key.
     Stream(String, StreamOp),
     /// What is done to the list of a key.
@@ -147,6 +161,10 @@ impl Op {
     pub fn writes(&self) -> bool {
         match self {
             Op::Publish(..) | Op::SetShared(_) | Op::SetTwin(..) | Op::SetBrief(..) | Op::Queue(_) => true,
+            Op::Tells(_, events) => !events.is_empty(),
+            Op::Cached(op) => op.writes(),
+            Op::Hoard(_, op, _) => *op != HoardOp::Get,
+            Op::Field(op) => op.writes(),
             op => op.own_keys().is_some_and(|(_, writes)| writes),
         }
     }
@@ -176,7 +194,8 @@ impl Op {
             Op::MoveMember(from, to, _) => (vec![from, to], true),
             Op::Combine(_, names) => (names.iter().collect(), false),
             // The sets that are combined are only read.
-            Op::CombineInto(_, to, _) => (vec![to], true),
+            Op::CombineInto(_, to, _) | Op::SearchInto(to, ..) => (vec![to], true),
+            Op::Search(key, _) => (vec![key], false),
             Op::Elements(key, op) => (vec![key], op.writes()),
             Op::Scores(key, op) => (vec![key], op.writes()),
             Op::Stream(key, op) => (vec![key], op.writes()),
@@ -219,6 +238,8 @@ impl Op {
             Op::CombineInto(how, to, names) => Op::CombineInto(how, there(to), names.map(there)),
             Op::Elements(key, op) => Op::Elements(there(key), op),
             Op::Scores(key, op) => Op::Scores(there(key), op),
+            Op::Search(key, search) => Op::Search(there(key), search),
+            Op::SearchInto(to, key, search) => Op::SearchInto(there(to), there(key), search),
             Op::Stream(key, op) => Op::Stream(there(key), op),
             Op::MoveElement(names, ends) => Op::MoveElement(names.map(there), ends),
             op => op,
@@ -266,6 +287,8 @@ impl Op {
             Op::CombineInto(how, to, names) => sets::combine_into(keys, *how, to, names),
             Op::Elements(key, op) => op.apply(keys, key),
             Op::Scores(key, op) => op.apply(keys, key),
+            Op::Search(key, search) => search.reply(keys, key),
+            Op::SearchInto(to, key, search) => search.store(keys, to, key),
             Op::Stream(key, op) => op.apply(keys, key),
             Op::MoveElement([from, to], ends) => lists::move_element(keys, [from, to], *ends),
             Op::Rename(from, to) => match keys.remove(from) {

@@ -5,9 +5,15 @@
 use rand::RngExt;
 
 use crate::frames::Frame;
-use crate::model::Op;
+use crate::model::{OK, Op};
 use crate::script::{Author, Step, step};
-use crate::state::{Answer, Event, When, judge};
+use crate::state::{Answer, Event, When, expect, judge};
+
+/// The group that takes from the stream.
+pub const GROUP: &str = "workers";
+const BUSY: &str = "-BUSYGROUP Consumer Group name already exists\r\n";
+const NO_GROUP: &str =
+    "-NOGROUP No such key 'jobs' or consumer group 'workers' in XREADGROUP with GROUP option\r\n";
 
 /// A queue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -18,13 +24,15 @@ pub enum Queue {
     Second,
     /// A sorted set.
     Pile,
+    /// A stream, from which the consumers of a group take entries.
+    Jobs,
 }
 
 impl Queue {
-    pub const ALL: [Queue; 3] = [Queue::First, Queue::Second, Queue::Pile];
+    pub const ALL: [Queue; 4] = [Queue::First, Queue::Second, Queue::Pile, Queue::Jobs];
 
     pub fn name(self) -> &'static str {
-        ["queue:0", "queue:1", "pile"][self as usize]
+        ["queue:0", "queue:1", "pile", "jobs"][self as usize]
     }
 }
 
@@ -32,6 +40,8 @@ impl Queue {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum QueueOp {
     Put(Queue, Vec<String>),
+    /// Creates the group that takes from the stream, unless it is there.
+    Open,
     /// Takes an element from the first of these queues that has one. Waits for it so many milliseconds, 0 for ever; `None`
     /// does not wait.
     Take(Vec<Queue>, Option<u64>),
@@ -43,7 +53,7 @@ impl QueueOp {
     /// How long it may wait, if it does.
     pub fn wait(&self) -> Option<u64> {
         match self {
-            QueueOp::Put(..) => None,
+            QueueOp::Put(..) | QueueOp::Open => None,
             QueueOp::Take(_, wait) | QueueOp::Hand(wait) => *wait,
         }
     }
@@ -53,22 +63,34 @@ impl QueueOp {
         if let QueueOp::Put(queue, elements) = self {
             return judge(input, "how many were put, or how many there are", |frame| {
                 let count = elements.len() as i64;
-                let right =
-                    matches!(frame, Frame::Int(n) if *n == count || *queue != Queue::Pile && *n > count);
+                let right = match frame {
+                    Frame::Text(id) => *queue == Queue::Jobs && id.contains('-'),
+                    Frame::Int(n) => *n == count || *queue != Queue::Pile && *n > count,
+                    _ => false,
+                };
                 events.push(Event::Put(elements.clone()));
                 right
             });
+        }
+        if *self == QueueOp::Open {
+            return match expect(input, BUSY) {
+                Answer::Wrong(_) => expect(input, OK),
+                answer => answer,
+            };
+        }
+        if when.scarce && matches!(self, QueueOp::Take(queues, _) if queues[0] == Queue::Jobs) {
+            // The group could not be created.
+            match expect(input, NO_GROUP) {
+                Answer::Wrong(_) => {}
+                answer => return answer,
+            }
         }
         judge(input, "an element, or null after the wait", |frame| match self.element(frame) {
             Some((queue, element)) => {
                 let element = element.to_owned();
                 events.push(match self {
                     QueueOp::Hand(_) => Event::Handed,
-                    _ => Event::Took {
-                        element,
-                        in_order: queue == Queue::First,
-                        waited: self.wait().is_some() && when.later,
-                    },
+                    _ => Event::Took { element, queue, waited: self.wait().is_some() && when.later },
                 });
                 true
             }
@@ -95,6 +117,16 @@ impl QueueOp {
             _ => (&[Queue::First][..], false),
         };
         match (queues[0], frame) {
+            (Queue::Jobs, frame) => {
+                let [stream] = frame.items() else { return None };
+                let [name, entries] = stream.items() else { return None };
+                let [entry] = entries.items() else { return None };
+                let [_, fields] = entry.items() else { return None };
+                match fields.items() {
+                    [_, element] if name.text() == Queue::Jobs.name() => Some((Queue::Jobs, element.text())),
+                    _ => None,
+                }
+            }
             (Queue::Pile, frame) => match frame.items() {
                 [name, member, _] if waits && name.text() == Queue::Pile.name() => {
                     Some((Queue::Pile, member.text()))
@@ -127,12 +159,39 @@ impl Author<'_> {
                 steps.push(step(&["EXEC"], Op::Exec));
                 steps.push(self.take());
             }
+            4 | 5 => {
+                steps.push(step(
+                    &["XGROUP", "CREATE", Queue::Jobs.name(), GROUP, "0", "MKSTREAM"],
+                    Op::Queue(QueueOp::Open),
+                ));
+                steps.push(self.take_job());
+            }
             _ => steps.push(self.take()),
         }
     }
 
+    /// Lets a consumer take an entry, and perhaps wait for it.
+    fn take_job(&mut self) -> Step {
+        let wait = self.rng.random_bool(0.7).then(|| match self.rng.random_range(0..10) {
+            0 => 0,
+            _ => 1 << self.rng.random_range(0..12),
+        });
+        let (consumer, ms) = (format!("c{}", self.name), wait.unwrap_or_default().to_string());
+        let mut request = vec!["XREADGROUP", "GROUP", GROUP, &consumer, "COUNT", "1"];
+        if wait.is_some() {
+            request.extend(["BLOCK", &ms]);
+        }
+        request.extend(["STREAMS", Queue::Jobs.name(), ">"]);
+        step(&request, Op::Queue(QueueOp::Take(vec![Queue::Jobs], wait)))
+    }
+
     fn put(&mut self) -> Step {
-        let queue = Queue::ALL[self.rng.random_range(0..3)];
+        let queue = Queue::ALL[self.rng.random_range(0..4)];
+        if queue == Queue::Jobs {
+            let element = self.unique();
+            let op = QueueOp::Put(queue, vec![element.clone()]);
+            return step(&["XADD", queue.name(), "*", "f", &element], Op::Queue(op));
+        }
         let elements: Vec<String> = (0..self.rng.random_range(1..3)).map(|_| self.unique()).collect();
         let scores: Vec<String> = elements.iter().map(|_| self.rng.random_range(0..5).to_string()).collect();
         let mut request = vec![if queue == Queue::Pile { "ZADD" } else { "RPUSH" }, queue.name()];

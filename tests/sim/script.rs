@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 use tidegate::base::Reason;
 
 use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, Keys, OK, Op, REQUEST_MAX, bulk, elsewhere};
+use crate::state::Victims;
 
 /// One request of a script.
 pub struct Step {
@@ -36,6 +37,10 @@ pub enum Role {
     Listener,
     /// It walks through all keys, again and again.
     Scanner,
+    /// It keeps copies of keys.
+    Cacher,
+    /// It fills the memory up.
+    Hoarder,
 }
 
 /// What the scripts of a run dwell on, so that rare things meet each other.
@@ -58,10 +63,12 @@ pub enum Theme {
     Queues,
     /// What clients do to each other: kills, pauses, a key that all of them write.
     Others,
+    /// More keys than `maxmemory` allows.
+    Eviction,
 }
 
 impl Theme {
-    pub const ALL: [Theme; 9] = [
+    pub const ALL: [Theme; 10] = [
         Theme::Everything,
         Theme::Memory,
         Theme::Messages,
@@ -71,6 +78,7 @@ impl Theme {
         Theme::ZsetsAndStreams,
         Theme::Queues,
         Theme::Others,
+        Theme::Eviction,
     ];
 }
 
@@ -90,6 +98,10 @@ pub struct Contents {
     pub pauses: bool,
     /// Clients stop the server.
     pub stops: bool,
+    /// The server tells of keyspace events, and scripts cause some.
+    pub events: bool,
+    /// Which keys the server may evict when the memory is used up.
+    pub victims: Victims,
     /// What it dwells on.
     pub theme: Theme,
 }
@@ -133,6 +145,8 @@ pub fn write(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> V
         Role::Endless => (0..author.rng.random_range(300..1_000)).map(|_| ping()).collect(),
         Role::Listener => author.listener(),
         Role::Scanner => author.scanner(),
+        Role::Cacher => author.cacher(),
+        Role::Hoarder => author.hoarder(contents.victims),
     }
 }
 
@@ -261,7 +275,8 @@ impl Author<'_> {
     }
 
     pub fn command(&mut self) -> Step {
-        match self.rng.random_range(0..14) {
+        match self.rng.random_range(0..15) {
+            14 if !self.contents.modest => return self.geo_command(),
             0 | 1 => return self.hash_command(),
             2 => return self.rework(),
             3 => return self.set_command(),

@@ -1,7 +1,11 @@
-//! Streams: what the scripts do to them, and what the model says of it. Each entry has one field, `f`.
+//! Streams: what the scripts do to them, and what the model says of it. Each entry has one field, `f`. Their consumer
+//! groups are in `groups`.
+
+use std::collections::BTreeMap;
 
 use rand::RngExt;
 
+use crate::groups::{Group, GroupOp};
 use crate::model::{Held, Keys, Op, WRONG_KIND, bulk, int};
 use crate::script::{Author, Step, step};
 
@@ -15,6 +19,7 @@ pub struct Stream {
     pub entries: Vec<(u64, String)>,
     /// The last id that was ever added.
     pub last: u64,
+    pub groups: BTreeMap<String, Group>,
 }
 
 /// What a request does to a stream.
@@ -29,11 +34,19 @@ pub enum StreamOp {
     Range(u64, u64),
     /// `XREVRANGE` with `COUNT`
     LastOnes(usize),
+    /// What is done to a group, by its name.
+    Group(String, GroupOp),
 }
 
 impl StreamOp {
     pub fn writes(&self) -> bool {
-        matches!(self, StreamOp::Add(..) | StreamOp::AddAndCut(..) | StreamOp::Delete(_) | StreamOp::Trim(_))
+        match self {
+            StreamOp::Group(_, op) => op.writes(),
+            op => matches!(
+                op,
+                StreamOp::Add(..) | StreamOp::AddAndCut(..) | StreamOp::Delete(_) | StreamOp::Trim(_)
+            ),
+        }
     }
 
     /// Does it to the stream of `key` and returns the reply.
@@ -43,6 +56,18 @@ impl StreamOp {
             Some(_) => return WRONG_KIND.into(),
             None => (Stream::default(), true),
         };
+        if let StreamOp::Group(name, op) = self {
+            // The number of the database is a part of the name only in the model.
+            let shown = key.rsplit('|').next().unwrap_or(key);
+            let (reply, creates) = op.apply((!is_new).then_some(&mut stream), shown, name);
+            if creates {
+                stream.groups.insert(name.clone(), Group::default());
+            }
+            if creates || !is_new {
+                keys.insert(key.to_owned(), Held::Stream(stream));
+            }
+            return reply;
+        }
         let reply = self.reply(&mut stream, is_new);
         // A stream stays when its last entry is gone.
         if !is_new || !stream.entries.is_empty() {
@@ -77,7 +102,18 @@ impl StreamOp {
                 shown(stream.entries.iter().filter(|(id, _)| (first..=last).contains(&id)))
             }
             StreamOp::LastOnes(count) => shown(stream.entries.iter().rev().take(*count)),
+            StreamOp::Group(..) => unreachable!("done by the caller"),
         }
+    }
+}
+
+/// True if a watched key has changed that held the one and now holds the other: what happens to groups does not count.
+pub fn differ(before: Option<&Held>, after: Option<&Held>) -> bool {
+    match (before, after) {
+        (Some(Held::Stream(before)), Some(Held::Stream(after))) => {
+            before.entries != after.entries || before.last != after.last
+        }
+        _ => before != after,
     }
 }
 
@@ -112,6 +148,9 @@ impl Author<'_> {
 
     /// A command about a stream.
     pub fn stream_command(&mut self) -> Step {
+        if self.rng.random_bool(0.45) {
+            return self.group_command();
+        }
         let (key, id, value) = (self.stream_key(), self.id(), self.value());
         let most = self.rng.random_range(0..5_usize);
         let (name, least) = (format!("{id}-1"), id.saturating_sub(self.rng.random_range(0..8)));
@@ -162,6 +201,9 @@ impl Author<'_> {
 impl Author<'_> {
     /// Works on sorted sets or streams, in a transaction or not.
     pub fn dwell_on_zsets_and_streams(&mut self, steps: &mut Vec<Step>) {
+        if self.rng.random_bool(0.2) && !self.contents.modest {
+            return self.dwell_on_places(steps);
+        }
         let zsets = self.rng.random_bool(0.6);
         if self.rng.random_bool(0.06) {
             return if zsets { self.hoard_scores(steps) } else { self.hoard_entries(steps) };

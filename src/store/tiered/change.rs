@@ -14,6 +14,8 @@ const JOINED_MAX: usize = PARTS_MAX / 2;
 const PARTS_MIN: usize = 4;
 /// Most parts that one call frees.
 const FREED_PARTS_MAX: usize = 256;
+/// From this size on the allocator maps a piece by itself.
+const MAPPED_BYTES_MIN: usize = 128 << 10;
 /// A call stops freeing after this many bytes.
 const FREED_BYTES_MAX: usize = 1 << 20;
 
@@ -196,19 +198,27 @@ impl<T: Part> Tiered<T> {
         self.memory = self.blocks.iter().map(Block::footprint).sum();
     }
 
-    /// Frees some parts at the end: up to about a mebibyte, or a few hundred. Returns false if nothing is left.
+    /// Frees some parts at one end: up to about a mebibyte, or a few hundred. Returns false if nothing is left.
+    ///
+    /// It frees the parts first that lie higher in memory, as far as it can tell. The reason: glibc returns only the end
+    /// of its heap to the system. In another order it would keep the whole heap until the last part is free, and then
+    /// return all of it in one long call.
     pub fn free_piece(&mut self) -> bool {
+        self.leave_heap();
         let enough = self.memory.saturating_sub(FREED_BYTES_MAX);
         for _ in 0..FREED_PARTS_MAX {
-            let Some(last) = self.blocks.last_mut() else { break };
-            if let Some(part) = last.parts.pop() {
-                last.len -= part.len();
-                last.memory -= part.memory();
+            let address = |block: Option<&Block<T>>| block.map(|block| block.parts.as_ptr().addr());
+            let from_start = address(self.blocks.first()) > address(self.blocks.last());
+            let number = if from_start { 0 } else { self.blocks.len().saturating_sub(1) };
+            let Some(block) = self.blocks.get_mut(number) else { break };
+            if let Some(part) = block.parts.pop() {
+                block.len -= part.len();
+                block.memory -= part.memory();
                 self.len -= part.len();
                 self.memory -= part.memory();
             }
-            if last.parts.is_empty() {
-                self.take(self.blocks.len() - 1);
+            if block.parts.is_empty() {
+                self.take(number);
             }
             if self.memory <= enough {
                 break;
@@ -218,6 +228,20 @@ impl<T: Part> Tiered<T> {
             self.blocks = Vec::new();
         }
         !self.blocks.is_empty()
+    }
+
+    /// Moves the entries of the blocks to memory that the allocator maps by itself, if it has some. They were allocated
+    /// late, so they may lie near the end of the heap and keep it from shrinking.
+    fn leave_heap(&mut self) {
+        let wanted = MAPPED_BYTES_MIN.div_ceil(size_of::<Block<T>>());
+        let mut blocks = Vec::new();
+        if self.blocks.len() > 1
+            && self.blocks.capacity() < wanted
+            && memory::reserve_exact(&mut blocks, wanted).is_ok()
+        {
+            blocks.append(&mut self.blocks);
+            self.blocks = blocks;
+        }
     }
 
     /// Checks that the sums are right, and that marks ascend, strictly if `strictly` is set. Takes long. For tests.

@@ -16,6 +16,9 @@ use crate::state::Event;
 const FRAME_MAX: usize = 420;
 /// A client hears a message at most this often: by its channel and by two patterns.
 const FRAMES_MAX: usize = 3;
+/// No more bytes are pushed to a client because a key has changed: up to four events, each on two channels, and a message
+/// about its copy.
+const CHANGE_MAX: usize = 8 * FRAMES_MAX * 120;
 /// Commands that a pause of writes holds and that the scripts use, but for those of [`WAITS`]: a wait may end in a pause,
 /// and the command counts then.
 const WRITES: &[&[u8]] = &[
@@ -34,6 +37,9 @@ const WRITES: &[&[u8]] = &[
     b"hsetnx",
     b"hdel",
     b"hincrby",
+    b"hsetex",
+    b"hpexpire",
+    b"hpersist",
     b"rename",
     b"copy",
     b"setrange",
@@ -63,13 +69,25 @@ const WRITES: &[&[u8]] = &[
     b"zpopmin",
     b"zpopmax",
     b"zremrangebyrank",
+    b"geoadd",
+    b"geosearchstore",
     b"xadd",
     b"xdel",
     b"xtrim",
+    b"xgroup|create",
+    b"xgroup|setid",
+    b"xgroup|destroy",
+    b"xgroup|createconsumer",
+    b"xgroup|delconsumer",
+    b"xack",
+    b"xclaim",
+    b"xautoclaim",
+    b"persist",
+    b"unlink",
 ];
 
 /// Commands that wait for keys and that the scripts use.
-const WAITS: [&[u8]; 3] = [b"blpop", b"blmove", b"bzpopmin"];
+const WAITS: [&[u8]; 4] = [b"blpop", b"blmove", b"bzpopmin", b"xreadgroup"];
 
 /// How a pause stood before a tick.
 pub(super) struct Paused {
@@ -174,9 +192,11 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
-    /// Bytes that the messages published so far have made for one subscriber, at most.
+    /// Bytes that the messages published and the changes made so far have made for one client, at most.
     pub(super) fn published(&self) -> usize {
-        self.calls(b"publish") as usize * FRAME_MAX * FRAMES_MAX
+        let changes: u64 = WRITES.iter().chain(&WAITS).map(|name| self.calls(name)).sum();
+        let changes = changes + self.server.world().store.expired() + self.server.world().store.evicted();
+        self.calls(b"publish") as usize * FRAME_MAX * FRAMES_MAX + changes as usize * CHANGE_MAX
     }
 
     /// Remembers how much each connection has left untaken.
@@ -268,6 +288,12 @@ impl<const HONEST: bool> Run<HONEST> {
                 Event::NotRun => self.count("transaction that a watched key stopped"),
                 Event::Aborted => self.count("transaction that was aborted"),
                 Event::Expired => self.count("key that expired"),
+                Event::Evicted => {
+                    self.evicted_told += 1;
+                    self.count("key that was evicted");
+                }
+                Event::NoRoom => self.count("write refused because of maxmemory"),
+                Event::FieldExpired => self.count("field that expired"),
                 Event::Page(None) => self.count("scan"),
                 Event::Published { count: 1.., .. } => self.count("message to a subscriber"),
                 Event::Killed { id, count: 1, .. } => self.check_killed(name, *id),

@@ -10,13 +10,17 @@ use tidegate::store::{Kind, Store, StreamId};
 
 use super::Run;
 use crate::client::Client;
+use crate::groups::Group;
 use crate::hashes::PACKED_FIELDS_MAX;
 use crate::lists::NODE_BYTES;
 use crate::model::{self, Held, Op};
 use crate::reasons::{self, Evidence};
+use crate::state::Victims;
 use crate::streams::{NODE_ENTRIES, Stream};
 use crate::world::{Pipe, World};
 
+/// What is stored grows by fewer bytes with one command.
+const COMMAND_GROWTH_MAX: usize = 16 << 10;
 /// Ticks in which nothing may happen to a client that is owed a turn or a flush.
 const STARVED_TICKS_MAX: u32 = 1;
 
@@ -198,6 +202,49 @@ impl<const HONEST: bool> Run<HONEST> {
     }
 }
 
+impl<const HONEST: bool> Run<HONEST> {
+    /// While the memory is used up, no command adds to what is stored, and keys are evicted. So what is stored stays near
+    /// the limit.
+    pub(super) fn check_memory(&self) {
+        let (world, limit) = (self.server.world(), self.server.config().maxmemory.bytes);
+        let stored = world.dataset_memory() - world.store.waiting_bytes();
+        assert!(limit == 0 || stored <= limit + COMMAND_GROWTH_MAX, "{stored} bytes are stored, of {limit}");
+    }
+
+    /// Only keys that the policy lets the server evict have disappeared, and not more than it has evicted.
+    pub(super) fn check_hoards(&mut self) {
+        let now_ms = self.world.borrow().unix_ms;
+        let evicted = self.server.world().store.evicted();
+        assert!(self.victims != Victims::None || evicted == 0, "{evicted} keys were evicted");
+        let mut gone = self.evicted_told;
+        let store = &mut self.server.service().world.store;
+        store.select(0);
+        for (name, client) in self.clients.iter().enumerate() {
+            let read = client.pipe_of(&self.world.borrow()).map_or(0, |pipe| pipe.read_total);
+            // A command whose reply is not known may have changed a key.
+            let open: BTreeSet<&String> = client.begun(read)[client.done.min(client.begun(read).len())..]
+                .iter()
+                .filter_map(|step| if let Op::Hoard(key, ..) = &step.op { Some(key) } else { None })
+                .collect();
+            for (key, item) in client.state.hoard.iter().filter(|(key, _)| !open.contains(key)) {
+                let stored = store.get(key.as_bytes(), now_ms).expect("it is a string");
+                let is_gone = stored.is_none() && item.may_go(self.victims);
+                gone += u64::from(is_gone);
+                assert!(
+                    is_gone || stored == Some(item.value.as_bytes()),
+                    "client {name}: {key} is {stored:?} instead of {item:?}"
+                );
+            }
+            let prefix = format!("hoard:{name}:");
+            for key in store.keys(now_ms).filter(|key| key.starts_with(prefix.as_bytes())).map(text) {
+                let known = client.state.hoard.contains_key(&key) || open.contains(&key);
+                assert!(known, "client {name}: {key} is there again");
+            }
+        }
+        assert!(gone <= evicted, "{gone} keys are gone and {evicted} were evicted");
+    }
+}
+
 fn text(bytes: &[u8]) -> String {
     String::from_utf8(bytes.to_vec()).expect("the scripts write ASCII")
 }
@@ -223,13 +270,24 @@ fn held(store: &mut Store, key: &[u8], now_ms: u64) -> Held {
             Held::Scores(zset.iter_from(0).map(|(member, score)| (text(member), score as i64)).collect())
         }
         Kind::Stream => {
-            let log = store.stream(key, now_ms).expect("it is a stream").expect(THERE).log();
+            let stream = store.stream(key, now_ms).expect("it is a stream").expect(THERE);
+            let groups = stream.groups().map(|group| (text(group.name()), group_held(group))).collect();
+            let log = stream.log();
             let entries = log.range(StreamId::MIN, StreamId::MAX).map(|entry| {
                 let (_, value) = entry.fields().next().expect("it has a field");
                 (entry.id().ms, text(value))
             });
-            Held::Stream(Stream { entries: entries.collect(), last: log.last_id().ms })
+            Held::Stream(Stream { entries: entries.collect(), last: log.last_id().ms, groups })
         }
+    }
+}
+
+fn group_held(group: &tidegate::store::Group) -> Group {
+    let pending = group.pending(StreamId::MIN, StreamId::MAX);
+    Group {
+        last: group.last_id().ms,
+        consumers: group.consumers().map(|consumer| text(consumer.name())).collect(),
+        pending: pending.map(|entry| (entry.id.ms, (text(entry.consumer), entry.deliveries))).collect(),
     }
 }
 
@@ -248,6 +306,9 @@ fn what(held: &Held) -> Option<&'static str> {
         Held::Scores(scores) if scores.len() > PACKED_FIELDS_MAX => "sorted set of many members at the end",
         Held::Scores(_) => "sorted set at the end",
         Held::Stream(stream) if stream.entries.len() > NODE_ENTRIES => "stream of several nodes at the end",
+        Held::Stream(stream) if stream.groups.values().any(|group| !group.pending.is_empty()) => {
+            "stream with pending entries at the end"
+        }
         Held::Stream(_) => "stream at the end",
     })
 }

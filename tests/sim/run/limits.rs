@@ -1,11 +1,24 @@
 //! The limits and the faults that a run is played under.
 
 use rand::RngExt;
-use tidegate::config::{AtMaxclients, Bounds, Config, DebugCommand, OutputLimit};
+use tidegate::config::{
+    AtMaxclients, Bounds, Config, DebugCommand, Events, EvictionPolicy, MaxMemory, OutputLimit,
+};
 
 use crate::model;
 use crate::script::Theme;
 use crate::world::Faults;
+
+const POLICIES: [EvictionPolicy; 8] = [
+    EvictionPolicy::NoEviction,
+    EvictionPolicy::AllkeysLru,
+    EvictionPolicy::AllkeysLfu,
+    EvictionPolicy::AllkeysRandom,
+    EvictionPolicy::VolatileLru,
+    EvictionPolicy::VolatileLfu,
+    EvictionPolicy::VolatileRandom,
+    EvictionPolicy::VolatileTtl,
+];
 
 /// Random limits. In some seeds each safety net is switched off, because a net hides the bugs that it catches.
 pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
@@ -18,6 +31,13 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
         Theme::Memory if !calm => maxmemory_clients = 1 << rng.random_range(9..14),
         Theme::Messages if !calm => pubsub_output_limit.hard_bytes = rng.random_range(1..1_500),
         _ => {}
+    }
+    let notify_keyspace_events =
+        Events::parse(if rng.random_bool(0.5) { "KEA" } else { "" }).expect("these are classes");
+    let (mut maxmemory, mut maxmemory_policy) = (MaxMemory::default(), EvictionPolicy::NoEviction);
+    if theme == Theme::Eviction {
+        maxmemory.bytes = rng.random_range(15_000..90_000);
+        maxmemory_policy = POLICIES[rng.random_range(0..POLICIES.len())];
     }
     let tight_input = !calm && rng.random_bool(0.2);
     Config {
@@ -36,6 +56,9 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
         client_query_buffer_limit: if tight_input { rng.random_range(64..2_000) } else { 6_000 },
         maxmemory_clients,
         pubsub_output_limit,
+        notify_keyspace_events,
+        maxmemory,
+        maxmemory_policy,
         enable_debug_command: DebugCommand::Yes,
         bounds: Bounds {
             read_bytes_per_turn: rng.random_range(1..3_000),

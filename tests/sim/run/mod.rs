@@ -22,6 +22,7 @@ use crate::client::Client;
 use crate::net::SimNet;
 use crate::reasons::{Circumstances, Evidence};
 use crate::script::{Contents, Role, Theme};
+use crate::state::Victims;
 use crate::story::Listener;
 use crate::world::{Faults, World};
 
@@ -73,6 +74,10 @@ struct Run<const HONEST: bool> {
     memory_max: usize,
     /// When the first of the waits for keys ends, as it was after the last tick.
     waits_until: Option<Moment>,
+    /// Which keys the server may evict.
+    victims: Victims,
+    /// How many keys clients have found evicted.
+    evicted_told: u64,
     /// Bytes that wait for each connection that is open.
     untaken: BTreeMap<usize, usize>,
 }
@@ -93,16 +98,22 @@ impl<const HONEST: bool> Run<HONEST> {
             kills: !calm && rng.random_bool(0.5),
             pauses: rng.random_bool(0.4),
             stops: quits && rng.random_bool(0.3),
+            victims: Victims::of(config.maxmemory_policy),
+            // The model knows the replies only if nothing is refused.
+            events: config.notify_keyspace_events.is_on() && !scarce,
             theme,
         };
         let (memory_max, count) = (config.maxmemory_clients, rng.random_range(2..9));
         let clients: Vec<Client> = (0..count)
             .map(|name| {
                 let role = match rng.random_range(0..20) {
+                    _ if theme == Theme::Eviction && name != 1 => Role::Hoarder,
                     _ if name < 2 => [Role::Publisher, Role::Listener][name],
                     0 => Role::Endless,
                     1 => Role::Scanner,
                     2..6 => Role::Listener,
+                    // A client that cannot be told of a change for lack of memory is closed.
+                    6 | 7 if !scarce => Role::Cacher,
                     _ => Role::Plain,
                 };
                 Client::new(rng, name, role, contents)
@@ -132,6 +143,8 @@ impl<const HONEST: bool> Run<HONEST> {
             board: Board::default(),
             memory_max,
             waits_until: None,
+            victims: contents.victims,
+            evicted_told: 0,
             untaken: BTreeMap::new(),
         }
     }
@@ -179,8 +192,13 @@ impl<const HONEST: bool> Run<HONEST> {
         *world.injected.entry("limit changed in flight").or_default() += changed;
         let refused: u64 = self.clients.iter().map(|client| client.refusals).sum();
         *world.injected.entry("allocation refused").or_default() += refused;
+        let told: u64 = self.clients.iter().map(|client| client.told).sum();
+        *world.injected.entry("changed key told to a client that keeps a copy").or_default() += told;
         let heard: u64 = self.clients.iter().map(|client| client.heard.len() as u64).sum();
         *world.injected.entry("message delivered").or_default() += heard;
+        let heard = self.clients.iter().flat_map(|client| &client.heard);
+        let events = heard.filter(|heard| heard.channel.starts_with("__key")).count() as u64;
+        *world.injected.entry("event of a key").or_default() += events;
         let received = self.clients.iter().map(|client| client.received.clone()).collect();
         Report { injected: std::mem::take(&mut world.injected), received }
     }
@@ -331,6 +349,7 @@ impl<const HONEST: bool> Run<HONEST> {
         self.check_waits();
         self.check_shares();
         self.check_hurry();
+        self.check_memory();
         if self.exit.is_none() {
             let serving = self.server.stage() == Stage::Serving;
             assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");
@@ -413,8 +432,20 @@ impl<const HONEST: bool> Run<HONEST> {
             let paused = self.server.service().world.pause.is_on();
             quiet = if asleep && !paused && before == self.progress() { quiet + 1 } else { 0 };
         }
-        assert!(self.exit.is_some() || quiet > 40, "never came to rest");
+        let tidegate::service::world::World { store, now, .. } = self.server.world();
+        assert!(
+            self.exit.is_some() || quiet > 40,
+            "never came to rest; memory to free: {}, {} bytes used of {}, {} evicted, keys: {:?}, next expiry {:?}, at {} ms",
+            store.has_leftovers(),
+            self.server.world().used_memory(),
+            self.server.config().maxmemory.bytes,
+            store.evicted(),
+            store.sizes().collect::<Vec<_>>(),
+            store.next_expiry(),
+            now.unix_ms
+        );
         self.everyone_alive_is_answered();
+        self.copies_are_true();
         if self.calm && !self.seen.quit {
             self.everyone_got_everything();
         }

@@ -6,9 +6,18 @@ use tidegate::base::{Moment, fault};
 use tidegate::reactor::net::Patience;
 use tidegate::service::session::Session;
 use tidegate::stage::Stage;
+use tidegate::store::{Group, Stream, StreamId};
 
 use super::Run;
-use crate::queues::Queue;
+use crate::queues::{GROUP, Queue};
+
+/// The elements of a stream that its group has not delivered yet.
+fn new_jobs(stream: &Stream) -> Vec<String> {
+    let last = stream.group(GROUP.as_bytes()).map_or(StreamId::MIN, Group::last_id);
+    let entries = stream.log().range(StreamId::MIN, StreamId::MAX).filter(|entry| entry.id() > last);
+    let values = entries.filter_map(|entry| entry.fields().next());
+    values.map(|(_, value)| String::from_utf8_lossy(value).into_owned()).collect()
+}
 
 impl<const HONEST: bool> Run<HONEST> {
     /// True if the client in this slot waits for a key.
@@ -65,6 +74,10 @@ impl<const HONEST: bool> Run<HONEST> {
                             .flat_map(|pile| pile.iter_from(0))
                             .map(|(member, _)| text(member))
                             .collect()
+                    }
+                    Queue::Jobs => {
+                        let jobs = store.stream(key, now_ms).expect("it is a stream");
+                        jobs.into_iter().flat_map(new_jobs).collect()
                     }
                     _ => {
                         let list = store.list(key, now_ms).expect("it is a list");

@@ -33,6 +33,25 @@ impl<const HONEST: bool> Run<HONEST> {
         }
     }
 
+    /// What a client keeps a copy of is still so, unless it was told otherwise.
+    pub(super) fn copies_are_true(&mut self) {
+        let now_ms = self.world.borrow().unix_ms;
+        for (name, client) in self.clients.iter().enumerate() {
+            let slot = client.pipe_of(&self.world.borrow()).and_then(|pipe| pipe.slot);
+            let Some(conn) = slot.and_then(|slot| self.server.reactor().conn(slot)) else { continue };
+            if self.exit.is_some() || conn.phase != Phase::Open {
+                continue;
+            }
+            let store = &mut self.server.service().world.store;
+            store.select(0);
+            for (key, value) in client.state.copies.true_ones() {
+                let stored = store.get(key.as_bytes(), now_ms).expect("it is a string");
+                let stored = stored.map(|bytes| String::from_utf8_lossy(bytes).into_owned());
+                assert_eq!(stored, *value, "client {name} was not told that {key} has changed");
+            }
+        }
+    }
+
     pub(super) fn everyone_got_everything(&self) {
         let refused = self.server.stats().rejected > 0;
         for (name, client) in self.clients.iter().enumerate() {
@@ -144,6 +163,7 @@ impl<const HONEST: bool> Run<HONEST> {
             [Reason::Io(ErrorKind::Other), Reason::SlowConsumer, Reason::Evicted].into_iter().any(ended);
         assert!(otherwise || killed >= self.board.kills() as u64, "somebody who was killed survived");
         self.check_queues();
+        self.check_hoards();
         self.compare_stories(!may_cut && !any_reset && !self.seen.scarce);
         self.server.audit();
     }

@@ -9,22 +9,52 @@ use crate::model::{OK, Op, bulk};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Brief {
     value: String,
+    lease: Lease,
+}
+
+/// For how long something lives.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Lease {
+    /// The tick in which it was given.
     since: usize,
-    /// It expires between these, Unix milliseconds.
+    /// It ends between these, Unix milliseconds.
     least_ms: u64,
     most_ms: u64,
-    /// The step whose `EXEC` has written it.
+    /// The step whose `EXEC` has given it.
     executed: Option<usize>,
 }
 
-impl Brief {
-    /// Whether a command that ran then saw it; `None` if that is open.
-    pub fn lives(&self, when: &When) -> Option<bool> {
+impl Lease {
+    /// A lease for so many milliseconds, given then; `executing` is the step whose `EXEC` is running.
+    pub fn new(when: &When, ms: u64, executing: Option<usize>) -> Lease {
+        let (least_ms, most_ms) = (when.after_ms + ms, when.ends_ms[when.tick] + ms);
+        Lease { since: when.tick, least_ms, most_ms, executed: executing }
+    }
+
+    /// Whether a command that ran then saw that it lives; `None` if that is open.
+    pub fn lives(&self, when: &When, executing: Option<usize>) -> Option<bool> {
+        if executing.is_some() && self.executed == executing {
+            // Within a transaction time stands still.
+            return Some(true);
+        }
         let latest = *when.ends_ms[self.since..=when.tick].iter().max()?;
         if when.starts_ms[when.tick] >= self.most_ms {
             return Some(false);
         }
         (latest < self.least_ms).then_some(true)
+    }
+
+    /// How many milliseconds it lasts from then on: between these.
+    pub fn time_left(&self, when: &When) -> (i64, i64) {
+        let least = self.least_ms.saturating_sub(when.ends_ms[when.tick]) as i64;
+        (least, self.most_ms.saturating_sub(when.starts_ms[when.tick]) as i64)
+    }
+}
+
+impl Brief {
+    /// Whether a command outside of a transaction that ran then saw it; `None` if that is open.
+    pub fn lives(&self, when: &When) -> Option<bool> {
+        self.lease.lives(when, None)
     }
 }
 
@@ -39,12 +69,7 @@ impl State {
     ) -> Answer {
         let (Op::SetBrief(key, ..) | Op::GetBrief(key) | Op::TimeLeft(key)) = op else { unreachable!() };
         let brief = self.briefs.get(key).cloned();
-        let mut lives = brief.as_ref().map_or(Some(false), |brief| brief.lives(when));
-        if brief.as_ref().is_some_and(|brief| brief.executed.is_some() && brief.executed == self.executing) {
-            // Within a transaction time stands still.
-            lives = Some(true);
-        }
-        let (start_ms, end_ms) = (when.starts_ms[when.tick], when.ends_ms[when.tick]);
+        let lives = brief.as_ref().map_or(Some(false), |brief| brief.lease.lives(when, self.executing));
         let answer = match (op, &brief) {
             (Op::SetBrief(_, value, ms, only_new), _) => {
                 let refused = only_new.then(|| expect(input, "$-1\r\n")).filter(|_| lives != Some(false));
@@ -55,9 +80,7 @@ impl State {
                     }
                     _ => {}
                 }
-                let (least_ms, most_ms) = (when.after_ms + ms, end_ms + ms);
-                let (value, executed) = (value.clone(), self.executing);
-                let brief = Brief { value, since: when.tick, least_ms, most_ms, executed };
+                let brief = Brief { value: value.clone(), lease: Lease::new(when, *ms, self.executing) };
                 self.briefs.insert(key.clone(), brief);
                 for watched in self.watched.iter_mut().filter(|watched| watched.key == *key) {
                     watched.touched = true;
@@ -72,8 +95,7 @@ impl State {
             }
             (Op::GetBrief(_), _) => expect(input, "$-1\r\n"),
             (_, Some(brief)) if lives != Some(false) => {
-                let least = brief.least_ms.saturating_sub(end_ms) as i64;
-                let most = brief.most_ms.saturating_sub(start_ms) as i64;
+                let (least, most) = brief.lease.time_left(when);
                 let wanted = format!("a time left from {least} to {most}");
                 let mut gone = false;
                 let answer = judge(input, &wanted, |frame| match frame {

@@ -3,6 +3,9 @@
 //! noted as an [`Event`] and compared with what the others were told.
 
 mod brief;
+mod caching;
+mod fields;
+mod hoards;
 mod judge;
 mod messages;
 mod transaction;
@@ -12,11 +15,19 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::frames::Frame;
 use crate::hashes::HashOp;
 use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, bulk_or_null, int};
+use crate::queues::Queue as Line;
 use crate::sets;
+use crate::streams;
 use brief::Brief;
+use caching::Copies;
+pub use caching::CopyOp;
+use fields::Field;
+pub use fields::FieldOp;
+use hoards::Item;
+pub use hoards::{HoardOp, Victims};
 pub use judge::Answer;
-pub use judge::judge;
-use judge::{expect, expect_line, nullable};
+pub use judge::{expect, judge};
+use judge::{expect_line, nullable};
 use transaction::{Queue, TOO_LONG, Watched};
 
 /// What a reply tells of others.
@@ -45,8 +56,7 @@ pub enum Event {
     /// An element was taken from a queue.
     Took {
         element: String,
-        /// The queue was the first one, whose order is known.
-        in_order: bool,
+        queue: Line,
         /// The request was read in an earlier tick: the client has waited.
         waited: bool,
     },
@@ -56,6 +66,12 @@ pub enum Event {
     NotRun,
     Aborted,
     Expired,
+    /// A field of a hash that had a time of expiry was gone.
+    FieldExpired,
+    /// A key was gone that may have been evicted.
+    Evicted,
+    /// A write was refused because the memory is used up.
+    NoRoom,
     /// A command was refused for lack of memory.
     Refused,
 }
@@ -90,6 +106,12 @@ pub struct State {
     /// The shared key as read before and after it was watched.
     seen: [Option<Option<String>>; 2],
     briefs: BTreeMap<String, Brief>,
+    /// Its copies of keys.
+    pub copies: Copies,
+    /// Its keys that may be evicted.
+    pub hoard: BTreeMap<String, Item>,
+    /// The fields of its hash for fields that expire.
+    fields: BTreeMap<String, Field>,
     /// The step whose `EXEC` is running.
     executing: Option<usize>,
     pub spared: bool,
@@ -209,12 +231,18 @@ impl State {
                 expect(input, OK)
             }
             Op::Reset => {
-                let State { keys, briefs, generation, .. } = std::mem::take(self);
-                *self = State { keys, briefs, generation: generation + 1, ..State::default() };
+                let State { keys, briefs, fields, mut copies, generation, .. } = std::mem::take(self);
+                copies.end();
+                *self =
+                    State { keys, briefs, fields, copies, generation: generation + 1, ..State::default() };
                 expect(input, RESET)
             }
             Op::SetTwin(..) => expect(input, OK),
             Op::SetBrief(..) | Op::GetBrief(_) | Op::TimeLeft(_) => self.act_briefly(op, input, when, events),
+            Op::Hoard(key, op, victims) => self.hoard(key, op, *victims, input, events),
+            Op::Tells(reply, _) => expect(input, reply),
+            Op::Cached(op) => self.act_on_copies(op, input),
+            Op::Field(op) => self.act_on_fields(op, input, when, events),
             Op::Publish(..) | Op::Subscribe(..) | Op::Unsubscribe(..) | Op::Hello | Op::Ping => {
                 self.speak(op, input, events)
             }
@@ -302,10 +330,13 @@ impl State {
                     Op::Delete(_) | Op::Expire(_) => had,
                     Op::Hash(_, op) => op.has_changed(&reply),
                     Op::Members(_, op) => op.has_changed(&reply, had),
-                    Op::MoveMember(..) | Op::Scores(..) | Op::Stream(..) => {
+                    Op::MoveMember(..) | Op::Scores(..) => {
                         before.get(&watched.key) != self.keys.get(&watched.key)
                     }
-                    Op::CombineInto(..) => !reply.starts_with('-') && (had || reply != int(0)),
+                    Op::Stream(..) => streams::differ(before.get(&watched.key), self.keys.get(&watched.key)),
+                    Op::CombineInto(..) | Op::SearchInto(..) => {
+                        !reply.starts_with('-') && (had || reply != int(0))
+                    }
                     Op::Elements(_, op) => op.has_changed(&reply, had),
                     Op::MoveElement(..) => !reply.starts_with('-') && reply != bulk_or_null(None),
                     _ => !reply.starts_with('-'),
