@@ -162,7 +162,11 @@ fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
     let sha1hex = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
         (1, Some(text)) => {
-            let digest = Sha1::from(bytes_of(lua, text)?.as_bytes()).digest().to_string();
+            let digest = match bytes_of(lua, text)? {
+                Some(text) => Sha1::from(text.as_bytes()).digest().to_string(),
+                // As in Redis, what is no text counts as an empty one.
+                None => Sha1::new().digest().to_string(),
+            };
             Ok((true, Value::String(lua.create_string(digest)?)))
         }
         _ => failed(lua, b"ERR wrong number of arguments"),
@@ -211,7 +215,7 @@ fn log(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
     }
     let mut line = Vec::new();
     for word in args.iter().skip(1) {
-        let Ok(word) = bytes_of(lua, word) else { continue };
+        let Some(word) = bytes_of(lua, word)? else { continue };
         if !line.is_empty() {
             line.push(b' ');
         }
@@ -238,14 +242,14 @@ fn set_resp(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<Told>
     Ok((true, Value::Nil))
 }
 
-/// A string, or the text of a number.
-fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
-    match value {
-        Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => lua.create_string(itoa::Buffer::new().format(*number)),
-        Value::Number(number) => lua.create_string(lua_text(*number)),
-        _ => Err(Error::runtime("a string is needed")),
-    }
+/// A string, or the text of a number; `None` for anything else.
+fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<Option<LuaString>> {
+    Ok(match value {
+        Value::String(text) => Some(text.clone()),
+        Value::Integer(number) => Some(lua.create_string(lua_text(*number as f64))?),
+        Value::Number(number) => Some(lua.create_string(lua_text(*number))?),
+        _ => None,
+    })
 }
 
 /// An error with its code, which ends at the first space. A text without a space gets the code `ERR`.
