@@ -1,5 +1,6 @@
 //! Scripts: what they may do, how they answer, and how they end.
 
+mod random;
 mod same;
 
 use redis::{Connection, RedisResult, Value, cmd};
