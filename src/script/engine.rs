@@ -60,7 +60,8 @@ pub fn drop_engine() {
     ENGINE.set(None);
 }
 
-/// If scripts have left more than this many bytes, the garbage is collected before the next script.
+/// If scripts have left more than this many bytes, or an eighth of what a script may use, the garbage is collected before the next
+/// script.
 const GARBAGE_BYTES_MAX: usize = 8 << 20;
 
 /// How a script has ended.
@@ -254,7 +255,7 @@ impl Engine {
     ) -> Ended {
         self.begin();
         let (program, _) = self.programs.get(sha).expect("the script is compiled");
-        let returned = stack::introduce(&self.lua, &self.sandbox.words, keys, args)
+        let returned = stack::introduce(&self.lua, &self.sandbox.env, keys, args)
             .and_then(|()| self.perform(host, || self.sandbox.run.call(program)));
         self.finish(returned)
     }
@@ -262,7 +263,13 @@ impl Engine {
     /// Makes the interpreter ready for a script or a function.
     pub(super) fn begin(&self) {
         limit_memory(&self.lua, NO_LIMIT);
-        if self.lua.used_memory() > self.standing.max(self.collected.get()) + GARBAGE_BYTES_MAX {
+        let garbage_max = GARBAGE_BYTES_MAX.min(self.memory_max / 8);
+        if self.lua.used_memory() > self.standing.max(self.collected.get()) + garbage_max {
+            if !self.programs.is_empty() {
+                // The arguments of the last script are garbage too.
+                let none = || std::iter::empty::<&[u8]>();
+                let _ = stack::introduce(&self.lua, &self.sandbox.env, none(), none());
+            }
             let _ = self.lua.gc_collect();
             self.collected.set(self.lua.used_memory());
         }

@@ -157,6 +157,11 @@ impl Functions {
         let (registered, callbacks): (Vec<Registered>, Vec<Function>) = loaded?.into_iter().unzip();
         let names = registered.iter().map(|function| function.name.clone());
         let bytes = self.engine.lua.used_memory().saturating_sub(before);
+        let kept = (self.engine.standing + bytes).saturating_sub(self.engine.sandbox.memory);
+        if kept > self.engine.memory_max {
+            self.is_used = true;
+            return Err(LoadError::Stopped(Stop::Memory));
+        }
         self.engine.standing += bytes;
         self.libraries.insert(library, Loaded { functions: names.zip(callbacks).collect(), bytes });
         Ok(registered)

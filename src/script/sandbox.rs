@@ -23,8 +23,6 @@ pub struct Sandbox {
     pub env: Table,
     /// The global variables of the interpreter itself, which scripts do not see.
     pub own: Table,
-    /// The tables `KEYS` and `ARGV` of scripts.
-    pub words: (Table, Table),
     /// Runs a script. Returns true and what it returns, or false and an error.
     pub run: Function,
     /// Bytes of memory that the interpreter holds before any script.
@@ -65,13 +63,13 @@ pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str, purpose: Purpose) ->
     host.raw_set("constants", constants(lua, version)?)?;
     host.raw_set("libraries", library::open(lua)?)?;
     let prelude = lua.load(include_str!("prelude.luau")).set_name("@prelude");
-    let (env, run, keys, argv): (Table, Function, Table, Table) = prelude.call(host)?;
+    let (env, run): (Table, Function) = prelude.call(host)?;
     // So a script finds `redis.call` and its like when it is compiled, and not anew at each call.
     let own = lua.globals();
     lua.set_globals(env.clone())?;
     env.set_safeenv(true);
     lua.gc_collect()?;
-    Ok(Sandbox { env, own, words: (keys, argv), run, memory: lua.used_memory() })
+    Ok(Sandbox { env, own, run, memory: lua.used_memory() })
 }
 
 /// What concerns the interpreter itself.
@@ -266,7 +264,7 @@ fn integer(lua: &Lua, value: Option<&Value>) -> mlua::Result<Option<f64>> {
 pub fn bytes_of(lua: &Lua, value: &Value) -> mlua::Result<LuaString> {
     match value {
         Value::String(text) => Ok(text.clone()),
-        Value::Integer(number) => lua.create_string(itoa::Buffer::new().format(*number)),
+        Value::Integer(number) => lua.create_string(lua_text(*number as f64)),
         Value::Number(number) => lua.create_string(lua_text(*number)),
         _ => Err(Error::runtime("a string is needed")),
     }

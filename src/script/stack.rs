@@ -6,7 +6,7 @@
 //!
 //! This file is `unsafe`, and it is the only one of the room. Its rules:
 //!
-//! - A [`Stack`] exists only while the interpreter calls one of the functions below, and only they make one. So its state is valid.
+//! - A [`Stack`] exists only while the interpreter runs a function of this file, and only these make one. So its state is valid.
 //! - An index is checked against the number of arguments, or it is one of a value that this call has pushed. Before it
 //!   pushes, a function makes sure that there is room ([`Stack::reserve`]); each call begins with room for 20 values.
 //! - Bytes of a string are borrowed from the stack. What changes the stack borrows it mutably, so the string is still there.
@@ -29,9 +29,6 @@ thread_local! {
     /// What the functions of this file share with the engine, while a script runs.
     static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
 }
-
-/// If a table has held more elements, its memory is given back.
-const ELEMENTS_KEPT_MAX: usize = 1_000;
 
 /// While it lives, the functions of this file find what it borrows.
 pub struct Attached<'a>(#[expect(dead_code, reason = "it keeps the borrow")] &'a Shared);
@@ -135,25 +132,9 @@ impl Stack {
         }
     }
 
-    /// Takes everything out of the table on top of the stack, and its metatable too.
-    fn clear_table(&mut self) {
-        unsafe {
-            let len = ffi::lua_objlen(self.state, -1);
-            ffi::lua_cleartable(self.state, -1);
-            if len > ELEMENTS_KEPT_MAX {
-                // The table keeps the room for its elements until a new field makes it count them.
-                ffi::lua_pushboolean(self.state, 1);
-                ffi::lua_rawsetfield(self.state, -2, c"shrink".as_ptr());
-                ffi::lua_cleartable(self.state, -1);
-            }
-            ffi::lua_pushnil(self.state);
-            ffi::lua_setmetatable(self.state, -2);
-        }
-    }
-
-    /// Pops a value.
-    fn pop(&mut self) {
-        unsafe { ffi::lua_settop(self.state, -2) };
+    /// Says whether the table on top of the stack is read-only.
+    fn set_readonly(&mut self, readonly: bool) {
+        unsafe { ffi::lua_setreadonly(self.state, -1, c_int::from(readonly)) };
     }
 
     /// Pushes an error as scripts see it.
@@ -233,27 +214,28 @@ pub fn open(lua: &Lua, host: &Table) -> mlua::Result<()> {
     unsafe { lua.exec_raw::<()>((), install) }
 }
 
-/// Puts the keys and the other arguments of a script into the tables `KEYS` and `ARGV`, in the place of what was there. They are always
-/// the same tables, because a script finds global variables when it is compiled.
+/// Sets the global variables `KEYS` and `ARGV` in the table of globals `env`, which is read-only before and afterwards.
 ///
 /// # Errors
 /// If memory runs out.
 #[allow(unsafe_code)]
 pub fn introduce<'a>(
     lua: &Lua,
-    (keys, argv): &(Table, Table),
-    keys_given: impl ExactSizeIterator<Item = &'a [u8]>,
-    args_given: impl ExactSizeIterator<Item = &'a [u8]>,
+    env: &Table,
+    keys: impl ExactSizeIterator<Item = &'a [u8]>,
+    args: impl ExactSizeIterator<Item = &'a [u8]>,
 ) -> mlua::Result<()> {
-    let fill = |state| {
+    let set = |state| {
         let mut stack = Stack { state };
-        stack.clear_table();
-        stack.fill_table(args_given);
-        stack.pop();
-        stack.clear_table();
-        stack.fill_table(keys_given);
+        // `Table::set_readonly` would also forget that scripts may keep what they have found in `env`.
+        stack.set_readonly(false);
+        stack.push_list(keys);
+        stack.set_field(c"KEYS");
+        stack.push_list(args);
+        stack.set_field(c"ARGV");
+        stack.set_readonly(true);
     };
-    unsafe { lua.exec_raw::<()>((keys, argv), fill) }
+    unsafe { lua.exec_raw::<()>(env, set) }.inspect_err(|_| env.set_readonly(true))
 }
 
 /// Tables of the keys and of the arguments of a function.
@@ -278,11 +260,6 @@ impl Stack {
     /// Pushes a table of these strings.
     fn push_list<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
         self.push_table(words.len(), 0);
-        self.fill_table(words);
-    }
-
-    /// Puts these strings into the table on top of the stack.
-    fn fill_table<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
         for (index, word) in words.enumerate() {
             self.push_bytes(word);
             self.set_element(index + 1);

@@ -65,6 +65,9 @@ impl<'a, N: Net> Meanwhile<'a, N> {
                 Edge::Reopen => reopen_log(),
                 Edge::Quit => {
                     self.stage = self.stage.quit(now, world.config.shutdown_timeout_ms);
+                    log::info!(
+                        "a signal was heard; the server stops when the script has ended or is stopped"
+                    );
                     self.heard.push(Heard::Signal(now));
                 }
             }
@@ -127,21 +130,21 @@ impl<N: Net> Wires for Meanwhile<'_, N> {
 
     fn hear(&mut self, me: ConnId, world: &mut World) {
         let now = self.reactor.now().at;
+        // What the script has asked for waits until it has ended, and it may be undone.
+        let outbox = std::mem::take(&mut world.outbox);
         self.hear_edges(world, now);
         if world.is_busy(now) {
-            // What the script has asked for waits until it has ended, and it may be undone.
-            let outbox = std::mem::take(&mut world.outbox);
             if self.stage == Stage::Serving {
                 self.reactor.admit(now, &world.config, &mut world.stats, self.newcomers);
-                welcome(self.newcomers, world);
+                welcome(self.newcomers, world, now);
             }
             self.serve(me, world, now);
-            self.note_asks(world, now);
-            world.outbox = outbox;
         }
         for slot in self.reactor.take_departed() {
             world.leave(slot);
         }
+        self.note_asks(world, now);
+        world.outbox = outbox;
         if self.stage.is_over(now) {
             world.end_script();
         }

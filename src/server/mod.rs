@@ -198,7 +198,8 @@ impl<N: Net> Server<N> {
     }
 
     fn welcome(&mut self) {
-        welcome(&mut self.newcomers, &mut self.service.world);
+        let now = self.service.world.now.at;
+        welcome(&mut self.newcomers, &mut self.service.world, now);
     }
 
     /// The counters.
@@ -242,10 +243,10 @@ impl<N: Net> Server<N> {
     }
 }
 
-/// Begins the sessions of clients that were let in.
-fn welcome(newcomers: &mut Vec<Newcomer>, world: &mut World) {
+/// Begins the sessions of clients that were let in just now.
+fn welcome(newcomers: &mut Vec<Newcomer>, world: &mut World, now: Moment) {
     for Newcomer { id, peer, listener } in newcomers.drain(..) {
-        world.sessions.open(id, peer, listener, world.now.at);
+        world.sessions.open(id, peer, listener, now);
         log::debug!("client {id} addr={peer} opened");
     }
 }

@@ -128,6 +128,9 @@ impl World {
         let close = self.run_in_script(call, &RUNS, reply);
         if mode != ReplyMode::On {
             output.truncate(start);
+            if mode != ReplyMode::Off {
+                self.sessions.get_mut(me.slot)?.reply = ReplyMode::On;
+            }
         }
         close.map(Ended::Close)
     }

@@ -51,7 +51,7 @@ impl World {
         let mut line = Vec::new();
         let (us, db) = (self.now.unix_us, self.store.selected());
         let _ = write!(line, "+{}.{:06} [{db} ", us / 1_000_000, us % 1_000_000);
-        let _ = match self.in_script() {
+        let _ = match self.in_script_of(by) {
             true => write!(line, "lua]"),
             false => write!(line, "{}]", self.sessions.remote(session)),
         };

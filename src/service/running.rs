@@ -3,7 +3,7 @@
 use super::cx::{Cx, Failure, Outcome};
 use super::slowlog::cut;
 use super::world::World;
-use crate::base::Moment;
+use crate::base::{ConnId, Moment};
 use crate::config::SCRIPT_HEARS_EVERY_MS;
 use crate::script::Stop;
 
@@ -17,6 +17,8 @@ const BUSY_FUNCTION: Failure =
 /// The script or the function that runs.
 #[derive(Debug)]
 pub struct Running {
+    /// The client that runs it.
+    pub me: ConnId,
     /// When it began.
     began: Moment,
     /// When it next lets the server hear the other clients.
@@ -25,15 +27,15 @@ pub struct Running {
     stop: Option<Stop>,
     /// True for a function, and false for a script of `EVAL`.
     pub is_function: bool,
-    /// The request that runs it, cut as for the slow log. It is empty until the script runs long.
+    /// The request that runs it, cut as for the slow log. It is empty until the server hears others.
     pub request: Vec<Vec<u8>>,
 }
 
 impl Running {
     /// A script, or a function, that begins now.
-    pub fn new(began: Moment, is_function: bool) -> Running {
+    pub fn new(me: ConnId, began: Moment, is_function: bool) -> Running {
         let next_hearing = began.plus_ms(SCRIPT_HEARS_EVERY_MS);
-        Running { began, next_hearing, stop: None, is_function, request: Vec::new() }
+        Running { me, began, next_hearing, stop: None, is_function, request: Vec::new() }
     }
 
     /// How long it has run by now, milliseconds.
@@ -46,13 +48,12 @@ impl Cx<'_> {
     /// Lets the server hear the other clients, if it is time for that.
     pub fn hear_others(&mut self, now: Moment) {
         let Cx { world, wires, me, command, args, .. } = self;
-        let is_busy = world.is_busy(now);
         let Some(script) = &mut world.script else { return };
         if now < script.next_hearing {
             return;
         }
         script.next_hearing = now.plus_ms(SCRIPT_HEARS_EVERY_MS);
-        if is_busy && script.request.is_empty() {
+        if script.request.is_empty() {
             script.request = cut(command, *args);
         }
         wires.hear(*me, world);
@@ -63,6 +64,11 @@ impl Cx<'_> {
 }
 
 impl World {
+    /// True while a script of this client runs.
+    pub fn in_script_of(&self, me: ConnId) -> bool {
+        self.script.as_ref().is_some_and(|script| script.me == me)
+    }
+
     /// True while a script runs.
     pub fn in_script(&self) -> bool {
         self.script.is_some()

@@ -109,13 +109,14 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
         return Err(Failure::text("ERR Can not execute a script with write flag using *_ro command."));
     }
     // `World::run` has just read the clock, because the command is a heavy one. This is the time of the script and of its commands.
-    let (asks, db) = (cx.world.outbox.asks.len(), cx.world.store.selected());
     let began = if cx.inside { cx.world.read_clock().at } else { cx.world.now.at };
     if !cx.world.monitors.is_empty() {
         cx.world.show_to_monitors(cx.me, cx.command, cx.args);
     }
+    // What the script asks for from here on is forgotten if it is undone.
+    let (asks, db) = (cx.world.outbox.asks.len(), cx.world.store.selected());
     cx.world.store.begin_undo();
-    cx.world.script = Some(Running::new(began, matches!(run.program, Program::Function { .. })));
+    cx.world.script = Some(Running::new(cx.me, began, matches!(run.program, Program::Function { .. })));
     let read_only = run.read_only || flags.no_writes;
     let mut calls = Calls { cx, flags, read_only, is_full, has_written: false };
     let outcome = match run.program {
@@ -129,9 +130,9 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
         cx.world.outbox.asks.truncate(asks);
     } else {
         cx.world.store.keep_changes();
-        // What the script has asked of others stands, even if it has failed.
-        cx.world.outbox.complete();
     }
+    // What is left of its asks stands, even if the script has failed.
+    cx.world.outbox.complete();
     cx.world.script = None;
     outcome.map_err(|(failure, _)| failure)
 }

@@ -121,7 +121,9 @@ impl Script {
     pub fn read(text: &[u8]) -> Result<Script, Failure> {
         let (flags, source) = match Shebang::read(text) {
             None => (Flags::default(), text),
-            Some(Err(BadShebang::NoEnd)) => return Err(Failure::text("ERR Invalid script shebang")),
+            Some(Err(BadShebang::NoEnd | BadShebang::TooLong)) => {
+                return Err(Failure::text("ERR Invalid script shebang"));
+            }
             Some(Err(BadShebang::Quotes)) => {
                 return Err(Failure::text("ERR Invalid engine in script shebang"));
             }

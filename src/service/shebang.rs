@@ -2,6 +2,9 @@
 
 use crate::resp::split_words;
 
+/// Longest first line, in bytes.
+const LINE_BYTES_MAX: usize = 4 << 10;
+
 /// What the first line says.
 #[derive(Debug)]
 pub struct Shebang<'a> {
@@ -20,6 +23,8 @@ pub enum BadShebang {
     NoEnd,
     /// Its quotes do not balance.
     Quotes,
+    /// It is longer than [`LINE_BYTES_MAX`].
+    TooLong,
 }
 
 impl Shebang<'_> {
@@ -29,6 +34,9 @@ impl Shebang<'_> {
         let end = memchr::memchr2(b'\n', 0, text).filter(|end| text[*end] == b'\n');
         let Some(end) = end else { return Some(Err(BadShebang::NoEnd)) };
         let (line, rest) = text.split_at(end);
+        if line.len() > LINE_BYTES_MAX {
+            return Some(Err(BadShebang::TooLong));
+        }
         let Some(words) = split_words(line) else { return Some(Err(BadShebang::Quotes)) };
         let mut words = words.into_iter();
         let first = words.next().unwrap_or_default();

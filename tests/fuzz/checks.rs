@@ -342,7 +342,7 @@ const NOW_MS: u64 = 1_000_000;
 const INFLATED_MAX: usize = 64 << 10;
 
 /// What one request is answered.
-fn asked(service: &mut Service, me: ConnId, words: &[&[u8]]) -> Vec<u8> {
+pub fn asked(service: &mut Service, me: ConnId, words: &[&[u8]]) -> Vec<u8> {
     let mut request = format!("*{}\r\n", words.len()).into_bytes();
     for word in words {
         request.extend([format!("${}\r\n", word.len()).as_bytes(), word, b"\r\n"].concat());

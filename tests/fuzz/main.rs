@@ -2,9 +2,10 @@
 //!
 //! To fuzz for as long as one likes: `cargo install cargo-fuzz`, then in the root
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `table`, `hashes`,
-//! `reply`, `restore`, `config`).
+//! `reply`, `restore`, `config`, `cjson`, `cmsgpack`, `structs`).
 
 mod checks;
+mod libraries;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -15,6 +16,141 @@ const ROUNDS: u64 = 200_000;
 const TABLE_ROUNDS: u64 = 2_000;
 /// Payloads for RESTORE, each a damaged one of the corpus.
 const PAYLOAD_ROUNDS: u64 = 60_000;
+
+/// Inputs for each library of scripts; `LIBRARY_ROUNDS=n` tries so many.
+const LIBRARY_ROUNDS: u64 = 12_000;
+
+/// Pieces of JSON, right and wrong.
+const JSON: &[&[u8]] = &[
+    b"{",
+    b"}",
+    b"[",
+    b"]",
+    b"[]",
+    b"{}",
+    b",",
+    b":",
+    b"\"a\":",
+    b"\"\"",
+    b"\"text\"",
+    b"\"\\u0041\\n\"",
+    b"\"\\ud83d\\ude00\"",
+    b"\"\\ud83d\"",
+    b"\"",
+    b"\\",
+    b"0",
+    b"1",
+    b"-12.5e-3",
+    b"1e308",
+    b"1e999",
+    b"0x1F",
+    b"007",
+    b".5",
+    b"-",
+    b"12345678901234567890",
+    b"true",
+    b"false",
+    b"null",
+    b"nul",
+    b"NaN",
+    b"-inf",
+    b"Infinity",
+    b" ",
+    b"\n",
+    b"\0",
+    b"\xff",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+    b"]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]]",
+    b"{\"a\":{\"a\":{\"a\":{\"a\":",
+    b"1,2,3,4,5",
+    b"/* no */",
+];
+
+/// Pieces of MessagePack, right and wrong.
+const MSGPACK: &[&[u8]] = &[
+    b"\x00",
+    b"\x7f",
+    b"\xe0",
+    b"\xff",
+    b"\xc0",
+    b"\xc1",
+    b"\xc2",
+    b"\xc3",
+    b"\xcc\xff",
+    b"\xcd\xff\xff",
+    b"\xce\xff\xff\xff\xff",
+    b"\xcf\xff\xff\xff\xff\xff\xff\xff\xff",
+    b"\xd0\x80",
+    b"\xd1\x80\x00",
+    b"\xd2\x80\x00\x00\x00",
+    b"\xd3\x80\x00\x00\x00\x00\x00\x00\x00",
+    b"\xca\x3f\xc0\x00\x00",
+    b"\xca\x7f\xc0\x00\x00",
+    b"\xcb\x3f\xb9\x99\x99\x99\x99\x99\x9a",
+    b"\xa0",
+    b"\xa3abc",
+    b"\xd9\x02ab",
+    b"\xda\x00\x01a",
+    b"\xdb\x00\x00\x00\x01a",
+    b"\xdb\xff\xff\xff\xff",
+    b"\xc4\x01a",
+    b"\xc7\x01\x01a",
+    b"\xd4\x01a",
+    b"\x80",
+    b"\x81",
+    b"\x82",
+    b"\x90",
+    b"\x91",
+    b"\x93",
+    b"\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91\x91",
+    b"\xdc\x00\x02",
+    b"\xdd\x00\x00\x00\x01",
+    b"\xdd\xff\xff\xff\xff",
+    b"\xde\x00\x01",
+    b"\xdf\x00\x00\x00\x01",
+    b"\xdf\xff\xff\xff\xff",
+];
+
+/// Pieces of formats for `struct`, and of bytes.
+const STRUCT: &[&[u8]] = &[
+    b"<",
+    b">",
+    b"=",
+    b"!",
+    b"!2",
+    b"!8",
+    b"!3",
+    b"b",
+    b"B",
+    b"h",
+    b"H",
+    b"l",
+    b"L",
+    b"T",
+    b"f",
+    b"d",
+    b"s",
+    b"x",
+    b"c",
+    b"c0",
+    b"c3",
+    b"c2147483647",
+    b"c99999999999999999999",
+    b"i",
+    b"i1",
+    b"i3",
+    b"I7",
+    b"i8",
+    b"i9",
+    b"i32",
+    b"i33",
+    b" ",
+    b"\0",
+    b"\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
+    b"\0abcdefghijklmnopqrstuvwxyz\0",
+    b"\0\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\x7f\x80\x01\x02",
+    b"text\0",
+];
 
 /// Pieces that inputs are made of: right and wrong parts of the protocol.
 const PIECES: &[&[u8]] = &[
@@ -175,6 +311,40 @@ fn damage(input: &mut Vec<u8>, rng: &mut StdRng) {
             input.splice(into..into, piece);
         }
     }
+}
+
+/// Inputs of pieces alone, without a byte before them that makes most of them wrong, and then damaged ones.
+fn sweep_library(pieces: &[&[u8]], target: &str, headed: bool, check: fn(&[u8])) {
+    let rounds =
+        std::env::var("LIBRARY_ROUNDS").map_or(LIBRARY_ROUNDS, |text| text.parse().expect("a number"));
+    corpus(target).iter().for_each(|input| check(input));
+    for seed in 0..rounds {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut input: Vec<u8> = if headed { vec![rng.random()] } else { Vec::new() };
+        for _ in 0..rng.random_range(1..16) {
+            input.extend_from_slice(pieces[rng.random_range(0..pieces.len())]);
+        }
+        if rng.random_bool(0.4) {
+            damage(&mut input, &mut rng);
+        }
+        let outcome = std::panic::catch_unwind(|| check(&input));
+        assert!(outcome.is_ok(), "{target}, seed {seed}: {}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn cjson_reads_what_it_has_written() {
+    sweep_library(JSON, "cjson", false, libraries::cjson);
+}
+
+#[test]
+fn cmsgpack_reads_what_it_has_written() {
+    sweep_library(MSGPACK, "cmsgpack", false, libraries::cmsgpack);
+}
+
+#[test]
+fn struct_unpacks_what_it_has_packed() {
+    sweep_library(STRUCT, "structs", true, libraries::structs);
 }
 
 #[test]

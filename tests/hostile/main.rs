@@ -19,6 +19,7 @@ mod patience;
 mod report;
 mod rows;
 mod scratch;
+mod scripts;
 mod signals;
 mod sinks;
 mod starts;
@@ -38,6 +39,7 @@ fn no_hostile_situation_harms_the_daemon_or_its_other_clients() {
     report.run("too many at once", crowds::SITUATIONS);
     report.run("those who want memory", memory::SITUATIONS);
     report.run("those for whom others would pay", neighbours::SITUATIONS);
+    scripts::run(&mut report);
     report.run("signals and the end", signals::SITUATIONS);
     report.run("starts and clocks", starts::SITUATIONS);
     report.run("logs and panics", sinks::SITUATIONS);

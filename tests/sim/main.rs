@@ -27,7 +27,7 @@ use std::collections::BTreeMap;
 use std::io::Write;
 
 /// Seeds run by a plain `cargo test`; some seconds of them.
-const SEEDS: u64 = 3_000;
+const SEEDS: u64 = 2_000;
 
 /// What must have happened at least once over all seeds.
 const EXPECTED_EVENTS: &[&str] = &[

@@ -63,6 +63,27 @@ fn while_a_script_runs_long_others_read_busy_and_anyone_may_end_it() {
 }
 
 #[test]
+fn a_busy_server_skips_one_reply_and_shows_who_ended_a_script() {
+    let daemon = daemon(&[]);
+    let (mut quiet, mut monitor) = (daemon.connect(), daemon.connect());
+    monitor.ask("MONITOR\r\n", "+OK\r\n");
+    quiet.send("CLIENT REPLY SKIP\r\n");
+    quiet.ask("PING\r\nPING\r\n", "+PONG\r\n");
+    quiet.ask("CLIENT REPLY SKIP\r\nPING\r\nECHO ready\r\n", "$5\r\nready\r\n");
+    let runner = begin(&daemon, "");
+    quiet.ask("UNWATCH\r\nSCRIPT KILL\r\n", "+OK\r\n+OK\r\n");
+    drop(runner);
+    let shown = |what: &str, monitor: &mut Wire| loop {
+        let line = monitor.line();
+        if line.contains(what) {
+            return line;
+        }
+    };
+    assert!(!shown("EVAL", &mut monitor).contains("lua]"));
+    assert!(!shown("KILL", &mut monitor).contains("lua]"));
+}
+
+#[test]
 fn requests_that_came_together_with_a_long_script_do_not_wait_for_it() {
     let daemon = daemon(&[]);
     let (mut runner, mut others) = (daemon.connect(), [daemon.connect(), daemon.connect(), daemon.connect()]);

@@ -446,6 +446,29 @@ fn what_libraries_take_is_counted_and_given_back() {
 }
 
 #[test]
+fn what_libraries_keep_has_a_limit() {
+    let daemon = Daemon::start(&["--script-memory-limit", "8mb"]);
+    let mut wire = daemon.connect();
+    let mut loaded = 0;
+    for number in 0..10 {
+        let library = format!(
+            "#!lua name=l{number}\nlocal t = {{}} for n = 1, 100000 do t[n] = n end \
+             redis.register_function('f{number}', function() return #t end)"
+        );
+        wire.send(request(&[b"FUNCTION", b"LOAD", library.as_bytes()]));
+        let answer = wire.line();
+        if answer.starts_with("$") {
+            wire.line();
+            loaded += 1;
+        } else {
+            assert!(answer.contains("needs too much memory"), "{answer}");
+        }
+    }
+    assert!((1..10).contains(&loaded), "{loaded} libraries were loaded");
+    wire.ask("FCALL f0 0\r\nFCALL f9 0\r\n", ":100000\r\n-ERR Function not found\r\n");
+}
+
+#[test]
 fn there_is_an_end_to_the_number_of_libraries() {
     let daemon = Daemon::start(&[]);
     let mut wire = daemon.connect();

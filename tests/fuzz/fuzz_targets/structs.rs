@@ -1,0 +1,10 @@
+#![no_main]
+
+#[path = "../checks.rs"]
+#[allow(dead_code)] // each target uses its own part
+mod checks;
+#[path = "../libraries.rs"]
+#[allow(dead_code)]
+mod libraries;
+
+libfuzzer_sys::fuzz_target!(|data: &[u8]| libraries::structs(data));
