@@ -33,7 +33,7 @@
 //! - `evict` removes keys to make room; `sketch` knows about how often keys were used.
 //! - `object` tells what a key holds, for those who only look at it.
 //! - `walk` goes over all keys, or picks one. `warm` fetches memory before keys are looked up.
-//! - `prefetch` starts to fetch one line of memory. It holds one of the two `unsafe` calls of the crate.
+//! - `prefetch` starts to fetch one line of memory. It has an `unsafe` call.
 //! - `edit` changes a string in its place. `moves` gives what a key holds to another key. `whole` is
 //!   a value that takes the place of what a key holds.
 //! - `undo` notes how to take changes back, while somebody may want to.

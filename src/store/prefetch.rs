@@ -1,6 +1,6 @@
 //! Prefetching: asks for a line of memory ahead of time, without waiting for it.
 //!
-//! This file has one of the two `unsafe` calls of the crate. There is no invariant to keep: a prefetch reads nothing,
+//! This file has an `unsafe` call. There is no invariant to keep: a prefetch reads nothing,
 //! changes nothing and cannot fault at any address, and here the address is always that of a reference. Rust
 //! calls it unsafe because not every processor has the instruction; every x86-64 processor has it.
 //! `cargo test store` checks the code that uses it against a plain map; the tests can also run under
