@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use mlua::{Error, Function, Lua, LuaOptions, StdLib, Value};
+use mlua::{Error, Function, Lua, LuaOptions, StdLib, Table, Value};
 
 use super::answer;
 use super::compiler::{compile, compiler};
@@ -317,25 +317,19 @@ impl Engine {
         }
         match returned {
             Ok((true, value)) => Ended::Returned(Answer(value)),
-            // There was not even memory to say where the script failed.
-            Ok((false, value)) if value.as_string().is_some_and(|text| text == "not enough memory") => {
-                Ended::Stopped(Stop::Memory)
-            }
-            Ok((false, value)) => Ended::Failed(Fault::of(&value)),
-            Err(error) if is_memory_error(&error) => Ended::Stopped(Stop::Memory),
-            Err(error) => Ended::Failed(Fault { message: format!("ERR {error}").into_bytes(), place: None }),
+            Ok((false, Value::Table(error))) => Ended::Failed(Fault::of(&error)),
+            // The handler of errors makes a table of each, unless it has no memory for that.
+            Ok((false, _)) | Err(_) => Ended::Stopped(Stop::Memory),
         }
     }
 }
 
 impl Fault {
     /// The error that the runner of the prelude returns.
-    fn of(value: &Value) -> Fault {
-        let unknown = || b"ERR unknown error".to_vec();
-        let Value::Table(table) = value else { return Fault { message: unknown(), place: None } };
+    fn of(table: &Table) -> Fault {
         let message = match table.raw_get("err") {
             Ok(Value::String(text)) => text.as_bytes().to_vec(),
-            _ => unknown(),
+            _ => b"ERR unknown error".to_vec(),
         };
         let place = match (table.raw_get("source"), table.raw_get("line")) {
             (Ok(Some(source)), Ok(Some(line))) => Some((source, line)),
@@ -361,5 +355,28 @@ pub(super) fn is_memory_error(error: &Error) -> bool {
         Error::MemoryError(_) => true,
         Error::CallbackError { cause, .. } => is_memory_error(cause),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_script_without_memory_for_its_error_is_stopped_and_not_failed() {
+        let mut engine = Engine::new("7.2.0", Purpose::Scripts).unwrap();
+        engine.memory_max = 1 << 20;
+        // The interpreter says these things if the handler of errors finds no memory.
+        for text in ["not enough memory", "error in error handling"] {
+            let told = Value::String(engine.lua.create_string(text).unwrap());
+            let ended = engine.judge(Ok((false, told)));
+            assert!(matches!(ended, Ended::Stopped(Stop::Memory)), "{text}: {ended:?}");
+            let ended = engine.judge(Err(Error::runtime(text)));
+            assert!(matches!(ended, Ended::Stopped(Stop::Memory)), "{text}: {ended:?}");
+        }
+        let error = engine.lua.create_table().unwrap();
+        error.raw_set("err", "ERR own").unwrap();
+        let ended = engine.judge(Ok((false, Value::Table(error))));
+        assert!(matches!(&ended, Ended::Failed(fault) if fault.message == b"ERR own"), "{ended:?}");
     }
 }

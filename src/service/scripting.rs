@@ -188,6 +188,10 @@ impl Calls<'_, '_> {
                 if let Some((source, line)) = fault.place {
                     text.extend(format!(" script: {name}, on @{source}:{line}.").into_bytes());
                 }
+                // What the script has done stays, so nothing may go wrong from here on.
+                let has_room = self.cx.reply.reserve(text.len() + REPLY_HEADROOM_BYTES);
+                has_room.map_err(|refused| (refused.into(), true))?;
+                self.cx.reply.assure();
                 return Err((Failure(text.into()), false));
             }
             Ended::Stopped(stop) => stop,

@@ -52,8 +52,9 @@ impl Report {
                 ("skipped", why)
             }
             Err(panic) => {
-                self.failed.push(format!("{} {name}", self.number));
-                ("FAILED", format!("saw {}", message(&*panic)))
+                let seen = format!("saw {}", message(&*panic));
+                self.failed.push(format!("{} {name}: {seen}", self.number));
+                ("FAILED", seen)
             }
         };
         println!("{:4} {verdict:7} {name}: expected {expects}; {seen}", self.number);
