@@ -8,6 +8,7 @@ use mlua::{Error, Function, Lua, LuaOptions, StdLib, Table, Value};
 
 use super::answer;
 use super::compiler::{compile, compiler};
+use super::density::is_dense;
 use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
@@ -101,6 +102,8 @@ pub(super) struct Shared {
     pub memory_before: Cell<usize>,
     /// Bytes that the interpreter may hold.
     pub memory_max: Cell<usize>,
+    /// True if the script is watched at each instruction.
+    pub watched: Cell<bool>,
     /// The random numbers.
     pub random: Random,
     /// The request that is being written, and its reply.
@@ -120,6 +123,7 @@ impl Default for Shared {
             proto: Cell::new(Proto::Resp2),
             memory_before: Cell::default(),
             memory_max: Cell::default(),
+            watched: Cell::default(),
             random: Random::default(),
             request: RefCell::default(),
             reply: RefCell::default(),
@@ -151,7 +155,18 @@ impl Shared {
         }
     }
 
-    /// The same for functions of `mlua`.
+    /// The script is going to run one instruction. That counts as many steps as it may take time.
+    pub fn watch(&self, used_memory: usize) -> bool {
+        self.walk_on(self.heaviness(used_memory), || used_memory)
+    }
+
+    /// How many steps one step of the script may come to, if the interpreter holds so many bytes.
+    fn heaviness(&self, used_memory: usize) -> u32 {
+        let held = used_memory.saturating_sub(self.memory_before.get());
+        u32::try_from(held / LIGHT_BYTES).unwrap_or(ASK_EVERY).clamp(1, ASK_EVERY)
+    }
+
+    /// The same as [`Shared::walk_on`] for functions of `mlua`.
     pub fn walk(&self, lua: &Lua, steps: u32) -> mlua::Result<()> {
         let goes_on = self.walk_on(steps, || lua.used_memory());
         if goes_on { Ok(()) } else { Err(Error::runtime("the script must stop")) }
@@ -171,9 +186,7 @@ impl Shared {
 
     /// Asks the host whether the script may go on. The interpreter holds this many bytes.
     fn may_go_on(&self, used_memory: usize) -> bool {
-        let held = used_memory.saturating_sub(self.memory_before.get());
-        let heaviness = u32::try_from(held / LIGHT_BYTES).unwrap_or(ASK_EVERY).clamp(1, ASK_EVERY);
-        self.steps_left.set(ASK_EVERY / heaviness);
+        self.steps_left.set(ASK_EVERY / self.heaviness(used_memory));
         if self.stopped.get().is_none() && HOST.is_set() {
             self.stopped.set(HOST.with(|host| host.must_stop()));
         }
@@ -194,14 +207,24 @@ pub struct Engine {
     pub(super) lua: Lua,
     shared: Rc<Shared>,
     pub(super) sandbox: Sandbox,
-    /// The scripts that were compiled, by their names, each with the bytes of memory that it takes.
-    programs: HashMap<Sha, (Function, usize), ahash::RandomState>,
+    /// The scripts that were compiled, by their names.
+    programs: HashMap<Sha, Program, ahash::RandomState>,
     /// Bytes of memory that the sandbox and the compiled scripts or libraries take.
     pub(super) standing: usize,
     /// Bytes of memory that a script may use.
     pub(super) memory_max: usize,
     /// Bytes of memory that were held when the garbage had last been collected.
     pub(super) collected: Cell<usize>,
+}
+
+/// A script that was compiled.
+#[derive(Debug)]
+struct Program {
+    function: Function,
+    /// Bytes of memory that it takes.
+    bytes: usize,
+    /// True if it is watched at each instruction.
+    dense: bool,
 }
 
 /// The name of a script: the SHA-1 of its text.
@@ -227,18 +250,18 @@ impl Engine {
     pub fn compile(&mut self, sha: Sha, source: &[u8]) -> Result<(), String> {
         if !self.programs.contains_key(&sha) {
             let before = self.lua.used_memory();
-            let program = compile(&self.lua, source, SCRIPT_NAME, &self.sandbox.env)?;
+            let function = compile(&self.lua, source, SCRIPT_NAME, &self.sandbox.env)?;
             let bytes = self.lua.used_memory().saturating_sub(before);
             self.standing += bytes;
-            self.programs.insert(sha, (program, bytes));
+            self.programs.insert(sha, Program { function, bytes, dense: is_dense(source) });
         }
         Ok(())
     }
 
     /// Forgets a compiled script.
     pub fn forget(&mut self, sha: &Sha) {
-        if let Some((_, bytes)) = self.programs.remove(sha) {
-            self.standing -= bytes;
+        if let Some(program) = self.programs.remove(sha) {
+            self.standing -= program.bytes;
         }
     }
 
@@ -253,15 +276,15 @@ impl Engine {
         args: impl ExactSizeIterator<Item = &'a [u8]>,
         host: &mut dyn Host,
     ) -> Ended {
-        self.begin();
-        let (program, _) = self.programs.get(sha).expect("the script is compiled");
+        let program = self.programs.get(sha).expect("the script is compiled");
+        self.begin(program.dense);
         let returned = stack::introduce(&self.lua, &self.sandbox.env, keys, args)
-            .and_then(|()| self.perform(host, || self.sandbox.run.call(program)));
+            .and_then(|()| self.perform(host, || self.sandbox.run.call(&program.function)));
         self.finish(returned)
     }
 
-    /// Makes the interpreter ready for a script or a function.
-    pub(super) fn begin(&self) {
+    /// Makes the interpreter ready for a script or a function. `watched` says whether it is watched at each instruction.
+    pub(super) fn begin(&self, watched: bool) {
         limit_memory(&self.lua, NO_LIMIT);
         let garbage_max = GARBAGE_BYTES_MAX.min(self.memory_max / 8);
         if self.lua.used_memory() > self.standing.max(self.collected.get()) + garbage_max {
@@ -278,17 +301,29 @@ impl Engine {
         self.shared.stopped.set(None);
         self.shared.steps_left.set(ASK_EVERY);
         self.shared.proto.set(Proto::Resp2);
+        self.shared.watched.set(watched);
         self.shared.random.begin_script();
         json::reset(&self.lua);
     }
 
     /// Lends the host to a script or a function while it runs, and limits its memory.
-    pub(super) fn perform<T>(&self, host: &mut dyn Host, work: impl FnOnce() -> T) -> T {
+    pub(super) fn perform(
+        &self,
+        host: &mut dyn Host,
+        work: impl FnOnce() -> mlua::Result<(bool, Value)>,
+    ) -> mlua::Result<(bool, Value)> {
         let _attached = Attached::new(&self.shared);
+        let watched = self.shared.watched.get();
+        if watched {
+            stack::watch_instructions(&self.lua, true)?;
+        }
         limit_memory(&self.lua, self.shared.memory_max.get());
-        let done = HOST.set(host, work);
+        let returned = HOST.set(host, work);
         limit_memory(&self.lua, NO_LIMIT);
-        done
+        if watched {
+            stack::watch_instructions(&self.lua, false)?;
+        }
+        returned
     }
 
     /// A script or a function has ended like this.

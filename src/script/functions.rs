@@ -11,6 +11,7 @@ use std::rc::Rc;
 use mlua::{Function, MultiValue, Table};
 
 use super::compiler::compile;
+use super::density::is_dense;
 use super::engine::{Ended, Engine, Fault};
 use super::host::{Host, Stop};
 use super::register::{Registered, Registering, register};
@@ -91,6 +92,8 @@ struct Loaded {
     functions: HashMap<Vec<u8>, Function>,
     /// Bytes of memory that it takes.
     bytes: usize,
+    /// True if its functions are watched at each instruction.
+    dense: bool,
 }
 
 /// Why a library was not loaded.
@@ -109,7 +112,7 @@ impl Functions {
         let mut engine = Engine::new(version, Purpose::Functions)?;
         // What is built here is not a function of a client, and has no limits.
         engine.memory_max = usize::MAX;
-        engine.begin();
+        engine.begin(false);
         let registering = Rc::new(RefCell::<Option<Registering>>::default());
         let host = engine.lua.create_table()?;
         let shared = Rc::clone(&registering);
@@ -163,7 +166,10 @@ impl Functions {
             return Err(LoadError::Stopped(Stop::Memory));
         }
         self.engine.standing += bytes;
-        self.libraries.insert(library, Loaded { functions: names.zip(callbacks).collect(), bytes });
+        self.libraries.insert(
+            library,
+            Loaded { functions: names.zip(callbacks).collect(), bytes, dense: is_dense(source) },
+        );
         Ok(registered)
     }
 
@@ -173,7 +179,7 @@ impl Functions {
         source: &[u8],
         host: &mut dyn Host,
     ) -> Result<Vec<(Registered, Function)>, LoadError> {
-        self.engine.begin();
+        self.engine.begin(is_dense(source));
         // The compiler looks up variables such as `redis.call` at once. It finds those that functions see.
         let program = compile(&self.engine.lua, source, LIBRARY_NAME, &self.globals);
         let program = program.map_err(LoadError::Compiling)?;
@@ -222,12 +228,13 @@ impl Functions {
         args: impl ExactSizeIterator<Item = &'a [u8]>,
         host: &mut dyn Host,
     ) -> Ended {
-        let found = self.libraries.get(&library).and_then(|loaded| loaded.functions.get(function));
-        let Some(function) = found else {
+        let loaded = self.libraries.get(&library);
+        let found = loaded.and_then(|loaded| Some((loaded.functions.get(function)?, loaded.dense)));
+        let Some((function, dense)) = found else {
             return Ended::Failed(Fault { message: b"ERR Function not found".to_vec(), place: None });
         };
         self.is_used = true;
-        self.engine.begin();
+        self.engine.begin(dense);
         let returned = stack::lists(&self.engine.lua, keys, args).and_then(|(keys, args)| {
             self.engine.perform(host, || self.engine.sandbox.run.call((function, keys, args)))
         });

@@ -8,7 +8,8 @@
 //! - There are at most two interpreters for each thread: one for scripts, and one for functions. None is made before the first
 //!   script or function.
 //!
-//! The parts: `engine` is the interpreter and the scripts that it has compiled, and `compiler` compiles them. `functions` loads
+//! The parts: `engine` is the interpreter and the scripts that it has compiled, `compiler` compiles them, and `density` tells
+//! which of them are watched at each instruction. `functions` loads
 //! libraries and runs their functions, with `functions.luau`. `sandbox` builds what scripts see, with `prelude.luau`. `call`
 //! runs commands for `redis.call`, and `value` reads their replies; both use `stack`, the plain interface of the interpreter. `answer` writes what a
 //! script returns as a reply. `random` has the random numbers, and `library` the libraries that Redis adds to Lua.
@@ -16,6 +17,7 @@
 mod answer;
 mod call;
 mod compiler;
+mod density;
 mod engine;
 mod functions;
 mod host;

