@@ -13,7 +13,7 @@ use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
 use super::sandbox::{self, Purpose, Sandbox};
-use super::stack::{self, Attached};
+use super::stack::{self, Attached, Call};
 use crate::base::{Buf, OutOfMemory};
 use crate::resp::{Kept, Proto, Reply};
 
@@ -207,6 +207,8 @@ pub struct Engine {
     pub(super) lua: Lua,
     shared: Rc<Shared>,
     pub(super) sandbox: Sandbox,
+    /// The settings of `cjson`.
+    json: json::Main,
     /// The scripts that were compiled, by their names.
     programs: HashMap<Sha, Program, ahash::RandomState>,
     /// Bytes of memory that the sandbox and the compiled scripts or libraries take.
@@ -238,9 +240,14 @@ impl Engine {
         lua.set_app_data(Rc::clone(&shared));
         lua.set_compiler(compiler());
         let sandbox = sandbox::build(&lua, &shared, version, purpose)?;
-        let standing = sandbox.memory;
+        let (standing, json) = (sandbox.memory, json::Main::of(&lua));
         let (programs, collected) = (HashMap::default(), Cell::new(standing));
-        Ok(Engine { lua, shared, sandbox, programs, standing, memory_max: 0, collected })
+        Ok(Engine { lua, shared, sandbox, json, programs, standing, memory_max: 0, collected })
+    }
+
+    /// True if a script is compiled.
+    pub fn has(&self, sha: &Sha) -> bool {
+        self.programs.contains_key(sha)
     }
 
     /// Makes sure that a script is compiled.
@@ -278,8 +285,9 @@ impl Engine {
     ) -> Ended {
         let program = self.programs.get(sha).expect("the script is compiled");
         self.begin(program.dense);
-        let returned = stack::introduce(&self.lua, &self.sandbox.env, keys, args)
-            .and_then(|()| self.perform(host, || self.sandbox.run.call(&program.function)));
+        let Sandbox { env, blame, .. } = &self.sandbox;
+        let call = Call { blame, function: &program.function, watched: program.dense };
+        let returned = self.perform(host, || stack::run_script(&self.lua, call, env, keys, args));
         self.finish(returned)
     }
 
@@ -290,8 +298,7 @@ impl Engine {
         if self.lua.used_memory() > self.standing.max(self.collected.get()) + garbage_max {
             if !self.programs.is_empty() {
                 // The arguments of the last script are garbage too.
-                let none = || std::iter::empty::<&[u8]>();
-                let _ = stack::introduce(&self.lua, &self.sandbox.env, none(), none());
+                let _ = stack::forget_arguments(&self.lua, &self.sandbox.env);
             }
             let _ = self.lua.gc_collect();
             self.collected.set(self.lua.used_memory());
@@ -303,27 +310,16 @@ impl Engine {
         self.shared.proto.set(Proto::Resp2);
         self.shared.watched.set(watched);
         self.shared.random.begin_script();
-        json::reset(&self.lua);
+        self.json.reset();
     }
 
     /// Lends the host to a script or a function while it runs, and limits its memory.
-    pub(super) fn perform(
-        &self,
-        host: &mut dyn Host,
-        work: impl FnOnce() -> mlua::Result<(bool, Value)>,
-    ) -> mlua::Result<(bool, Value)> {
+    pub(super) fn perform<T>(&self, host: &mut dyn Host, work: impl FnOnce() -> T) -> T {
         let _attached = Attached::new(&self.shared);
-        let watched = self.shared.watched.get();
-        if watched {
-            stack::watch_instructions(&self.lua, true)?;
-        }
         limit_memory(&self.lua, self.shared.memory_max.get());
-        let returned = HOST.set(host, work);
+        let done = HOST.set(host, work);
         limit_memory(&self.lua, NO_LIMIT);
-        if watched {
-            stack::watch_instructions(&self.lua, false)?;
-        }
-        returned
+        done
     }
 
     /// A script or a function has ended like this.

@@ -16,7 +16,7 @@ use super::engine::{Ended, Engine, Fault};
 use super::host::{Host, Stop};
 use super::register::{Registered, Registering, register};
 use super::sandbox::Purpose;
-use super::stack;
+use super::stack::{self, Call};
 use crate::base::OutOfMemory;
 
 /// The name that errors give to a library.
@@ -184,9 +184,11 @@ impl Functions {
         let program = compile(&self.engine.lua, source, LIBRARY_NAME, &self.globals);
         let program = program.map_err(LoadError::Compiling)?;
         self.registering.replace(Some(Registering::default()));
+        let Engine { lua, sandbox, .. } = &self.engine;
+        let call = Call { blame: &sandbox.blame, function: &program, watched: is_dense(source) };
         let returned = self
             .look_in(&self.loading, false)
-            .and_then(|()| self.engine.perform(host, || self.engine.sandbox.run.call(program)));
+            .and_then(|()| self.engine.perform(host, || stack::run_text(lua, call)));
         let registered = self.registering.take().unwrap_or_default();
         let ended = self.engine.finish(returned);
         let restored = self.look_in(&self.engine.sandbox.env, true);
@@ -235,9 +237,9 @@ impl Functions {
         };
         self.is_used = true;
         self.engine.begin(dense);
-        let returned = stack::lists(&self.engine.lua, keys, args).and_then(|(keys, args)| {
-            self.engine.perform(host, || self.engine.sandbox.run.call((function, keys, args)))
-        });
+        let Engine { lua, sandbox, .. } = &self.engine;
+        let call = Call { blame: &sandbox.blame, function, watched: dense };
+        let returned = self.engine.perform(host, || stack::run_function(lua, call, keys, args));
         self.engine.finish(returned)
     }
 

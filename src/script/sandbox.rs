@@ -24,8 +24,8 @@ pub struct Sandbox {
     pub env: Table,
     /// The global variables of the interpreter itself, which scripts do not see.
     pub own: Table,
-    /// Runs a script. Returns true and what it returns, or false and an error.
-    pub run: Function,
+    /// Makes a table of the error of a script: what it was, and where.
+    pub blame: Function,
     /// Bytes of memory that the interpreter holds before any script.
     pub memory: usize,
 }
@@ -64,13 +64,13 @@ pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str, purpose: Purpose) ->
     host.raw_set("constants", constants(lua, version)?)?;
     host.raw_set("libraries", library::open(lua)?)?;
     let prelude = lua.load(include_str!("prelude.luau")).set_name("@prelude");
-    let (env, run): (Table, Function) = prelude.call(host)?;
+    let (env, blame): (Table, Function) = prelude.call(host)?;
     // So a script finds `redis.call` and its like when it is compiled, and not anew at each call.
     let own = lua.globals();
     lua.set_globals(env.clone())?;
     env.set_safeenv(true);
     lua.gc_collect()?;
-    Ok(Sandbox { env, own, run, memory: lua.used_memory() })
+    Ok(Sandbox { env, own, blame, memory: lua.used_memory() })
 }
 
 /// What concerns the interpreter itself.

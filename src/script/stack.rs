@@ -21,7 +21,7 @@ use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use mlua::ffi::{self, lua_Debug};
-use mlua::{Lua, Table, lua_CFunction, lua_State};
+use mlua::{Function, Lua, Table, Value, lua_CFunction, lua_State};
 
 use super::call;
 use super::engine::Shared;
@@ -230,55 +230,109 @@ pub fn open(lua: &Lua, host: &Table) -> mlua::Result<()> {
     unsafe { lua.exec_raw::<()>((), install) }
 }
 
-/// From now on the interpreter counts each instruction as a step, or no longer does so.
-///
-/// # Errors
-/// If memory runs out.
-#[allow(unsafe_code)]
-pub fn watch_instructions(lua: &Lua, each: bool) -> mlua::Result<()> {
-    unsafe { lua.exec_raw::<()>((), |state| ffi::lua_singlestep(state, c_int::from(each))) }
+/// A function of the interpreter that is to be run for a client.
+#[derive(Clone, Copy)]
+pub struct Call<'a> {
+    /// Makes a table of its error.
+    pub blame: &'a Function,
+    /// The function.
+    pub function: &'a Function,
+    /// True if each instruction counts as a step.
+    pub watched: bool,
 }
 
-/// Sets the global variables `KEYS` and `ARGV` in the table of globals `env`, which is read-only before and afterwards.
+/// Runs a script with these keys and arguments in the global variables `KEYS` and `ARGV` of the table `env`, which is
+/// read-only before and afterwards. Returns true and what the script has returned, or false and the table of its error.
+/// If there is no memory for the table, there is a string in its place.
 ///
 /// # Errors
-/// If memory runs out.
+/// If memory runs out before the script begins.
 #[allow(unsafe_code)]
-pub fn introduce<'a>(
+pub fn run_script<'a>(
     lua: &Lua,
+    call: Call<'_>,
     env: &Table,
     keys: impl ExactSizeIterator<Item = &'a [u8]>,
     args: impl ExactSizeIterator<Item = &'a [u8]>,
-) -> mlua::Result<()> {
-    let set = |state| {
+) -> mlua::Result<(bool, Value)> {
+    let run = |state| {
         let mut stack = Stack { state };
-        // `Table::set_readonly` would also forget that scripts may keep what they have found in `env`.
-        stack.set_readonly(false);
-        stack.push_list(keys);
-        stack.set_field(c"KEYS");
-        stack.push_list(args);
-        stack.set_field(c"ARGV");
-        stack.set_readonly(true);
+        stack.introduce(keys, args);
+        unsafe { ffi::lua_settop(state, -2) };
+        stack.call(call.watched, 0);
     };
-    unsafe { lua.exec_raw::<()>(env, set) }.inspect_err(|_| env.set_readonly(true))
+    unsafe { lua.exec_raw((call.blame, call.function, env), run) }.inspect_err(|_| env.set_readonly(true))
 }
 
-/// Tables of the keys and of the arguments of a function.
+/// The same for a function of a library. It gets its keys and its arguments in two tables.
+///
+/// # Errors
+/// If memory runs out before the function begins.
+#[allow(unsafe_code)]
+pub fn run_function<'a>(
+    lua: &Lua,
+    call: Call<'_>,
+    keys: impl ExactSizeIterator<Item = &'a [u8]>,
+    args: impl ExactSizeIterator<Item = &'a [u8]>,
+) -> mlua::Result<(bool, Value)> {
+    let run = |state| {
+        let mut stack = Stack { state };
+        stack.push_list(keys);
+        stack.push_list(args);
+        stack.call(call.watched, 2);
+    };
+    unsafe { lua.exec_raw((call.blame, call.function), run) }
+}
+
+/// The same for the text of a library.
+///
+/// # Errors
+/// If memory runs out before the text begins.
+#[allow(unsafe_code)]
+pub fn run_text(lua: &Lua, call: Call<'_>) -> mlua::Result<(bool, Value)> {
+    let run = |state| Stack { state }.call(call.watched, 0);
+    unsafe { lua.exec_raw((call.blame, call.function), run) }
+}
+
+/// Empties the global variables `KEYS` and `ARGV` in the table of globals `env`, which is read-only before and afterwards.
 ///
 /// # Errors
 /// If memory runs out.
 #[allow(unsafe_code)]
-pub fn lists<'a>(
-    lua: &Lua,
-    keys: impl ExactSizeIterator<Item = &'a [u8]>,
-    args: impl ExactSizeIterator<Item = &'a [u8]>,
-) -> mlua::Result<(Table, Table)> {
-    let push = |state| {
-        let mut stack = Stack { state };
-        stack.push_list(keys);
-        stack.push_list(args);
-    };
-    unsafe { lua.exec_raw((), push) }
+pub fn forget_arguments(lua: &Lua, env: &Table) -> mlua::Result<()> {
+    let none = || std::iter::empty::<&[u8]>();
+    let set = |state| Stack { state }.introduce(none(), none());
+    unsafe { lua.exec_raw::<()>(env, set) }.inspect_err(|_| env.set_readonly(true))
+}
+
+#[allow(unsafe_code)]
+impl Stack {
+    /// Sets the global variables `KEYS` and `ARGV` in the table on top of the stack.
+    fn introduce<'a>(
+        &mut self,
+        keys: impl ExactSizeIterator<Item = &'a [u8]>,
+        args: impl ExactSizeIterator<Item = &'a [u8]>,
+    ) {
+        // `Table::set_readonly` would also forget that scripts may keep what they have found in the table.
+        self.set_readonly(false);
+        self.push_list(keys);
+        self.set_field(c"KEYS");
+        self.push_list(args);
+        self.set_field(c"ARGV");
+        self.set_readonly(true);
+    }
+
+    /// Calls the function below so many arguments. The handler of its errors is the first value on the stack. In the place of
+    /// all of them it leaves whether the function has succeeded, and its result or its error.
+    fn call(&mut self, watched: bool, args: c_int) {
+        unsafe {
+            ffi::lua_singlestep(self.state, c_int::from(watched));
+            let status = ffi::lua_pcall(self.state, args, 1, 1);
+            ffi::lua_singlestep(self.state, 0);
+            ffi::lua_pushboolean(self.state, c_int::from(status == ffi::LUA_OK));
+            ffi::lua_replace(self.state, 1);
+        }
+    }
 }
 
 impl Stack {

@@ -17,6 +17,8 @@ use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
 use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine, with_functions};
 
+/// The error for the name of a script that the server does not know.
+pub const NO_SCRIPT: Failure = Failure::text("NOSCRIPT No matching script. Please use EVAL.");
 /// Position of the first key in a request that runs a script or a function: behind its name and the number of its keys.
 pub const FIRST_KEY: usize = 3;
 
@@ -34,13 +36,8 @@ pub struct Run<'a> {
 
 /// What is to be run.
 pub enum Program<'a> {
-    /// A script.
-    Script {
-        /// Its name.
-        sha: Sha,
-        /// Its text, without the first line.
-        source: &'a [u8],
-    },
+    /// The script of this name.
+    Script(Sha),
     /// A function.
     Function {
         /// Its library.
@@ -120,7 +117,7 @@ pub fn run(cx: &mut Cx<'_>, run: &Run<'_>) -> Outcome {
     let read_only = run.read_only || flags.no_writes;
     let mut calls = Calls { cx, flags, read_only, is_full, has_written: false };
     let outcome = match run.program {
-        Program::Script { sha, source } => calls.run_script(sha, source, run.keys),
+        Program::Script(sha) => calls.run_script(sha, run.keys),
         Program::Function { library, at } => calls.run_function(library, at, run.keys),
     };
     cx.session().db = db;
@@ -142,15 +139,16 @@ type Conclusion = Result<(), (Failure, bool)>;
 
 impl Calls<'_, '_> {
     /// Runs a compiled script.
-    fn run_script(&mut self, sha: Sha, source: &[u8], keys: usize) -> Conclusion {
+    fn run_script(&mut self, sha: Sha, keys: usize) -> Conclusion {
         let (args, max) = (self.cx.args, self.cx.world.config.script_memory_limit);
         let ran = with_engine(max, REDIS_VERSION, |engine| {
-            // It was compiled once, but the interpreter may be a new one.
-            if let Err(error) = engine.compile(sha, source) {
-                return Err((not_compiled(&error), true));
+            if !engine.has(&sha) {
+                // It was compiled once, but the interpreter is a new one.
+                let script = self.cx.world.scripts.get(&sha).ok_or((NO_SCRIPT, true))?;
+                engine.compile(sha, &script.source).map_err(|error| (not_compiled(&error), true))?;
             }
             let ended = engine.run(&sha, args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys), self);
-            self.conclude(ended, engine, &hex(&sha))
+            self.conclude(ended, engine, || hex(&sha))
         });
         ran.unwrap_or_else(|refused| Err((refused.into(), true)))
     }
@@ -167,13 +165,13 @@ impl Calls<'_, '_> {
             }
             let (keys, rest) = (args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys));
             let ended = functions.call(library.number, name, keys, rest, self);
-            self.conclude(ended, functions.engine(), &String::from_utf8_lossy(name))
+            self.conclude(ended, functions.engine(), || String::from_utf8_lossy(name).into_owned())
         });
         ran.unwrap_or_else(|refused| Err((refused.into(), true)))
     }
 
     /// Writes what a script of this name has returned, or says why it has failed.
-    fn conclude(&mut self, ended: Ended, engine: &Engine, name: &str) -> Conclusion {
+    fn conclude(&mut self, ended: Ended, engine: &Engine, name: impl FnOnce() -> String) -> Conclusion {
         let stop = match ended {
             Ended::Returned(answer) => {
                 let world = &*self.cx.world;
@@ -186,7 +184,7 @@ impl Calls<'_, '_> {
             Ended::Failed(fault) => {
                 let mut text = fault.message;
                 if let Some((source, line)) = fault.place {
-                    text.extend(format!(" script: {name}, on @{source}:{line}.").into_bytes());
+                    text.extend(format!(" script: {}, on @{source}:{line}.", name()).into_bytes());
                 }
                 // What the script has done stays, so nothing may go wrong from here on.
                 let has_room = self.cx.reply.reserve(text.len() + REPLY_HEADROOM_BYTES);

@@ -52,12 +52,17 @@ pub struct Flags {
 }
 
 impl Scripts {
-    /// The script of this name.
-    pub fn get(&mut self, sha: &Sha) -> Option<Script> {
+    /// Uses the script of this name, and returns what its first line says.
+    pub fn use_one(&mut self, sha: &Sha) -> Option<Flags> {
         self.uses += 1;
         let script = self.by_sha.get_mut(sha)?;
         script.used = self.uses;
-        Some(script.clone())
+        Some(script.flags)
+    }
+
+    /// The script of this name.
+    pub fn get(&self, sha: &Sha) -> Option<&Script> {
+        self.by_sha.get(sha)
     }
 
     /// True if there is a script of this name.

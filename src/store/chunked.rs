@@ -150,6 +150,13 @@ impl<T> Chunked<T> {
         self.chunks[self.len >> Self::SHIFT].pop()
     }
 
+    /// Removes all elements. The first chunk keeps its memory.
+    pub fn clear(&mut self) {
+        self.chunks.truncate(1);
+        self.chunks.iter_mut().for_each(Vec::clear);
+        self.len = 0;
+    }
+
     /// Takes the last chunk out, drops its elements, and returns an empty vector with its memory.
     pub fn split_off_chunk(&mut self) -> Chunked<T> {
         let mut chunks: Vec<Vec<T>> = self.chunks.pop().into_iter().collect();

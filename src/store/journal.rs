@@ -126,7 +126,7 @@ impl Effects {
 }
 
 /// Which effects were noted up to some time.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct Mark {
     effects: usize,
     key_bytes: usize,

@@ -172,6 +172,8 @@ pub struct Store {
     cursors: Cursors,
     /// How to take changes back, if somebody may want to.
     undo: Option<Box<Undo>>,
+    /// A log that was kept, without its steps. The next one uses its memory.
+    spare_undo: Option<Box<Undo>>,
     /// What happened to which key, and how many keys have expired.
     changes: Changes,
     /// Removed memory that is not freed yet.
@@ -194,6 +196,7 @@ impl Store {
             others: Others::default(),
             cursors: Cursors::new(seeded(6)),
             undo: None,
+            spare_undo: None,
             changes: Changes::default(),
             discards: Discards::default(),
             evictor: Evictor::default(),
@@ -244,7 +247,7 @@ impl Store {
             + self.changes.journal.memory()
             + self.discards.memory()
             + self.evictor.memory()
-            + self.undo.as_ref().map_or(0, |undo| undo.memory())
+            + self.undo.iter().chain(&self.spare_undo).map(|undo| undo.memory()).sum::<usize>()
     }
 
     /// The string of `key`; `None` if there is no such key or it has expired. `now_ms` is the Unix time in

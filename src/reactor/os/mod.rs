@@ -1,16 +1,18 @@
 //! The world as mio shows it: epoll on Linux, kqueue on macOS and the BSDs. No other room names mio, signals,
 //! `std::net` or `Instant`.
 //!
+//! - `clocks`: the monotonic clock and the wall clock
 //! - `listen`: the addresses that the daemon listens on
 //! - `stream`: a connection's socket
 //! - `descriptors`: how many descriptors the process may have
 
+mod clocks;
 mod descriptors;
 mod listen;
 mod stream;
 
 use std::io::{self, ErrorKind};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use mio::event::Event;
 use mio::{Events, Interest, Poll, Token};
@@ -21,6 +23,7 @@ use signal_hook_mio::v1_0::Signals;
 use super::net::{Edge, Net, Patience};
 use crate::base::{Address, Clock, Moment, Now, Peer};
 use crate::config::{Config, EVENTS_MAX, LISTENERS_MAX, POLLS_PER_WAIT_MAX, WAIT_MAX_S};
+use clocks::Clocks;
 pub use descriptors::provide_descriptors;
 use listen::Listener;
 pub use stream::Stream;
@@ -35,7 +38,7 @@ pub struct OsNet {
     events: Events,
     signals: Signals,
     listeners: Vec<Listener>,
-    started: Instant,
+    clocks: Clocks,
 }
 
 impl OsNet {
@@ -62,7 +65,7 @@ impl OsNet {
             events: Events::with_capacity(EVENTS_MAX),
             signals,
             listeners,
-            started: Instant::now(),
+            clocks: Clocks::new(),
         })
     }
 
@@ -88,18 +91,8 @@ impl OsNet {
     }
 
     fn moment(&self) -> Moment {
-        moment(self.started)
+        self.clocks.moment()
     }
-}
-
-fn moment(started: Instant) -> Moment {
-    Moment::from_nanos(started.elapsed().as_nanos() as u64)
-}
-
-fn now(started: Instant) -> Now {
-    // A clock before 1970 counts as 1970.
-    let unix = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    Now { at: moment(started), unix_ms: unix.as_millis() as u64, unix_us: unix.as_micros() as u64 }
 }
 
 /// The kinds of change for which a connection is watched. They never change. Urgent data makes a read come back short
@@ -157,12 +150,11 @@ impl Net for OsNet {
     }
 
     fn now(&mut self) -> Now {
-        now(self.started)
+        self.clocks.read_both()
     }
 
     fn clock(&self) -> Clock {
-        let started = self.started;
-        Clock::new(move || now(started))
+        self.clocks.within_tick()
     }
 
     fn listeners(&self) -> usize {

@@ -102,6 +102,13 @@ impl Subjects {
         self.list.get_mut(number).saved_in = if saved { self.period } else { 0 };
     }
 
+    /// Forgets all keys, and keeps memory for others.
+    pub fn clear(&mut self) {
+        self.list.clear();
+        self.index.clear();
+        (self.key_bytes, self.period) = (0, 1);
+    }
+
     /// From now on no key is saved.
     pub fn begin_period(&mut self) {
         self.period += 1;

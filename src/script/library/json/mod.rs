@@ -1,6 +1,6 @@
 //! The library `cjson`: values to and from JSON, as lua-cjson 2.1.0 does it in Redis.
 //!
-//! This file owns the settings. In C they live as long as the state of Lua. Here [`reset`] brings the
+//! This file owns the settings. In C they live as long as the state of Lua. Here [`Main::reset`] brings the
 //! defaults back, so that a script cannot change what the next one reads and writes. It must never know keys
 //! or commands.
 
@@ -61,7 +61,23 @@ type Shared = Rc<Cell<Settings>>;
 
 /// The settings of the table that [`open`] made last. Other tables come from `cjson.new`: they belong to one
 /// script.
-struct Main(Shared);
+#[derive(Clone, Debug)]
+pub struct Main(Shared);
+
+impl Main {
+    /// The settings of an interpreter that has the library.
+    ///
+    /// # Panics
+    /// If it does not have it.
+    pub fn of(lua: &Lua) -> Main {
+        lua.app_data_ref::<Main>().expect("the library is open").clone()
+    }
+
+    /// Brings the default settings back. The host calls this before each script.
+    pub fn reset(&self) {
+        self.0.set(DEFAULTS);
+    }
+}
 
 /// Makes the table of the library.
 ///
@@ -71,13 +87,6 @@ pub fn open(lua: &Lua) -> Result<Table> {
     let settings = Shared::new(Cell::new(DEFAULTS));
     lua.set_app_data(Main(Rc::clone(&settings)));
     table(lua, &settings)
-}
-
-/// Brings the default settings back. The host calls this before each script. It takes some nanoseconds.
-pub fn reset(lua: &Lua) {
-    if let Some(main) = lua.app_data_ref::<Main>() {
-        main.0.set(DEFAULTS);
-    }
 }
 
 fn table(lua: &Lua, settings: &Shared) -> Result<Table> {

@@ -1,7 +1,7 @@
 //! Tests of the library `cjson`.
 
 use super::super::tests::{error, eval, random_strings, state};
-use super::reset;
+use super::Main;
 use mlua::{LuaString, MultiValue};
 
 #[test]
@@ -104,7 +104,7 @@ fn a_reset_brings_every_setting_back() {
         cjson.decode_invalid_numbers(false)";
     lua.load(change).exec().unwrap();
     assert_eq!(eval::<String>(&lua, now), "true 3 4 5 6 7 false null false");
-    reset(&lua);
+    Main::of(&lua).reset();
     assert_eq!(eval::<String>(&lua, now), defaults);
 }
 
