@@ -87,7 +87,6 @@ impl<'a, N: Net> Meanwhile<'a, N> {
             self.reactor.receive(slot, now, &world.config, &mut world.stats);
             self.turn(slot, world, now);
         }
-        self.reactor.return_turns(turns);
         self.reactor.flush_all(now, &mut world.stats);
     }
 
