@@ -16,6 +16,7 @@ mod queues;
 mod reasons;
 mod run;
 mod script;
+mod scripts;
 mod sets;
 mod state;
 mod story;

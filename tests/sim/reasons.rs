@@ -50,6 +50,10 @@ pub struct Circumstances {
     pub panics: bool,
     /// Memory has been refused.
     pub scarce: bool,
+    /// Others may read `BUSY` while a script runs.
+    pub busy: bool,
+    /// The limit on the time of scripts.
+    pub script_limit_ms: u64,
     /// Commands have been held, or clients have waited for keys.
     pub pauses: bool,
     /// Clients have been held to `maxmemory-clients`.

@@ -208,7 +208,8 @@ fn a_panic_at_any_step_of_any_command_leaves_the_store_as_it_was() {
                   word end redis.pcall(unpack(words)) end";
     let script = format!("EVAL \"{script}\" 0{}", lines.concat());
     // One that fails by itself keeps what it has done, unless it is interrupted while its error is written.
-    let failing = "EVAL \"redis.call('SET', 'a', 'new') redis.call('HSET', 'h', 'f', 'new') redis.call('NOSUCH')\" 0";
+    let failing =
+        "EVAL \"redis.call('SET', 'a', 'new') redis.call('HSET', 'h', 'f', 'new') redis.call('NOSUCH')\" 0";
     for command in COMMANDS.iter().filter(|command| command.flags.contains(&"write")) {
         let name = command.name.to_ascii_uppercase();
         let tested = commands.iter().any(|line| line.split(' ').next() == Some(&name));

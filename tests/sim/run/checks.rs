@@ -175,7 +175,8 @@ impl<const HONEST: bool> Run<HONEST> {
     pub(super) fn check_keys(&mut self, name: usize, bytes_read: usize) {
         let prefix = format!("{name}:");
         let now_ms = self.world.borrow().unix_ms;
-        let (scarce, panics) = (self.seen.scarce, self.seen.panics);
+        // Any command may have been refused.
+        let (scarce, panics) = (self.seen.scarce || self.seen.busy, self.seen.panics);
         let store = &mut self.server.service().world.store;
         let mut stored = model::Keys::new();
         let used: Vec<u16> = store.sizes().map(|(db, _)| db).collect();
