@@ -95,6 +95,8 @@ pub struct Client {
     /// The half request the server holds: how many came before it, and since when at the earliest and the
     /// latest.
     pub half_since: Option<(usize, u64, u64)>,
+    /// The same while others push to it: since when at the earliest.
+    pub half_fed: Option<(usize, u64)>,
     /// Ticks in which it was owed something and nothing happened, and how things stood.
     pub stuck: (u32, [usize; 4]),
     /// How many of its commands were refused for want of memory.
@@ -146,6 +148,7 @@ impl Client {
             was_open: false,
             left_parked: false,
             half_since: None,
+            half_fed: None,
             stuck: (0, [0; 4]),
             refusals: 0,
             told: 0,

@@ -319,7 +319,8 @@ impl Author<'_> {
         let count = self.rng.random_range(usize::from(on)..3);
         let mut names = Vec::new();
         for _ in 0..count {
-            if self.contents.events && self.rng.random_bool(0.4) {
+            // The names are longer than a key may be when its limit changes.
+            if self.contents.events && !self.contents.modest && self.rng.random_bool(0.4) {
                 let words = if by_pattern { &events::PATTERNS[..] } else { &events::CHANNELS };
                 names.push(words[self.rng.random_range(0..words.len())].to_owned());
                 continue;

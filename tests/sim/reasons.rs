@@ -91,6 +91,8 @@ impl Evidence {
         self.silent |= !self.exempt && over(pipe.moved_before_ns.max(self.exempt_ns.0), config.timeout_ms);
         let half_since = client.and_then(|client| client.half_since);
         let half_since_ns = half_since.map_or(tick_ns, |(_, since_ns, _)| since_ns);
+        let fed_since = client.and_then(|client| client.half_fed);
+        let half_since_ns = half_since_ns.min(fed_since.map_or(tick_ns, |(_, since_ns)| since_ns));
         self.late |= client.is_some() && over(half_since_ns, config.request_timeout_ms);
         let waiting_ns = self.waiting_ns.unwrap_or(tick_ns);
         self.stalled |= over(waiting_ns, config.write_timeout_ms)

@@ -9,9 +9,11 @@ use rand::RngExt;
 use sha1_smol::Sha1;
 
 use crate::frames;
+use crate::groups::GroupOp;
 use crate::model::{BULK_MAX, OK, Op, SHARED, TWINS, elsewhere};
 use crate::queues::{Queue, QueueOp};
 use crate::script::{Author, Step, step};
+use crate::streams::StreamOp;
 
 /// What the text does with each of its arguments: the first byte says what, and words follow it, each behind `\1`. `failed`
 /// says for each protected call whether it has failed.
@@ -149,8 +151,8 @@ impl Author<'_> {
     /// Lets the client send a script, or do something about scripts.
     pub fn send_script(&mut self, scripts: Scripts, steps: &mut Vec<Step>) {
         match self.rng.random_range(0..40) {
-            0 => return self.hoard_something(steps),
-            1..9 if scripts.busy => return steps.push(step(&["SCRIPT", "KILL"], Op::KillScript)),
+            0..6 => return self.undo_kind(scripts, steps),
+            6..13 if scripts.busy => return steps.push(step(&["SCRIPT", "KILL"], Op::KillScript)),
             _ if !self.knows_library || self.rng.random_bool(0.03) => {
                 self.knows_library = true;
                 let load = step(&["FUNCTION", "LOAD", "REPLACE", &LIBRARY], Op::LoadLibrary);
@@ -158,19 +160,37 @@ impl Author<'_> {
             }
             _ => {}
         }
+        if self.rng.random_bool(0.15) {
+            return self.surround(scripts, steps);
+        }
         let watched = self.rng.random_bool(0.1).then(|| self.key());
         if let Some(key) = &watched {
             steps.push(step(&["WATCH", key], Op::Watch(key.clone())));
         }
-        let doomed = scripts.limited && self.rng.random_bool(0.3);
-        let (draft, ending) = if doomed { self.doomed() } else { self.sane(scripts) };
-        steps.push(self.request(draft, ending));
+        steps.push(self.script(scripts));
         if watched.is_some() {
             // What was undone has not touched the key.
             steps.push(step(&["MULTI"], Op::Multi));
             steps.push(self.command());
             steps.push(step(&["EXEC"], Op::Exec));
         }
+    }
+
+    /// Sends a script between commands about what lives for a short time, which it may have changed.
+    fn surround(&mut self, scripts: Scripts, steps: &mut Vec<Step>) {
+        steps.extend(self.brief_pair());
+        steps.push(self.field_command());
+        steps.push(self.script(scripts));
+        for _ in 0..2 {
+            let [_, look] = self.brief_pair();
+            steps.extend([look, self.field_command()]);
+        }
+    }
+
+    fn script(&mut self, scripts: Scripts) -> Step {
+        let doomed = scripts.limited && self.rng.random_bool(0.3);
+        let (draft, ending) = if doomed { self.doomed() } else { self.sane(scripts) };
+        self.request(draft, ending)
     }
 
     /// The request that runs a script.
@@ -191,15 +211,51 @@ impl Author<'_> {
         step(&request, Op::Script(Box::new(Script { calls: draft.calls, ending, is_named })))
     }
 
-    /// Gives a key of the client so much that it is not kept as one piece.
-    fn hoard_something(&mut self, steps: &mut Vec<Step>) {
-        match self.rng.random_range(0..5) {
-            0 => self.hoard(steps),
-            1 => self.hoard_elements(steps),
-            2 => self.hoard_members(steps),
-            3 => self.hoard_scores(steps),
-            _ => self.hoard_entries(steps),
+    /// Works on values of one kind, perhaps on a large one, and sends a script that does the same and is undone.
+    fn undo_kind(&mut self, scripts: Scripts, steps: &mut Vec<Step>) {
+        type Hoard = fn(&mut Author<'_>, &mut Vec<Step>);
+        type Command = fn(&mut Author<'_>) -> Step;
+        let kinds: [(Hoard, Command); 7] = [
+            (|author, steps| author.hoard(steps), |author| author.hash_command()),
+            (|author, steps| author.hoard_elements(steps), |author| author.list_command()),
+            (|author, steps| author.hoard_members(steps), |author| author.set_command()),
+            (|author, steps| author.hoard_scores(steps), |author| author.zset_command()),
+            (|author, steps| author.hoard_pending(steps), |author| author.stream_command()),
+            (|author, steps| author.hoard_pending(steps), |author| author.group_command()),
+            (|author, steps| steps.push(author.field_command()), |author| author.field_command()),
+        ];
+        let (hoard, command) = kinds[self.rng.random_range(0..kinds.len())];
+        if self.rng.random_bool(0.6) {
+            hoard(self, steps);
         }
+        for _ in 0..self.rng.random_range(1..6) {
+            steps.push(command(self));
+        }
+        let mut draft = Draft::default();
+        for _ in 0..self.rng.random_range(1..LINES_MAX) {
+            let step = command(self);
+            draft.say('p', &words_of(&step.request));
+        }
+        let ending = if scripts.limited { Ending::NeverEnds } else { Ending::WantsAllMemory };
+        steps.push(self.request(draft, ending));
+        for _ in 0..self.rng.random_range(3..9) {
+            steps.push(command(self));
+        }
+    }
+
+    /// Gives a stream some entries and a group that has not acknowledged a few of them.
+    fn hoard_pending(&mut self, steps: &mut Vec<Step>) {
+        let key = format!("{}:x{}", self.name, self.rng.random_range(0..2));
+        let mut push = |request: &[&str], op| steps.push(step(request, Op::Stream(key.clone(), op)));
+        for _ in 0..4 {
+            self.elements += 1;
+            let id = self.elements as u64;
+            push(&["XADD", &key, &format!("{id}-1"), "f", "v"], StreamOp::Add(id, "v".into()));
+        }
+        let group = |op| StreamOp::Group("g0".into(), op);
+        push(&["XGROUP", "CREATE", &key, "g0", "0"], group(GroupOp::Create(false, false)));
+        let request = ["XREADGROUP", "GROUP", "g0", "c0", "COUNT", "100", "STREAMS", &key, ">"];
+        push(&request, group(GroupOp::Read("c0".into(), 100, false)));
     }
 
     /// A script that may end by itself.
@@ -318,7 +374,8 @@ impl Author<'_> {
         let queue = Queue::ALL[self.rng.random_range(0..4)].name();
         let copied = format!("copied:{}", self.rng.random_range(0..3));
         let event = format!("ev:undone.{}", self.name);
-        let words: &[&str] = match self.rng.random_range(0..26) {
+        let (brief, fields) = (format!("brief:{}:0", self.name), format!("fields:{}", self.name));
+        let words: &[&str] = match self.rng.random_range(0..36) {
             0 => &["FLUSHALL"],
             1 => &["FLUSHDB", "ASYNC"],
             2 => &["SWAPDB", "0", "1"],
@@ -338,6 +395,12 @@ impl Author<'_> {
             16 => &["PEXPIRE", &key, "0"],
             17 => &["MOVE", &key, "1"],
             18 => &["XGROUP", "DESTROY", "jobs", "workers"],
+            19 => &["PERSIST", &brief],
+            20 => &["SET", &brief, "undone"],
+            21 => &["DEL", &brief, &fields],
+            22 => &["HPEXPIRE", &fields, "100000000", "FIELDS", "2", "f0", "f1"],
+            23 => &["HSET", &fields, "f0", "undone", "f2", "undone"],
+            24 => &["HDEL", &fields, "f0", "f1"],
             _ => return words_of(&self.own_command().request),
         };
         words.iter().map(|word| (*word).to_owned()).collect()
