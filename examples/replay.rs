@@ -38,6 +38,8 @@ mod reasons;
 mod run;
 #[path = "../tests/sim/script.rs"]
 mod script;
+#[path = "../tests/sim/scripts.rs"]
+mod scripts;
 #[path = "../tests/sim/sets.rs"]
 mod sets;
 #[path = "../tests/sim/state/mod.rs"]

@@ -43,6 +43,10 @@ pub struct Reactor<N: Net> {
     admission: Admission<N::Socket>,
     bounds: Bounds,
     next_serial: u64,
+    /// When the clocks were last read.
+    latest: Moment,
+    /// Others were heard in the middle of a turn of this tick.
+    interrupted: bool,
 }
 
 /// Gives `queue` the memory of `worked_off` back, so that the queue need not allocate again. `worked_off` was taken out
@@ -67,6 +71,8 @@ impl<N: Net> Reactor<N> {
             admission,
             bounds: bounds.clone(),
             next_serial: 1,
+            latest: Moment::default(),
+            interrupted: false,
         }
     }
 
@@ -90,17 +96,25 @@ impl<N: Net> Reactor<N> {
         self.net.wait(patience, edges)
     }
 
-    /// Appends the edges that have come to `edges`, without waiting for any.
+    /// In the middle of a turn: appends the edges that have come to `edges`, without waiting for any.
     ///
     /// # Errors
     /// Only if the wait itself fails.
     pub fn listen(&mut self, edges: &mut Vec<Edge>) -> std::io::Result<()> {
+        self.interrupted = true;
         self.net.wait(Patience::None, edges)
     }
 
     /// Reads both clocks.
     pub fn now(&mut self) -> Now {
-        self.net.now()
+        let now = self.net.now();
+        self.latest = now.at;
+        now
+    }
+
+    /// When the clocks were last read here: at the beginning of the tick, or later while a script ran.
+    pub fn latest(&self) -> Moment {
+        self.latest
     }
 
     fn has_leftovers(&self, config: &Config) -> bool {
@@ -171,9 +185,25 @@ impl<N: Net> Reactor<N> {
         turns
     }
 
-    /// Gives back the vector that [`Reactor::take_turns`] returned.
+    /// Gives back the vector that [`Reactor::take_turns`] returned, once all of them are served.
     pub fn return_turns(&mut self, turns: Vec<u32>) {
+        if std::mem::take(&mut self.interrupted) {
+            self.queue_once();
+        }
         give_back(&mut self.ledger.fresh, turns);
+    }
+
+    /// Others were heard and served in the middle of a turn. Edges that came then are left over for the next tick. A connection
+    /// that had a turn then, and its own turn later, may be queued twice, or no longer need to be.
+    #[cold]
+    fn queue_once(&mut self) {
+        let Reactor { slots, ledger, .. } = self;
+        ledger.resume.append(&mut ledger.fresh);
+        // The first time, the flag is taken. So a second time goes.
+        ledger.resume.retain(|slot| std::mem::take(&mut slots[*slot as usize].queued));
+        for slot in &ledger.resume {
+            slots[*slot as usize].queued = true;
+        }
     }
 
     /// Takes the slots of connections that have ceased to be open since the last call. They are no longer served.

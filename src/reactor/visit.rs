@@ -97,6 +97,8 @@ impl<N: Net> Reactor<N> {
         let id = ConnId { slot, serial: conn.serial };
         let (input, mut output) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.output));
         let verdict = serve(Lent { id, input: input.unread(), output: &mut output, others: self });
+        // While a script ran, others may have been served, and nothing may be said to have happened before that.
+        let now = now.max(self.latest);
         // The connection is still in its slot, because only `reap` frees one.
         let Reactor { slots, ledger, .. } = self;
         let conn = &mut slots[slot as usize];

@@ -87,7 +87,6 @@ impl<'a, N: Net> Meanwhile<'a, N> {
             self.reactor.receive(slot, now, &world.config, &mut world.stats);
             self.turn(slot, world, now);
         }
-        self.reactor.return_turns(turns);
         self.reactor.flush_all(now, &mut world.stats);
     }
 
@@ -131,7 +130,7 @@ impl<N: Net> Wires for Meanwhile<'_, N> {
     fn hear(&mut self, me: ConnId, world: &mut World) {
         let now = self.reactor.now().at;
         // What the script has asked for waits until it has ended, and it may be undone.
-        let outbox = std::mem::take(&mut world.outbox);
+        world.swap_asked();
         self.hear_edges(world, now);
         if world.is_busy(now) {
             if self.stage == Stage::Serving {
@@ -144,7 +143,7 @@ impl<N: Net> Wires for Meanwhile<'_, N> {
             world.leave(slot);
         }
         self.note_asks(world, now);
-        world.outbox = outbox;
+        world.swap_asked();
         if self.stage.is_over(now) {
             world.end_script();
         }

@@ -70,6 +70,10 @@ impl<N: Net> Server<N> {
             verdict(&service.world, me, progress.consumed, next)
         });
         self.service.world.stats.bytes_out += flushed;
+        if self.reactor.latest() > self.service.world.now.at {
+            // Others were served while a script ran, and then it has panicked, or it belongs to a transaction.
+            self.service.world.refresh();
+        }
         self.serve_waiting();
         self.deliver();
         if !self.heard.is_empty() {

@@ -63,8 +63,8 @@ impl World {
                     (0, Some(Ended::Close(Reason::ProtocolError)))
                 }
             };
-            if ended == Some(Ended::Parked) {
-                break Ended::Parked;
+            if matches!(ended, Some(Ended::Parked | Ended::Budget)) {
+                break ended.unwrap_or(Ended::Budget);
             }
             progress.consumed += consumed;
             progress.output = output.len();
@@ -118,6 +118,10 @@ impl World {
                     return None;
                 }
             }
+        }
+        if ["reset", "hello"].contains(&command.name) && self.is_owed_messages(me) {
+            // These messages are from before, so they must come before the reply. After it the client could not read them.
+            return Some(Ended::Budget);
         }
         let session = self.sessions.get_mut(me.slot)?;
         session.command = Some(command);

@@ -3,7 +3,7 @@
 use super::cx::Failure;
 use super::post::Post;
 use super::world::World;
-use crate::base::ConnId;
+use crate::base::{ConnId, fault};
 use crate::config::EventClass;
 use crate::store::{Class, Effect, Effects, Event, Listener, What};
 
@@ -13,7 +13,8 @@ impl World {
     #[inline]
     pub fn tell_effects(&mut self, by: Option<ConnId>) {
         if self.store.has_effects() {
-            self.pass_on(by);
+            // The command is complete, and its client must hear that. So no test makes this panic half-way.
+            fault::aside(|| self.pass_on(by));
         }
     }
 

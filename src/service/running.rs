@@ -1,6 +1,7 @@
 //! The script or the function that runs: how long it may go on, who may end it, and what others may see of it.
 
 use super::cx::{Cx, Failure, Outcome};
+use super::outbox::{Ask, Outbox};
 use super::slowlog::cut;
 use super::world::World;
 use crate::base::{ConnId, Moment};
@@ -29,13 +30,17 @@ pub struct Running {
     pub is_function: bool,
     /// The request that runs it, cut as for the slow log. It is empty until the server hears others.
     pub request: Vec<Vec<u8>>,
+    /// While others are heard: what the script, and the commands before it in this turn, have asked for. It waits until the turn
+    /// is over.
+    asked: Outbox,
 }
 
 impl Running {
     /// A script, or a function, that begins now.
     pub fn new(me: ConnId, began: Moment, is_function: bool) -> Running {
         let next_hearing = began.plus_ms(SCRIPT_HEARS_EVERY_MS);
-        Running { me, began, next_hearing, stop: None, is_function, request: Vec::new() }
+        let (request, asked) = (Vec::new(), Outbox::default());
+        Running { me, began, next_hearing, stop: None, is_function, request, asked }
     }
 
     /// How long it has run by now, milliseconds.
@@ -67,6 +72,19 @@ impl World {
     /// True while a script of this client runs.
     pub fn in_script_of(&self, me: ConnId) -> bool {
         self.script.as_ref().is_some_and(|script| script.me == me)
+    }
+
+    /// Puts what the script has asked for aside before others are heard, and back after that.
+    pub fn swap_asked(&mut self) {
+        if let Some(script) = &mut self.script {
+            std::mem::swap(&mut script.asked, &mut self.outbox);
+        }
+    }
+
+    /// True if messages for this client wait until the script has ended.
+    pub fn is_owed_messages(&self, id: ConnId) -> bool {
+        let is_to = |ask: &Ask| matches!(ask, Ask::Push { to, .. } if *to == id);
+        self.script.as_ref().is_some_and(|script| script.asked.asks.iter().any(is_to))
     }
 
     /// True while a script runs.

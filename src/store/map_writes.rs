@@ -173,14 +173,16 @@ impl Store {
         debug_assert_eq!(self.table.bodies.get(number).key(), key, "the body belongs to another key");
         self.changes.note(What::Set, key);
         let noter = noter(&mut self.undo, self.changes.db, hash, key);
-        self.table.with_body(number, |body| {
+        let next_ms = self.table.with_body(number, |body| {
             let table = body.map_mut();
             if let Some(mut noter) = noter {
                 noter.write_fields(table, entries.as_ref());
             }
             entries.into_iter().for_each(|entry| table.commit(entry, expiry, now_ms));
+            // Perhaps earlier than the new time: when no field expired any more, the table kept the last one.
+            table.next_expiry()
         });
-        self.table.hasten(hash, expiry.over(None));
+        self.table.hasten(hash, next_ms);
     }
 }
 

@@ -72,13 +72,11 @@ impl Board {
     /// An element that was put is in its queue, or one client has taken it. Only a client that was not told may have it
     /// without our knowing.
     pub fn check_queues(&self, clients: &[Client], world: &World, stored: &BTreeSet<String>) {
-        let ops = |client: &Client, from: usize| {
-            let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
-            let steps = client.steps.get(from..client.requests_within(read)).unwrap_or_default();
-            steps.iter().map(|step| step.op.clone()).collect::<Vec<Op>>()
-        };
+        let requests =
+            |client: &Client| client.requests_within(client.pipe_of(world).map_or(0, |pipe| pipe.read_total));
         let mut sent = BTreeSet::new();
-        for op in clients.iter().flat_map(|client| ops(client, 0)) {
+        let all = clients.iter().flat_map(|client| (0..requests(client)).flat_map(|step| client.deeds(step)));
+        for op in all {
             if let Op::Queue(QueueOp::Put(_, elements)) = op {
                 sent.extend(elements);
             }
@@ -90,7 +88,9 @@ impl Board {
             assert!(!stored.contains(element), "{element} was taken and is still there");
         }
         let lost = self.put.iter().filter(|it| !stored.contains(*it) && !self.taken.contains_key(*it));
-        let untold = clients.iter().flat_map(|client| ops(client, client.done));
+        let untold = clients
+            .iter()
+            .flat_map(|client| client.untold(requests(client)).flat_map(|step| client.deeds(step)));
         let untold = untold.filter(|op| matches!(op, Op::Queue(QueueOp::Take(..)))).count();
         let lost: Vec<&String> = lost.collect();
         assert!(lost.len() <= untold, "{lost:?} were put and are not there; {untold} replies are unknown");
@@ -172,7 +172,7 @@ impl Board {
 /// The values that a client has sent for the shared key.
 fn sent_shared<'a>(client: &'a Client, world: &World) -> Vec<&'a String> {
     let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
-    let ops = client.steps[..client.requests_within(read)].iter().map(|step| &step.op);
+    let ops = (0..client.requests_within(read)).flat_map(|step| client.deeds(step));
     ops.filter_map(|op| if let Op::SetShared(value) = op { Some(value) } else { None }).collect()
 }
 
@@ -189,26 +189,30 @@ struct Sent {
 /// The messages that a client has sent and the events that it has caused, by their labels.
 fn sent_posts(name: usize, client: &Client, world: &World) -> Vec<(String, Sent)> {
     let read = client.pipe_of(world).map_or(0, |pipe| pipe.read_total);
-    let steps = client.steps[..client.requests_within(read)].iter().enumerate();
-    let posts = steps.flat_map(|(nth, step)| posts_of(nth, &step.op));
+    let posts = (0..client.requests_within(read)).flat_map(|step| posts_of(client, step));
     posts.map(|(place, channel, text)| (label(&channel, &text), Sent { by: name, place, channel })).collect()
 }
 
-/// The messages of a step: place, channel and text.
-fn posts_of(step: usize, op: &Op) -> Vec<(Place, String, String)> {
-    let posts: Vec<(String, String)> = match op {
-        Op::Publish(channel, text) => vec![(channel.clone(), text.clone())],
-        Op::Tells(_, events) => events.iter().flat_map(|(event, key)| events::channels(event, key)).collect(),
-        _ => Vec::new(),
-    };
-    let posts = posts.into_iter().enumerate();
+/// The messages of a step: place, channel and text. The events of a script come when it has ended, behind its messages.
+fn posts_of(client: &Client, step: usize) -> Vec<(Place, String, String)> {
+    let (mut posts, mut told) = (Vec::new(), Vec::new());
+    for op in client.deeds(step) {
+        match op {
+            Op::Publish(channel, text) => posts.push((channel.clone(), text.clone())),
+            Op::Tells(_, events) => {
+                told.extend(events.iter().flat_map(|(event, key)| events::channels(event, key)));
+            }
+            _ => {}
+        }
+    }
+    let posts = posts.into_iter().chain(told).enumerate();
     posts.map(|(nth, (channel, text))| ((step, nth), channel, text)).collect()
 }
 
 /// Between two messages of one publisher, the listener has missed none that went to one of its channels.
 fn no_gap(name: usize, publisher: &Client, from: Place, to: Place, channels: &BTreeSet<String>) {
-    for (nth, step) in publisher.steps.iter().enumerate().take(to.0 + 1).skip(from.0) {
-        for (place, channel, text) in posts_of(nth, &step.op) {
+    for step in (from.0..=to.0).filter(|step| publisher.is_certain(*step)) {
+        for (place, channel, text) in posts_of(publisher, step) {
             assert!(
                 place <= from || place >= to || !channels.contains(&channel),
                 "client {name} has not heard {text} on {channel}, but what came after it"

@@ -1,6 +1,6 @@
 //! Clients of the simulation: a script, a temper, and the replies that a simple model demands.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -49,6 +49,15 @@ pub struct Heard {
     pub by_pattern: bool,
 }
 
+/// How a script has ended, as its client was told.
+#[derive(Clone, Copy, Debug)]
+struct Outcome {
+    /// How many of its calls stand.
+    stands: usize,
+    /// The reply has shown the replies of its calls.
+    told: bool,
+}
+
 pub struct Client {
     pub role: Role,
     pub steps: Vec<Step>,
@@ -67,6 +76,10 @@ pub struct Client {
     /// How many steps have certainly been done, and the state after them.
     pub done: usize,
     pub state: State,
+    /// Any of its requests may be refused while a script of another client runs.
+    may_be_refused: bool,
+    /// How its scripts have ended, by their steps.
+    outcomes: BTreeMap<usize, Outcome>,
     /// What others have published and this client has heard, in order.
     pub heard: Vec<Heard>,
     /// Messages of its own that must come before the next reply.
@@ -82,6 +95,8 @@ pub struct Client {
     /// The half request the server holds: how many came before it, and since when at the earliest and the
     /// latest.
     pub half_since: Option<(usize, u64, u64)>,
+    /// The same while others push to it: since when at the earliest.
+    pub half_fed: Option<(usize, u64)>,
     /// Ticks in which it was owed something and nothing happened, and how things stood.
     pub stuck: (u32, [usize; 4]),
     /// How many of its commands were refused for want of memory.
@@ -101,6 +116,8 @@ impl Client {
                     _ if role == Role::Endless => 4096,
                     // Much at once.
                     Theme::Memory | Theme::Messages => 1 << rng.random_range(8..12),
+                    // Scripts are long.
+                    _ if contents.lua.is_some() => 1 << rng.random_range(8..12),
                     _ => 1 << rng.random_range(0..10),
                 },
                 read_max: if rng.random_bool(if contents.theme == Theme::Messages { 0.6 } else { 0.3 }) {
@@ -121,6 +138,8 @@ impl Client {
             parting: false,
             done: 0,
             state: State::default(),
+            may_be_refused: contents.lua.is_some_and(|scripts| scripts.busy),
+            outcomes: BTreeMap::new(),
             heard: Vec::new(),
             echoes: Vec::new(),
             ready: Vec::new(),
@@ -129,6 +148,7 @@ impl Client {
             was_open: false,
             left_parked: false,
             half_since: None,
+            half_fed: None,
             stuck: (0, [0; 4]),
             refusals: 0,
             told: 0,
@@ -207,6 +227,7 @@ impl Client {
                 Answer::Whole(len) => {
                     self.inbox.drain(..len);
                     (self.state, self.done) = (state, next + 1);
+                    self.note_outcome(next, &events[told..]);
                     self.follow(&events[told..]);
                 }
                 Answer::Partial => break,
@@ -241,7 +262,63 @@ impl Client {
             later: read_tick < tick,
             scarce: seen.scarce,
             quits: seen.quit,
+            busy: seen.busy,
+            script_limit_ms: seen.script_limit_ms,
         }
+    }
+
+    /// Notes how a script has ended, or that a request was refused because one was running.
+    fn note_outcome(&mut self, step: usize, events: &[Event]) {
+        let is_script = matches!(self.steps[step].op, Op::Script(_)) && !self.state.is_queueing();
+        // A script that has told nothing was refused.
+        let mut outcome = is_script.then_some(Outcome { stands: 0, told: true });
+        for event in events {
+            match event {
+                Event::Script { stands, told, .. } => {
+                    outcome = Some(Outcome { stands: *stands, told: *told });
+                }
+                Event::Busy => outcome = Some(Outcome { stands: 0, told: true }),
+                _ => {}
+            }
+        }
+        if let Some(outcome) = outcome {
+            self.outcomes.insert(step, outcome);
+        }
+    }
+
+    /// What a step has done if the server has run it: what its request means, or what its script has called.
+    pub fn deeds(&self, step: usize) -> Vec<&Op> {
+        let op = &self.steps[step].op;
+        let outcome = self.outcomes.get(&step);
+        let Op::Script(script) = op else {
+            return if outcome.is_some() { Vec::new() } else { vec![op] };
+        };
+        let stands = match outcome {
+            Some(outcome) => outcome.stands,
+            // The server has said goodbye while it ran, or before that.
+            None if self.parting && step >= self.done => 0,
+            None => script.calls.len(),
+        };
+        script.calls[..stands].iter().map(|call| &call.op).collect()
+    }
+
+    /// True if it is known what a step has done, provided that the server has run it.
+    pub fn is_certain(&self, step: usize) -> bool {
+        let may_be_refused = self.may_be_refused && step >= self.done;
+        !may_be_refused && !matches!(self.steps[step].op, Op::Script(_)) || self.outcomes.contains_key(&step)
+    }
+
+    /// The steps before `most` whose replies are not known: those of the calls of a script that has failed are not.
+    pub fn untold(&self, most: usize) -> impl Iterator<Item = usize> {
+        let silent = self.outcomes.iter().filter(|(_, outcome)| !outcome.told).map(|(step, _)| *step);
+        silent.filter(move |step| *step < most && *step < self.done).chain(self.done..most.max(self.done))
+    }
+
+    /// True if a panic has ended it while its script ran.
+    pub fn lost_script(&self) -> bool {
+        let next = (self.done..self.steps.len()).find(|step| self.steps[*step].is_answered());
+        let is_script = next.is_some_and(|step| matches!(self.steps[step].op, Op::Script(_)));
+        is_script && self.parting && self.inbox == INTERNAL.as_bytes()
     }
 
     /// What follows for the client itself from a reply.
@@ -272,7 +349,10 @@ impl Client {
         let Some((frame, len)) = frames::parse(&self.inbox) else { return Some(false) };
         let [word, keys] = frame.items() else { return None };
         assert_eq!(word.text(), "invalidate", "client {name} hears of something else");
-        assert!(!keys.items().is_empty(), "client {name} hears of no key");
+        if *keys == frames::Frame::Null {
+            // A database was emptied, or swapped.
+            self.state.copies.doubt_all();
+        }
         keys.items().iter().for_each(|key| self.state.copies.hear(name, key.text()));
         self.told += keys.items().len() as u64;
         self.inbox.drain(..len);

@@ -195,6 +195,18 @@ impl Author<'_> {
         step(&request[..if only_new { 6 } else { 5 }], op)
     }
 
+    /// Two commands about a key that lives for a short time.
+    pub fn brief_pair(&mut self) -> [Step; 2] {
+        let key = self.brief_key();
+        let ms = 1 << self.rng.random_range(0..9);
+        let look = if self.rng.random_bool(0.5) {
+            step(&["GET", &key], Op::GetBrief(key.clone()))
+        } else {
+            step(&["PTTL", &key], Op::TimeLeft(key.clone()))
+        };
+        [self.set_brief(&key, ms, false), look]
+    }
+
     fn briefly(&mut self, steps: &mut Vec<Step>) {
         let key = self.brief_key();
         let (ms, only_new) = (1 << self.rng.random_range(0..9), self.rng.random_bool(0.3));
@@ -208,7 +220,7 @@ impl Author<'_> {
         }
     }
 
-    fn message(&mut self) -> String {
+    pub fn message(&mut self) -> String {
         let len = if self.rng.random_bool(0.3) { 300 } else { self.rng.random_range(0..30) };
         // No other client sends this message, and this client sends it once.
         format!("{}.{}{}", self.name, self.rng.random_range(0..u64::MAX), "!".repeat(len))
@@ -307,7 +319,8 @@ impl Author<'_> {
         let count = self.rng.random_range(usize::from(on)..3);
         let mut names = Vec::new();
         for _ in 0..count {
-            if self.contents.events && self.rng.random_bool(0.4) {
+            // The names are longer than a key may be when its limit changes.
+            if self.contents.events && !self.contents.modest && self.rng.random_bool(0.4) {
                 let words = if by_pattern { &events::PATTERNS[..] } else { &events::CHANNELS };
                 names.push(words[self.rng.random_range(0..words.len())].to_owned());
                 continue;

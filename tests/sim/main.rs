@@ -16,6 +16,7 @@ mod queues;
 mod reasons;
 mod run;
 mod script;
+mod scripts;
 mod sets;
 mod state;
 mod story;
@@ -43,6 +44,8 @@ const EXPECTED_EVENTS: &[&str] = &[
     "client that pipelines without end",
     "client that trickles",
     "client that waits in a pause",
+    "client told that a script is busy",
+    "client told that it has killed a script",
     "connection by another listener",
     "connection storm",
     "connection that says nothing",
@@ -92,6 +95,13 @@ const EXPECTED_EVENTS: &[&str] = &[
     "reset by client",
     "reset in the backlog",
     "scan",
+    "script killed by another client",
+    "script lost to a panic",
+    "script stopped because of its memory",
+    "script stopped because of its time",
+    "script that failed and keeps its changes",
+    "script that returned",
+    "script that the server does not know",
     "second signal",
     "set at the end",
     "set of many members at the end",

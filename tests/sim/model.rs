@@ -6,6 +6,7 @@ use crate::geo::Search;
 use crate::hashes::HashOp;
 use crate::lists::{self, End, ListOp};
 use crate::queues::QueueOp;
+use crate::scripts::Script;
 use crate::sets::{self, How, SetOp};
 use crate::state::{CopyOp, FieldOp, HoardOp, Victims};
 use crate::streams::{Stream, StreamOp};
@@ -120,6 +121,16 @@ pub enum Op {
     SetIf(String, String, String),
     /// `DELIFEQ`
     DeleteIf(String, String),
+    /// Empties a database that only this client uses.
+    Flush(u16),
+    /// `SWAPDB` of two such databases.
+    Swap(u16, u16),
+    /// `EVAL` and the like.
+    Script(Box<Script>),
+    /// `SCRIPT KILL`
+    KillScript,
+    /// `FUNCTION LOAD`
+    LoadLibrary,
     /// What is done to queues that all clients share.
     Queue(QueueOp),
     /// What is done to the hash of a key.
@@ -161,6 +172,7 @@ impl Op {
     pub fn writes(&self) -> bool {
         match self {
             Op::Publish(..) | Op::SetShared(_) | Op::SetTwin(..) | Op::SetBrief(..) | Op::Queue(_) => true,
+            Op::Script(_) | Op::LoadLibrary => true,
             Op::Tells(_, events) => !events.is_empty(),
             Op::Cached(op) => op.writes(),
             Op::Hoard(_, op, _) => *op != HoardOp::Get,
@@ -187,6 +199,7 @@ impl Op {
             | Op::SetIf(key, ..)
             | Op::DeleteIf(key, _)
             | Op::Expire(key) => (vec![key], true),
+            Op::Flush(_) | Op::Swap(..) => (Vec::new(), true),
             Op::Get(key) | Op::Len(key) | Op::GetRange(key) => (vec![key], false),
             Op::GetMany(names) => (names.iter().collect(), false),
             Op::Hash(key, op) => (vec![key], op.writes()),
@@ -314,6 +327,14 @@ impl Op {
                 }
                 _ => int(0),
             },
+            Op::Flush(db) => {
+                keys.retain(|key, _| !key.starts_with(&elsewhere(*db, "")));
+                OK.into()
+            }
+            Op::Swap(one, other) => {
+                swap(keys, *one, *other);
+                OK.into()
+            }
             Op::SetRange(key, at, part) => of_text(keys, key, |value| set_range(value, *at, part)),
             Op::GetRange(key) => {
                 of_text(keys, key, |value| (bulk(value.map_or("", String::as_str)), value.cloned()))
@@ -342,6 +363,17 @@ impl Op {
 /// The name that a key of database `db` has in the model.
 pub fn elsewhere(db: u16, key: &str) -> String {
     if db == 0 { key.to_owned() } else { format!("{db}|{key}") }
+}
+
+/// Swaps the keys of two databases.
+fn swap(keys: &mut Keys, one: u16, other: u16) {
+    let (one, other) = (elsewhere(one, ""), elsewhere(other, ""));
+    let swapped = std::mem::take(keys).into_iter().map(|(key, held)| {
+        let there = key.strip_prefix(&one).map(|name| format!("{other}{name}"));
+        let here = key.strip_prefix(&other).map(|name| format!("{one}{name}"));
+        (there.or(here).unwrap_or(key), held)
+    });
+    *keys = swapped.collect();
 }
 
 fn set(keys: &mut Keys, key: &str, value: &str) -> String {

@@ -78,7 +78,8 @@ impl QueueOp {
                 answer => answer,
             };
         }
-        if when.scarce && matches!(self, QueueOp::Take(queues, _) if queues[0] == Queue::Jobs) {
+        if (when.scarce || when.busy) && matches!(self, QueueOp::Take(queues, _) if queues[0] == Queue::Jobs)
+        {
             // The group could not be created.
             match expect(input, NO_GROUP) {
                 Answer::Wrong(_) => {}
@@ -185,7 +186,7 @@ impl Author<'_> {
         step(&request, Op::Queue(QueueOp::Take(vec![Queue::Jobs], wait)))
     }
 
-    fn put(&mut self) -> Step {
+    pub fn put(&mut self) -> Step {
         let queue = Queue::ALL[self.rng.random_range(0..4)];
         if queue == Queue::Jobs {
             let element = self.unique();

@@ -50,6 +50,10 @@ pub struct Circumstances {
     pub panics: bool,
     /// Memory has been refused.
     pub scarce: bool,
+    /// Others may read `BUSY` while a script runs.
+    pub busy: bool,
+    /// The limit on the time of scripts.
+    pub script_limit_ms: u64,
     /// Commands have been held, or clients have waited for keys.
     pub pauses: bool,
     /// Clients have been held to `maxmemory-clients`.
@@ -87,6 +91,8 @@ impl Evidence {
         self.silent |= !self.exempt && over(pipe.moved_before_ns.max(self.exempt_ns.0), config.timeout_ms);
         let half_since = client.and_then(|client| client.half_since);
         let half_since_ns = half_since.map_or(tick_ns, |(_, since_ns, _)| since_ns);
+        let fed_since = client.and_then(|client| client.half_fed);
+        let half_since_ns = half_since_ns.min(fed_since.map_or(tick_ns, |(_, since_ns)| since_ns));
         self.late |= client.is_some() && over(half_since_ns, config.request_timeout_ms);
         let waiting_ns = self.waiting_ns.unwrap_or(tick_ns);
         self.stalled |= over(waiting_ns, config.write_timeout_ms)

@@ -5,6 +5,7 @@ use rand::rngs::StdRng;
 use tidegate::base::Reason;
 
 use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, Keys, OK, Op, REQUEST_MAX, bulk, elsewhere};
+use crate::scripts::Scripts;
 use crate::state::Victims;
 
 /// One request of a script.
@@ -87,9 +88,11 @@ impl Theme {
 pub struct Contents {
     /// Limits are changed while they are in use.
     pub limits: bool,
-    /// Any request may be refused for lack of memory. So scripts have no request without a reply, and none that is
+    /// Any request may be refused, for lack of memory or because a script runs. So scripts have no request without a reply, and none that is
     /// certainly the last.
     pub refusable: bool,
+    /// Memory may be refused.
+    pub scarce: bool,
     /// No request meets a limit on sizes, so that these can be changed in flight as well.
     pub modest: bool,
     /// Clients close others.
@@ -100,6 +103,8 @@ pub struct Contents {
     pub stops: bool,
     /// The server tells of keyspace events, and scripts cause some.
     pub events: bool,
+    /// Clients send scripts in Lua.
+    pub lua: Option<Scripts>,
     /// Which keys the server may evict when the memory is used up.
     pub victims: Victims,
     /// What it dwells on.
@@ -138,7 +143,7 @@ const LIVE_LIMITS: [(&str, &str); 10] = [
 
 /// A script for the client called `name`.
 pub fn write(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> Vec<Step> {
-    let mut author = Author { rng, name, contents, elements: 0 };
+    let mut author = Author { rng, name, contents, elements: 0, knows_library: false };
     match role {
         Role::Plain => author.plain(0.0),
         Role::Publisher => author.plain(0.5),
@@ -176,6 +181,8 @@ pub struct Author<'a> {
     pub contents: Contents,
     /// How many elements and entries it has put into queues and streams.
     pub elements: usize,
+    /// It has loaded the library of functions.
+    pub knows_library: bool,
 }
 
 impl Author<'_> {
@@ -188,6 +195,11 @@ impl Author<'_> {
             }
             if self.rng.random_bool(0.4) {
                 self.dwell(&mut steps);
+            }
+            if let Some(scripts) = self.contents.lua
+                && self.rng.random_bool(0.7)
+            {
+                self.send_script(scripts, &mut steps);
             }
             match self.rng.random_range(0..44) {
                 0 if self.rng.random_bool(0.3) => self.hoard(&mut steps),

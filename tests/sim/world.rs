@@ -100,9 +100,13 @@ pub struct World {
     /// Listeners of which an edge is pending.
     pub listener_pending: Vec<bool>,
     pub no_descriptors: bool,
+    /// Clients send long requests, so the kernel's buffers are not too short for them.
+    pub long_requests: bool,
     pub faults: Faults,
     pub signals: Vec<Edge>,
     pub patience: Patience,
+    /// The server has not been told yet when this tick begins.
+    pub begins_tick: bool,
     /// The start of this tick, as the server was told.
     pub tick_ns: u64,
     /// The same of each tick, Unix milliseconds.
@@ -130,9 +134,11 @@ impl World {
             listening: true,
             listener_pending: vec![false; listeners],
             no_descriptors: false,
+            long_requests: false,
             faults: Faults::default(),
             signals: Vec::new(),
             patience: Patience::None,
+            begins_tick: true,
             tick_ns: 1,
             tick_starts_ms: Vec::new(),
             tick_ends_ms: Vec::new(),
@@ -146,6 +152,7 @@ impl World {
     pub fn open_tick(&mut self) {
         let (tick, ms) = (self.tick_starts_ms.len(), self.now_ns / 1_000_000);
         self.story.open(tick, ms);
+        self.begins_tick = true;
     }
 
     /// Something takes long while the server runs a tick.
@@ -191,7 +198,7 @@ impl World {
         self.listener_pending[listener] |= self.backlogs[listener].is_empty();
         // A fresh kernel buffer takes at least a short line, and the refusal of a flood relies on it.
         let to_client_max = 1 << self.rng.random_range(6..13);
-        let to_server_max = 1 << self.rng.random_range(0..13);
+        let to_server_max = 1 << self.rng.random_range(if self.long_requests { 9..13 } else { 0..13 });
         let now_ns = self.now_ns;
         self.pipes.push(Pipe {
             to_server: VecDeque::new(),

@@ -84,6 +84,10 @@ const WRITES: &[&[u8]] = &[
     b"xautoclaim",
     b"persist",
     b"unlink",
+    b"flushdb",
+    b"flushall",
+    b"swapdb",
+    b"move",
 ];
 
 /// Commands that wait for keys and that the scripts use.
@@ -309,6 +313,9 @@ impl<const HONEST: bool> Run<HONEST> {
                 Event::Took { .. } => self.count("element taken"),
                 Event::Handed => self.count("element handed on"),
                 Event::WaitedInVain => self.count("wait in vain"),
+                Event::Script { how, .. } => self.count(how),
+                Event::Busy => self.count("client told that a script is busy"),
+                Event::KilledScript => self.count("client told that it has killed a script"),
                 _ => {}
             }
             self.board.note(name, event);

@@ -156,6 +156,10 @@ impl<const HONEST: bool> Run<HONEST> {
             assert!(!over(silent_ns, config.timeout_ms), "client {name} is silent beyond its deadline");
             let complete = client.requests_within(pipe.read_total);
             let waits = conn.unserved || conn.parked || conn.paused(config.bounds.output_pause_bytes);
+            // While much is pushed to it, only the server knows since when.
+            let is_half = conn.class.fed && client.request_ends[complete] != pipe.read_total;
+            let since = client.half_fed.filter(|(before, _)| *before == complete);
+            client.half_fed = is_half.then_some(since.unwrap_or((complete, world.tick_ns)));
             client.half_since = match client.half_since {
                 // For a subscriber to whom much is pushed the clock runs on, unless it has its turn.
                 Some((before, since, _)) if waits && conn.class.fed && before == complete => {
@@ -175,7 +179,8 @@ impl<const HONEST: bool> Run<HONEST> {
     pub(super) fn check_keys(&mut self, name: usize, bytes_read: usize) {
         let prefix = format!("{name}:");
         let now_ms = self.world.borrow().unix_ms;
-        let (scarce, panics) = (self.seen.scarce, self.seen.panics);
+        // Any command may have been refused.
+        let (scarce, panics) = (self.seen.scarce || self.seen.busy, self.seen.panics);
         let store = &mut self.server.service().world.store;
         let mut stored = model::Keys::new();
         let used: Vec<u16> = store.sizes().map(|(db, _)| db).collect();

@@ -7,6 +7,7 @@ use tidegate::config::{
 
 use crate::model;
 use crate::script::Theme;
+use crate::scripts::Scripts;
 use crate::world::Faults;
 
 const POLICIES: [EvictionPolicy; 8] = [
@@ -76,6 +77,18 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
         },
         ..Config::default()
     }
+}
+
+/// The limits of a run in which clients send scripts, and what these may then be.
+pub fn for_scripts(rng: &mut rand::rngs::StdRng, config: &mut Config, scarce: bool) -> Scripts {
+    config.databases = 64;
+    config.script_memory_limit = 1 << 20;
+    let busy = !scarce && rng.random_bool(0.5);
+    let limit_max = if busy { 200 } else { 60 };
+    config.script_time_limit_ms = if rng.random_bool(0.85) { rng.random_range(1..limit_max) } else { 0 };
+    config.busy_reply_threshold_ms = if busy { rng.random_range(1..30) } else { 0 };
+    let events = config.notify_keyspace_events.is_on() && !scarce;
+    Scripts { limited: config.script_time_limit_ms > 0, busy, events }
 }
 
 /// How often each fault happens. Faults that clients would notice do not happen in calm runs.

@@ -13,6 +13,7 @@ use std::rc::Rc;
 use rand::RngExt;
 use tidegate::base::{Moment, Reason, fault, memory};
 use tidegate::reactor::net::{Edge, Patience};
+use tidegate::script::{drop_engine, drop_functions};
 use tidegate::server::{Exit, Server};
 use tidegate::service::names;
 use tidegate::stage::Stage;
@@ -28,6 +29,8 @@ use crate::world::{Faults, World};
 
 /// More ticks than any run needs once the faults are over.
 const TICKS_OF_PEACE: usize = 60_000;
+/// In one run of so many, clients send scripts in Lua.
+const RUNS_PER_SCRIPTED_RUN: u64 = 10;
 
 /// The result of a run. Two runs of one seed have equal results.
 #[derive(Debug, PartialEq)]
@@ -45,6 +48,8 @@ pub struct Report {
 pub fn run(seed: u64, listener: Option<Listener>) -> Report {
     fault::arm(0);
     memory::allow(usize::MAX);
+    drop_engine();
+    drop_functions();
     let honest = !seed.is_multiple_of(3);
     if honest { Run::<true>::new(seed).play(listener) } else { Run::<false>::new(seed).play(listener) }
 }
@@ -57,6 +62,8 @@ struct Run<const HONEST: bool> {
     strangers: Vec<usize>,
     /// No client meets a fault or a limit, so every client must get everything.
     calm: bool,
+    /// Clients send scripts in Lua.
+    scripted: bool,
     /// How often a fuse is lit, if commands are made to panic.
     panics_often: f64,
     quits: bool,
@@ -87,20 +94,30 @@ impl<const HONEST: bool> Run<HONEST> {
         let mut world = World::new(seed);
         let rng = &mut world.rng;
         let calm = rng.random_bool(0.3);
-        let theme = Theme::ALL[rng.random_range(0..Theme::ALL.len())];
-        let config = limits::draw(rng, calm, theme);
-        let (quits, panics) = (rng.random_bool(0.4), !calm && rng.random_bool(0.4));
+        let scripted = seed % RUNS_PER_SCRIPTED_RUN == 7;
+        let theme = match Theme::ALL[rng.random_range(0..Theme::ALL.len())] {
+            // Nobody but hoarders has a say there.
+            Theme::Eviction if scripted => Theme::Everything,
+            theme => theme,
+        };
+        let mut config = limits::draw(rng, calm, theme);
+        let (quits, panics) =
+            (rng.random_bool(0.4), !calm && rng.random_bool(if scripted { 0.7 } else { 0.4 }));
         let scarce = !calm && rng.random_bool(0.25);
+        let lua = scripted.then(|| limits::for_scripts(rng, &mut config, scarce));
+        let busy = lua.is_some_and(|lua| lua.busy);
         let contents = Contents {
             limits: !calm,
-            refusable: scarce,
-            modest: !calm && !scarce && rng.random_bool(0.3),
+            refusable: scarce || busy,
+            scarce,
+            modest: !calm && !scarce && rng.random_bool(0.3) && !scripted,
             kills: !calm && rng.random_bool(0.5),
             pauses: rng.random_bool(0.4),
-            stops: quits && rng.random_bool(0.3),
+            stops: quits && rng.random_bool(0.3) && !scripted,
             victims: Victims::of(config.maxmemory_policy),
             // The model knows the replies only if nothing is refused.
-            events: config.notify_keyspace_events.is_on() && !scarce,
+            events: config.notify_keyspace_events.is_on() && !scarce && !busy,
+            lua,
             theme,
         };
         let (memory_max, count) = (config.maxmemory_clients, rng.random_range(2..9));
@@ -111,9 +128,10 @@ impl<const HONEST: bool> Run<HONEST> {
                     _ if name < 2 => [Role::Publisher, Role::Listener][name],
                     0 => Role::Endless,
                     1 => Role::Scanner,
-                    2..6 => Role::Listener,
+                    2 | 3 => Role::Listener,
+                    4 | 5 if !scripted => Role::Listener,
                     // A client that cannot be told of a change for lack of memory is closed.
-                    6 | 7 if !scarce => Role::Cacher,
+                    6 | 7 if !scarce && !busy => Role::Cacher,
                     _ => Role::Plain,
                 };
                 Client::new(rng, name, role, contents)
@@ -121,19 +139,27 @@ impl<const HONEST: bool> Run<HONEST> {
             .collect();
         clients.iter().flat_map(Client::kinds).for_each(|kind| world.count(kind));
         let rng = &mut world.rng;
-        let faults = limits::faults(rng, calm, theme);
-        world.faults = faults;
+        let mut faults = limits::faults(rng, calm, theme);
+        if scripted {
+            // Without it, no script would meet its limit.
+            faults.slow = rng.random_range(150..500);
+            // Edges should come while a script runs.
+            faults.delayed = rng.random_range(100..700);
+        }
+        (world.faults, world.long_requests) = (faults, scripted);
         let world = Rc::new(RefCell::new(world));
         let server = Server::new(SimNet(Rc::clone(&world)), config, seed, Vec::new());
-        let seen = Circumstances { panics, scarce, ..Circumstances::default() };
+        let script_limit_ms = server.config().script_time_limit_ms;
+        let seen = Circumstances { panics, scarce, busy, script_limit_ms, ..Circumstances::default() };
         Run {
             world,
             server,
             clients,
             strangers: Vec::new(),
             calm,
-            // A panic should meet clients that are being woken.
-            panics_often: if theme == Theme::Queues { 0.12 } else { 0.03 },
+            scripted,
+            // A panic should meet clients that are being woken, and scripts.
+            panics_often: if theme == Theme::Queues || scripted { 0.15 } else { 0.03 },
             quits,
             seen,
             evidence: Vec::new(),
@@ -232,7 +258,7 @@ impl<const HONEST: bool> Run<HONEST> {
     fn act(&mut self) {
         let name = self.draw(0..self.clients.len());
         if self.seen.panics && self.chance(self.panics_often) {
-            fault::arm(self.draw(1..20) as u32);
+            self.light_fuse();
         }
         if self.seen.scarce && self.chance(0.15) {
             self.count("allocation budget");
@@ -284,6 +310,16 @@ impl<const HONEST: bool> Run<HONEST> {
                 self.world.borrow_mut().signals.push(Edge::Quit);
             }
             _ => {}
+        }
+    }
+
+    /// Some later step of a command will panic.
+    fn light_fuse(&mut self) {
+        if !self.scripted {
+            fault::arm(self.draw(1..20) as u32);
+        } else if !fault::armed() {
+            // A script has many more steps than a command.
+            fault::arm(self.draw(1..200) as u32);
         }
     }
 
@@ -408,7 +444,9 @@ impl<const HONEST: bool> Run<HONEST> {
         fault::arm(0);
         memory::allow(usize::MAX);
         let mut world = self.world.borrow_mut();
-        world.faults = Faults::default();
+        // The clock must go on, or a script would never meet its limit.
+        let slow = if self.scripted { world.faults.slow } else { 0 };
+        world.faults = Faults { slow, ..Faults::default() };
         world.no_descriptors = false;
         for client in &mut self.clients {
             client.temper.read_max = 4096;

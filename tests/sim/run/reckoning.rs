@@ -128,6 +128,9 @@ impl<const HONEST: bool> Run<HONEST> {
             let events = self.clients[name].check_received(name, self.seen, &self.world.borrow());
             self.hear(name, events);
             let client = &self.clients[name];
+            if client.lost_script() {
+                self.count("script lost to a panic");
+            }
             let world = self.world.borrow();
             let pipe = &world.pipes[pipe];
             assert!(pipe.closed, "client {name} was left behind");

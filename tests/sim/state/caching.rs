@@ -96,6 +96,12 @@ impl Copies {
         }
     }
 
+    /// The client is told that any key may have changed.
+    pub fn doubt_all(&mut self) {
+        self.owed = None;
+        self.copies.values_mut().for_each(|copy| (copy.is_old, copy.is_doubtful) = (true, true));
+    }
+
     /// Tracking has ended, or has begun anew: what the server remembers is open from now on.
     pub fn end(&mut self) {
         (self.mode, self.next) = (None, false);

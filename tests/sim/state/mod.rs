@@ -8,13 +8,14 @@ mod fields;
 mod hoards;
 mod judge;
 mod messages;
+mod scripts;
 mod transaction;
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frames::Frame;
 use crate::hashes::HashOp;
-use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, bulk_or_null, int};
+use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, bulk, bulk_or_null, int};
 use crate::queues::Queue as Line;
 use crate::sets;
 use crate::streams;
@@ -28,6 +29,7 @@ pub use hoards::{HoardOp, Victims};
 pub use judge::Answer;
 pub use judge::{expect, judge};
 use judge::{expect_line, nullable};
+use scripts::through_lua;
 use transaction::{Queue, TOO_LONG, Watched};
 
 /// What a reply tells of others.
@@ -74,6 +76,16 @@ pub enum Event {
     NoRoom,
     /// A command was refused for lack of memory.
     Refused,
+    /// A script has ended: how, how many of its calls stand, and whether the reply has shown theirs.
+    Script {
+        how: &'static str,
+        stands: usize,
+        told: bool,
+    },
+    /// A command was refused because a script was running.
+    Busy,
+    /// A script of another client was killed.
+    KilledScript,
 }
 
 /// When a command ran.
@@ -95,6 +107,10 @@ pub struct When<'a> {
     pub scarce: bool,
     /// The server may be stopping.
     pub quits: bool,
+    /// Others may read `BUSY` while a script runs.
+    pub busy: bool,
+    /// The limit on the time of scripts.
+    pub script_limit_ms: u64,
 }
 
 /// What a client has done so far, as its replies tell it.
@@ -114,6 +130,8 @@ pub struct State {
     fields: BTreeMap<String, Field>,
     /// The step whose `EXEC` is running.
     executing: Option<usize>,
+    /// A script is calling.
+    in_script: bool,
     pub spared: bool,
     pub resp3: bool,
     pub channels: BTreeSet<String>,
@@ -146,11 +164,33 @@ impl State {
                 }
             }
         }
+        if when.busy && matches!(answer, Answer::Wrong(_)) {
+            let mut refused = self.clone();
+            let busy = refused.told_busy(op, input);
+            if !matches!(busy, Answer::Wrong(_)) {
+                (next, told, answer) = (refused, vec![Event::Busy], busy);
+            }
+        }
         if matches!(answer, Answer::Whole(_)) {
             *self = next;
             events.append(&mut told);
         }
         answer
+    }
+
+    /// True if requests are queued for a transaction.
+    pub fn is_queueing(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// The command was refused because a script was running.
+    fn refuse_while_busy(&mut self, op: &Op) {
+        if *op == Op::Exec {
+            (self.queue, self.seen) = (None, [None, None]);
+            self.watched.clear();
+        } else if let Some(queue) = &mut self.queue {
+            queue.aborted = true;
+        }
     }
 
     /// The command was answered with an error for lack of memory.
@@ -251,6 +291,9 @@ impl State {
                 expect(input, OK)
             }
             Op::Unpause => expect(input, OK),
+            Op::Script(script) => self.run_script(step, script, input, when, events),
+            Op::KillScript => State::kill_script(input, events),
+            Op::LoadLibrary => expect(input, &bulk("lib")),
             Op::Queue(op) => op.answer(input, when, events),
             Op::Hash(key, whole @ (HashOp::All | HashOp::Scan)) => match self.keys.get(key) {
                 Some(Held::Fields(fields)) => {
@@ -265,7 +308,7 @@ impl State {
             }
             op if op.own_keys().is_some() || matches!(op, Op::Says(_)) => {
                 let reply = self.do_to_own(op);
-                expect(input, &reply)
+                expect(input, &if self.in_script { through_lua(&reply) } else { reply })
             }
             op => self.ask(step, op, input, events),
         }

@@ -102,7 +102,7 @@ impl State {
         Answer::Whole(len)
     }
 
-    fn element(
+    pub(super) fn element(
         &mut self,
         step: usize,
         op: &Op,
@@ -146,6 +146,7 @@ impl State {
                 }
             }
             (queue @ None, Op::Multi) => *queue = Some(Queue::default()),
+            (None, Op::Script(script)) => return self.after_script(script, scarce),
             (None, op) if op.own_keys().is_some() => {
                 if scarce {
                     possible.push(self.clone());
