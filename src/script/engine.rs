@@ -279,15 +279,15 @@ impl Engine {
     pub fn run<'a>(
         &mut self,
         sha: &Sha,
-        keys: impl ExactSizeIterator<Item = &'a [u8]>,
-        args: impl ExactSizeIterator<Item = &'a [u8]>,
+        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
         host: &mut dyn Host,
     ) -> Ended {
         let program = self.programs.get(sha).expect("the script is compiled");
         self.begin(program.dense);
-        let Sandbox { env, blame, .. } = &self.sandbox;
-        let call = Call { blame, function: &program.function, watched: program.dense };
-        let returned = self.perform(host, || stack::run_script(&self.lua, call, env, keys, args));
+        let Sandbox { env, door, blame, .. } = &self.sandbox;
+        let call = Call { door, blame, function: &program.function, watched: program.dense };
+        let returned = self.perform(host, || call.run_script(&self.lua, env, keys, args));
         self.finish(returned)
     }
 

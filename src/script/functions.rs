@@ -15,8 +15,8 @@ use super::density::is_dense;
 use super::engine::{Ended, Engine, Fault};
 use super::host::{Host, Stop};
 use super::register::{Registered, Registering, register};
-use super::sandbox::Purpose;
-use super::stack::{self, Call};
+use super::sandbox::{Purpose, Sandbox};
+use super::stack::Call;
 use crate::base::OutOfMemory;
 
 /// The name that errors give to a library.
@@ -185,10 +185,11 @@ impl Functions {
         let program = program.map_err(LoadError::Compiling)?;
         self.registering.replace(Some(Registering::default()));
         let Engine { lua, sandbox, .. } = &self.engine;
-        let call = Call { blame: &sandbox.blame, function: &program, watched: is_dense(source) };
+        let Sandbox { door, blame, .. } = sandbox;
+        let call = Call { door, blame, function: &program, watched: is_dense(source) };
         let returned = self
             .look_in(&self.loading, false)
-            .and_then(|()| self.engine.perform(host, || stack::run_text(lua, call)));
+            .and_then(|()| self.engine.perform(host, || call.run_text(lua)));
         let registered = self.registering.take().unwrap_or_default();
         let ended = self.engine.finish(returned);
         let restored = self.look_in(&self.engine.sandbox.env, true);
@@ -226,8 +227,8 @@ impl Functions {
         &mut self,
         library: u64,
         function: &[u8],
-        keys: impl ExactSizeIterator<Item = &'a [u8]>,
-        args: impl ExactSizeIterator<Item = &'a [u8]>,
+        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
         host: &mut dyn Host,
     ) -> Ended {
         let loaded = self.libraries.get(&library);
@@ -238,8 +239,9 @@ impl Functions {
         self.is_used = true;
         self.engine.begin(dense);
         let Engine { lua, sandbox, .. } = &self.engine;
-        let call = Call { blame: &sandbox.blame, function, watched: dense };
-        let returned = self.engine.perform(host, || stack::run_function(lua, call, keys, args));
+        let Sandbox { door, blame, .. } = sandbox;
+        let call = Call { door, blame, function, watched: dense };
+        let returned = self.engine.perform(host, || call.run_function(lua, keys, args));
         self.engine.finish(returned)
     }
 

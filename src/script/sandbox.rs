@@ -14,7 +14,7 @@ use super::engine::{Shared, is_memory_error};
 use super::host::{ASK_EVERY, HOST, Stop};
 use super::library;
 use super::library::number::lua_text;
-use super::stack;
+use super::stack::{self, Door};
 use crate::resp::Proto;
 
 /// What scripts see, and what runs them.
@@ -24,6 +24,8 @@ pub struct Sandbox {
     pub env: Table,
     /// The global variables of the interpreter itself, which scripts do not see.
     pub own: Table,
+    /// The way into the interpreter.
+    pub door: Door,
     /// Makes a table of the error of a script: what it was, and where.
     pub blame: Function,
     /// Bytes of memory that the interpreter holds before any script.
@@ -69,8 +71,9 @@ pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str, purpose: Purpose) ->
     let own = lua.globals();
     lua.set_globals(env.clone())?;
     env.set_safeenv(true);
+    let door = Door::new(lua)?;
     lua.gc_collect()?;
-    Ok(Sandbox { env, own, blame, memory: lua.used_memory() })
+    Ok(Sandbox { env, own, door, blame, memory: lua.used_memory() })
 }
 
 /// What concerns the interpreter itself.

@@ -13,6 +13,7 @@
 //! - Errors of the interpreter are C++ exceptions, and panics of the host go through its frames. The functions have the ABI
 //!   `C-unwind`, so both run the destructors on their way.
 //! - [`CURRENT`] points to what an [`Attached`] borrows, or nowhere.
+//! - The work behind a [`Door`] lies in the frame of the function that waits for the door to return.
 //!
 //! The tests of scripts run under valgrind by the command in docs/reliability.md.
 
@@ -21,7 +22,7 @@ use std::ffi::{CStr, c_int};
 use std::ptr;
 
 use mlua::ffi::{self, lua_Debug};
-use mlua::{Function, Lua, Table, Value, lua_CFunction, lua_State};
+use mlua::{Error, Function, Lua, Table, Value, lua_CFunction, lua_State};
 
 use super::call;
 use super::engine::Shared;
@@ -230,9 +231,31 @@ pub fn open(lua: &Lua, host: &Table) -> mlua::Result<()> {
     unsafe { lua.exec_raw::<()>((), install) }
 }
 
+/// The way in: a function of the interpreter that does the work that is handed to it. So an error of the interpreter in that
+/// work, such as a lack of memory, ends there.
+///
+/// `Lua::exec_raw` does the same, and makes two functions for each call, which are garbage then.
+#[derive(Debug)]
+pub struct Door(Function);
+
+/// What is done behind the door, with the values that were handed over on the stack. It leaves a boolean and another value there.
+type Work<'a> = &'a mut dyn FnMut(&mut Stack);
+
+extern "C-unwind" fn enter_door(state: *mut lua_State) -> c_int {
+    #[allow(unsafe_code)]
+    unsafe {
+        let work: *mut Work<'_> = ffi::lua_tolightuserdata(state, -1).cast();
+        ffi::lua_settop(state, -2);
+        (*work)(&mut Stack { state });
+        ffi::lua_gettop(state)
+    }
+}
+
 /// A function of the interpreter that is to be run for a client.
 #[derive(Clone, Copy)]
 pub struct Call<'a> {
+    /// The way in.
+    pub door: &'a Door,
     /// Makes a table of its error.
     pub blame: &'a Function,
     /// The function.
@@ -241,57 +264,87 @@ pub struct Call<'a> {
     pub watched: bool,
 }
 
-/// Runs a script with these keys and arguments in the global variables `KEYS` and `ARGV` of the table `env`, which is
-/// read-only before and afterwards. Returns true and what the script has returned, or false and the table of its error.
-/// If there is no memory for the table, there is a string in its place.
-///
-/// # Errors
-/// If memory runs out before the script begins.
-#[allow(unsafe_code)]
-pub fn run_script<'a>(
-    lua: &Lua,
-    call: Call<'_>,
-    env: &Table,
-    keys: impl ExactSizeIterator<Item = &'a [u8]>,
-    args: impl ExactSizeIterator<Item = &'a [u8]>,
-) -> mlua::Result<(bool, Value)> {
-    let run = |state| {
-        let mut stack = Stack { state };
-        stack.introduce(keys, args);
-        unsafe { ffi::lua_settop(state, -2) };
-        stack.call(call.watched, 0);
-    };
-    unsafe { lua.exec_raw((call.blame, call.function, env), run) }.inspect_err(|_| env.set_readonly(true))
+impl Door {
+    /// A door of this interpreter.
+    ///
+    /// # Errors
+    /// If memory runs out.
+    #[allow(unsafe_code)]
+    pub fn new(lua: &Lua) -> mlua::Result<Door> {
+        Ok(Door(unsafe { lua.create_c_function(enter_door)? }))
+    }
 }
 
-/// The same for a function of a library. It gets its keys and its arguments in two tables.
-///
-/// # Errors
-/// If memory runs out before the function begins.
 #[allow(unsafe_code)]
-pub fn run_function<'a>(
-    lua: &Lua,
-    call: Call<'_>,
-    keys: impl ExactSizeIterator<Item = &'a [u8]>,
-    args: impl ExactSizeIterator<Item = &'a [u8]>,
-) -> mlua::Result<(bool, Value)> {
-    let run = |state| {
-        let mut stack = Stack { state };
-        stack.push_list(keys);
-        stack.push_list(args);
-        stack.call(call.watched, 2);
-    };
-    unsafe { lua.exec_raw((call.blame, call.function), run) }
-}
+impl Call<'_> {
+    /// Runs a script with these keys and arguments in the global variables `KEYS` and `ARGV` of the table `env`, which is
+    /// read-only before and afterwards. Returns true and what the script has returned, or false and the table of its
+    /// error. If there is no memory for the table, there is a string in its place.
+    ///
+    /// # Errors
+    /// If memory runs out before the script begins.
+    pub fn run_script<'a>(
+        self,
+        lua: &Lua,
+        env: &Table,
+        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+    ) -> mlua::Result<(bool, Value)> {
+        let work = &mut |stack: &mut Stack| {
+            stack.introduce(keys.clone(), args.clone());
+            unsafe { ffi::lua_settop(stack.state, -2) };
+            stack.call(self.watched, 0);
+        };
+        self.run(lua, Some(env), work).inspect_err(|_| env.set_readonly(true))
+    }
 
-/// The same for the text of a library.
-///
-/// # Errors
-/// If memory runs out before the text begins.
-#[allow(unsafe_code)]
-pub fn run_text(lua: &Lua, call: Call<'_>) -> mlua::Result<(bool, Value)> {
-    let run = |state| Stack { state }.call(call.watched, 0);
-    unsafe { lua.exec_raw((call.blame, call.function), run) }
+    /// The same for a function of a library. It gets its keys and its arguments in two tables.
+    ///
+    /// # Errors
+    /// If memory runs out before the function begins.
+    pub fn run_function<'a>(
+        self,
+        lua: &Lua,
+        keys: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+        args: impl ExactSizeIterator<Item = &'a [u8]> + Clone,
+    ) -> mlua::Result<(bool, Value)> {
+        let work = &mut |stack: &mut Stack| {
+            stack.push_list(keys.clone());
+            stack.push_list(args.clone());
+            stack.call(self.watched, 2);
+        };
+        self.run(lua, None, work)
+    }
+
+    /// The same for the text of a library.
+    ///
+    /// # Errors
+    /// If memory runs out before the text begins.
+    pub fn run_text(self, lua: &Lua) -> mlua::Result<(bool, Value)> {
+        self.run(lua, None, &mut |stack: &mut Stack| stack.call(self.watched, 0))
+    }
+
+    /// Goes through the door with the handler of errors, the function and perhaps a table.
+    fn run(self, lua: &Lua, table: Option<&Table>, mut work: Work<'_>) -> mlua::Result<(bool, Value)> {
+        lua.exec_raw_lua(|raw| unsafe {
+            let state = raw.state();
+            if ffi::lua_checkstack(state, 5) == 0 {
+                return Err(Error::StackError);
+            }
+            raw.push(&self.door.0)?;
+            raw.push(self.blame)?;
+            raw.push(self.function)?;
+            table.map_or(Ok(()), |table| raw.push(table))?;
+            ffi::lua_pushlightuserdata(state, (&raw mut work).cast());
+            if ffi::lua_pcall(state, 3 + c_int::from(table.is_some()), 2, 0) != ffi::LUA_OK {
+                // The work itself raises no error but this one.
+                ffi::lua_settop(state, -2);
+                return Err(Error::MemoryError(String::from("not enough memory")));
+            }
+            let value = raw.pop_value();
+            Ok((raw.pop()?, value))
+        })
+    }
 }
 
 /// Empties the global variables `KEYS` and `ARGV` in the table of globals `env`, which is read-only before and afterwards.
