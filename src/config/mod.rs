@@ -51,6 +51,9 @@ pub const LOG_LINE_MAX: usize = 4096;
 /// Bytes reserved for a reply before its command runs. Every status, number and error text fits into them. So when a
 /// command has taken effect, a reply of that kind cannot fail for lack of memory.
 pub const REPLY_HEADROOM_BYTES: usize = 1024;
+/// A command that needs the exact time takes the time that was read for another one in the same turn, if that was fewer commands ago
+/// than this. Nearly all commands take a few microseconds, and after one that may take long the clocks are read again.
+pub const CLOCK_COMMANDS: u64 = 16;
 /// Number of calls of each command that are timed before sampling starts. Calls that may take long are always timed.
 pub const TIMED_CALLS: u64 = 64;
 /// After the first [`TIMED_CALLS`], one call in this many is timed. A power of two.

@@ -11,6 +11,7 @@ use super::session::Session;
 use super::wires::Wires;
 use super::world::World;
 use crate::base::{ConnId, OutOfMemory, Reason};
+use crate::config::CLOCK_COMMANDS;
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::COMMANDS_MAX;
 use crate::store::{Prepared, WARMED_MAX, WriteError, WrongKind};
@@ -161,7 +162,7 @@ impl<'a> Cx<'a> {
     /// The time of this command in Unix milliseconds: not the time at which the tick began, so that a time
     /// to live is not too short. All commands of a transaction get the same time.
     pub fn exact_unix_ms(&mut self) -> u64 {
-        if !self.inside {
+        if !self.inside && self.world.clock_age() >= CLOCK_COMMANDS {
             self.world.refresh();
         }
         self.world.now.unix_ms

@@ -119,21 +119,23 @@ impl World {
 
     #[cold]
     fn begin_timing(&mut self, exact: bool, inside: bool) -> Timing {
-        let now = self.read_clock();
-        if !inside {
-            self.now = now;
+        if inside {
+            return Timing { exact, began: self.read_clock().at };
         }
-        Timing { exact, began: now.at }
+        if self.clock_age() > 0 {
+            self.refresh();
+        }
+        Timing { exact, began: self.now.at }
     }
 
     #[cold]
     fn end_timing(&mut self, timing: &Timing, command: &'static Command, inside: bool) -> u64 {
         // The command may have been slow, and the next ones must not see a time that is too early. Inside a
         // transaction, however, time stands still.
-        let now = self.read_clock();
         if !inside {
-            self.now = now;
+            self.refresh();
         }
+        let now = if inside { self.read_clock() } else { self.now };
         let nanos = now.at.since(timing.began).as_nanos() as u64;
         let counted = &mut self.stats.per_command[command.id];
         if timing.exact {

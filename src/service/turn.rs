@@ -89,11 +89,13 @@ impl Service {
             return Ended::Hungry { begun: false, missing: 0 };
         };
         session.last = now;
+        self.world.read_before = None;
         self.world.store.select(session.db);
         let mut parser = session.partial.take().or_else(|| self.parser.take()).unwrap_or_default();
         let mut batch = self.batch.take().unwrap_or_default();
         let ended = self.serve(&mut turn, &mut parser, &mut batch, progress);
         self.batch = Some(batch);
+        self.world.read_before = None;
         let unfinished = match ended {
             Ended::Hungry { begun, .. } => begun,
             Ended::Budget | Ended::Paused | Ended::Parked => parser.is_mid_request(),

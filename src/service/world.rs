@@ -75,6 +75,8 @@ pub struct World {
     /// Both clocks, as they were last read: when the tick began, or later, for example because a command
     /// needed the exact time.
     pub now: Now,
+    /// Number of the command before which the clocks were last read, if that was in the turn that goes on.
+    pub(super) read_before: Option<u64>,
     /// How many times `CONFIG SET` has changed the settings. If this number changes during a turn, the turn
     /// reads the limits again.
     pub settings_changed: u64,
@@ -118,6 +120,7 @@ impl World {
             stats: Stats::default(),
             started: now,
             now,
+            read_before: None,
             settings_changed: 0,
             untimed_mask: TIMED_EVERY - 1,
             active_expire: true,
@@ -295,6 +298,12 @@ impl World {
     /// Reads the clock into `now`.
     pub fn refresh(&mut self) {
         self.now = self.clock.now();
+        self.read_before = Some(self.stats.commands);
+    }
+
+    /// How many commands of this turn have run since `now` was read. A large number if it was not read in this turn.
+    pub(super) fn clock_age(&self) -> u64 {
+        self.read_before.and_then(|number| self.stats.commands.checked_sub(number)).unwrap_or(u64::MAX)
     }
 
     /// Reads the clock and leaves `now` as it is.

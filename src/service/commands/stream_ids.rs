@@ -1,7 +1,5 @@
 //! What the commands about streams share: ids as clients write them, entries as clients read them, and errors.
 
-use std::io::Write;
-
 use crate::resp::{Reply, parse_i64};
 use crate::service::cx::{Cx, Failure, QUOTED_MAX, is, quotable};
 use crate::service::world::World;
@@ -173,12 +171,14 @@ pub(super) fn no_group(key: &[u8], group: &[u8]) -> Failure {
 
 /// Replies with an id.
 pub(super) fn reply_id(reply: &mut Reply<'_>, id: StreamId) {
+    let (mut ms, mut seq) = (itoa::Buffer::new(), itoa::Buffer::new());
+    let (ms, seq) = (ms.format(id.ms).as_bytes(), seq.format(id.seq).as_bytes());
     // Two numbers of at most twenty digits, and what is between them.
     let mut text = [0; 41];
-    let mut left = &mut text[..];
-    let fits = write!(left, "{}-{}", id.ms, id.seq).is_ok();
-    debug_assert!(fits, "an id has at most 41 characters");
-    let len = 41 - left.len();
+    let len = ms.len() + 1 + seq.len();
+    text[..ms.len()].copy_from_slice(ms);
+    text[ms.len()] = b'-';
+    text[ms.len() + 1..len].copy_from_slice(seq);
     reply.bulk(&text[..len]);
 }
 
