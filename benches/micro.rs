@@ -79,8 +79,13 @@ fn turn(c: &mut Criterion) {
                 b.iter(|| {
                     output.clear();
                     let mut progress = Progress::default();
-                    let turn =
-                        Turn { me, input: black_box(&input), output: &mut output, wires: &mut NoWires };
+                    let turn = Turn {
+                        me,
+                        input: black_box(&input),
+                        memory: None,
+                        output: &mut output,
+                        wires: &mut NoWires,
+                    };
                     service.turn(turn, &mut progress);
                     progress.commands
                 });

@@ -86,7 +86,7 @@ impl Echo {
                 Ok(()) => Next::Receive { begun: false, is_new: false, missing: 0 },
                 Err(_) => Next::Finish(Reason::Io(io::ErrorKind::OutOfMemory)),
             };
-            Verdict { consumed: lent.input.len(), next, held: 0, class: Class::default() }
+            Verdict { consumed: lent.input.len(), next, held: 0, class: Class::default(), replaced: None }
         });
     }
 }

@@ -55,8 +55,10 @@ fn turn(
 ) -> io::Result<bool> {
     // The marks of a turn say how far it has come. The daemon's panic fence keeps what was complete by them.
     let mut progress = Progress { output: output.len(), ..Progress::default() };
-    let ended =
-        service.turn(Turn { me: ME, input: input.unread(), output, wires: &mut NoWires }, &mut progress);
+    let ended = service.turn(
+        Turn { me: ME, input: input.unread(), memory: None, output, wires: &mut NoWires },
+        &mut progress,
+    );
     input.consume(progress.consumed);
     if let Ended::Close(reason) = ended {
         output.extend(goodbye(reason)).map_err(|_| io::ErrorKind::OutOfMemory)?;

@@ -314,7 +314,8 @@ impl Bench {
     fn turn(&mut self, me: ConnId, input: &[u8]) {
         self.output.clear();
         let mut progress = Progress::default();
-        let turn = Turn { me, input: black_box(input), output: &mut self.output, wires: &mut NoWires };
+        let turn =
+            Turn { me, input: black_box(input), memory: None, output: &mut self.output, wires: &mut NoWires };
         self.service.turn(turn, &mut progress);
         // A server would deliver these pushes now. Nobody reads them here, and they must not pile up.
         drop(self.service.world.outbox.take());

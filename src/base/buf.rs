@@ -1,9 +1,23 @@
 //! A byte buffer that is filled at the back, emptied at the front, and grows only on demand.
 
+use std::ops::Range;
+
 use super::memory::{self, OutOfMemory};
 
 /// Up to this size, bytes, a buffer grows to a power of two.
 const ROUNDED_BYTES_MAX: usize = 1 << 20;
+
+/// A request of this many bytes gets a buffer of its size, not one of a power of two.
+const EXACT_BYTES_MIN: usize = 64 << 10;
+
+/// Most bytes of room behind a request in a buffer of its size.
+const ROOM_BYTES_MAX: usize = 4 << 10;
+
+/// The size of a buffer for a request of `len` bytes, with a little room behind it: a read that leaves some of the room
+/// free says that the socket is empty.
+fn size_for(len: usize) -> usize {
+    len.saturating_add((len / 32).min(ROOM_BYTES_MAX))
+}
 
 /// Bytes waiting to be parsed or written.
 ///
@@ -20,6 +34,31 @@ impl Buf {
     /// An empty buffer that uses `bytes` as its memory. Their contents do not matter.
     pub fn over(bytes: Box<[u8]>) -> Buf {
         Buf { bytes, start: 0, end: 0 }
+    }
+
+    /// A buffer that uses `bytes` as its memory. Those in `unread` are not yet consumed.
+    ///
+    /// # Panics
+    /// If `unread` is not a range in `bytes`.
+    pub fn holding(bytes: Box<[u8]>, unread: Range<usize>) -> Buf {
+        assert!(unread.start <= unread.end && unread.end <= bytes.len(), "unread bytes that are not there");
+        Buf { bytes, start: unread.start, end: unread.end }
+    }
+
+    /// Where the bytes that are not yet consumed lie in the allocation.
+    pub fn range(&self) -> Range<usize> {
+        self.start..self.end
+    }
+
+    /// Gives most of the room behind the contents back to the allocator, if there is much. No byte is copied: the
+    /// allocator cuts the memory where it lies.
+    pub fn cut(&mut self) {
+        let size = size_for(self.end);
+        if size.saturating_add(size / 16) < self.bytes.len() {
+            let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+            bytes.truncate(size);
+            self.bytes = bytes.into_boxed_slice();
+        }
     }
 
     /// Returns the allocation. Unread bytes are lost.
@@ -152,6 +191,8 @@ impl Buf {
     /// Makes room for at least one more byte of input. `missing` is how many bytes are still to come, as far as the
     /// client has said; 0 if it has not said.
     ///
+    /// A long request of known length ends in a buffer of its size, so that its value can stay there.
+    ///
     /// The buffer grows with the bytes that have arrived, never with the bytes that the client announces: a client
     /// could announce a gigabyte and send nothing. A large value of known length ends in a buffer that is at most a
     /// quarter larger than the value. If the buffer always doubled, it could be twice as large as the value.
@@ -169,9 +210,10 @@ impl Buf {
         }
         // The factor is three, not two. With two, a buffer could double to just below the whole, and would then be
         // copied once more.
-        if missing > 0 && whole > ROUNDED_BYTES_MAX && whole <= self.bytes.len().saturating_mul(3) {
+        let size = size_for(whole);
+        if missing > 0 && whole >= EXACT_BYTES_MIN && size <= self.bytes.len().saturating_mul(3) {
             // It grows by a quarter at least. Many small pieces may follow, and a copy for each would be slow.
-            return self.resize(whole.max(self.bytes.len() / 4 * 5));
+            return self.resize(size.max(self.bytes.len() / 4 * 5));
         }
         self.reserve(1)
     }
@@ -249,6 +291,38 @@ mod tests {
             assert!(buf.capacity() <= (3 * buf.len()).max(64 << 10), "it grows with what has arrived");
         }
         assert!(buf.capacity() <= whole / 4 * 5, "{} bytes for {whole}", buf.capacity());
+    }
+
+    #[test]
+    fn a_request_of_64_kib_ends_in_a_buffer_of_its_size() {
+        let whole = (64 << 10) + 40;
+        let mut buf = Buf::default();
+        buf.resize(32 << 10).unwrap();
+        while buf.len() < whole {
+            buf.reserve_for(whole - buf.len()).unwrap();
+            let room = buf.spare().len().min(whole - buf.len());
+            buf.filled(room);
+        }
+        assert!(buf.capacity() > whole, "a read that finds the socket empty leaves room");
+        assert!(buf.capacity() <= whole / 16 * 17, "{} bytes for {whole}", buf.capacity());
+    }
+
+    #[test]
+    fn much_unused_room_is_cut_off_and_a_little_stays() {
+        let mut buf = Buf::default();
+        buf.resize(32 << 10).unwrap();
+        buf.extend(&[b'-'; 10_000]).unwrap();
+        buf.extend(b"+").unwrap();
+        assert_eq!(buf.capacity(), 32 << 10);
+        buf.consume(1);
+        buf.cut();
+        assert_eq!((buf.len(), buf.unread().last()), (10_000, Some(&b'+')));
+        assert_eq!(buf.capacity(), 10_001 + 10_001 / 32);
+        let (range, capacity) = (buf.range(), buf.capacity());
+        buf.cut();
+        assert_eq!((buf.range(), buf.capacity()), (range.clone(), capacity), "there is nothing left to cut");
+        let again = Buf::holding(buf.into_bytes(), range);
+        assert_eq!(again.unread().len(), 10_000);
     }
 
     #[test]

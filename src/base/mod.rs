@@ -9,6 +9,7 @@ mod moment;
 mod number;
 mod peer;
 mod reason;
+mod shared;
 mod wire;
 
 pub use buf::Buf;
@@ -19,4 +20,5 @@ pub use moment::{Moment, Now};
 pub use number::parse_i64;
 pub use peer::{Address, Peer};
 pub use reason::Reason;
+pub use shared::Shared;
 pub use wire::Wire;

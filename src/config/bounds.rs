@@ -8,6 +8,9 @@ pub struct Bounds {
     /// Most bytes read from one connection in a turn: so many that a request with a value of 64 KiB is whole after one turn. With
     /// 64 KiB it took two, and a `SET` of that length cost 3 % more.
     pub read_bytes_per_turn: usize,
+    /// If a turn has at least this many bytes of input, a value that fills nearly all of the input buffer stays there: the
+    /// store keeps the memory of the buffer and copies nothing.
+    pub kept_bytes_min: usize,
     /// Most commands run for one connection in a turn.
     pub commands_per_turn: u32,
     /// A turn ends when its commands have put this many asks into the outbox. Most asks are pushes. A single command
@@ -16,6 +19,9 @@ pub struct Bounds {
     /// Most connections that receive before the first of them is served. Each of them holds its input until it is
     /// served. More than 64 gain nothing.
     pub turns_together: usize,
+    /// When connections have received so many bytes together, they are served before the next one receives: what they have
+    /// received should still be in the processor's cache.
+    pub bytes_together: u64,
     /// A connection that is owed this many bytes is flushed at the end of its turn already. In the flush phase its
     /// output would no longer be in the processor's cache.
     pub flush_early_bytes: usize,
@@ -55,9 +61,11 @@ impl Default for Bounds {
     fn default() -> Bounds {
         Bounds {
             read_bytes_per_turn: 80 << 10,
+            kept_bytes_min: 64 << 10,
             commands_per_turn: 1_000,
             asks_per_turn: 10_000,
             turns_together: 64,
+            bytes_together: 256 << 10,
             flush_early_bytes: 16 << 10,
             bytes_per_flush: 256 << 10,
             accepts_per_tick: 10,

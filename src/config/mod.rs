@@ -339,7 +339,7 @@ impl Config {
         let b = &self.bounds;
         // With a budget of 0, work would be left over for ever.
         assert!(b.read_bytes_per_turn > 0 && b.commands_per_turn > 0 && b.asks_per_turn > 0);
-        assert!(b.turns_together > 0 && b.flush_early_bytes > 0);
+        assert!(b.turns_together > 0 && b.bytes_together > 0 && b.flush_early_bytes > 0);
         assert!(b.bytes_per_flush > 0 && b.accepts_per_tick > 0);
         assert!(b.expiries_per_tick > 0 && b.reclaims_per_tick > 0);
         // A turn must be able to start from an empty output buffer.

@@ -1,7 +1,7 @@
 //! Moves bytes and knows time. It knows nothing of requests, commands or keys.
 //!
 //! - [`net`]: the seam to the world, and what the world must promise; [`os`]: the world as mio shows it
-//! - [`conn`]: one connection; [`visit`]: one connection's turn
+//! - [`conn`]: one connection; [`visit`]: one connection's turn; [`input`]: its input meanwhile
 //! - [`ledger`]: the accounts of all connections; [`recency`]: the order of last touches; [`pool`]: lent buffers
 //! - [`admission`]: accept, the cap, and what happens when descriptors run out
 //! - [`transfer`]: receive, discard, flush
@@ -18,6 +18,7 @@ pub mod admission;
 mod audit;
 pub mod conn;
 pub mod ending;
+pub mod input;
 pub mod ledger;
 pub mod net;
 pub mod os;

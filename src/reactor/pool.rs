@@ -60,14 +60,28 @@ impl Pool {
     /// KiB cost 68 us instead of 14. The pool frees a buffer that is too small, too large, or too much for its limit.
     pub fn take_back(&mut self, buf: &mut Buf) {
         let bytes = std::mem::take(buf).into_bytes();
-        let fits = self.spare_bytes + bytes.len() <= self.spare_bytes_max;
-        if bytes.len() >= self.size
-            && bytes.len() <= self.size.max(self.spare_bytes_max / LARGEST_PART)
-            && fits
-        {
+        if self.keeps(bytes.len()) {
             self.spare_bytes += bytes.len();
             self.spare.push(bytes);
         }
+    }
+
+    /// A value has kept a buffer of `size` bytes. The next value is probably as long, so the pool gets another buffer of
+    /// that size: the memory of the value that the new one has replaced, if there is any. So a client that writes long
+    /// values reads each straight into its place from the first byte on.
+    pub fn restock(&mut self, size: usize, replaced: Option<Box<[u8]>>) {
+        let fitting = replaced.filter(|bytes| bytes.len() >= size && bytes.len() - size <= size / 16);
+        let mut buf = fitting.map_or_else(Buf::default, Buf::over);
+        // If there is no memory for it, a later buffer must grow.
+        if self.keeps(size) && (buf.capacity() > 0 || buf.resize(size).is_ok()) {
+            self.take_back(&mut buf);
+        }
+    }
+
+    /// True if the pool keeps a buffer of `size` bytes that comes back now.
+    fn keeps(&self, size: usize) -> bool {
+        let largest = self.size.max(self.spare_bytes_max / LARGEST_PART);
+        size >= self.size && size <= largest && self.spare_bytes + size <= self.spare_bytes_max
     }
 
     /// Bytes of memory that the pool keeps for the next connections.
@@ -106,6 +120,24 @@ mod tests {
             pool.lend(&mut buf).unwrap();
             assert_eq!((buf.capacity(), pool.spare_bytes()), (kept.max(1024), 0));
         }
+    }
+
+    #[test]
+    fn a_buffer_that_a_value_has_kept_is_replaced() {
+        let mut pool = Pool::new(1024, 64 << 10);
+        let spare_after = |pool: &mut Pool, size, replaced: Option<usize>| {
+            pool.restock(size, replaced.map(|len| vec![0; len].into_boxed_slice()));
+            let spare = pool.spare_bytes();
+            while pool.spare_bytes() > 0 {
+                pool.lend(&mut Buf::default()).unwrap();
+            }
+            spare
+        };
+        assert_eq!(spare_after(&mut pool, 4_000, None), 4_000);
+        assert_eq!(spare_after(&mut pool, 4_000, Some(4_200)), 4_200, "the replaced value's memory");
+        assert_eq!(spare_after(&mut pool, 4_000, Some(3_999)), 4_000, "that memory would be too short");
+        assert_eq!(spare_after(&mut pool, 4_000, Some(5_000)), 4_000, "a value would not fill that memory");
+        assert_eq!(spare_after(&mut pool, 16 << 10, Some(16 << 10)), 0, "too large to keep");
     }
 
     #[test]

@@ -6,9 +6,10 @@ use std::io::ErrorKind;
 
 use super::Reactor;
 use super::conn::{Class, Conn, Phase};
+use super::input::Input;
 use super::ledger::Ledger;
 use super::net::Net;
-use crate::base::{Buf, ConnId, Moment, Reason};
+use crate::base::{Buf, ConnId, Moment, OutOfMemory, Reason, Shared};
 use crate::config::OutputLimit;
 
 /// The things that a visit lends to its caller.
@@ -17,6 +18,8 @@ pub struct Lent<'a, N: Net> {
     pub id: ConnId,
     /// Its input that has been received and not yet served.
     pub input: &'a [u8],
+    /// The memory in which that input lies, if it may be kept instead of being copied.
+    pub memory: Option<&'a Shared>,
     /// Its output that has not yet been delivered. The caller appends new replies.
     pub output: &'a mut Buf,
     /// All connections. While the buffers of this one are lent, they look empty there. The caller may serve others, but it must
@@ -25,7 +28,7 @@ pub struct Lent<'a, N: Net> {
 }
 
 /// The outcome of a visit.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Verdict {
     /// Bytes at the front of the input that have been served.
     pub consumed: usize,
@@ -35,6 +38,8 @@ pub struct Verdict {
     pub held: usize,
     /// How the transport treats the client from now on.
     pub class: Class,
+    /// The memory of a value whose place was taken by one that has kept the memory of the input.
+    pub replaced: Option<Box<[u8]>>,
 }
 
 /// What happens to a connection after a visit.
@@ -95,14 +100,23 @@ impl<N: Net> Reactor<N> {
             return 0;
         }
         let id = ConnId { slot, serial: conn.serial };
-        let (input, mut output) = (std::mem::take(&mut conn.input), std::mem::take(&mut conn.output));
-        let verdict = serve(Lent { id, input: input.unread(), output: &mut output, others: self });
+        let input = Input::lend(std::mem::take(&mut conn.input), conn.missing, self.bounds.kept_bytes_min);
+        let mut output = std::mem::take(&mut conn.output);
+        let (unread, memory) = (input.unread(), input.memory());
+        let mut verdict = serve(Lent { id, input: unread, memory, output: &mut output, others: self });
         // While a script ran, others may have been served, and nothing may be said to have happened before that.
         let now = now.max(self.latest);
         // The connection is still in its slot, because only `reap` frees one.
         let Reactor { slots, ledger, .. } = self;
         let conn = &mut slots[slot as usize];
-        (conn.input, conn.output) = (input, output);
+        conn.output = output;
+        match input.settle(&mut verdict, &mut ledger.pool) {
+            Ok(input) => conn.input = input,
+            Err(OutOfMemory) => {
+                ledger.doom(slot, conn, Reason::Io(ErrorKind::OutOfMemory));
+                return 0;
+            }
+        }
         ledger.conclude(slot, conn, &verdict, input_max, now);
         if conn.output.len() >= self.bounds.flush_early_bytes && conn.can_write {
             return self.write_out(slot, now);
@@ -141,7 +155,7 @@ impl<N: Net> Reactor<N> {
 }
 
 impl Ledger {
-    /// Does what follows from a verdict, except for the accounts, which `balance` does last.
+    /// Does what follows from a verdict, except for the input, which is back, and the accounts, which `balance` does last.
     #[inline]
     fn conclude<S>(
         &mut self,
@@ -151,7 +165,6 @@ impl Ledger {
         input_max: usize,
         now: Moment,
     ) {
-        conn.input.consume(verdict.consumed);
         conn.service_bytes = u32::try_from(verdict.held).unwrap_or(u32::MAX);
         conn.unserved = verdict.next == Next::Turn || verdict.next == Next::Park;
         conn.missing = 0;

@@ -97,7 +97,7 @@ impl<'a, N: Net> Meanwhile<'a, N> {
         let flushed = self.reactor.visit(slot, now, input_max, |lent| {
             let Lent { id, input, output, .. } = lent;
             let mut progress = Progress { output: output.len(), ..Progress::default() };
-            let turn = Turn { me: id, input, output: &mut *output, wires: &mut NoWires };
+            let turn = Turn { me: id, input, memory: None, output: &mut *output, wires: &mut NoWires };
             let next = match fence::run(|| visited.serve_while_busy(turn, &mut progress)) {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut visited.stats),
                 Err(wreck) => {

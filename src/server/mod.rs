@@ -130,12 +130,18 @@ impl<N: Net> Server<N> {
     fn turns(&mut self) {
         let began = self.service.world.now.at;
         let turns = self.reactor.take_turns();
-        for together in turns.chunks(self.service.world.config.bounds.turns_together) {
+        let mut rest = &turns[..];
+        while !rest.is_empty() {
             let Server { reactor, service, .. } = self;
             let World { config, stats, now, .. } = &mut service.world;
-            for &slot in together {
-                reactor.receive(slot, now.at, config, stats);
+            let (mut count, bytes_before) = (0, stats.bytes_in);
+            let most = rest.len().min(config.bounds.turns_together);
+            while count < most && stats.bytes_in - bytes_before < config.bounds.bytes_together {
+                reactor.receive(rest[count], now.at, config, stats);
+                count += 1;
             }
+            let together;
+            (together, rest) = rest.split_at(count);
             reactor.evict(now.at, config.maxmemory_clients);
             service.warm_for(together.iter().map(|slot| reactor.input(*slot)));
             for &slot in together {

@@ -46,10 +46,10 @@ impl<N: Net> Server<N> {
         let Server { reactor, service, backtraces, edges, newcomers, heard, stage, .. } = self;
         let (now, input_max) = (service.world.now.at, service.world.config.client_query_buffer_limit);
         let flushed = reactor.visit(slot, now, input_max, |lent| {
-            let Lent { id: me, input, output, others } = lent;
+            let Lent { id: me, input, memory, output, others } = lent;
             let mut progress = Progress { output: output.len(), ..Progress::default() };
             let mut wires = Meanwhile::new(others, edges, newcomers, heard, &mut *backtraces, *stage);
-            let turn = Turn { me, input, output: &mut *output, wires: &mut wires };
+            let turn = Turn { me, input, memory, output: &mut *output, wires: &mut wires };
             let outcome = fence::run(|| service.turn(turn, &mut progress));
             let next = match outcome {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut service.world.stats),
@@ -67,7 +67,7 @@ impl<N: Net> Server<N> {
                     }
                 }
             };
-            verdict(&service.world, me, progress.consumed, next)
+            verdict(&mut service.world, me, progress.consumed, next)
         });
         self.service.world.stats.bytes_out += flushed;
         if self.reactor.latest() > self.service.world.now.at {
@@ -146,12 +146,12 @@ impl<N: Net> Server<N> {
 }
 
 /// The outcome of a turn of `me` that has consumed so many bytes.
-pub(super) fn verdict(world: &World, me: ConnId, consumed: usize, next: Next) -> Verdict {
+pub(super) fn verdict(world: &mut World, me: ConnId, consumed: usize, next: Next) -> Verdict {
     let (class, held) = world.sessions.get(me.slot).map_or((Class::default(), 0), |session| {
         let fed = session.is_subscriber() || session.monitor;
         (Class { fed, spared: session.no_evict }, session.held_bytes())
     });
-    Verdict { consumed, next, held, class }
+    Verdict { consumed, next, held, class, replaced: world.store.take_replaced() }
 }
 
 pub(super) fn next_of(ended: Ended, progressed: bool, stats: &mut Stats) -> Next {

@@ -128,7 +128,7 @@ impl World {
         session.commands += 1;
         let (mode, proto, start) = (session.reply, session.proto, output.len());
         let reply = Reply::new(output, proto, self.config.max_reply_bytes);
-        let call = Call { me, args, command, wires: &mut NoWires, inside: true };
+        let call = Call { me, args, command, memory: None, wires: &mut NoWires, inside: true };
         let close = self.run_in_script(call, &RUNS, reply);
         if mode != ReplyMode::On {
             output.truncate(start);

@@ -10,7 +10,7 @@ use super::events::KEYMISS;
 use super::session::Session;
 use super::wires::Wires;
 use super::world::World;
-use crate::base::{ConnId, OutOfMemory, Reason};
+use crate::base::{ConnId, OutOfMemory, Reason, Shared};
 use crate::config::CLOCK_COMMANDS;
 use crate::resp::{Args, Reply, parse_i64};
 use crate::stats::COMMANDS_MAX;
@@ -26,6 +26,8 @@ pub struct Cx<'a> {
     pub reply: Reply<'a>,
     /// The client that sent the command.
     pub me: ConnId,
+    /// The memory in which the arguments lie, if a value may keep it instead of being copied.
+    pub memory: Option<&'a Shared>,
     /// The other clients.
     pub wires: &'a mut dyn Wires,
     /// The command's row in the catalog.
@@ -221,9 +223,28 @@ impl<'a> Cx<'a> {
     ///
     /// # Errors
     /// If memory runs out, or if too many keys have similar hashes; nothing has changed then.
+    #[inline(always)]
     pub fn prepare<'b>(&mut self, key: &'b [u8], value: &'b [u8]) -> Result<Prepared<'b>, Failure> {
         self.notice_expired(key);
-        Ok(self.world.store.prepare(key, value)?)
+        match self.memory {
+            None => Ok(self.world.store.prepare(key, value)?),
+            Some(memory) => self.prepare_in(key, value, memory),
+        }
+    }
+
+    /// The same, for a request that lies in `memory`. A value that fills most of that memory is going to stay there.
+    #[cold]
+    #[inline(never)]
+    fn prepare_in<'b>(
+        &mut self,
+        key: &'b [u8],
+        value: &'b [u8],
+        memory: &Shared,
+    ) -> Result<Prepared<'b>, Failure> {
+        match self.world.store.prepare_kept(key, value, memory)? {
+            Some(kept) => Ok(kept),
+            None => Ok(self.world.store.prepare(key, value)?),
+        }
     }
 
     /// Removes a key that has expired, before a command overwrites it without looking: if somebody wants to hear of

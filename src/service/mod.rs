@@ -98,7 +98,7 @@ use world::World;
 /// // Two whole requests and the beginning of a third one.
 /// let input = b"SET k v\r\nGET k\r\nPI";
 /// let (mut output, mut progress) = (Buf::default(), Progress::default());
-/// let turn = Turn { me, input, output: &mut output, wires: &mut NoWires };
+/// let turn = Turn { me, input, memory: None, output: &mut output, wires: &mut NoWires };
 /// let ended = service.turn(turn, &mut progress);
 ///
 /// assert_eq!(output.unread(), b"+OK\r\n$1\r\nv\r\n");

@@ -8,7 +8,7 @@ use super::session::{Session, Sessions};
 use super::slowlog::{Entry, cut};
 use super::wires::Wires;
 use super::world::World;
-use crate::base::{ConnId, Moment, Reason};
+use crate::base::{ConnId, Moment, Reason, Shared};
 use crate::config::{Config, DebugCommand, LONG_REQUEST_ARGS, LONG_REQUEST_BYTES, TIMED_CALLS};
 use crate::resp::{Args, Reply};
 use crate::stats::COMMANDS_MAX;
@@ -21,6 +21,8 @@ pub struct Call<'a> {
     pub args: Args<'a>,
     /// The command's row in the catalog.
     pub command: &'static Command,
+    /// The memory in which the arguments lie, if a value may keep it instead of being copied.
+    pub memory: Option<&'a Shared>,
     /// The other clients.
     pub wires: &'a mut dyn Wires,
     /// True if it runs inside a transaction.
@@ -34,10 +36,10 @@ impl World {
     /// It is inlined, because the call took 15 of the 500 instructions of a `PING`.
     #[inline(always)]
     pub fn run(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
-        let Call { me, args, command, wires, inside } = call;
+        let Call { me, args, command, memory, wires, inside } = call;
         let asks = self.outbox.asks.len();
         let timing = self.count_call(command, args, inside);
-        let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
+        let mut cx = Cx { world: self, args, reply, me, memory, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
         let close = cx.close;
@@ -62,11 +64,11 @@ impl World {
     /// passed its checks. Its effects and its asks wait for the end of the script, and so does the time. Returns a reason if
     /// the connection must end.
     pub fn run_in_script(&mut self, call: Call<'_>, runs: &'static Runs, reply: Reply<'_>) -> Option<Reason> {
-        let Call { me, args, command, wires, inside } = call;
+        let Call { me, args, command, memory, wires, inside } = call;
         let asks = self.outbox.asks.len();
         let timing = self.count_call(command, args, inside);
         self.stats.commands += 1;
-        let mut cx = Cx { world: self, args, reply, me, wires, command, runs, inside, close: None };
+        let mut cx = Cx { world: self, args, reply, me, memory, wires, command, runs, inside, close: None };
         let outcome = runs[usize::from(command.id) % COMMANDS_MAX](&mut cx);
         let failed = conclude(outcome, &mut cx);
         let close = cx.close;

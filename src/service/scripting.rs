@@ -240,7 +240,8 @@ impl Host for Calls<'_, '_> {
             }
             Ok(command) => {
                 let Cx { world, me, wires, runs, .. } = &mut *self.cx;
-                let call = Call { me: *me, args: request, command, wires: &mut **wires, inside: true };
+                let call =
+                    Call { me: *me, args: request, command, memory: None, wires: &mut **wires, inside: true };
                 world.run_in_script(call, runs, reply);
                 command.heavy
             }
@@ -320,7 +321,8 @@ mod tests {
         encoder.array(words.len());
         words.iter().for_each(|word| encoder.bulk(word.as_bytes()));
         let (mut output, mut progress) = (Buf::default(), Progress::default());
-        let turn = Turn { me: ME, input: request.unread(), output: &mut output, wires: &mut NoWires };
+        let turn =
+            Turn { me: ME, input: request.unread(), memory: None, output: &mut output, wires: &mut NoWires };
         service.turn(turn, &mut progress);
         String::from_utf8_lossy(output.unread()).into_owned()
     }

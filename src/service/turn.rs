@@ -16,7 +16,7 @@ use super::run::{Call, check, may_be_wrong};
 use super::session::ReplyMode;
 use super::wires::Wires;
 use super::world::World;
-use crate::base::{Buf, ConnId, OutOfMemory, Reason};
+use crate::base::{Buf, ConnId, OutOfMemory, Reason, Shared};
 use crate::config::{Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Batch, Limits, Parser, Reply, Step};
 
@@ -26,6 +26,8 @@ pub struct Turn<'a> {
     pub me: ConnId,
     /// The client's input that has not been served yet.
     pub input: &'a [u8],
+    /// The memory in which the input lies, if a value may keep it instead of being copied.
+    pub memory: Option<&'a Shared>,
     /// The client's output that has not been delivered yet; replies are appended to it.
     pub output: &'a mut Buf,
     /// The other clients.
@@ -279,7 +281,8 @@ impl Service {
         let proto = session.proto;
         let (reply_start, asks) = (turn.output.len(), self.world.outbox.asks.len());
         let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
-        let call = Call { me: turn.me, args, command, wires: &mut *turn.wires, inside: false };
+        let call =
+            Call { me: turn.me, args, command, memory: turn.memory, wires: &mut *turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
         if !answered {
             self.silence(turn, reply_start, command);

@@ -1,6 +1,5 @@
 //! The audit: it walks the whole table and asserts its invariants. For tests.
 
-use super::body::Tally;
 use super::elements::{Elements, ListForm};
 use super::list::packed_size;
 use super::map::{Form, Map};
@@ -11,6 +10,7 @@ use super::record::{Kind, Record};
 use super::streams::stream_of;
 use super::sweep::LOOK_PAUSE_MAX_MS;
 use super::table::Table;
+use super::tally::Tally;
 use super::zpacked::{self, by_order};
 
 impl Table {

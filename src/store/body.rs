@@ -1,17 +1,17 @@
-//! A body: key and value of an item that is too long for a block. They lie in memory of their own.
+//! A body: key and value of an item that is too long for a block. They lie in memory of their own, or where they have arrived
+//! (`kept`).
 //!
 //! The value is a string, a packed value such as a small hash, or a [large](super::large) one.
-//!
-//! The [tally](Tally) of a table counts what its bodies come to. It is kept up to date by the few functions that add, change or
-//! remove a body.
 
+use std::ops::Range;
+
+use super::kept::Kept;
 use super::large::{Keyed, Large};
 use super::prefetch::prefetch;
-use super::record::{Draft, Record};
 use super::segment::Segment;
 use super::set::Set;
-use super::table::{Place, Table};
-use crate::base::{OutOfMemory, memory};
+use super::table::Table;
+use crate::base::{OutOfMemory, Shared, memory};
 
 /// Bytes of a cache line.
 const LINE_BYTES: usize = 64;
@@ -26,6 +26,8 @@ pub struct Body {
     hash: u64,
     /// Bytes of the key.
     key_len: u32,
+    /// Where the key begins, in memory that is [kept](Contents::Kept); 0 in other memory.
+    key_at: u32,
     contents: Contents,
 }
 
@@ -34,33 +36,10 @@ pub struct Body {
 enum Contents {
     /// The key, followed by a string or a packed value.
     Bytes(Vec<u8>),
+    /// The key and a string, in the memory in which they have arrived.
+    Kept(Kept),
     /// The key, and a value in a structure of its own.
     Large(Large),
-}
-
-/// What the bodies of a table come to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// Bytes that the bodies own, without their entries in the list of bodies.
-    pub bytes: usize,
-    /// Number of hashes that have fields with a time of expiry.
-    pub volatile: usize,
-}
-
-impl Tally {
-    /// A body has come.
-    #[inline]
-    pub fn add(&mut self, body: &Body) {
-        self.bytes += body.memory();
-        self.volatile += usize::from(body.is_volatile());
-    }
-
-    /// A body is going to change or to leave.
-    #[inline]
-    pub fn take(&mut self, body: &Body) {
-        self.bytes -= body.memory();
-        self.volatile -= usize::from(body.is_volatile());
-    }
 }
 
 /// What a body needs to belong to another key.
@@ -93,7 +72,7 @@ impl Body {
         bytes.extend_from_slice(key);
         bytes.extend_from_slice(value[0]);
         bytes.extend_from_slice(value[1]);
-        Ok(Body { hash, key_len, contents: Contents::Bytes(bytes) })
+        Ok(Body { hash, key_len, key_at: 0, contents: Contents::Bytes(bytes) })
     }
 
     /// A body with a copy of `key`, whose hash is `hash`, and a large value.
@@ -110,14 +89,60 @@ impl Body {
         // `Table::new` has allocated the first segment without charging it.
         memory::charge(size_of::<Keyed<T>>() + size_of::<Segment>())?;
         copy.extend_from_slice(key);
-        Ok(Body { hash, key_len, contents: Contents::Large(Keyed { key: copy, value }.into()) })
+        Ok(Body { hash, key_len, key_at: 0, contents: Contents::Large(Keyed { key: copy, value }.into()) })
+    }
+
+    /// A body that keeps the memory in which a string and its key have arrived. The key lies at `key` there.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the memory is too large.
+    pub fn keeping(hash: u64, key: &Range<usize>, kept: Kept) -> Result<Body, OutOfMemory> {
+        let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
+        let key_at = u32::try_from(key.start).map_err(|_| OutOfMemory)?;
+        Ok(Body { hash, key_len, key_at, contents: Contents::Kept(kept) })
+    }
+
+    /// The memory that it keeps, if it does.
+    pub fn kept(&self) -> Option<&Kept> {
+        match &self.contents {
+            Contents::Kept(kept) => Some(kept),
+            Contents::Bytes(_) | Contents::Large(_) => None,
+        }
+    }
+
+    /// Copies key and string into memory that can be changed, with room for `more` bytes, unless they are there already.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
+    fn try_own(&mut self, more: usize) -> Result<(), OutOfMemory> {
+        if self.kept().is_none() {
+            return Ok(());
+        }
+        let mut bytes = Vec::new();
+        let (key, value) = (self.key(), self.value());
+        memory::reserve_exact(&mut bytes, key.len().saturating_add(value.len()).saturating_add(more))?;
+        bytes.extend_from_slice(key);
+        bytes.extend_from_slice(value);
+        (self.key_at, self.contents) = (0, Contents::Bytes(bytes));
+        Ok(())
+    }
+
+    /// The bytes of key and value, to be changed; `None` if the value is large. What prepares a change of a string calls
+    /// [`Body::try_own`], so this copies nothing.
+    fn bytes_mut(&mut self) -> Option<&mut Vec<u8>> {
+        debug_assert!(self.kept().is_none(), "a change of a string was not prepared");
+        memory::insist(self.try_own(0));
+        match &mut self.contents {
+            Contents::Bytes(bytes) => Some(bytes),
+            Contents::Kept(_) | Contents::Large(_) => None,
+        }
     }
 
     /// The value, if it is large.
     pub fn large(&self) -> Option<&Large> {
         match &self.contents {
             Contents::Large(large) => Some(large),
-            Contents::Bytes(_) => None,
+            Contents::Bytes(_) | Contents::Kept(_) => None,
         }
     }
 
@@ -125,7 +150,7 @@ impl Body {
     pub fn large_mut(&mut self) -> Option<&mut Large> {
         match &mut self.contents {
             Contents::Large(large) => Some(large),
-            Contents::Bytes(_) => None,
+            Contents::Bytes(_) | Contents::Kept(_) => None,
         }
     }
 
@@ -153,7 +178,7 @@ impl Body {
 
     /// True if the body holds a hash with a field that expires.
     #[inline]
-    fn is_volatile(&self) -> bool {
+    pub fn is_volatile(&self) -> bool {
         matches!(&self.contents, Contents::Large(Large::Map(map)) if map.value.expiring > 0)
     }
 
@@ -170,7 +195,7 @@ impl Body {
     pub fn into_large(self) -> Option<Large> {
         match self.contents {
             Contents::Large(large) => Some(large),
-            Contents::Bytes(_) => None,
+            Contents::Bytes(_) | Contents::Kept(_) => None,
         }
     }
 
@@ -185,6 +210,7 @@ impl Body {
     pub fn key(&self) -> &[u8] {
         match &self.contents {
             Contents::Bytes(bytes) => &bytes[..self.key_len as usize],
+            Contents::Kept(kept) => &kept.memory().bytes()[self.key_at as usize..][..self.key_len as usize],
             Contents::Large(large) => large.key(),
         }
     }
@@ -194,6 +220,7 @@ impl Body {
     pub fn value(&self) -> &[u8] {
         match &self.contents {
             Contents::Bytes(bytes) => &bytes[self.key_len as usize..],
+            Contents::Kept(kept) => kept.value(),
             Contents::Large(_) => b"",
         }
     }
@@ -205,7 +232,11 @@ impl Body {
 
     /// Starts to fetch the first lines of key and value.
     pub fn prefetch_body(&self) {
-        let Contents::Bytes(bytes) = &self.contents else { return };
+        let bytes = match &self.contents {
+            Contents::Bytes(bytes) => &bytes[..],
+            Contents::Kept(kept) => kept.memory().bytes(),
+            Contents::Large(_) => return,
+        };
         for line in bytes.chunks(LINE_BYTES).take(LINES_FETCHED) {
             prefetch(&line[0]);
         }
@@ -220,16 +251,17 @@ impl Body {
 
     /// Replaces the value. [`Body::takes`] must have returned true for its length, or this asks for memory.
     pub fn overwrite(&mut self, value: &[u8]) {
-        if let Contents::Bytes(bytes) = &mut self.contents {
-            bytes.truncate(self.key_len as usize);
+        let key_len = self.key_len as usize;
+        if let Some(bytes) = self.bytes_mut() {
+            bytes.truncate(key_len);
             bytes.extend_from_slice(value);
         }
     }
 
     /// Makes a packed value shorter: `change` moves what stays to the front of its bytes, and returns how many bytes stay.
     pub fn shorten(&mut self, change: impl FnOnce(&mut [u8]) -> usize) {
-        if let Contents::Bytes(bytes) = &mut self.contents {
-            let key_len = self.key_len as usize;
+        let key_len = self.key_len as usize;
+        if let Some(bytes) = self.bytes_mut() {
             let kept = change(&mut bytes[key_len..]);
             bytes.truncate(key_len + kept);
             if bytes.len() < bytes.capacity() / 2 {
@@ -240,7 +272,12 @@ impl Body {
 
     /// A body with the same key and an empty string. Takes the place of this one while that is kept elsewhere.
     pub fn hollow(&self) -> Body {
-        Body { hash: self.hash, key_len: self.key_len, contents: Contents::Bytes(self.key().to_vec()) }
+        Body {
+            hash: self.hash,
+            key_len: self.key_len,
+            key_at: 0,
+            contents: Contents::Bytes(self.key().to_vec()),
+        }
     }
 
     /// A copy of a string or a packed value with its key. A large value is left out.
@@ -248,7 +285,7 @@ impl Body {
         let mut bytes = Vec::with_capacity(self.key().len() + self.value().len());
         bytes.extend_from_slice(self.key());
         bytes.extend_from_slice(self.value());
-        Body { hash: self.hash, key_len: self.key_len, contents: Contents::Bytes(bytes) }
+        Body { hash: self.hash, key_len: self.key_len, key_at: 0, contents: Contents::Bytes(bytes) }
     }
 
     /// Makes sure that the body can be given to `key`, whose hash is `hash`.
@@ -258,9 +295,10 @@ impl Body {
     pub fn prepare_rekey(&mut self, hash: u64, key: &[u8]) -> Result<Rekey, OutOfMemory> {
         let key_len = u32::try_from(key.len()).map_err(|_| OutOfMemory)?;
         let mut copy = Vec::new();
+        self.try_own(key.len())?;
         match &mut self.contents {
             Contents::Bytes(bytes) => memory::reserve_exact(bytes, key.len())?,
-            Contents::Large(_) => memory::reserve_exact(&mut copy, key.len())?,
+            Contents::Kept(_) | Contents::Large(_) => memory::reserve_exact(&mut copy, key.len())?,
         }
         copy.extend_from_slice(if self.large().is_some() { key } else { b"" });
         Ok(Rekey { hash, key_len, copy })
@@ -270,8 +308,13 @@ impl Body {
     /// behind the new key.
     pub fn rekey(&mut self, rekey: Rekey, key: &[u8]) {
         match &mut self.contents {
-            Contents::Bytes(bytes) => drop(bytes.splice(..self.key_len as usize, key.iter().copied())),
             Contents::Large(large) => large.set_key(rekey.copy),
+            Contents::Bytes(_) | Contents::Kept(_) => {
+                let key_len = self.key_len as usize;
+                if let Some(bytes) = self.bytes_mut() {
+                    bytes.splice(..key_len, key.iter().copied());
+                }
+            }
         }
         (self.hash, self.key_len) = (rekey.hash, rekey.key_len);
     }
@@ -282,6 +325,7 @@ impl Body {
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     pub fn try_reserve(&mut self, count: usize) -> Result<(), OutOfMemory> {
+        self.try_own(count)?;
         let Contents::Bytes(bytes) = &mut self.contents else { return Ok(()) };
         if count <= bytes.capacity() - bytes.len() {
             return Ok(());
@@ -293,23 +337,21 @@ impl Body {
 
     /// The value of a string, to be changed in its place.
     pub fn value_mut(&mut self) -> &mut [u8] {
-        match &mut self.contents {
-            Contents::Bytes(bytes) => &mut bytes[self.key_len as usize..],
-            Contents::Large(_) => &mut [],
-        }
+        let key_len = self.key_len as usize;
+        self.bytes_mut().map_or(&mut [], |bytes| &mut bytes[key_len..])
     }
 
     /// Puts zeros behind the value until it has `len` bytes, for which [`Body::try_reserve`] has made room.
     pub fn fill_up(&mut self, len: usize) {
-        if let Contents::Bytes(bytes) = &mut self.contents {
-            let len = (self.key_len as usize).saturating_add(len);
+        let len = (self.key_len as usize).saturating_add(len);
+        if let Some(bytes) = self.bytes_mut() {
             bytes.resize(len.max(bytes.len()), 0);
         }
     }
 
     /// Adds to the value.
     pub fn append(&mut self, tail: &[u8]) {
-        if let Contents::Bytes(bytes) = &mut self.contents {
+        if let Some(bytes) = self.bytes_mut() {
             bytes.extend_from_slice(tail);
         }
     }
@@ -319,63 +361,8 @@ impl Body {
         Self::ALLOCATION
             + match &self.contents {
                 Contents::Bytes(bytes) => bytes.capacity(),
+                Contents::Kept(kept) => kept.memory().bytes().len() + Shared::OVERHEAD,
                 Contents::Large(large) => large.memory(),
             }
-    }
-}
-
-/// A body while it is being changed. It is counted again when this is dropped, so also after a panic.
-struct Counted<'a> {
-    body: &'a mut Body,
-    tally: &'a mut Tally,
-}
-
-impl Drop for Counted<'_> {
-    fn drop(&mut self) {
-        self.tally.add(self.body);
-    }
-}
-
-impl Table {
-    /// Changes body `number`, and then counts it again, even if `change` panics. Every change of a
-    /// body goes through here.
-    pub fn with_body<T>(&mut self, number: u32, change: impl FnOnce(&mut Body) -> T) -> T {
-        let Table { bodies, tally, .. } = self;
-        let body = bodies.get_mut(number);
-        tally.take(body);
-        let counted = Counted { body, tally };
-        change(counted.body)
-    }
-
-    /// Takes a body out that no record names any more. The last body gets its number.
-    pub(super) fn drop_body(&mut self, number: u32) -> Body {
-        let last = self.bodies.len() as u32 - 1;
-        if number != last {
-            let hash = self.bodies.get(last).hash();
-            let place = self
-                .find_record(hash, |record| record.body() == Some(last))
-                .expect("every body has a record");
-            let record = self.record(place);
-            let renumbered = Draft::large(record.kind(), number, record.expires_ms());
-            self.rewrite(place, hash, renumbered.record());
-        }
-        let body = self.bodies.swap_remove(number);
-        self.tally.take(&body);
-        body
-    }
-
-    /// Makes room for `count` more bytes behind the value at `place`, if that lies in a body. Returns false
-    /// if it lies in a block.
-    ///
-    /// # Errors
-    /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn reserve_tail(&mut self, place: Place, count: usize) -> Result<bool, OutOfMemory> {
-        let Some(number) = self.record(place).body() else { return Ok(false) };
-        self.with_body(number, |body| body.try_reserve(count)).map(|()| true)
-    }
-
-    /// The value of a record, if it is large.
-    pub fn large_of(&self, record: Record<'_>) -> Option<&Large> {
-        self.bodies.get(record.body()?).large()
     }
 }

@@ -11,7 +11,9 @@ use super::undo::Fate;
 
 impl Store {
     /// Writes `content` under `key`, in the place of the item at `place` if there is one. Cannot fail or panic half-way.
-    #[inline]
+    ///
+    /// It is inlined, because the call took 39 instructions of a `SET`.
+    #[inline(always)]
     pub(super) fn write_item(
         &mut self,
         place: Option<Place>,

@@ -12,6 +12,7 @@
 //!
 //! - `table` finds items. `write` writes and removes them, and `items` does so in the selected database. `reshape` grows and shrinks the table piece by piece. `scan`
 //!   iterates over it; `cursor` hides a scan's position from clients. `audit` checks the table.
+//! - `tally` counts what bodies come to. `kept` is a string in the memory in which it has arrived.
 //! - `crowd` refuses a key if too many other keys have hashes that begin with the same bits.
 //! - `directory`, `segment` and `bucket` are the levels of the table's index. `block`, `record` and `body`
 //!   are the memory that items lie in. `large` is a value with a structure of its own.
@@ -62,6 +63,7 @@ mod fields;
 mod ints;
 mod items;
 mod journal;
+mod kept;
 mod large;
 mod list;
 mod lists;
@@ -90,6 +92,7 @@ mod stream;
 mod streams;
 mod sweep;
 mod table;
+mod tally;
 #[cfg(test)]
 mod tests;
 mod tiered;
@@ -141,7 +144,7 @@ pub use stream::{
 };
 pub use streams::{NewStream, PreparedEntry, StreamError};
 pub use sweep::{LOOK_PAUSE_MAX_MS, Overdue};
-use table::{Place, Table};
+use table::{Content, Place, Table};
 use undo::Undo;
 pub use walk::Dice;
 use walk::is_live;
@@ -178,6 +181,8 @@ pub struct Store {
     changes: Changes,
     /// Removed memory that is not freed yet.
     discards: Discards,
+    /// The memory of a kept string whose place another one has taken.
+    replaced: Option<Box<[u8]>>,
     /// Chooses the keys that are evicted.
     evictor: Evictor,
     /// Random numbers for picking keys and fields.
@@ -199,6 +204,7 @@ impl Store {
             spare_undo: None,
             changes: Changes::default(),
             discards: Discards::default(),
+            replaced: None,
             evictor: Evictor::default(),
             dice: Dice::new(hash(5)),
         }
@@ -246,6 +252,7 @@ impl Store {
             + self.table.names().memory()
             + self.changes.journal.memory()
             + self.discards.memory()
+            + self.replaced.as_ref().map_or(0, |memory| memory.len())
             + self.evictor.memory()
             + self.undo.iter().chain(&self.spare_undo).map(|undo| undo.memory()).sum::<usize>()
     }
@@ -359,7 +366,10 @@ impl Store {
         let before = place.and_then(|place| self.table.record(place).expires_ms());
         let expires_ms = expiry.over(before);
         self.changes.note_write(place.is_some(), key);
-        self.write_item(place, hash, key, Kind::String, content, expires_ms);
+        match content {
+            Content::Body(body) => self.write_string_body(place, hash, key, body, expires_ms),
+            content => self.write_item(place, hash, key, Kind::String, content, expires_ms),
+        }
     }
 
     /// Reserves the memory for giving `key` a time of expiry: its record becomes longer.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use super::agenda::Agenda;
 use super::block::Block;
-use super::body::{Body, Tally};
+use super::body::Body;
 use super::chunked::{Chunked, Size};
 use super::directory::Directory;
 use super::names::Names;
@@ -21,6 +21,7 @@ use super::packed::Packed;
 use super::prepared::WrongKind;
 use super::record::{Kind, Record};
 use super::segment::{Cell, Segment, Spot};
+use super::tally::Tally;
 use crate::base::OutOfMemory;
 
 /// Where an item is. A place is valid until the table changes.

@@ -12,6 +12,7 @@ mod databases;
 mod effects;
 mod fields;
 mod hashes;
+mod kept;
 mod lists;
 mod map;
 mod sets;

@@ -240,7 +240,7 @@ pub fn turn(data: &[u8]) {
     let (mut output, mut rest) = (Buf::default(), data);
     loop {
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn { me, input: rest, output: &mut output, wires: &mut NoWires };
+        let turn = Turn { me, input: rest, memory: None, output: &mut output, wires: &mut NoWires };
         let ended = service.turn(turn, &mut progress);
         assert!(progress.commands <= bounds.commands_per_turn);
         assert_eq!(progress.output, output.len(), "a reply is not on the books");
@@ -348,7 +348,7 @@ pub fn asked(service: &mut Service, me: ConnId, words: &[&[u8]]) -> Vec<u8> {
         request.extend([format!("${}\r\n", word.len()).as_bytes(), word, b"\r\n"].concat());
     }
     let mut output = Buf::default();
-    let turn = Turn { me, input: &request, output: &mut output, wires: &mut NoWires };
+    let turn = Turn { me, input: &request, memory: None, output: &mut output, wires: &mut NoWires };
     service.turn(turn, &mut Progress::default());
     assert_eq!(decoded(output.unread()), Some(&b""[..]), "{}", output.unread().escape_ascii());
     output.unread().to_vec()

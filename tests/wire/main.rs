@@ -21,6 +21,7 @@ mod hyperloglogs;
 mod keys;
 mod limits;
 mod logging;
+mod long_values;
 mod maxmemory;
 mod memory;
 mod operators;

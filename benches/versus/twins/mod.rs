@@ -162,7 +162,7 @@ impl Core {
         let config = &world.config;
         let input_max = config.client_query_buffer_limit;
         let mut progress = Progress { output: output.len(), ..Progress::default() };
-        let turn = Turn { me, input: input.unread(), output, wires: &mut NoWires };
+        let turn = Turn { me, input: input.unread(), memory: None, output, wires: &mut NoWires };
         let outcome = fence::run(|| self.service.turn(turn, &mut progress));
         input.consume(progress.consumed);
         let next = match outcome {

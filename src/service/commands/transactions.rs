@@ -83,7 +83,7 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
             reply.error(&failure.0);
             continue;
         }
-        let call = Call { me: cx.me, args, command, wires: &mut *cx.wires, inside: true };
+        let call = Call { me: cx.me, args, command, memory: None, wires: &mut *cx.wires, inside: true };
         let close = cx.world.run(call, cx.runs, reply);
         cx.close = cx.close.or(close);
     }

@@ -58,8 +58,14 @@ impl Service {
         let proto = self.world.sessions.get(me.slot).map_or(Proto::Resp2, |session| session.proto);
         let reply = Reply::new(&mut buffer, proto, self.world.config.max_reply_bytes);
         // Commands that wait do not look at connections.
-        let call =
-            Call { me, args: waits.args(), command: waits.command, wires: &mut NoWires, inside: false };
+        let call = Call {
+            me,
+            args: waits.args(),
+            command: waits.command,
+            memory: None,
+            wires: &mut NoWires,
+            inside: false,
+        };
         self.world.run(call, self.runs, reply);
         self.world.end_wake(me, waits, buffer);
     }

@@ -41,7 +41,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
         maxmemory_policy = POLICIES[rng.random_range(0..POLICIES.len())];
     }
     let tight_input = !calm && rng.random_bool(0.2);
-    Config {
+    let mut config = Config {
         maxclients: if calm || rng.random_bool(0.5) { 100 } else { rng.random_range(1..5) },
         at_maxclients: if rng.random_bool(0.7) { AtMaxclients::Reject } else { AtMaxclients::Wait },
         timeout_ms,
@@ -76,7 +76,11 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
             ..Bounds::default()
         },
         ..Config::default()
-    }
+    };
+    // They follow from another bound, so that each seed draws what it drew before there were these.
+    config.bounds.kept_bytes_min = 1 + config.bounds.lent_bytes * 7 % 1_999;
+    config.bounds.bytes_together = 1 + config.bounds.lent_bytes as u64 * 13 % 8_999;
+    config
 }
 
 /// The limits of a run in which clients send scripts, and what these may then be.

@@ -3,6 +3,7 @@
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::base::Shared;
 use crate::store::*;
 
 /// Databases that the changes use.
@@ -102,7 +103,12 @@ impl Ops {
             0 => {
                 let value = self.bytes();
                 let expiry = [Expiry::Never, Expiry::Keep, Expiry::At(now_ms + 20)][self.below(3)];
-                let entry = store.prepare(key, &value).ok()?;
+                let memory = Shared::new([key, &value].concat().into());
+                let (key, value) = memory.bytes().split_at(key.len());
+                let entry = match store.prepare_kept(key, value, &memory).ok()? {
+                    Some(kept) if value[0].is_multiple_of(2) => kept,
+                    _ => store.prepare(key, value).ok()?,
+                };
                 store.commit(entry, expiry);
             }
             1 => {

@@ -1,0 +1,106 @@
+//! Strings in the memory in which they have arrived. Such a string is not copied: the memory of the input becomes the memory
+//! of its body.
+//!
+//! Invariants:
+//!
+//! - The string fills at least seven eighths of the memory, so little is wasted. The accounts count all of it.
+//! - Nobody changes the memory. What changes such a string in its place copies it first, while it prepares the change.
+
+use std::ops::Range;
+
+use super::Store;
+use super::body::Body;
+use super::prepared::{Prepared, WriteError, fits_block};
+use super::record::Kind;
+use super::table::{Content, Place};
+use crate::base::{Shared, fault};
+
+/// A string, and the memory that it shares.
+#[derive(Clone, Debug)]
+pub struct Kept {
+    memory: Shared,
+    /// Where the string begins in the memory.
+    at: u32,
+    /// Bytes of the string.
+    len: u32,
+}
+
+impl Kept {
+    /// The string that lies at `value` in `memory`. `None` if it would waste memory.
+    fn new(memory: &Shared, value: &Range<usize>) -> Option<Kept> {
+        let held = memory.bytes().len();
+        let (at, len) = (u32::try_from(value.start).ok()?, u32::try_from(value.len()).ok()?);
+        (value.len() >= held - held / 8).then(|| Kept { memory: memory.clone(), at, len })
+    }
+
+    /// All of the memory.
+    pub fn memory(&self) -> &Shared {
+        &self.memory
+    }
+
+    /// The string.
+    #[inline]
+    pub fn value(&self) -> &[u8] {
+        &self.memory.bytes()[self.at as usize..][..self.len as usize]
+    }
+}
+
+impl Store {
+    /// As [`Store::prepare`], for a key and a value that lie in `memory`: the value is going to stay there. `None` if they
+    /// lie elsewhere, or if this would waste memory.
+    ///
+    /// # Errors
+    /// [`WriteError`]; nothing has changed.
+    #[cold]
+    #[inline(never)]
+    pub fn prepare_kept<'a>(
+        &mut self,
+        key: &'a [u8],
+        value: &'a [u8],
+        memory: &Shared,
+    ) -> Result<Option<Prepared<'a>>, WriteError> {
+        fault::point();
+        let Some((at, lies)) = memory.find(key).zip(memory.find(value)) else { return Ok(None) };
+        let Some(kept) = Kept::new(memory, &lies) else { return Ok(None) };
+        if fits_block(key.len(), value.len()) {
+            return Ok(None);
+        }
+        let hash = self.table.hash(key);
+        let prepared = self.with_memory(|table| {
+            let content = Content::Body(Body::keeping(hash, &at, kept.clone())?);
+            Prepared { key, hash, content }.reserved(table)
+        });
+        prepared.map(Some)
+    }
+
+    /// Takes out the memory of a kept string whose place another kept string has taken since the last call. More input can
+    /// be read into it.
+    #[inline]
+    pub fn take_replaced(&mut self) -> Option<Box<[u8]>> {
+        self.replaced.take()
+    }
+
+    /// Writes a string in a body. If it is kept, and replaces a kept string, the memory of that can be taken out.
+    #[inline(never)]
+    pub(super) fn write_string_body(
+        &mut self,
+        place: Option<Place>,
+        hash: u64,
+        key: &[u8],
+        body: Body,
+        expires_ms: Option<u64>,
+    ) {
+        let replaced = body.kept().and_then(|_| self.memory_at(place?));
+        self.write_item(place, hash, key, Kind::String, Content::Body(body), expires_ms);
+        if let Some(memory) = replaced {
+            // The undo log may hold it as well.
+            self.replaced = memory.into_bytes().ok();
+        }
+    }
+
+    /// The memory of the string at `place`, if it is kept.
+    fn memory_at(&self, place: Place) -> Option<Shared> {
+        let number = self.table.record(place).body()?;
+        Some(self.table.bodies.get(number).kept()?.memory().clone())
+    }
+}
