@@ -401,7 +401,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a time to live counts from the start of the tick",
         "src/service/cx.rs",
-        "        if !self.inside {\n            self.world.refresh();\n        }\n        self.world.now.unix_ms",
+        "        if !self.inside && self.world.clock_age() >= CLOCK_COMMANDS {\n            self.world.refresh();\n        }\n        self.world.now.unix_ms",
         "        self.world.now.unix_ms",
     ),
     mutant(
@@ -592,7 +592,7 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "a changed value is not counted again",
-        "src/store/body.rs",
+        "src/store/tally.rs",
         "        let counted = Counted { body, tally };\n        change(counted.body)\n",
         "        let changed = change(&mut *body);\n        drop(Counted { body, tally: &mut tally.clone() });\n        changed\n",
     ),
