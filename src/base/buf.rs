@@ -235,12 +235,28 @@ impl Buf {
     pub fn resize(&mut self, capacity: usize) -> Result<(), OutOfMemory> {
         let len = self.len();
         assert!(len <= capacity, "resized to less than was held");
+        if len > 0 && capacity > self.bytes.len() {
+            return self.extend_to(capacity);
+        }
         let mut bytes = Vec::new();
         memory::reserve(&mut bytes, capacity)?;
         bytes.extend_from_slice(self.unread());
         bytes.resize(capacity, 0);
         *self = Buf { bytes: bytes.into_boxed_slice(), start: 0, end: len };
         Ok(())
+    }
+
+    /// Lets the allocation grow to `capacity` bytes. The system moves the pages of a long one, and nothing is copied.
+    fn extend_to(&mut self, capacity: usize) -> Result<(), OutOfMemory> {
+        self.compact();
+        let mut bytes = std::mem::take(&mut self.bytes).into_vec();
+        let more = capacity - bytes.len();
+        let grown = memory::reserve_exact(&mut bytes, more);
+        if grown.is_ok() {
+            bytes.resize(capacity, 0);
+        }
+        self.bytes = bytes.into_boxed_slice();
+        grown
     }
 }
 
@@ -291,6 +307,17 @@ mod tests {
             assert!(buf.capacity() <= (3 * buf.len()).max(64 << 10), "it grows with what has arrived");
         }
         assert!(buf.capacity() <= whole / 4 * 5, "{} bytes for {whole}", buf.capacity());
+    }
+
+    #[test]
+    fn a_buffer_that_grows_keeps_its_contents_and_is_as_before_without_memory() {
+        let mut buf = Buf::default();
+        buf.extend(b"consumed, and the rest").unwrap();
+        buf.consume(14);
+        buf.resize(300_000).unwrap();
+        assert_eq!((buf.unread(), buf.capacity(), buf.range()), (&b"the rest"[..], 300_000, 0..8));
+        assert_eq!(buf.resize(usize::MAX / 4), Err(OutOfMemory));
+        assert_eq!((buf.unread(), buf.capacity()), (&b"the rest"[..], 300_000));
     }
 
     #[test]

@@ -93,8 +93,8 @@ impl Ledger {
     /// Brings every account up to date with the connection's state. Call it after the last change.
     #[inline]
     pub fn balance<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
-        self.pool.fit(&mut conn.input);
-        self.pool.fit(&mut conn.output);
+        self.pool.fit(&mut conn.input, conn.missing as usize);
+        self.pool.fit(&mut conn.output, 0);
         self.account(conn);
         if !conn.dirty && conn.wants_flush() {
             conn.dirty = true;

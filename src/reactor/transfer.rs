@@ -113,8 +113,11 @@ impl<N: Net> Reactor<N> {
         if received > 0 {
             ledger.renew_idle(slot, conn, now);
         }
-        // The next connection gets the lent buffer while it is still in the cache.
-        ledger.pool.fit(&mut conn.input);
+        // The next connection gets the lent buffer while it is still in the cache. Long input is served first: then we know how
+        // much of it is still to come.
+        if conn.input.len() < bounds.lent_bytes {
+            ledger.pool.fit(&mut conn.input, conn.missing as usize);
+        }
         ledger.account(conn);
         if let Err(kind) = read {
             ledger.doom(slot, conn, Reason::Io(kind));

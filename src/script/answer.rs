@@ -1,6 +1,6 @@
 //! Writes what a script has returned as a reply, as Redis does.
 
-use mlua::{LuaString, Table, Value};
+use mlua::{Error, LuaString, Table, Value};
 
 use super::host::Stop;
 use super::library::number::c_integer;
@@ -35,13 +35,17 @@ struct Writer<'a, 'r> {
 }
 
 impl Writer<'_, '_> {
-    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Stop> {
+    /// Counts a value, and asks now and then whether to stop.
+    fn step(&mut self) -> Result<(), Stop> {
         self.values += 1;
-        if self.values.is_multiple_of(VALUES_AT_ONCE)
-            && let Some(stop) = (self.must_stop)()
-        {
-            return Err(stop);
+        if !self.values.is_multiple_of(VALUES_AT_ONCE) {
+            return Ok(());
         }
+        (self.must_stop)().map_or(Ok(()), Err)
+    }
+
+    fn value(&mut self, value: &Value, depth: usize) -> Result<(), Stop> {
+        self.step()?;
         if self.reply.overflowed() {
             // A table may contain itself, and there is no end of it.
             return Ok(());
@@ -86,38 +90,47 @@ impl Writer<'_, '_> {
     }
 
     fn array(&mut self, table: &Table, depth: usize) -> Result<(), Stop> {
-        let mut elements = Vec::new();
-        loop {
-            match table.raw_get(elements.len() + 1) {
-                Ok(Value::Nil) | Err(_) => break,
-                Ok(value) => elements.push(value),
-            }
+        // A table may contain itself, so its elements are counted and not collected.
+        let element = |nth: usize| table.raw_get(nth).unwrap_or(Value::Nil);
+        let mut count = 0;
+        while element(count + 1) != Value::Nil {
+            count += 1;
+            self.step()?;
         }
-        self.reply.array(elements.len());
-        elements.iter().try_for_each(|element| self.value(element, depth))
+        self.reply.array(count);
+        (1..=count).try_for_each(|nth| self.value(&element(nth), depth))
     }
 
     /// Writes the keys of a table, each with its value if `values` is true.
     fn pairs(&mut self, table: &Table, depth: usize, values: bool) -> Result<(), Stop> {
-        let mut pairs = Vec::new();
-        let collected = table.for_each(|key: Value, value: Value| {
-            pairs.push((key, value));
-            Ok(())
-        });
-        debug_assert!(collected.is_ok(), "any key and any value is a value");
+        let mut count = 0;
+        each_pair(table, |_, _| {
+            count += 1;
+            self.step()
+        })?;
         if values {
-            self.reply.map(pairs.len());
+            self.reply.map(count);
         } else {
-            self.reply.set(pairs.len());
+            self.reply.set(count);
         }
-        for (key, value) in &pairs {
-            self.value(key, depth)?;
-            if values {
-                self.value(value, depth)?;
-            }
-        }
-        Ok(())
+        each_pair(table, |key, value| {
+            self.value(&key, depth)?;
+            if values { self.value(&value, depth) } else { Ok(()) }
+        })
     }
+}
+
+/// Hands over each pair of a table, until `take` says stop.
+fn each_pair(table: &Table, mut take: impl FnMut(Value, Value) -> Result<(), Stop>) -> Result<(), Stop> {
+    let mut stopped = None;
+    let walked = table.for_each(|key: Value, value: Value| {
+        take(key, value).map_err(|stop| {
+            stopped = Some(stop);
+            Error::runtime("the script must stop")
+        })
+    });
+    debug_assert!(walked.is_ok() || stopped.is_some(), "any key and any value is a value");
+    stopped.map_or(Ok(()), Err)
 }
 
 /// The field of a table, whatever its metatable says.

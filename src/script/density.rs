@@ -2,7 +2,7 @@
 //!
 //! The interpreter asks whether a script must stop at calls and at turns of loops. Between two of these, each operation of
 //! the text runs once at most. Nearly all operations are short, but those with operators look at each byte of a string: to
-//! add 1 to a text of 60 MB that reads like a number takes 18 ms. So a text with a few operators can be late by a part of
+//! add 1 to a text of 60 MB that reads like a number takes 18 ms. To write a field of a table may lay out the whole table anew. So a text with a few operators can be late by a part of
 //! a second, and a text with twenty thousand of them by minutes. The latter are watched at each instruction, which makes them
 //! slower, and others are not.
 
@@ -22,7 +22,7 @@ pub fn is_dense_chunk(source: &[u8]) -> bool {
     memchr::memchr(b'`', source).is_some() || operators(source) > OPERATORS_MAX
 }
 
-/// Number of operators that may look at each byte of a string, or more. Strings and comments do not count.
+/// Number of operators that may look at each byte of a string, or at each entry of a table. Strings and comments do not count.
 fn operators(source: &[u8]) -> usize {
     let (mut rest, mut count) = (source, 0);
     while let [first, behind @ ..] = rest {
@@ -30,6 +30,15 @@ fn operators(source: &[u8]) -> usize {
             b'-' if behind.first() == Some(&b'-') => comment(rest),
             b'"' | b'\'' => quoted(rest),
             b'[' => bracketed(rest).unwrap_or(1),
+            // To write a field may lay out a whole table anew.
+            b'=' if sets_field(&source[..source.len() - rest.len()], behind) => {
+                count += 1;
+                1
+            }
+            b'r' if rest.starts_with(b"rawset") => {
+                count += 1;
+                6
+            }
             // A loop turns its bounds into numbers.
             b'f' if rest.starts_with(b"for") => {
                 count += 1;
@@ -50,11 +59,21 @@ fn operators(source: &[u8]) -> usize {
     count
 }
 
+/// True if an equals sign with these texts before and behind it gives a field of a table a value.
+fn sets_field(before: &[u8], behind: &[u8]) -> bool {
+    let target = before.trim_ascii_end();
+    let name_len =
+        target.iter().rev().take_while(|byte| byte.is_ascii_alphanumeric() || **byte == b'_').count();
+    let owner = target[..target.len() - name_len].trim_ascii_end();
+    behind.first() != Some(&b'=') && (target.ends_with(b"]") || name_len > 0 && owner.ends_with(b"."))
+}
+
 /// Length of the comment that begins here.
 fn comment(rest: &[u8]) -> usize {
     match bracketed(&rest[2..]) {
         Some(len) => 2 + len,
-        None => memchr::memchr(b'\n', rest).unwrap_or(rest.len()),
+        // The interpreter ends it at a carriage return too.
+        None => memchr::memchr2(b'\n', b'\r', rest).unwrap_or(rest.len()),
     }
 }
 
@@ -101,6 +120,9 @@ mod tests {
             ),
             ("return t[a[1]] + t [b]", 1),
             ("return 'a + b", 0),
+            ("--\rreturn 1 + 1", 1),
+            ("t.a = 1 t[1] = 2 a = 3 local b = {c = 4} return t.a == 1, t[1] ~= 2", 2),
+            ("rawset(t, 'a', nil)", 1),
             ("--", 0),
             ("[", 0),
             ("[=", 0),

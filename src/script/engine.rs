@@ -4,11 +4,12 @@ use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
-use mlua::{Error, Function, Lua, LuaOptions, StdLib, Table, Value};
+use mlua::{Error, Function, Lua, LuaOptions, StdLib, Value};
 
 use super::answer;
 use super::compiler::{compile, compiler};
 use super::density::is_dense;
+use super::ended::{Answer, Ended, Fault};
 use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
@@ -47,6 +48,7 @@ pub fn with_engine<T>(
     };
     engine.memory_max = memory_max;
     let done = work(&mut engine);
+    engine.collect_much();
     ENGINE.set(Some(engine));
     Ok(done)
 }
@@ -61,33 +63,12 @@ pub fn drop_engine() {
     ENGINE.set(None);
 }
 
-/// If scripts have left more than this many bytes, or an eighth of what a script may use, the garbage is collected before the next
-/// script.
+/// If a script leaves more than this many bytes, or an eighth of what a script may use, the garbage is collected at its end: it
+/// counts towards `maxmemory`.
 const GARBAGE_BYTES_MAX: usize = 8 << 20;
 
-/// How a script has ended.
-#[derive(Debug)]
-pub enum Ended {
-    /// It has returned this.
-    Returned(Answer),
-    /// It has failed. This is the error, with its code and without the `-` before it.
-    Failed(Fault),
-    /// It was stopped.
-    Stopped(Stop),
-}
-
-/// What a script has returned.
-#[derive(Debug)]
-pub struct Answer(Value);
-
-/// The error of a script.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// The error, with its code.
-    pub message: Vec<u8>,
-    /// Where in the script it was raised: the name of the chunk and the line. `None` if that is not known.
-    pub place: Option<(String, u32)>,
-}
+/// The handler of errors needs less than this many bytes. The interpreter takes memory in pages of 16 KiB or less for them.
+const HANDLER_BYTES: usize = 64 << 10;
 
 /// What the functions of the sandbox share with the engine.
 #[derive(Debug)]
@@ -155,7 +136,7 @@ impl Shared {
         }
     }
 
-    /// The script is going to run one instruction. That counts as many steps as it may take time.
+    /// The script takes one step. That counts as many steps as it may take time.
     pub fn watch(&self, used_memory: usize) -> bool {
         self.walk_on(self.heaviness(used_memory), || used_memory)
     }
@@ -294,6 +275,18 @@ impl Engine {
     /// Makes the interpreter ready for a script or a function. `watched` says whether it is watched at each instruction.
     pub(super) fn begin(&self, watched: bool) {
         limit_memory(&self.lua, NO_LIMIT);
+        self.shared.memory_before.set(self.standing);
+        self.shared.memory_max.set(self.standing.saturating_add(self.memory_max));
+        self.shared.stopped.set(None);
+        self.shared.steps_left.set(ASK_EVERY);
+        self.shared.proto.set(Proto::Resp2);
+        self.shared.watched.set(watched);
+        self.shared.random.begin_script();
+        self.json.reset();
+    }
+
+    /// Collects the garbage if there is much of it.
+    pub(super) fn collect_much(&self) {
         let garbage_max = GARBAGE_BYTES_MAX.min(self.memory_max / 8);
         if self.lua.used_memory() > self.standing.max(self.collected.get()) + garbage_max {
             if !self.programs.is_empty() {
@@ -303,14 +296,6 @@ impl Engine {
             let _ = self.lua.gc_collect();
             self.collected.set(self.lua.used_memory());
         }
-        self.shared.memory_before.set(self.standing);
-        self.shared.memory_max.set(self.standing.saturating_add(self.memory_max));
-        self.shared.stopped.set(None);
-        self.shared.steps_left.set(ASK_EVERY);
-        self.shared.proto.set(Proto::Resp2);
-        self.shared.watched.set(watched);
-        self.shared.random.begin_script();
-        self.json.reset();
     }
 
     /// Lends the host to a script or a function while it runs, and limits its memory.
@@ -341,6 +326,11 @@ impl Engine {
         answer::write(&answer.0, reply, self.shared.proto.get() == Proto::Resp3, must_stop)
     }
 
+    /// True if the interpreter may have no memory for the table of an error.
+    fn is_full(&self) -> bool {
+        self.lua.used_memory().saturating_add(HANDLER_BYTES) >= self.shared.memory_max.get()
+    }
+
     /// What has become of a script. What it returned, or what has stopped it, is in `returned`.
     fn judge(&self, returned: mlua::Result<(bool, Value)>) -> Ended {
         if let Some(stop) = self.shared.stopped.take() {
@@ -349,24 +339,12 @@ impl Engine {
         match returned {
             Ok((true, value)) => Ended::Returned(Answer(value)),
             Ok((false, Value::Table(error))) => Ended::Failed(Fault::of(&error)),
-            // The handler of errors makes a table of each, unless it has no memory for that.
-            Ok((false, _)) | Err(_) => Ended::Stopped(Stop::Memory),
+            // The handler of errors makes a table of each, unless it has no memory for that, or calls are nested too deep.
+            Ok((false, _)) | Err(_) if self.is_full() => Ended::Stopped(Stop::Memory),
+            Ok((false, _)) | Err(_) => {
+                Ended::Failed(Fault { message: b"ERR error in error handling".to_vec(), place: None })
+            }
         }
-    }
-}
-
-impl Fault {
-    /// The error that the runner of the prelude returns.
-    fn of(table: &Table) -> Fault {
-        let message = match table.raw_get("err") {
-            Ok(Value::String(text)) => text.as_bytes().to_vec(),
-            _ => b"ERR unknown error".to_vec(),
-        };
-        let place = match (table.raw_get("source"), table.raw_get("line")) {
-            (Ok(Some(source)), Ok(Some(line))) => Some((source, line)),
-            _ => None,
-        };
-        Fault { message, place }
     }
 }
 
@@ -396,7 +374,8 @@ mod tests {
     #[test]
     fn a_script_without_memory_for_its_error_is_stopped_and_not_failed() {
         let mut engine = Engine::new("7.2.0", Purpose::Scripts).unwrap();
-        engine.memory_max = 1 << 20;
+        engine.memory_max = HANDLER_BYTES - 1;
+        engine.begin(false);
         // The interpreter says these things if the handler of errors finds no memory.
         for text in ["not enough memory", "error in error handling"] {
             let told = Value::String(engine.lua.create_string(text).unwrap());
@@ -405,6 +384,11 @@ mod tests {
             let ended = engine.judge(Err(Error::runtime(text)));
             assert!(matches!(ended, Ended::Stopped(Stop::Memory)), "{text}: {ended:?}");
         }
+        // It says the second one also if calls are nested too deep.
+        engine.memory_max = 1 << 20;
+        engine.begin(false);
+        let told = Value::String(engine.lua.create_string("error in error handling").unwrap());
+        assert!(matches!(engine.judge(Ok((false, told))), Ended::Failed(_)));
         let error = engine.lua.create_table().unwrap();
         error.raw_set("err", "ERR own").unwrap();
         let ended = engine.judge(Ok((false, Value::Table(error))));

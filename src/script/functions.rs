@@ -12,7 +12,8 @@ use mlua::{Function, MultiValue, Table};
 
 use super::compiler::compile;
 use super::density::is_dense;
-use super::engine::{Ended, Engine, Fault};
+use super::ended::{Ended, Fault};
+use super::engine::Engine;
 use super::host::{Host, Stop};
 use super::register::{Registered, Registering, register};
 use super::sandbox::{Purpose, Sandbox};
@@ -44,6 +45,7 @@ pub fn with_functions<T>(
     };
     functions.engine.memory_max = memory_max;
     let done = work(&mut functions);
+    functions.engine.collect_much();
     FUNCTIONS.set(Some(functions));
     Ok(done)
 }

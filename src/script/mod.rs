@@ -11,13 +11,14 @@
 //! The parts: `engine` is the interpreter and the scripts that it has compiled, `compiler` compiles them, and `density` tells
 //! which of them are watched at each instruction. `functions` loads
 //! libraries and runs their functions, with `functions.luau`. `sandbox` builds what scripts see, with `prelude.luau`. `call`
-//! runs commands for `redis.call`, and `value` reads their replies; both use `stack`, the plain interface of the interpreter. `answer` writes what a
-//! script returns as a reply. `random` has the random numbers, and `library` the libraries that Redis adds to Lua.
+//! runs commands for `redis.call`, and `value` reads their replies; both use `stack`, the plain interface of the interpreter. `ended` says how a script ends, and `answer` writes what it
+//! returns as a reply. `random` has the random numbers, and `library` the libraries that Redis adds to Lua.
 
 mod answer;
 mod call;
 mod compiler;
 mod density;
+mod ended;
 mod engine;
 mod functions;
 mod host;
@@ -28,7 +29,8 @@ mod sandbox;
 mod stack;
 mod value;
 
-pub use engine::{Answer, Ended, Engine, Fault, Sha, drop_engine, engine_memory, with_engine};
+pub use ended::{Answer, Ended, Fault};
+pub use engine::{Engine, Sha, drop_engine, engine_memory, with_engine};
 pub use functions::{
     Functions, LoadError, drop_functions, forget_libraries, functions_memory, with_functions,
 };

@@ -32,6 +32,9 @@ pub struct Sandbox {
     pub memory: usize,
 }
 
+/// Most bytes of a line that a script writes to the log. The rest is left out, as in Redis.
+const LOG_BYTES_MAX: usize = 1024;
+
 /// The constants of the table `redis`.
 const CONSTANTS: [(&str, u8); 9] = [
     ("LOG_DEBUG", 0),
@@ -227,7 +230,11 @@ fn log(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
         if !line.is_empty() {
             line.push(b' ');
         }
-        line.extend_from_slice(&word.as_bytes());
+        let word = word.as_bytes();
+        line.extend_from_slice(&word[..word.len().min(LOG_BYTES_MAX.saturating_sub(line.len()))]);
+        if line.len() >= LOG_BYTES_MAX {
+            break;
+        }
     }
     if HOST.is_set() {
         HOST.with(|host| host.log(level as u8, &line));

@@ -154,7 +154,7 @@ impl Stack {
         if shared.walk_on(steps, || self.used_memory()) { Ok(()) } else { self.stop() }
     }
 
-    /// Counts an instruction of a script that is watched.
+    /// Counts a step of the script. It counts more if the script holds much memory.
     fn watch(&mut self, shared: &Shared) -> Result<(), Raised> {
         if shared.watch(self.used_memory()) { Ok(()) } else { self.stop() }
     }
@@ -203,7 +203,7 @@ extern "C-unwind" fn acl_check_cmd(state: *mut lua_State) -> c_int {
 /// negative except in the last case.
 extern "C-unwind" fn step(state: *mut lua_State, gc: c_int) {
     if gc < 0 {
-        enter(state, |stack, shared| shared.map_or(Ok(()), |shared| stack.walk(shared, 1)).map(|()| 0));
+        enter(state, |stack, shared| shared.map_or(Ok(()), |shared| stack.watch(shared)).map(|()| 0));
     }
 }
 

@@ -1,11 +1,14 @@
 //! The script or the function that runs: how long it may go on, who may end it, and what others may see of it.
 
+use super::command::Command;
 use super::cx::{Cx, Failure, Outcome};
 use super::outbox::{Ask, Outbox};
 use super::slowlog::cut;
+use super::wires::Wires;
 use super::world::World;
 use crate::base::{ConnId, Moment};
 use crate::config::SCRIPT_HEARS_EVERY_MS;
+use crate::resp::Args;
 use crate::script::Stop;
 
 /// The error for others while a script of `EVAL` runs long.
@@ -53,18 +56,32 @@ impl Cx<'_> {
     /// Lets the server hear the other clients, if it is time for that.
     pub fn hear_others(&mut self, now: Moment) {
         let Cx { world, wires, me, command, args, .. } = self;
-        let Some(script) = &mut world.script else { return };
+        world.hear_others(&mut **wires, *me, command, *args, now);
+    }
+}
+
+impl World {
+    /// Lets the server hear the other clients while `me` runs a script, if it is time for that.
+    pub fn hear_others(
+        &mut self,
+        wires: &mut dyn Wires,
+        me: ConnId,
+        command: &Command,
+        args: Args<'_>,
+        now: Moment,
+    ) {
+        let Some(script) = &mut self.script else { return };
         if now < script.next_hearing {
             return;
         }
         script.next_hearing = now.plus_ms(SCRIPT_HEARS_EVERY_MS);
         if script.request.is_empty() {
-            script.request = cut(command, *args);
+            script.request = cut(command, args);
         }
-        wires.hear(*me, world);
+        wires.hear(me, self);
         // Others use other databases.
-        let db = world.sessions.get(me.slot).map_or(0, |session| session.db);
-        world.store.select(db);
+        let db = self.sessions.get(me.slot).map_or(0, |session| session.db);
+        self.store.select(db);
     }
 }
 

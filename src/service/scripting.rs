@@ -174,9 +174,13 @@ impl Calls<'_, '_> {
     fn conclude(&mut self, ended: Ended, engine: &Engine, name: impl FnOnce() -> String) -> Conclusion {
         let stop = match ended {
             Ended::Returned(answer) => {
-                let world = &*self.cx.world;
-                let mut must_stop = || world.must_stop_script(world.read_clock().at);
-                match engine.answer(answer, &mut self.cx.reply, &mut must_stop) {
+                let Cx { world, wires, me, command, args, reply, .. } = &mut *self.cx;
+                let mut must_stop = || {
+                    let now = world.read_clock().at;
+                    world.hear_others(&mut **wires, *me, command, *args, now);
+                    world.must_stop_script(now)
+                };
+                match engine.answer(answer, reply, &mut must_stop) {
                     Ok(()) => return self.cx.whole_reply().map_err(|failure| (failure, true)),
                     Err(stop) => stop,
                 }

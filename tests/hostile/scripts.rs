@@ -165,6 +165,17 @@ const LINES: &[(&str, &str, &str)] = &[
         "local a, b, x = string.rep('x', 1e6) .. 'a', string.rep('x', 1e6) .. 'b'",
         "x=a<b",
     ),
+    ("additions in a short loop", "local s, x = string.rep('1', 2e6) for i = 1, 5000 do x = s + 1 end", ""),
+    (
+        "additions behind a comment that a carriage return ends",
+        "local s, x = string.rep('1', 2e6) --\r",
+        "x=s+1",
+    ),
+    (
+        "a table that is laid out anew, again and again",
+        "local t = {} for i = 1, 16383 do t[-i] = 1 end t.a = 1",
+        "t.a=nil t.b=1 t.b=nil t.a=1",
+    ),
     ("a line of concatenations", "local s, x = string.rep('x', 3e5)", "x=s..'y'"),
     ("a line of strings with values in them", "local s, x = string.rep('x', 3e5)", "x=`{s}y`"),
     (
@@ -173,7 +184,7 @@ const LINES: &[(&str, &str, &str)] = &[
         "x={...}",
     ),
 ];
-const LINE_REPEATS: usize = 5_000;
+const LINE_REPEATS: usize = 4_000;
 
 /// What the scripts reach for, and how they do so.
 const LOCKED: &[(&str, &str)] = &[
