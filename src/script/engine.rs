@@ -7,6 +7,7 @@ use std::rc::Rc;
 use mlua::{Error, Function, Lua, LuaOptions, StdLib, Value};
 
 use super::answer;
+use super::attached::Attached;
 use super::compiler::{compile, compiler};
 use super::density::is_dense;
 use super::ended::{Answer, Ended, Fault};
@@ -14,7 +15,7 @@ use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
 use super::sandbox::{self, Purpose, Sandbox};
-use super::stack::{self, Attached, Call};
+use super::stack::{self, Call};
 use crate::base::{Buf, OutOfMemory};
 use crate::resp::{Kept, Proto, Reply};
 
@@ -81,6 +82,8 @@ pub(super) struct Shared {
     pub proto: Cell<Proto>,
     /// Bytes that the interpreter held before the script.
     pub memory_before: Cell<usize>,
+    /// Bytes that the interpreter held when the garbage had last been collected, or when the script began.
+    memory_live: Cell<usize>,
     /// Bytes that the interpreter may hold.
     pub memory_max: Cell<usize>,
     /// True if the script is watched at each instruction.
@@ -103,6 +106,7 @@ impl Default for Shared {
             steps_left: Cell::default(),
             proto: Cell::new(Proto::Resp2),
             memory_before: Cell::default(),
+            memory_live: Cell::default(),
             memory_max: Cell::default(),
             watched: Cell::default(),
             random: Random::default(),
@@ -134,6 +138,18 @@ impl Shared {
             }
             None => self.may_go_on(used_memory()),
         }
+    }
+
+    /// True if the garbage of the script may be half of what it may use. The allocator refuses memory beyond the limit, and knows
+    /// nothing of garbage.
+    pub fn wants_collection(&self, used_memory: usize) -> bool {
+        let budget = self.memory_max.get().saturating_sub(self.memory_before.get());
+        used_memory > self.memory_live.get().saturating_add(budget / 2)
+    }
+
+    /// The garbage was collected, and so many bytes are left.
+    pub fn has_collected(&self, used_memory: usize) {
+        self.memory_live.set(used_memory);
     }
 
     /// The script takes one step. That counts as many steps as it may take time.
@@ -276,6 +292,7 @@ impl Engine {
     pub(super) fn begin(&self, watched: bool) {
         limit_memory(&self.lua, NO_LIMIT);
         self.shared.memory_before.set(self.standing);
+        self.shared.memory_live.set(self.lua.used_memory());
         self.shared.memory_max.set(self.standing.saturating_add(self.memory_max));
         self.shared.stopped.set(None);
         self.shared.steps_left.set(ASK_EVERY);

@@ -143,7 +143,10 @@ fn open_numbers(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()
     let text = |lua: &Lua, number: f64| lua.create_string(lua_text(number));
     host.raw_set("number", lua.create_function(text)?)?;
     let random = Rc::clone(shared);
-    let draw = move |_: &Lua, (low, high): (Option<f64>, Option<f64>)| {
+    let draw = move |_: &Lua, (low, high, more): (Option<f64>, Option<f64>, Option<Value>)| {
+        if more.is_some() {
+            return Err(Error::runtime("wrong number of arguments"));
+        }
         let drawn = random.random.next();
         let bad = |at| Error::runtime(format!("bad argument #{at} to 'random' (interval is empty)"));
         match (low, high) {

@@ -12,42 +12,19 @@
 //! - Bytes of a string are borrowed from the stack. What changes the stack borrows it mutably, so the string is still there.
 //! - Errors of the interpreter are C++ exceptions, and panics of the host go through its frames. The functions have the ABI
 //!   `C-unwind`, so both run the destructors on their way.
-//! - [`CURRENT`] points to what an [`Attached`] borrows, or nowhere.
+//! - [`current`] points to what an [`Attached`](super::attached::Attached) borrows, or nowhere.
 //! - The work behind a [`Door`] lies in the frame of the function that waits for the door to return.
 //!
 //! The tests of scripts run under valgrind by the command in docs/reliability.md.
 
-use std::cell::Cell;
 use std::ffi::{CStr, c_int};
-use std::ptr;
 
 use mlua::ffi::{self, lua_Debug};
 use mlua::{Error, Function, Lua, Table, Value, lua_CFunction, lua_State};
 
+use super::attached::current;
 use super::call;
 use super::engine::Shared;
-
-thread_local! {
-    /// What the functions of this file share with the engine, while a script runs.
-    static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
-}
-
-/// While it lives, the functions of this file find what it borrows.
-pub struct Attached<'a>(#[expect(dead_code, reason = "it keeps the borrow")] &'a Shared);
-
-impl<'a> Attached<'a> {
-    /// Lends `shared` to the functions of this file.
-    pub fn new(shared: &'a Shared) -> Attached<'a> {
-        CURRENT.set(ptr::from_ref(shared));
-        Attached(shared)
-    }
-}
-
-impl Drop for Attached<'_> {
-    fn drop(&mut self) {
-        CURRENT.set(ptr::null());
-    }
-}
 
 /// The error of a function is on top of the stack.
 #[derive(Debug)]
@@ -156,7 +133,12 @@ impl Stack {
 
     /// Counts a step of the script. It counts more if the script holds much memory.
     fn watch(&mut self, shared: &Shared) -> Result<(), Raised> {
-        if shared.watch(self.used_memory()) { Ok(()) } else { self.stop() }
+        let used = self.used_memory();
+        if shared.wants_collection(used) {
+            unsafe { ffi::lua_gc(self.state, ffi::LUA_GCCOLLECT, 0) };
+            shared.has_collected(self.used_memory());
+        }
+        if shared.watch(used) { Ok(()) } else { self.stop() }
     }
 
     fn stop(&mut self) -> Result<(), Raised> {
@@ -180,7 +162,7 @@ impl Stack {
 fn enter(state: *mut lua_State, body: fn(&mut Stack, Option<&Shared>) -> Result<c_int, Raised>) -> c_int {
     let mut stack = Stack { state };
     #[allow(unsafe_code)]
-    let shared = unsafe { CURRENT.get().as_ref() };
+    let shared = unsafe { current().as_ref() };
     match body(&mut stack, shared) {
         Ok(results) => results,
         Err(Raised) => stack.raise(),

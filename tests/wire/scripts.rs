@@ -220,7 +220,7 @@ fn what_one_script_was_given_leaves_the_next_one_its_memory() {
 /// What is stopped, or fails, takes little memory while that happens, and none afterwards.
 #[test]
 fn answers_logs_and_garbage_have_bounds() {
-    let daemon = Daemon::start(&["--script-time-limit", "100", "--script-memory-limit", "64mb"]);
+    let daemon = Daemon::start(&["--script-time-limit", "1000", "--script-memory-limit", "64mb"]);
     let mut client = daemon.client("");
     let loops = "local t = {} for i = 2, 1000000 do t[i] = 1 end t[1] = t return t";
     let told = shown(eval(&mut client, loops));
@@ -233,6 +233,10 @@ fn answers_logs_and_garbage_have_bounds() {
     assert!(told.contains("nothing was changed"), "{told}");
     let left: usize = daemon.info("used_memory_vm_eval").parse().unwrap();
     assert!(left < 3_000_000, "{left} bytes are left");
+    // Garbage is no reason to stop.
+    let wastes =
+        "local s = string.rep('1', 4000000) for i = 1, 25 do local x = string.reverse(s) end return 1";
+    assert_eq!(shown(eval(&mut client, wastes)), "int(1)");
     // Too deep for the handler of errors: a mistake of the script, and no lack of memory.
     let deep = "redis.call('SET', 'w', '1') local function g(n) if n == 0 then error({err = 'My deep'}) end \
                 return (string.gsub('a', 'a', function() return g(n - 1) end)) end return g(197)";

@@ -35,6 +35,8 @@ pub const SAME: &[&str] = &[
     "local ok,e=pcall(redis.call,'incr','n') return e",
     "return math.random(0)",
     "return math.random(5,1)",
+    "return math.random(1,2,3)",
+    "return xpcall(error)",
     "local f=loadstring('return ...') return f(7)",
     "return {loadstring('x y')}",
     "redis.set_repl(redis.REPL_ALL) return 1",
