@@ -6,15 +6,15 @@ use std::ptr;
 use super::engine::Shared;
 
 thread_local! {
-    /// What the functions of this file share with the engine, while a script runs.
+    /// What the functions of `stack` share with the engine, while a script runs.
     static CURRENT: Cell<*const Shared> = const { Cell::new(ptr::null()) };
 }
 
-/// While it lives, the functions of this file find what it borrows.
+/// While it lives, the functions of `stack` find what it borrows.
 pub struct Attached<'a>(#[expect(dead_code, reason = "it keeps the borrow")] &'a Shared);
 
 impl<'a> Attached<'a> {
-    /// Lends `shared` to the functions of this file.
+    /// Lends `shared` to the functions of `stack`.
     pub fn new(shared: &'a Shared) -> Attached<'a> {
         CURRENT.set(ptr::from_ref(shared));
         Attached(shared)

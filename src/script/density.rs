@@ -2,23 +2,21 @@
 //!
 //! The interpreter asks whether a script must stop at calls and at turns of loops. Between two of these, each operation of
 //! the text runs once at most. Nearly all operations are short, but those with operators look at each byte of a string: to
-//! add 1 to a text of 60 MB that reads like a number takes 18 ms. To write a field of a table may lay out the whole table anew. So a text with a few operators can be late by a part of
-//! a second, and a text with twenty thousand of them by minutes. The latter are watched at each instruction, which makes them
-//! slower, and others are not.
+//! add 1 to a text of 60 MB that reads like a number takes 18 ms. To write a field of a table may lay out the whole table
+//! anew. So a text with a few operators can be late by a part of a second, and a text with twenty thousand of them by
+//! minutes. The latter are watched at each instruction, which makes them slower, and others are not.
 
 /// Most operators of a text that is not watched.
 const OPERATORS_MAX: usize = 32;
 
 /// True if a text must be watched at each instruction: if it has many operators, or may compile a text that has.
 pub fn is_dense(source: &[u8]) -> bool {
-    // A string in backquotes has code in it, and Lua 5.1 has no such strings.
-    memchr::memchr(b'`', source).is_some()
-        || memchr::memmem::find(source, b"load").is_some()
-        || operators(source) > OPERATORS_MAX
+    memchr::memmem::find(source, b"load").is_some() || is_dense_chunk(source)
 }
 
 /// True if a text that a script compiles has too many operators for a script that is not watched.
 pub fn is_dense_chunk(source: &[u8]) -> bool {
+    // A string in backquotes has code in it, and Lua 5.1 has no such strings.
     memchr::memchr(b'`', source).is_some() || operators(source) > OPERATORS_MAX
 }
 

@@ -282,9 +282,8 @@ impl Engine {
     ) -> Ended {
         let program = self.programs.get(sha).expect("the script is compiled");
         self.begin(program.dense);
-        let Sandbox { env, door, blame, .. } = &self.sandbox;
-        let call = Call { door, blame, function: &program.function, watched: program.dense };
-        let returned = self.perform(host, || call.run_script(&self.lua, env, keys, args));
+        let call = self.call(&program.function);
+        let returned = self.perform(host, || call.run_script(&self.lua, &self.sandbox.env, keys, args));
         self.finish(returned)
     }
 
@@ -300,6 +299,12 @@ impl Engine {
         self.shared.watched.set(watched);
         self.shared.random.begin_script();
         self.json.reset();
+    }
+
+    /// The call of a function for which the interpreter is ready.
+    pub(super) fn call<'a>(&'a self, function: &'a Function) -> Call<'a> {
+        let Sandbox { door, blame, .. } = &self.sandbox;
+        Call { door, blame, function, watched: self.shared.watched.get() }
     }
 
     /// Collects the garbage if there is much of it.

@@ -16,8 +16,7 @@ use super::ended::{Ended, Fault};
 use super::engine::Engine;
 use super::host::{Host, Stop};
 use super::register::{Registered, Registering, register};
-use super::sandbox::{Purpose, Sandbox};
-use super::stack::Call;
+use super::sandbox::Purpose;
 use crate::base::OutOfMemory;
 
 /// The name that errors give to a library.
@@ -156,7 +155,8 @@ impl Functions {
     ) -> Result<Vec<Registered>, LoadError> {
         self.collect();
         let before = self.engine.lua.used_memory();
-        let loaded = self.run_text(source, host);
+        let dense = is_dense(source);
+        let loaded = self.run_text(source, dense, host);
         self.is_used = true;
         self.collect();
         let (registered, callbacks): (Vec<Registered>, Vec<Function>) = loaded?.into_iter().unzip();
@@ -168,30 +168,26 @@ impl Functions {
             return Err(LoadError::Stopped(Stop::Memory));
         }
         self.engine.standing += bytes;
-        self.libraries.insert(
-            library,
-            Loaded { functions: names.zip(callbacks).collect(), bytes, dense: is_dense(source) },
-        );
+        self.libraries.insert(library, Loaded { functions: names.zip(callbacks).collect(), bytes, dense });
         Ok(registered)
     }
 
-    /// Runs the text of a library.
+    /// Runs the text of a library. `dense` says whether it is watched at each instruction.
     fn run_text(
         &mut self,
         source: &[u8],
+        dense: bool,
         host: &mut dyn Host,
     ) -> Result<Vec<(Registered, Function)>, LoadError> {
-        self.engine.begin(is_dense(source));
+        self.engine.begin(dense);
         // The compiler looks up variables such as `redis.call` at once. It finds those that functions see.
         let program = compile(&self.engine.lua, source, LIBRARY_NAME, &self.globals);
         let program = program.map_err(LoadError::Compiling)?;
         self.registering.replace(Some(Registering::default()));
-        let Engine { lua, sandbox, .. } = &self.engine;
-        let Sandbox { door, blame, .. } = sandbox;
-        let call = Call { door, blame, function: &program, watched: is_dense(source) };
+        let call = self.engine.call(&program);
         let returned = self
             .look_in(&self.loading, false)
-            .and_then(|()| self.engine.perform(host, || call.run_text(lua)));
+            .and_then(|()| self.engine.perform(host, || call.run_text(&self.engine.lua)));
         let registered = self.registering.take().unwrap_or_default();
         let ended = self.engine.finish(returned);
         let restored = self.look_in(&self.engine.sandbox.env, true);
@@ -240,10 +236,8 @@ impl Functions {
         };
         self.is_used = true;
         self.engine.begin(dense);
-        let Engine { lua, sandbox, .. } = &self.engine;
-        let Sandbox { door, blame, .. } = sandbox;
-        let call = Call { door, blame, function, watched: dense };
-        let returned = self.engine.perform(host, || call.run_function(lua, keys, args));
+        let call = self.engine.call(function);
+        let returned = self.engine.perform(host, || call.run_function(&self.engine.lua, keys, args));
         self.engine.finish(returned)
     }
 

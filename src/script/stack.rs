@@ -191,7 +191,7 @@ extern "C-unwind" fn step(state: *mut lua_State, gc: c_int) {
 
 /// The interpreter calls this before each instruction of a text that is watched.
 extern "C-unwind" fn watch(state: *mut lua_State, _: *mut lua_Debug) {
-    enter(state, |stack, shared| shared.map_or(Ok(()), |shared| stack.watch(shared)).map(|()| 0));
+    step(state, -1);
 }
 
 /// Adds the functions to `host`, and makes the interpreter count its steps.

@@ -134,10 +134,12 @@ impl World {
     fn end_timing(&mut self, timing: &Timing, command: &'static Command, inside: bool) -> u64 {
         // The command may have been slow, and the next ones must not see a time that is too early. Inside a
         // transaction, however, time stands still.
-        if !inside {
+        let now = if inside {
+            self.read_clock()
+        } else {
             self.refresh();
-        }
-        let now = if inside { self.read_clock() } else { self.now };
+            self.now
+        };
         let nanos = now.at.since(timing.began).as_nanos() as u64;
         let counted = &mut self.stats.per_command[command.id];
         if timing.exact {

@@ -83,13 +83,12 @@ impl Store {
     pub fn keep_changes(&mut self) {
         self.close_notes();
         let Some(mut undo) = self.undo.take() else { return };
-        if undo.is_small() {
-            undo.clear();
+        if !undo.is_small() {
+            return self.discards.keep_undo(undo);
         }
+        undo.clear();
         if undo.memory() <= SPARE_BYTES_MAX {
             self.spare_undo = Some(undo);
-        } else {
-            self.discards.keep_undo(undo);
         }
     }
 }
