@@ -9,7 +9,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use tidegate::base::{Buf, Clock, ConnId, Peer};
+use tidegate::base::{Clock, ConnId, Output, Peer};
 use tidegate::config::Config;
 use tidegate::resp::{Batch, Limits, Parser, Step};
 use tidegate::server::Server;
@@ -73,7 +73,7 @@ fn turn(c: &mut Criterion) {
             let mut service = Service::new(1, Config::default(), Clock::default(), Vec::new());
             let me = ConnId { slot: 0, serial: 1 };
             service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
-            let mut output = Buf::default();
+            let mut output = Output::default();
             group.throughput(Throughput::Elements(pipeline as u64));
             group.bench_function(BenchmarkId::new(name, pipeline), |b| {
                 b.iter(|| {

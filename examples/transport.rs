@@ -10,7 +10,7 @@
 
 use std::io::{self, Read, Write};
 
-use tidegate::base::{Address, Buf, Clock, ConnId, Peer};
+use tidegate::base::{Address, Buf, Clock, ConnId, Output, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::goodbye::goodbye;
@@ -28,7 +28,7 @@ fn serve(mut requests: impl Read, mut replies: impl Write) -> io::Result<()> {
     // The seed decides which keys collide. A transport that lets strangers in must take it from the system's entropy.
     let mut service = Service::new(42, Config::default(), Clock::default(), vec![Address::Tcp(here)]);
     service.open(ME, here, 0);
-    let (mut input, mut output) = (Buf::default(), Buf::default());
+    let (mut input, mut output) = (Buf::default(), Output::default());
     loop {
         input.reserve(READ_BYTES).map_err(|_| io::ErrorKind::OutOfMemory)?;
         let count = requests.read(input.spare())?;
@@ -50,11 +50,11 @@ fn serve(mut requests: impl Read, mut replies: impl Write) -> io::Result<()> {
 fn turn(
     service: &mut Service,
     input: &mut Buf,
-    output: &mut Buf,
+    output: &mut Output,
     replies: &mut impl Write,
 ) -> io::Result<bool> {
     // The marks of a turn say how far it has come. The daemon's panic fence keeps what was complete by them.
-    let mut progress = Progress { output: output.len(), ..Progress::default() };
+    let mut progress = Progress { output: output.mark(), ..Progress::default() };
     let ended = service.turn(
         Turn { me: ME, input: input.unread(), memory: None, output, wires: &mut NoWires },
         &mut progress,
@@ -63,9 +63,11 @@ fn turn(
     if let Ended::Close(reason) = ended {
         output.extend(goodbye(reason)).map_err(|_| io::ErrorKind::OutOfMemory)?;
     }
-    replies.write_all(output.unread())?;
+    while !output.is_empty() {
+        replies.write_all(output.front())?;
+        output.consume(output.front().len());
+    }
     replies.flush()?;
-    output.clear();
     Ok(match ended {
         // It wants more input, or none any more; a parked client (CLIENT PAUSE) has nobody who could wake it.
         Ended::Hungry { .. } | Ended::Parked | Ended::Close(_) => false,

@@ -16,7 +16,7 @@ use std::hint::black_box;
 use std::net::SocketAddr;
 use std::process::{Command, ExitCode, Stdio};
 
-use tidegate::base::{Buf, Clock, ConnId, Peer};
+use tidegate::base::{Clock, ConnId, Output, Peer};
 use tidegate::config::Config;
 use tidegate::service::Service;
 use tidegate::service::turn::{Progress, Turn};
@@ -306,7 +306,7 @@ fn mget_of_ten(n: usize) -> Vec<u8> {
 /// A service without a server.
 struct Bench {
     service: Service,
-    output: Buf,
+    output: Output,
 }
 
 impl Bench {
@@ -324,7 +324,7 @@ impl Bench {
 
     /// Asserts that the last reply is no error. An error would cost other instructions than the command.
     fn assert_no_error(&self) {
-        assert!(!self.output.unread().starts_with(b"-"), "{}", self.output.unread().escape_ascii());
+        assert!(!self.output.front().starts_with(b"-"), "{}", self.output.front().escape_ascii());
     }
 }
 
@@ -332,7 +332,7 @@ impl Bench {
 /// pay for that, and the difference does not.
 fn serve(row: &Row, pipeline: usize, requests: usize) {
     let service = Service::new(1, Config::default(), Clock::default(), Vec::new());
-    let mut bench = Bench { service, output: Buf::default() };
+    let mut bench = Bench { service, output: Output::default() };
     let [other, me] = [1, 2].map(|serial| ConnId { slot: serial as u32 - 1, serial });
     for id in [other, me] {
         bench.service.open(id, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);

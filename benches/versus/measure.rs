@@ -27,8 +27,6 @@ const REQUESTS_MIN: u64 = 200;
 const PATIENCE: Duration = Duration::from_secs(5);
 /// Connections that are open at the same time in the churn.
 const CHURN_AT_ONCE: usize = 20;
-/// The pipeline of the client that never stops, and how many of its pipelines may be unanswered at once.
-const ENDLESS: (usize, u32) = (1_000, 4);
 /// How long strace counts. It slows a server down so much that hardly anything happens in a shorter time.
 const CALLS_WINDOW: Duration = Duration::from_millis(250);
 /// Pipelines of the client that fills a server. It takes the first one whose values have no more than
@@ -78,7 +76,9 @@ impl Scripts {
             Kind::Closed { mix, pipeline, .. } => (script(mix, pipeline), None),
             Kind::Crowded { .. } | Kind::Open { .. } => (script(get, 1), None),
             Kind::Calls { pipeline } => (script(get, pipeline), None),
-            Kind::Beside { .. } => (Script::ping(protocol), Some(script(get, ENDLESS.0))),
+            Kind::Beside { endless, .. } => {
+                (Script::ping(protocol), endless.map(|(_, pipeline)| script(get, pipeline)))
+            }
             Kind::Churn
             | Kind::Publish { .. }
             | Kind::Idle
@@ -111,8 +111,8 @@ pub fn fill(address: SocketAddr, protocol: Protocol, dataset: Dataset, from: u32
     let fits = |pipeline: &usize| pipeline * dataset.value_bytes <= FILL_BYTES;
     let pipeline = FILL_PIPELINES.into_iter().find(fits).unwrap_or(1);
     // In portions, because the requests for all of it would take too much memory.
-    let portion =
-        (64 << 20) / dataset.value_bytes as u32 / FILL_PIPELINES[0] as u32 * FILL_PIPELINES[0] as u32;
+    let keys = (64 << 20) / dataset.value_bytes;
+    let portion = (keys / FILL_PIPELINES[0] * FILL_PIPELINES[0]).max(pipeline) as u32;
     let mut begin = from;
     while begin < dataset.keys {
         let end = dataset.keys.min(begin + portion);
@@ -163,8 +163,8 @@ pub fn measure(
             took = Some(histogram);
             figures
         }
-        Kind::Beside { rate } => {
-            let (figures, histogram) = ask.beside(rate)?;
+        Kind::Beside { clients, rate, endless } => {
+            let (figures, histogram) = ask.beside(clients, rate, endless.map_or(0, |(window, _)| window))?;
             took = Some(histogram);
             figures
         }
@@ -249,17 +249,12 @@ impl<'a> Ask<'a> {
         Ok((figures, took))
     }
 
-    fn beside(&self, rate: u32) -> io::Result<(Figures, Histogram<u64>)> {
-        let side = self
-            .scripts
-            .side
-            .as_ref()
-            .ok_or_else(|| io::Error::other("this scenario has no endless client"))?;
-        let polite = Part { script: &self.scripts.main, window: 0, quota: 0 };
-        let endless = Part { script: side, window: ENDLESS.1, quota: u64::MAX };
-        let parts = vec![polite, endless];
+    fn beside(&self, clients: usize, rate: u32, window: u32) -> io::Result<(Figures, Histogram<u64>)> {
+        let polite = |_| Part { script: &self.scripts.main, window: 0, quota: 0 };
+        let endless = |script| Part { script, window, quota: u64::MAX };
+        let parts = (0..clients).map(polite).chain(self.scripts.side.as_ref().map(endless)).collect();
         let load = Load::connect(self.server.address, parts, self.first_trust(), self.round)?;
-        let took = self.warmed(load)?.run_open(1, rate, self.pace.open)?;
+        let took = self.warmed(load)?.run_open(clients, rate, self.pace.open)?;
         Ok((percentiles(&took), took))
     }
 

@@ -8,6 +8,8 @@ const MILLION: Dataset = Dataset::strings(1_000_000, 32);
 const KIB: Dataset = Dataset::strings(100_000, 1 << 10);
 /// Keys with values of 64 KiB.
 const KIB_64: Dataset = Dataset::strings(1_000, 64 << 10);
+/// Keys with values of 10 MiB.
+const MIB_10: Dataset = Dataset::strings(4, 10 << 20);
 /// A hundred hashes of a thousand fields each: so many that no server keeps them packed.
 const HASHES: Dataset = Dataset { keys: 100_000, value_bytes: 32, shape: Shape::Fields(1_000) };
 /// The same as sets.
@@ -56,8 +58,9 @@ pub enum Kind {
     Crowded { idle: usize },
     /// An open loop: `rate` `GET`s a second over 50 connections.
     Open { rate: u32 },
-    /// A client that sends `rate` `PING`s a second, beside another one that pipelines `GET`s without end.
-    Beside { rate: u32 },
+    /// `clients` clients that send `rate` `PING`s a second together, beside another one that sends `GET`s without end. That one
+    /// has so many pipelines of so many requests on their way; none if it is not there.
+    Beside { clients: usize, rate: u32, endless: Option<(u32, usize)> },
     /// Clients that connect, send one `PING` and close.
     Churn,
     /// One client publishes to `subscribers` subscribers, in pipelines of `pipeline` messages. It sends the
@@ -74,9 +77,11 @@ pub enum Kind {
 }
 
 impl Scenario {
-    /// True if servers of this protocol can be asked. Hashes and channels need RESP.
+    /// True if servers of this protocol can be asked. Hashes, channels, and values of more than 1 MiB need RESP.
     pub fn suits(&self, protocol: Protocol) -> bool {
-        let plain = self.dataset.shape == Shape::Strings && !matches!(self.kind, Kind::Publish { .. });
+        let is_short = self.dataset.value_bytes < 1 << 20;
+        let plain =
+            self.dataset.shape == Shape::Strings && is_short && !matches!(self.kind, Kind::Publish { .. });
         plain || protocol == Protocol::Resp
     }
 }
@@ -125,7 +130,7 @@ pub const SCENARIOS: &[Scenario] = &[
         "beside-endless-pipeline",
         "PING 1,000 times a second beside a client that pipelines GETs without end",
         MILLION,
-        Kind::Beside { rate: 1_000 },
+        Kind::Beside { clients: 1, rate: 1_000, endless: Some((4, 1_000)) },
     ),
     other("churn", "connect, PING, close; 20 at a time", MILLION, Kind::Churn),
     other(
@@ -146,6 +151,19 @@ pub const SCENARIOS: &[Scenario] = &[
     closed("set-1kib-p16", "SET of 1 KiB, 50 clients, pipelines of 16", KIB, (SET, 16, 50)),
     closed("get-64kib", "GET of 64 KiB, 50 clients, one at a time", KIB_64, (GET, 1, 50)),
     closed("set-64kib", "SET of 64 KiB, 50 clients, one at a time", KIB_64, (SET, 1, 50)),
+    other(
+        "polite-50",
+        "PING 10,000 times a second over 50 connections",
+        MIB_10,
+        Kind::Beside { clients: 50, rate: 10_000, endless: None },
+    ),
+    other(
+        "polite-50-beside-get-10mib",
+        "the same beside a client that sends GET of 10 MiB without end",
+        MIB_10,
+        Kind::Beside { clients: 50, rate: 10_000, endless: Some((1, 1)) },
+    ),
+    closed("get-10mib", "GET of 10 MiB, 4 clients, one at a time", MIB_10, (GET, 1, 4)),
     closed(
         "hget-p16",
         "HGET from hashes of 1,000 fields, 50 clients, pipelines of 16",

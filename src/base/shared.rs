@@ -1,32 +1,72 @@
 //! Memory that more than one room may hold. A long value is not copied when it goes from one room to another: both hold
 //! the same memory for a while.
+//!
+//! One of the holders may be the [owner](Owned). It counts the memory in its accounts. If others still hold the memory when
+//! the owner drops it, [`outliving_bytes`] counts it until the last of them drops it too. So the memory is always counted once.
 
+use std::cell::Cell;
 use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+thread_local! {
+    /// Bytes of memory whose owners have dropped it and that others still hold.
+    static OUTLIVING: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Bytes of shared memory whose owners have dropped it and that others still hold, on this thread.
+pub fn outliving_bytes() -> usize {
+    OUTLIVING.get()
+}
 
 /// A piece of memory whose bytes nobody changes while it is shared. A clone shares it.
 #[derive(Clone, Debug)]
-pub struct Shared(Arc<Box<[u8]>>);
+pub struct Shared(Arc<Memory>);
+
+#[derive(Debug)]
+struct Memory {
+    bytes: Box<[u8]>,
+    /// True if the owner has dropped it, so that it is counted in [`OUTLIVING`].
+    outlives: AtomicBool,
+}
+
+impl Memory {
+    /// Counts it as outliving its owner, or no longer.
+    fn set_outlives(&self, outlives: bool) {
+        let counted = self.bytes.len() + Shared::OVERHEAD;
+        match (self.outlives.swap(outlives, Ordering::Relaxed), outlives) {
+            (false, true) => OUTLIVING.set(OUTLIVING.get() + counted),
+            (true, false) => OUTLIVING.set(OUTLIVING.get().saturating_sub(counted)),
+            (true, true) | (false, false) => {}
+        }
+    }
+}
+
+impl Drop for Memory {
+    fn drop(&mut self) {
+        self.set_outlives(false);
+    }
+}
 
 impl Shared {
-    /// What sharing costs besides the bytes, in bytes: two counters, the pointer to the bytes, their length, and the
+    /// What sharing costs besides the bytes, in bytes: two counters, the pointer to the bytes, their length, a mark, and the
     /// allocator's header.
-    pub const OVERHEAD: usize = 48;
+    pub const OVERHEAD: usize = 56;
 
     /// Lets `bytes` be shared.
     pub fn new(bytes: Box<[u8]>) -> Shared {
-        Shared(Arc::new(bytes))
+        Shared(Arc::new(Memory { bytes, outlives: AtomicBool::new(false) }))
     }
 
     /// The bytes.
     #[inline]
     pub fn bytes(&self) -> &[u8] {
-        &self.0
+        &self.0.bytes
     }
 
     /// Where `part` lies in this memory; `None` if it lies elsewhere.
     pub fn find(&self, part: &[u8]) -> Option<Range<usize>> {
-        let (whole, part) = (self.0.as_ptr_range(), part.as_ptr_range());
+        let (whole, part) = (self.bytes().as_ptr_range(), part.as_ptr_range());
         if part.start < whole.start || part.end > whole.end {
             return None;
         }
@@ -38,8 +78,45 @@ impl Shared {
     ///
     /// # Errors
     /// `self`, if somebody else holds them as well.
-    pub fn into_bytes(self) -> Result<Box<[u8]>, Shared> {
-        Arc::try_unwrap(self.0).map_err(Shared)
+    pub fn into_bytes(mut self) -> Result<Box<[u8]>, Shared> {
+        match Arc::get_mut(&mut self.0) {
+            None => Err(self),
+            Some(memory) => {
+                memory.set_outlives(false);
+                Ok(std::mem::take(&mut memory.bytes))
+            }
+        }
+    }
+}
+
+/// The owner of shared memory: the holder that counts it in its accounts.
+#[derive(Debug)]
+pub struct Owned(Shared);
+
+impl Owned {
+    /// Makes a holder of `memory` its owner. There must be at most one owner at a time.
+    pub fn new(memory: Shared) -> Owned {
+        memory.0.set_outlives(false);
+        Owned(memory)
+    }
+
+    /// The memory.
+    #[inline]
+    pub fn shared(&self) -> &Shared {
+        &self.0
+    }
+
+    /// Takes the bytes out, if nobody else holds them. No byte is left then.
+    pub fn take(&mut self) -> Option<Box<[u8]>> {
+        Arc::get_mut(&mut self.0.0).map(|memory| std::mem::take(&mut memory.bytes))
+    }
+}
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        if Arc::strong_count(&self.0.0) > 1 {
+            self.0.0.set_outlives(true);
+        }
     }
 }
 
@@ -65,5 +142,25 @@ mod tests {
             shared.into_bytes().unwrap_err()
         };
         assert_eq!(&*shared.into_bytes().unwrap(), b"bytes");
+    }
+
+    #[test]
+    fn memory_that_outlives_its_owner_is_counted_until_nobody_holds_it() {
+        let counted = 5 + Shared::OVERHEAD;
+        let make = || Owned::new(Shared::new(b"bytes".as_slice().into()));
+        drop(make());
+        assert_eq!(outliving_bytes(), 0, "nobody else held it");
+        let owned = make();
+        let (one, other) = (owned.shared().clone(), owned.shared().clone());
+        assert_eq!(outliving_bytes(), 0, "the owner counts it");
+        drop(owned);
+        drop(one);
+        assert_eq!(outliving_bytes(), counted);
+        assert_eq!(&*other.into_bytes().unwrap(), b"bytes");
+        assert_eq!(outliving_bytes(), 0);
+        let reader = make().shared().clone();
+        assert_eq!(outliving_bytes(), counted);
+        drop(reader);
+        assert_eq!(outliving_bytes(), 0);
     }
 }

@@ -17,17 +17,22 @@ impl<N: Net> Reactor<N> {
         for slot in ledger.resume.iter().chain(&ledger.dirty) {
             assert!(self.slots.contains(*slot as usize), "slot {slot}: freed while it was queued for work");
         }
-        let (mut serving, mut held, mut spared, mut refusals) = (0, 0, 0, 0);
+        let (mut serving, mut held, mut shared, mut spared, mut refusals) = (0, 0, 0, 0, 0);
         for (slot, conn) in &self.slots {
             let slot = slot as u32;
             serving += usize::from(conn.counted);
             held += conn.held;
+            shared += conn.shared as usize;
             spared += if conn.class.spared { conn.held } else { 0 };
             refusals += usize::from(
                 matches!(conn.phase, Phase::Finishing(r) | Phase::Lingering(r) if r == Reason::AtCapacity),
             );
-            let owned = conn.input.capacity() + conn.output.capacity() + conn.service_bytes as usize;
-            assert_eq!(conn.held, owned, "slot {slot}: the account of its memory is wrong");
+            let buffers = conn.input.capacity() + conn.output.capacity() + conn.output.shared_bytes();
+            assert_eq!(
+                conn.held,
+                buffers + conn.service_bytes as usize,
+                "slot {slot}: the account of its memory is wrong"
+            );
             assert_eq!(conn.queued, ledger.resume.contains(&slot), "slot {slot}: flag and `resume` differ");
             assert_eq!(conn.dirty, ledger.dirty.contains(&slot), "slot {slot}: flag and `dirty` differ");
             assert!(
@@ -47,6 +52,7 @@ impl<N: Net> Reactor<N> {
         }
         assert_eq!(serving, ledger.serving, "the count of clients is wrong");
         assert_eq!(held, ledger.held, "the account of all memory is wrong");
+        assert_eq!(shared, ledger.shared, "the account of shared memory is wrong");
         assert_eq!(spared, ledger.spared, "the account of spared memory is wrong");
         assert_eq!(refusals, ledger.refusals, "the count of refusals is wrong");
     }

@@ -1,7 +1,7 @@
 //! One connection: its socket, its buffers and its remembered readiness. It holds facts of the transport only; facts
 //! about requests are in the service's session.
 
-use crate::base::{Buf, Reason};
+use crate::base::{Buf, Output, Reason};
 
 /// The value of [`Conn::read_left`] while reading has no limit.
 pub const UNBOUNDED: u32 = u32::MAX;
@@ -30,13 +30,15 @@ pub struct Conn<S> {
     /// Bytes received and not yet served.
     pub input: Buf,
     /// Replies not yet delivered.
-    pub output: Buf,
+    pub output: Output,
     /// Bytes received in its life.
     pub bytes_in: u64,
     /// Bytes delivered in its life.
     pub bytes_out: u64,
-    /// Bytes of memory accounted to it: its buffers, and what the service holds for it.
+    /// Bytes of memory accounted to it: its buffers, the values that its output shares, and what the service holds for it.
     pub held: usize,
+    /// The part of `held` that is shared memory, up to 4 GiB. The service counts that memory too.
+    pub shared: u32,
     /// Bytes of memory that the service holds for it.
     pub service_bytes: u32,
     /// Bytes that are missing from its half request, as far as the client has said; 0 if the client has not said.
@@ -88,10 +90,11 @@ impl<S> Conn<S> {
             socket,
             serial,
             input: Buf::default(),
-            output: Buf::default(),
+            output: Output::default(),
             bytes_in: 0,
             bytes_out: 0,
             held: 0,
+            shared: 0,
             service_bytes: 0,
             missing: 0,
             read_left: UNBOUNDED,

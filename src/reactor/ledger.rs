@@ -59,6 +59,8 @@ pub(super) struct Ledger {
     pub refusals: usize,
     /// Bytes of memory held for all connections.
     pub held: usize,
+    /// The part of `held` that is memory shared with the service.
+    pub shared: usize,
     /// The part of `held` that belongs to clients that are never evicted.
     pub spared: usize,
     /// A client with this many bytes of untaken output is not served until it takes some.
@@ -84,6 +86,7 @@ impl Ledger {
             serving: 0,
             refusals: 0,
             held: 0,
+            shared: 0,
             spared: 0,
             output_pause_bytes: bounds.output_pause_bytes,
             goodbye,
@@ -94,7 +97,7 @@ impl Ledger {
     #[inline]
     pub fn balance<S>(&mut self, slot: u32, conn: &mut Conn<S>) {
         self.pool.fit(&mut conn.input, conn.missing as usize);
-        self.pool.fit(&mut conn.output, 0);
+        self.pool.fit(conn.output.own_mut(), 0);
         self.account(conn);
         if !conn.dirty && conn.wants_flush() {
             conn.dirty = true;
@@ -109,8 +112,12 @@ impl Ledger {
     /// Counts the memory that a connection holds now.
     #[inline]
     pub fn account<S>(&mut self, conn: &mut Conn<S>) {
-        let held = conn.input.capacity() + conn.output.capacity() + conn.service_bytes as usize;
+        let shared = conn.output.shared_bytes();
+        let held = conn.input.capacity() + conn.output.capacity() + shared + conn.service_bytes as usize;
         self.held = self.held - conn.held + held;
+        self.shared -= conn.shared as usize;
+        conn.shared = u32::try_from(shared).unwrap_or(u32::MAX);
+        self.shared += conn.shared as usize;
         if conn.class.spared {
             self.spared = self.spared - conn.held + held;
         }
@@ -227,7 +234,8 @@ impl Ledger {
         conn.phase = Phase::Doomed(reason);
         conn.service_bytes = 0;
         self.pool.take_back(&mut conn.input);
-        self.pool.take_back(&mut conn.output);
+        let mut output = std::mem::take(&mut conn.output);
+        self.pool.take_back(output.own_mut());
         self.account(conn);
     }
 

@@ -248,8 +248,9 @@ impl<N: Net> Reactor<N> {
         self.ledger.serving
     }
 
-    /// Bytes of memory held for all connections, and of spare buffers in the pool.
+    /// Bytes of memory held for all connections, and of spare buffers in the pool. Memory that outputs share with the service is
+    /// the service's.
     pub fn held_bytes(&self) -> usize {
-        self.ledger.held + self.ledger.pool.spare_bytes()
+        self.ledger.held - self.ledger.shared + self.ledger.pool.spare_bytes()
     }
 }

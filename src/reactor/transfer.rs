@@ -1,12 +1,13 @@
 //! Receive, discard, flush: the three loops around a socket. Each has a budget.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::{ErrorKind, IoSlice, Read, Write};
 
 use super::conn::{Conn, Phase, UNBOUNDED};
 use super::net::Net;
 use super::pool::Pool;
 use super::{Reactor, give_back};
-use crate::base::{Moment, OutOfMemory, Reason};
+use crate::base::output::PIECES_MAX;
+use crate::base::{Moment, OutOfMemory, Output, Reason};
 use crate::config::{Config, INTERRUPTS_MAX, SCRAP_BYTES};
 use crate::stats::Stats;
 
@@ -83,6 +84,25 @@ fn read<S: Read>(
         }
     }
     Ok(())
+}
+
+/// Writes at most `max` bytes of `output`. Returns how many bytes were written.
+#[inline]
+fn write_some<S: Write>(socket: &mut S, output: &Output, max: usize) -> std::io::Result<usize> {
+    if output.is_plain() {
+        let owed = output.front();
+        socket.write(&owed[..owed.len().min(max)])
+    } else {
+        write_pieces(socket, output, max)
+    }
+}
+
+/// The same for an output with parts of shared memory. They go to the socket in one call, with the bytes around them.
+#[cold]
+fn write_pieces<S: Write>(socket: &mut S, output: &Output, max: usize) -> std::io::Result<usize> {
+    let mut pieces = [IoSlice::new(b""); PIECES_MAX];
+    let count = output.pieces(max, &mut pieces);
+    socket.write_vectored(&pieces[..count])
 }
 
 impl<N: Net> Reactor<N> {
@@ -175,9 +195,7 @@ impl<N: Net> Reactor<N> {
         let before = conn.bytes_out;
         let mut failed = None;
         while conn.can_write && !conn.output.is_empty() && budget > 0 {
-            let owed = conn.output.unread();
-            let asked = owed.len().min(budget);
-            match attempt(|| conn.socket.write(&owed[..asked])) {
+            match attempt(|| write_some(&mut conn.socket, &conn.output, budget)) {
                 Did::Bytes(0) => failed = Some(ErrorKind::WriteZero),
                 Did::Bytes(count) => {
                     conn.output.consume(count);

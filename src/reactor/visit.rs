@@ -9,7 +9,7 @@ use super::conn::{Class, Conn, Phase};
 use super::input::Input;
 use super::ledger::Ledger;
 use super::net::Net;
-use crate::base::{Buf, ConnId, Moment, OutOfMemory, Reason, Shared};
+use crate::base::{ConnId, Moment, OutOfMemory, Output, Reason, Shared};
 use crate::config::OutputLimit;
 
 /// The things that a visit lends to its caller.
@@ -21,7 +21,7 @@ pub struct Lent<'a, N: Net> {
     /// The memory in which that input lies, if it may be kept instead of being copied.
     pub memory: Option<&'a Shared>,
     /// Its output that has not yet been delivered. The caller appends new replies.
-    pub output: &'a mut Buf,
+    pub output: &'a mut Output,
     /// All connections. While the buffers of this one are lent, they look empty there. The caller may serve others, but it must
     /// not visit this one again, and not reap.
     pub others: &'a mut Reactor<N>,
@@ -95,7 +95,7 @@ impl<N: Net> Reactor<N> {
             }
             Phase::Doomed(_) => return 0,
         }
-        if conn.output.capacity() == 0 && ledger.pool.lend(&mut conn.output).is_err() {
+        if conn.output.own_mut().capacity() == 0 && ledger.pool.lend(conn.output.own_mut()).is_err() {
             ledger.doom(slot, conn, Reason::Io(ErrorKind::OutOfMemory));
             return 0;
         }

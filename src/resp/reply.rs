@@ -1,7 +1,10 @@
 //! Writes replies: one method for each kind of element, in RESP2 or RESP3 as the client has chosen.
 
+use std::ops::Range;
+
 use super::double::format_f64;
-use crate::base::{Buf, OutOfMemory, fault};
+use crate::base::output::{Output, Parts};
+use crate::base::{Buf, OutOfMemory, Shared, fault};
 
 /// The protocol version a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,9 +22,13 @@ pub enum Proto {
 /// fit.
 pub struct Reply<'a> {
     out: &'a mut Buf,
-    /// Length of the output before this reply, in bytes.
+    /// The parts of shared memory in the output, if it can have some.
+    parts: Option<&'a mut Parts>,
+    /// Length of `out` before this reply, in bytes.
     start: usize,
-    /// Longest reply, in bytes.
+    /// Length of all `parts` before this reply, in bytes.
+    parts_start: usize,
+    /// Longest reply, in bytes, without its parts.
     max: usize,
     proto: Proto,
     /// True once a part of the reply did not fit.
@@ -34,7 +41,14 @@ impl<'a> Reply<'a> {
     /// Begins a reply of at most `max` bytes at the end of `out`.
     pub fn new(out: &'a mut Buf, proto: Proto, max: usize) -> Reply<'a> {
         let start = out.len();
-        Reply { out, start, max, proto, overflowed: false, sure: false }
+        Reply { out, parts: None, start, parts_start: 0, max, proto, overflowed: false, sure: false }
+    }
+
+    /// Begins a reply of at most `max` bytes at the end of `output`. It can share the memory of long values.
+    pub fn to(output: &'a mut Output, proto: Proto, max: usize) -> Reply<'a> {
+        let (out, parts) = output.split();
+        let (start, parts_start) = (out.len(), parts.bytes());
+        Reply { out, parts: Some(parts), start, parts_start, max, proto, overflowed: false, sure: false }
     }
 
     /// Changes the protocol version for the rest of this reply.
@@ -49,7 +63,7 @@ impl<'a> Reply<'a> {
 
     /// Length of the output buffer in bytes, earlier replies included.
     pub fn pending(&self) -> usize {
-        self.out.len()
+        self.out.len() + self.parts_bytes()
     }
 
     /// True if a part of the reply did not fit and is missing.
@@ -59,7 +73,11 @@ impl<'a> Reply<'a> {
 
     /// Length of this reply so far, in bytes.
     pub fn len(&self) -> usize {
-        self.out.len() - self.start
+        self.out.len() - self.start + self.parts_bytes() - self.parts_start
+    }
+
+    fn parts_bytes(&self) -> usize {
+        self.parts.as_ref().map_or(0, |parts| parts.bytes())
     }
 
     /// True if nothing has been written yet.
@@ -87,13 +105,18 @@ impl<'a> Reply<'a> {
 
     /// A reply of at most `max` bytes inside this one, for a command that runs inside another command.
     pub fn inside(&mut self, proto: Proto, max: usize) -> Reply<'_> {
-        Reply::new(self.out, proto, max)
+        let (start, parts_start) = (self.out.len(), self.parts_bytes());
+        let parts = self.parts.as_deref_mut();
+        Reply { out: self.out, parts, start, parts_start, max, proto, overflowed: false, sure: false }
     }
 
     /// Removes everything that was written through this `Reply` and writes an error instead. No limit cuts
     /// the error, because a client could not tell where half an error line ends.
     pub fn replace_by_error(&mut self, text: &[u8]) {
         self.out.truncate(self.start);
+        if let Some(parts) = &mut self.parts {
+            parts.cut(self.start);
+        }
         self.overflowed = false;
         self.max = usize::MAX;
         self.error(text);
@@ -167,6 +190,29 @@ impl<'a> Reply<'a> {
                 self.push_all([b"$", digits.format(len).as_bytes(), b"\r\n", bytes, b"\r\n"]);
             }
         }
+    }
+
+    /// True if the reply can have parts of shared memory.
+    pub fn shares(&self) -> bool {
+        self.parts.is_some()
+    }
+
+    /// Writes a bulk string that lies at `range` in `memory`. It is not copied, if the reply [shares](Reply::shares) memory.
+    pub fn shared_bulk(&mut self, memory: &Shared, range: Range<usize>) {
+        let bytes = &memory.bytes()[range.clone()];
+        let fits = bytes.len() < self.max.saturating_sub(self.out.len() - self.start);
+        if !fits || !self.shares() {
+            return self.bulk(bytes);
+        }
+        self.point();
+        self.header(b'$', bytes.len() as i64);
+        self.max -= bytes.len();
+        if let Some(parts) = &mut self.parts
+            && parts.push(self.out, memory.clone(), range).is_err()
+        {
+            self.overflowed = true;
+        }
+        self.push(b"\r\n");
     }
 
     /// Writes a floating point number. In RESP2 it is a bulk string.

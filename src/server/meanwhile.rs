@@ -96,12 +96,12 @@ impl<'a, N: Net> Meanwhile<'a, N> {
         let visited = &mut *world;
         let flushed = self.reactor.visit(slot, now, input_max, |lent| {
             let Lent { id, input, output, .. } = lent;
-            let mut progress = Progress { output: output.len(), ..Progress::default() };
+            let mut progress = Progress { output: output.mark(), ..Progress::default() };
             let turn = Turn { me: id, input, memory: None, output: &mut *output, wires: &mut NoWires };
             let next = match fence::run(|| visited.serve_while_busy(turn, &mut progress)) {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut visited.stats),
                 Err(wreck) => {
-                    output.truncate(progress.output);
+                    output.cut(progress.output);
                     backtraces.note(&wreck, visited, id);
                     Next::Finish(Reason::Panicked)
                 }

@@ -47,7 +47,7 @@ impl<N: Net> Server<N> {
         let (now, input_max) = (service.world.now.at, service.world.config.client_query_buffer_limit);
         let flushed = reactor.visit(slot, now, input_max, |lent| {
             let Lent { id: me, input, memory, output, others } = lent;
-            let mut progress = Progress { output: output.len(), ..Progress::default() };
+            let mut progress = Progress { output: output.mark(), ..Progress::default() };
             let mut wires = Meanwhile::new(others, edges, newcomers, heard, &mut *backtraces, *stage);
             let turn = Turn { me, input, memory, output: &mut *output, wires: &mut wires };
             let outcome = fence::run(|| service.turn(turn, &mut progress));
@@ -55,7 +55,7 @@ impl<N: Net> Server<N> {
                 Ok(ended) => next_of(ended, progress.commands > 0, &mut service.world.stats),
                 Err(wreck) => {
                     // The client keeps the replies of complete commands. The half-written reply must not reach it.
-                    output.truncate(progress.output);
+                    output.cut(progress.output);
                     let culprit = service.recover(progress.asks).unwrap_or(me);
                     backtraces.note(&wreck, &mut service.world, culprit);
                     if culprit == me {

@@ -14,7 +14,7 @@ use super::turn::{Ended, Progress, Turn, limits};
 use super::unknown::is_http;
 use super::wires::NoWires;
 use super::world::World;
-use crate::base::{Buf, ConnId, Reason};
+use crate::base::{ConnId, Output, Reason};
 use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::{Args, Reply, Step};
 
@@ -67,7 +67,7 @@ impl World {
                 break ended.unwrap_or(Ended::Budget);
             }
             progress.consumed += consumed;
-            progress.output = output.len();
+            progress.output = output.mark();
             progress.commands += 1;
             if let Some(ended) = ended {
                 break ended;
@@ -83,7 +83,7 @@ impl World {
     }
 
     /// Answers one request. Says how the turn ends, if this request ends it.
-    fn request_while_busy(&mut self, me: ConnId, output: &mut Buf, args: Args<'_>) -> Option<Ended> {
+    fn request_while_busy(&mut self, me: ConnId, output: &mut Output, args: Args<'_>) -> Option<Ended> {
         if is_http(args.get(0)?) {
             return Some(Ended::Close(Reason::ProtocolError));
         }
@@ -126,12 +126,12 @@ impl World {
         let session = self.sessions.get_mut(me.slot)?;
         session.command = Some(command);
         session.commands += 1;
-        let (mode, proto, start) = (session.reply, session.proto, output.len());
-        let reply = Reply::new(output, proto, self.config.max_reply_bytes);
+        let (mode, proto, start) = (session.reply, session.proto, output.mark());
+        let reply = Reply::to(output, proto, self.config.max_reply_bytes);
         let call = Call { me, args, command, memory: None, wires: &mut NoWires, inside: true };
         let close = self.run_in_script(call, &RUNS, reply);
         if mode != ReplyMode::On {
-            output.truncate(start);
+            output.cut(start);
             if mode != ReplyMode::Off {
                 self.sessions.get_mut(me.slot)?.reply = ReplyMode::On;
             }

@@ -4,6 +4,7 @@
 //! and reserves, it has changed nothing, so it may fail or panic. While it commits, it can do neither.
 
 use std::borrow::Cow;
+use std::ops::Range;
 
 use super::command::Command;
 use super::events::KEYMISS;
@@ -204,7 +205,12 @@ impl<'a> Cx<'a> {
         match self.world.store.get(key, self.world.now.unix_ms) {
             Ok(Some(value)) => {
                 self.world.stats.keyspace_hits += 1;
-                self.reply.bulk(value);
+                let len = value.len();
+                if len < self.world.config.bounds.kept_bytes_min {
+                    self.reply.bulk(value);
+                } else {
+                    self.reply_long(key, 0..len);
+                }
             }
             Ok(None) => {
                 self.world.stats.keyspace_misses += 1;
@@ -217,6 +223,23 @@ impl<'a> Cx<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Replies with a part of the string of `key`, which is long. The string is not copied, if that can be avoided.
+    #[cold]
+    #[inline(never)]
+    pub fn reply_long(&mut self, key: &[u8], part: Range<usize>) {
+        let shared = if self.reply.shares() { self.world.store.share(key) } else { None };
+        match shared {
+            Some((memory, string)) => {
+                self.reply.shared_bulk(&memory, string.start + part.start..string.start + part.end);
+            }
+            None => {
+                let string = self.world.store.get(key, self.world.now.unix_ms);
+                self.reply
+                    .bulk(string.ok().flatten().and_then(|string| string.get(part)).unwrap_or_default());
+            }
+        }
     }
 
     /// Reserves what it takes to write `value` under `key`.

@@ -6,14 +6,14 @@ use super::cx::{Failure, QUOTED_MAX, quotable};
 use super::names;
 use super::session::ReplyMode;
 use super::world::World;
-use crate::base::{Buf, ConnId, OutOfMemory};
+use crate::base::{ConnId, OutOfMemory, Output};
 use crate::config::Config;
 use crate::resp::{Args, Broken, Refusal, Reply};
 
 impl World {
     /// Answers a request of `me` with an error instead of running it. That also aborts an open transaction.
     #[cold]
-    pub(super) fn refuse_request(&mut self, me: ConnId, output: &mut Buf, failure: Failure) {
+    pub(super) fn refuse_request(&mut self, me: ConnId, output: &mut Output, failure: Failure) {
         if let Some(session) = self.sessions.get_mut(me.slot)
             && let Some(transaction) = session.transaction_mut()
         {
@@ -26,7 +26,7 @@ impl World {
     pub(super) fn answer_request(
         &mut self,
         me: ConnId,
-        output: &mut Buf,
+        output: &mut Output,
         answer: Result<&'static str, Failure>,
     ) {
         if let Err(failure) = &answer {
@@ -37,7 +37,7 @@ impl World {
             ReplyMode::Off => {}
             ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
             ReplyMode::On => {
-                let mut reply = Reply::new(output, session.proto, usize::MAX);
+                let mut reply = Reply::to(output, session.proto, usize::MAX);
                 match answer {
                     Ok(status) => reply.simple(status),
                     Err(failure) => reply.error(&failure.0),

@@ -3,7 +3,7 @@
 use super::command::{Command, Multi};
 use super::cx::Failure;
 use super::world::World;
-use crate::base::{ConnId, Moment};
+use crate::base::{ConnId, Moment, outliving_bytes};
 use crate::config::{
     EVICTED_BYTES_MIN, EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy, MaxMemory, Part,
     RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
@@ -29,10 +29,14 @@ pub struct Memory {
 
 impl World {
     /// Bytes of memory that are used: keys and their indexes, buffers and sessions of clients, what is remembered for
-    /// clients, and scripts and functions with their interpreters. With `maxmemory`, also what the allocator wastes, as far as that can be known.
+    /// clients, removed values that clients still read, and scripts and functions with their interpreters. With `maxmemory`, also what the allocator wastes, as far as that can be known.
     pub fn used_memory(&self) -> usize {
         let scripts = self.scripts.memory() + self.functions.memory() + engine_memory() + functions_memory();
-        self.dataset_memory() + self.stats.present.held_bytes + scripts + self.memory.waste
+        self.dataset_memory()
+            + outliving_bytes()
+            + self.stats.present.held_bytes
+            + scripts
+            + self.memory.waste
     }
 
     /// Bytes of memory that keys take, and what the server remembers of them.

@@ -97,11 +97,11 @@ use world::World;
 ///
 /// // Two whole requests and the beginning of a third one.
 /// let input = b"SET k v\r\nGET k\r\nPI";
-/// let (mut output, mut progress) = (Buf::default(), Progress::default());
+/// let (mut output, mut progress) = (Output::default(), Progress::default());
 /// let turn = Turn { me, input, memory: None, output: &mut output, wires: &mut NoWires };
 /// let ended = service.turn(turn, &mut progress);
 ///
-/// assert_eq!(output.unread(), b"+OK\r\n$1\r\nv\r\n");
+/// assert_eq!(output.front(), b"+OK\r\n$1\r\nv\r\n");
 /// assert!(matches!(ended, Ended::Hungry { begun: true, .. }));
 /// // The transport drops what the turn has consumed. It offers the half request again when more has come.
 /// assert_eq!((progress.commands, progress.consumed), (2, input.len() - b"PI".len()));

@@ -295,7 +295,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use crate::base::{Buf, Clock, ConnId, Moment, Now, Peer};
+    use crate::base::{Buf, Clock, ConnId, Moment, Now, Output, Peer};
     use crate::config::{Config, DebugCommand};
     use crate::resp::{Proto, Reply};
     use crate::service::Service;
@@ -324,11 +324,11 @@ mod tests {
         let mut encoder = Reply::new(&mut request, Proto::Resp2, usize::MAX);
         encoder.array(words.len());
         words.iter().for_each(|word| encoder.bulk(word.as_bytes()));
-        let (mut output, mut progress) = (Buf::default(), Progress::default());
+        let (mut output, mut progress) = (Output::default(), Progress::default());
         let turn =
             Turn { me: ME, input: request.unread(), memory: None, output: &mut output, wires: &mut NoWires };
         service.turn(turn, &mut progress);
-        String::from_utf8_lossy(output.unread()).into_owned()
+        String::from_utf8_lossy(output.front()).into_owned()
     }
 
     /// Each of these changes keys of the state that [`prepare`] makes.

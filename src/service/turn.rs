@@ -16,7 +16,7 @@ use super::run::{Call, check, may_be_wrong};
 use super::session::ReplyMode;
 use super::wires::Wires;
 use super::world::World;
-use crate::base::{Buf, ConnId, OutOfMemory, Reason, Shared};
+use crate::base::{ConnId, OutOfMemory, Output, Reason, Shared};
 use crate::config::{Config, PARSER_KEPT_MAX, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Batch, Limits, Parser, Reply, Step};
 
@@ -29,7 +29,7 @@ pub struct Turn<'a> {
     /// The memory in which the input lies, if a value may keep it instead of being copied.
     pub memory: Option<&'a Shared>,
     /// The client's output that has not been delivered yet; replies are appended to it.
-    pub output: &'a mut Buf,
+    pub output: &'a mut Output,
     /// The other clients.
     pub wires: &'a mut dyn Wires,
 }
@@ -39,7 +39,7 @@ pub struct Turn<'a> {
 pub struct Progress {
     /// Bytes at the front of the input that are no longer needed.
     pub consumed: usize,
-    /// Length of the output after the last completed command, in bytes.
+    /// The [mark](Output::mark) of the output after the last completed command.
     pub output: usize,
     /// Number of asks in the outbox after the last completed command.
     pub asks: usize,
@@ -156,7 +156,7 @@ impl Service {
             if served == Served::Parked {
                 return Ended::Parked;
             }
-            progress.output = turn.output.len();
+            progress.output = turn.output.mark();
             progress.asks = self.world.outbox.asks.len();
             progress.commands += 1;
             if let Served::Close(reason) = served {
@@ -279,8 +279,8 @@ impl Service {
             session.reply = ReplyMode::Skipping;
         }
         let proto = session.proto;
-        let (reply_start, asks) = (turn.output.len(), self.world.outbox.asks.len());
-        let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
+        let (reply_start, asks) = (turn.output.mark(), self.world.outbox.asks.len());
+        let reply = Reply::to(turn.output, proto, self.world.config.max_reply_bytes);
         let call =
             Call { me: turn.me, args, command, memory: turn.memory, wires: &mut *turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);
@@ -339,7 +339,7 @@ impl Service {
         let pushes = command.group == "pubsub" && command.subscriber;
         // If the command was the one that switched replies on again, its reply stays.
         if session.reply != ReplyMode::On && !pushes {
-            turn.output.truncate(reply_start);
+            turn.output.cut(reply_start);
         }
         if session.reply == ReplyMode::Skipping {
             session.reply = ReplyMode::On;

@@ -110,12 +110,35 @@ impl Body {
         }
     }
 
-    /// Copies key and string into memory that can be changed, with room for `more` bytes, unless they are there already.
+    /// Lets the memory of key and string be shared. It is kept from now on. Returns the memory, and where the string lies in
+    /// it. `None` for a large value.
+    pub fn share(&mut self) -> Option<(Shared, Range<usize>)> {
+        if let Contents::Bytes(bytes) = &mut self.contents {
+            let value = self.key_len as usize..bytes.len();
+            if u32::try_from(bytes.len()).is_err() {
+                return None;
+            }
+            let memory = Shared::new(std::mem::take(bytes).into_boxed_slice());
+            self.contents = Contents::Kept(memory::insist(Kept::new(memory, value)));
+        }
+        self.kept().map(|kept| (kept.memory().clone(), kept.range()))
+    }
+
+    /// Moves key and string into memory that can be changed, with room for `more` bytes, unless they are there already. They
+    /// are copied only if others hold their memory.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
     fn try_own(&mut self, more: usize) -> Result<(), OutOfMemory> {
-        if self.kept().is_none() {
+        let Contents::Kept(kept) = &mut self.contents else { return Ok(()) };
+        let (key_at, key_len) = (self.key_at as usize, self.key_len as usize);
+        if let Some(bytes) = kept.take_memory() {
+            let value = kept.range();
+            let mut bytes = bytes.into_vec();
+            bytes.copy_within(key_at..key_at + key_len, 0);
+            bytes.copy_within(value.clone(), key_len);
+            bytes.truncate(key_len + value.len());
+            (self.key_at, self.contents) = (0, Contents::Bytes(bytes));
             return Ok(());
         }
         let mut bytes = Vec::new();

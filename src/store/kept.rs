@@ -4,7 +4,9 @@
 //! Invariants:
 //!
 //! - The string fills at least seven eighths of the memory, so little is wasted. The accounts count all of it.
-//! - Nobody changes the memory. What changes such a string in its place copies it first, while it prepares the change.
+//! - Nobody changes the memory while it is shared. What changes such a string in its place takes the memory first, or copies
+//!   the string if others hold the memory too. It does so while it prepares the change.
+//! - Replies share the memory too: a long string that is read is kept from then on, wherever it came from.
 
 use std::ops::Range;
 
@@ -13,12 +15,12 @@ use super::body::Body;
 use super::prepared::{Prepared, WriteError, fits_block};
 use super::record::Kind;
 use super::table::{Content, Place};
-use crate::base::{Shared, fault};
+use crate::base::{OutOfMemory, Owned, Shared, fault};
 
 /// A string, and the memory that it shares.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Kept {
-    memory: Shared,
+    memory: Owned,
     /// Where the string begins in the memory.
     at: u32,
     /// Bytes of the string.
@@ -26,22 +28,36 @@ pub struct Kept {
 }
 
 impl Kept {
-    /// The string that lies at `value` in `memory`. `None` if it would waste memory.
-    fn new(memory: &Shared, value: &Range<usize>) -> Option<Kept> {
-        let held = memory.bytes().len();
-        let (at, len) = (u32::try_from(value.start).ok()?, u32::try_from(value.len()).ok()?);
-        (value.len() >= held - held / 8).then(|| Kept { memory: memory.clone(), at, len })
+    /// The string that lies at `value` in `memory`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the memory is too large.
+    pub fn new(memory: Shared, value: Range<usize>) -> Result<Kept, OutOfMemory> {
+        let at = u32::try_from(value.start).map_err(|_| OutOfMemory)?;
+        let len = u32::try_from(value.len()).map_err(|_| OutOfMemory)?;
+        Ok(Kept { memory: Owned::new(memory), at, len })
     }
 
     /// All of the memory.
     pub fn memory(&self) -> &Shared {
-        &self.memory
+        self.memory.shared()
+    }
+
+    /// Where the string lies in the memory.
+    #[inline]
+    pub fn range(&self) -> Range<usize> {
+        self.at as usize..self.at as usize + self.len as usize
     }
 
     /// The string.
     #[inline]
     pub fn value(&self) -> &[u8] {
-        &self.memory.bytes()[self.at as usize..][..self.len as usize]
+        &self.memory().bytes()[self.range()]
+    }
+
+    /// Takes the memory out, if nobody else holds it.
+    pub fn take_memory(&mut self) -> Option<Box<[u8]>> {
+        self.memory.take()
     }
 }
 
@@ -61,16 +77,27 @@ impl Store {
     ) -> Result<Option<Prepared<'a>>, WriteError> {
         fault::point();
         let Some((at, lies)) = memory.find(key).zip(memory.find(value)) else { return Ok(None) };
-        let Some(kept) = Kept::new(memory, &lies) else { return Ok(None) };
-        if fits_block(key.len(), value.len()) {
+        let held = memory.bytes().len();
+        if value.len() < held - held / 8 || fits_block(key.len(), value.len()) {
             return Ok(None);
         }
         let hash = self.table.hash(key);
         let prepared = self.with_memory(|table| {
-            let content = Content::Body(Body::keeping(hash, &at, kept.clone())?);
+            let kept = Kept::new(memory.clone(), lies.clone())?;
+            let content = Content::Body(Body::keeping(hash, &at, kept)?);
             Prepared { key, hash, content }.reserved(table)
         });
         prepared.map(Some)
+    }
+
+    /// Shares the memory of the string of `key`, and says where the string lies in it. `None` if the string is not in a body.
+    /// A write of this key must be prepared afterwards, not before: a prepared write may rely on memory that it can change.
+    #[cold]
+    #[inline(never)]
+    pub fn share(&mut self, key: &[u8]) -> Option<(Shared, Range<usize>)> {
+        let place = self.table.find(self.table.hash(key), key)?;
+        let number = self.table.record(place).body()?;
+        self.table.with_body(number, Body::share)
     }
 
     /// Takes out the memory of a kept string whose place another kept string has taken since the last call. More input can

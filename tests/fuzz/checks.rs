@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Peer};
+use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Output, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
 use tidegate::rdb::{self, Value};
@@ -237,15 +237,15 @@ pub fn turn(data: &[u8]) {
     let mut service = Service::new(1, config, Clock::new(move || now), Vec::new());
     let me = ConnId { slot: 0, serial: 1 };
     service.open(me, Peer::from(SocketAddr::from(([127, 0, 0, 1], 1))), 0);
-    let (mut output, mut rest) = (Buf::default(), data);
+    let (mut output, mut rest) = (Output::default(), data);
     loop {
-        let mut progress = Progress { output: output.len(), ..Progress::default() };
+        let mut progress = Progress { output: output.mark(), ..Progress::default() };
         let turn = Turn { me, input: rest, memory: None, output: &mut output, wires: &mut NoWires };
         let ended = service.turn(turn, &mut progress);
         assert!(progress.commands <= bounds.commands_per_turn);
-        assert_eq!(progress.output, output.len(), "a reply is not on the books");
+        assert_eq!(progress.output, output.mark(), "a reply is not on the books");
         assert!(output.len() < bounds.output_pause_bytes + (8 << 10), "{} bytes of replies", output.len());
-        replies_parse(output.unread());
+        replies_parse(output.front());
         output.clear();
         rest = &rest[progress.consumed..];
         match ended {
@@ -347,11 +347,11 @@ pub fn asked(service: &mut Service, me: ConnId, words: &[&[u8]]) -> Vec<u8> {
     for word in words {
         request.extend([format!("${}\r\n", word.len()).as_bytes(), word, b"\r\n"].concat());
     }
-    let mut output = Buf::default();
+    let mut output = Output::default();
     let turn = Turn { me, input: &request, memory: None, output: &mut output, wires: &mut NoWires };
     service.turn(turn, &mut Progress::default());
-    assert_eq!(decoded(output.unread()), Some(&b""[..]), "{}", output.unread().escape_ascii());
-    output.unread().to_vec()
+    assert_eq!(decoded(output.front()), Some(&b""[..]), "{}", output.front().escape_ascii());
+    output.front().to_vec()
 }
 
 /// The bytes of a reply that is a bulk string.

@@ -70,8 +70,34 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the account of a freed connection's buffers is kept",
         "src/reactor/ledger.rs",
-        "        self.pool.take_back(&mut conn.output);\n        self.account(conn);\n",
-        "        self.pool.take_back(&mut conn.output);\n",
+        "        self.pool.take_back(output.own_mut());\n        self.account(conn);\n",
+        "        self.pool.take_back(output.own_mut());\n",
+    ),
+    mutant(
+        "the account of shared memory is kept",
+        "src/reactor/ledger.rs",
+        "        self.shared -= conn.shared as usize;\n",
+        "",
+    ),
+    mutant(
+        "a reply that is taken back leaves a long value",
+        "src/base/output.rs",
+        "        self.parts.cut(mark);\n",
+        "",
+    ),
+    mutant(
+        "bytes that were written count among those before a long value",
+        "src/base/output.rs",
+        "            queue.own_before -= own;\n",
+        "",
+    ),
+    mutant(
+        "a write is prepared before a reply shares the old value",
+        "src/service/commands/strings.rs",
+        "        cx.reply_value(key)?;\n        cx.whole_reply()?;\n    }\n    \
+         let entry = if refused { None } else { Some(cx.prepare(key, value)?) };\n",
+        "    }\n    let entry = if refused { None } else { Some(cx.prepare(key, value)?) };\n    if options.get {\n        \
+         cx.reply_value(key)?;\n        cx.whole_reply()?;\n    }\n",
     ),
     mutant(
         "one client more than maxclients",
@@ -115,7 +141,7 @@ pub const MUTANTS: &[Mutant] = &[
         "let begun = parser.is_mid_request() || rest.len() > consumed;",
         "let begun = parser.is_mid_request();",
     ),
-    mutant("the fence keeps the half reply", "src/server/turn.rs", "output.truncate(progress.output);", ""),
+    mutant("the fence keeps the half reply", "src/server/turn.rs", "output.cut(progress.output);", ""),
     mutant(
         "a command commits and its reply may still panic",
         "src/service/commands/strings.rs",
@@ -389,8 +415,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a panic inside EXEC keeps the half reply",
         "src/server/turn.rs",
-        "output.truncate(progress.output);",
-        "if progress.running.is_none_or(|command| command.name != \"exec\") {\n                        output.truncate(progress.output);\n                    }",
+        "output.cut(progress.output);",
+        "if progress.running.is_none_or(|command| command.name != \"exec\") {\n                        output.cut(progress.output);\n                    }",
     ),
     mutant(
         "within EXEC time goes on",

@@ -123,6 +123,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "urgent data",
     "wait in vain",
     "wall clock jump",
+    "write of several pieces",
     "write refused because of maxmemory",
 ];
 

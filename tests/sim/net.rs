@@ -1,7 +1,7 @@
 //! The world as the reactor sees it. It reports as few edges as edge-triggered epoll may report.
 
 use std::cell::RefCell;
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, ErrorKind, IoSlice, Read, Write};
 use std::net::SocketAddr;
 use std::rc::Rc;
 
@@ -62,6 +62,12 @@ impl<const HONEST: bool> Read for SimSocket<HONEST> {
 }
 
 impl<const HONEST: bool> Write for SimSocket<HONEST> {
+    fn write_vectored(&mut self, pieces: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.world.borrow_mut().count("write of several pieces");
+        let bytes: Vec<u8> = pieces.iter().flat_map(|piece| piece.iter().copied()).collect();
+        self.write(&bytes)
+    }
+
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let mut world = self.world.borrow_mut();
         if world.roll(|faults| faults.interrupted, "interrupted write") {

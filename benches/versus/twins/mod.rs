@@ -27,7 +27,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use nix::sys::signal::{Signal, raise};
 use slab::Slab;
 use socket2::{Domain, Socket, Type};
-use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Peer, Reason};
+use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Output, Peer, Reason};
 use tidegate::config::Config;
 use tidegate::fence;
 use tidegate::reactor::os::provide_descriptors;
@@ -155,13 +155,13 @@ impl Core {
     }
 
     /// Runs one fenced turn over `input`. The replies go to `output`.
-    fn turn(&mut self, me: ConnId, at: Instant, input: &mut Buf, output: &mut Buf) -> Next {
+    fn turn(&mut self, me: ConnId, at: Instant, input: &mut Buf, output: &mut Output) -> Next {
         let world = &mut self.service.world;
         world.now = now(self.started, at);
         world.sweep();
         let config = &world.config;
         let input_max = config.client_query_buffer_limit;
-        let mut progress = Progress { output: output.len(), ..Progress::default() };
+        let mut progress = Progress { output: output.mark(), ..Progress::default() };
         let turn = Turn { me, input: input.unread(), memory: None, output, wires: &mut NoWires };
         let outcome = fence::run(|| self.service.turn(turn, &mut progress));
         input.consume(progress.consumed);
@@ -176,7 +176,7 @@ impl Core {
             Err(_) => {
                 self.service.world.stats.panics += 1;
                 self.service.world.outbox.forget_half_done(progress.asks);
-                output.truncate(progress.output);
+                output.cut(progress.output);
                 let _ = output.extend(goodbye(Reason::Panicked));
                 Next::Close
             }

@@ -16,7 +16,7 @@ use monoio::time::{sleep, timeout};
 use monoio::{IoUringDriver, RuntimeBuilder};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use smol::future;
-use tidegate::base::{Buf, ConnId};
+use tidegate::base::{Buf, ConnId, Output};
 
 use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
 
@@ -75,7 +75,7 @@ async fn session(mut stream: TcpStream, me: ConnId, core: Shared) {
 /// Reads, takes turns and writes, until the connection ends.
 async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = core.borrow().timeouts();
-    let (mut input, mut output) = (Buf::default(), Buf::default());
+    let (mut input, mut output) = (Buf::default(), Output::default());
     let mut last = Instant::now();
     let mut filled = false;
     loop {
@@ -111,15 +111,22 @@ async fn read(stream: &mut TcpStream, input: &mut Buf, deadline: Instant) -> io:
 }
 
 /// Writes the output.
-async fn deliver(stream: &mut TcpStream, output: &mut Buf, patience: Duration) -> io::Result<()> {
+async fn deliver(stream: &mut TcpStream, output: &mut Output, patience: Duration) -> io::Result<()> {
+    // The kernel reads from memory that monoio owns. So long values are copied.
+    while !output.is_plain() {
+        let written = timeout(patience, stream.write_all(output.front().to_vec())).await;
+        let (outcome, lent) = written.map_err(|_| io::ErrorKind::TimedOut)?;
+        outcome?;
+        output.consume(lent.len());
+    }
     if output.is_empty() {
         return Ok(());
     }
     let owed = output.len();
-    let lent = std::mem::take(output).into_bytes().slice(..owed);
+    let lent = std::mem::take(output.own_mut()).into_bytes().slice(..owed);
     let (outcome, lent) =
         timeout(patience, stream.write_all(lent)).await.map_err(|_| io::ErrorKind::TimedOut)?;
-    *output = Buf::over(lent.into_inner());
+    *output.own_mut() = Buf::over(lent.into_inner());
     outcome.map(drop)
 }
 

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use signal_hook::consts::{SIGINT, SIGTERM};
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::{Async, LocalExecutor, Timer, future};
-use tidegate::base::{Buf, ConnId};
+use tidegate::base::{Buf, ConnId, Output};
 
 use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
 
@@ -71,7 +71,7 @@ async fn session(mut stream: Async<TcpStream>, me: ConnId, core: Shared) {
 /// Reads, takes turns and writes, until the connection ends.
 async fn converse(stream: &mut Async<TcpStream>, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = core.borrow().timeouts();
-    let (mut input, mut output) = (Buf::default(), Buf::default());
+    let (mut input, mut output) = (Buf::default(), Output::default());
     // Moving the alarm at each read would cost too much. When it goes off too early, it is set again.
     let mut alarm = pin!(Timer::after(idle));
     let mut last = Instant::now();
@@ -108,9 +108,9 @@ async fn converse(stream: &mut Async<TcpStream>, me: ConnId, core: &Shared) -> i
 }
 
 /// Writes the output. Most output leaves at the first try, and only a failed try pays for a timer.
-async fn deliver(stream: &mut Async<TcpStream>, output: &mut Buf, patience: Duration) -> io::Result<()> {
+async fn deliver(stream: &mut Async<TcpStream>, output: &mut Output, patience: Duration) -> io::Result<()> {
     while !output.is_empty() {
-        match io::Write::write(&mut stream.get_ref(), output.unread()) {
+        match io::Write::write(&mut stream.get_ref(), output.front()) {
             Ok(count) => output.consume(count),
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 let late = async {

@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use tidegate::base::{Buf, ConnId};
+use tidegate::base::{Buf, ConnId, Output};
 
 use super::{ACCEPT_RETRY, Core, DRAIN_LOOK, FULL, LINGER, Next, make_room};
 
@@ -77,7 +77,7 @@ fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()>
     let (idle, patience) = lock(core).timeouts();
     stream.set_read_timeout(Some(idle))?;
     stream.set_write_timeout(Some(patience))?;
-    let (mut input, mut output) = (Buf::default(), Buf::default());
+    let (mut input, mut output) = (Buf::default(), Output::default());
     let mut filled = false;
     loop {
         make_room(&mut input, filled)?;
@@ -92,8 +92,10 @@ fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()>
         input.filled(count);
         loop {
             let next = lock(core).turn(me, Instant::now(), &mut input, &mut output);
-            stream.write_all(output.unread())?;
-            output.clear();
+            while !output.is_empty() {
+                stream.write_all(output.front())?;
+                output.consume(output.front().len());
+            }
             match next {
                 Next::Read => break,
                 Next::Again => thread::yield_now(),

@@ -9,7 +9,7 @@ use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tidegate::base::{Buf, ConnId};
+use tidegate::base::{Buf, ConnId, Output};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::runtime::{Builder, Runtime};
@@ -80,7 +80,7 @@ async fn session(mut stream: TcpStream, me: ConnId, core: Shared) {
 /// Reads, takes turns and writes, until the connection ends.
 async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Result<()> {
     let (idle, patience) = lock(core).timeouts();
-    let (mut input, mut output) = (Buf::default(), Buf::default());
+    let (mut input, mut output) = (Buf::default(), Output::default());
     // Moving the alarm at each read would cost too much. When it goes off too early, it is set again.
     let mut alarm = pin!(sleep(idle));
     let mut last = Instant::now();
@@ -117,17 +117,17 @@ async fn converse(stream: &mut TcpStream, me: ConnId, core: &Shared) -> io::Resu
 }
 
 /// Writes the output. Most output leaves at the first try, and only a failed try pays for a timer.
-async fn deliver(stream: &mut TcpStream, output: &mut Buf, patience: Duration) -> io::Result<()> {
+async fn deliver(stream: &mut TcpStream, output: &mut Output, patience: Duration) -> io::Result<()> {
     if output.is_empty() {
         return Ok(());
     }
-    match stream.try_write(output.unread()) {
+    match stream.try_write(output.front()) {
         Ok(count) => output.consume(count),
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
         Err(error) => return Err(error),
     }
     while !output.is_empty() {
-        let count = timeout(patience, stream.write(output.unread())).await??;
+        let count = timeout(patience, stream.write(output.front())).await??;
         output.consume(count);
     }
     Ok(())

@@ -34,10 +34,16 @@ pub(super) fn is_backwards(first: i64, last: i64) -> bool {
 /// `GETRANGE key start end` and `SUBSTR key start end`: the bytes from one position to another, both included.
 pub fn getrange(cx: &mut Cx<'_>) -> Outcome {
     let (first, last) = (cx.int(2)?, cx.int(3)?);
-    let key = cx.arg(1);
+    let (key, long) = (cx.arg(1), cx.world.config.bounds.kept_bytes_min);
     let value = cx.world.lookup(key)?.unwrap_or_default();
     match span(first, last, value.len()) {
-        Some((from, to)) if !is_backwards(first, last) => cx.reply.bulk(&value[from..=to]),
+        Some((from, to)) if !is_backwards(first, last) => {
+            if to - from < long {
+                cx.reply.bulk(&value[from..=to]);
+            } else {
+                cx.reply_long(key, from..to + 1);
+            }
+        }
         _ => cx.reply.bulk(b""),
     }
     Ok(())

@@ -110,12 +110,13 @@ fn store_value(cx: &mut Cx<'_>, value_at: usize, options: SetOptions) -> Outcome
     if matches!(options.expiry, Expiry::At(_)) {
         cx.world.store.prepare_expiry(key)?;
     }
-    let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     if options.get {
-        // The old value must be in the reply before the new one overwrites it.
+        // The old value must be in the reply before the new one overwrites it. It may share its memory with the reply from now
+        // on, so it comes before what prepares the write.
         cx.reply_value(key)?;
         cx.whole_reply()?;
     }
+    let entry = if refused { None } else { Some(cx.prepare(key, value)?) };
     cx.reply.assure();
     if let Some(entry) = entry {
         cx.world.store.commit(entry, options.expiry);

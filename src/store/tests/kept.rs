@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::trial::{Trial, Value};
 use super::*;
-use crate::base::{Shared, memory};
+use crate::base::{Shared, memory, outliving_bytes};
 
 impl Value for Vec<u8> {
     fn read(store: &mut Store, key: &[u8]) -> Option<Vec<u8>> {
@@ -76,7 +76,7 @@ fn the_memory_of_a_replaced_string_can_be_used_again() {
 #[test]
 fn without_memory_for_a_copy_a_kept_string_stays_as_it_is() {
     let (mut store, value) = (Store::new(1), vec![b'v'; 4_000]);
-    drop(keep(&mut store, b"key", &value, Expiry::Never));
+    let reader = keep(&mut store, b"key", &value, Expiry::Never).unwrap();
     store.prepare_expiry(b"key").unwrap();
     memory::allow(3_000);
     let refused = WriteError::OutOfMemory;
@@ -90,14 +90,50 @@ fn without_memory_for_a_copy_a_kept_string_stays_as_it_is() {
     let entry = store.prepare_append(b"key", b"tail").unwrap();
     store.commit(entry, Expiry::Keep);
     assert_eq!(store.get(b"key", 0), Ok(Some(&[&value[..], b"tail"].concat()[..])));
+    assert!(reader.bytes().ends_with(b"v end"), "a reader sees what it has asked for");
     store.audit();
+}
+
+#[test]
+fn a_string_that_nobody_reads_changes_without_a_copy() {
+    let (mut store, value) = (Store::new(1), vec![b'v'; 4_000]);
+    drop(keep(&mut store, b"key", &value, Expiry::Never));
+    memory::allow(3_000);
+    let entry = store.prepare_append(b"key", b"tail").unwrap();
+    store.commit(entry, Expiry::Keep);
+    drop(store.share(b"key"));
+    let edit = store.prepare_range_edit(b"key", 4_000..4_004, 0).unwrap();
+    store.commit_edit(edit, |bytes| {
+        bytes[4_000..].copy_from_slice(b"TAIL");
+        true
+    });
+    memory::allow(usize::MAX);
+    assert_eq!(store.get(b"key", 0), Ok(Some(&[&value[..], b"TAIL"].concat()[..])));
+    store.audit();
+}
+
+#[test]
+fn a_long_string_is_shared_wherever_it_came_from() {
+    let (mut store, value) = (Store::new(1), vec![b'v'; 4_000]);
+    assert!(store.share(b"key").is_none());
+    put(&mut store, b"key", b"short", Expiry::Never);
+    assert!(store.share(b"key").is_none(), "it lies in a block");
+    put(&mut store, b"key", &value, Expiry::Never);
+    let before = store.memory();
+    let (memory, range) = store.share(b"key").unwrap();
+    assert_eq!((&memory.bytes()[range], store.memory()), (&value[..], before + Shared::OVERHEAD));
+    store.audit();
+    store.remove(b"key", 0);
+    assert_eq!(outliving_bytes(), memory.bytes().len() + Shared::OVERHEAD);
+    drop(memory);
+    assert_eq!(outliving_bytes(), 0);
 }
 
 #[test]
 fn kept_strings_change_as_others_do() {
     for seed in 0..200 {
         let mut trial = Trial::<Vec<u8>>::new(seed);
-        let mut kept = 0;
+        let (mut kept, mut readers) = (0, Vec::new());
         for _ in 0..300 {
             let key = trial.key();
             let now_ms = trial.now_ms;
@@ -135,6 +171,11 @@ fn kept_strings_change_as_others_do() {
                     value[range].fill(7);
                     trial.model.insert(key, (value, expires));
                 }
+                7 => {
+                    let live = expires.is_none_or(|at| at > now_ms);
+                    readers.extend(trial.store.share(&key).filter(|_| live).map(|shared| (shared, value)));
+                    readers.drain(..readers.len().saturating_sub(5));
+                }
                 _ => trial.disturb(),
             }
             if trial.rng.random_bool(0.1) {
@@ -143,8 +184,16 @@ fn kept_strings_change_as_others_do() {
             if trial.rng.random_bool(0.1) {
                 trial.compare();
             }
+            for ((memory, range), value) in &readers {
+                assert!(
+                    memory.bytes()[range.clone()] == **value,
+                    "seed {seed}: a reader sees a later change"
+                );
+            }
         }
         trial.compare();
+        readers.clear();
+        assert_eq!(outliving_bytes(), 0, "seed {seed}");
         assert!(kept > 20, "seed {seed}: {kept} were kept");
         drop(trial.store.take_replaced());
         trial.end();
