@@ -306,7 +306,11 @@ mod tests {
 
     /// A service whose clock is a millisecond later each time that it is read.
     fn service() -> Service {
-        let ticks = Arc::new(AtomicU64::new(0));
+        service_of(Arc::new(AtomicU64::new(0)))
+    }
+
+    /// The same, and `ticks` counts how often the clock is read.
+    fn service_of(ticks: Arc<AtomicU64>) -> Service {
         let clock = Clock::new(move || {
             let ms = ticks.fetch_add(1, Ordering::Relaxed);
             let unix_ms = 1_800_000_000_000;
@@ -440,5 +444,36 @@ mod tests {
         }
         assert!(limit_ms as usize >= CHANGES.len(), "only {limit_ms} ends were tried");
         assert_ne!(look(&mut service), before);
+    }
+
+    #[test]
+    fn one_call_with_many_long_texts_can_be_stopped() {
+        let ticks = Arc::new(AtomicU64::new(0));
+        let mut service = service_of(Arc::clone(&ticks));
+        service.world.config.script_time_limit_ms = 0;
+        // How often such a script looks at the time.
+        let mut looks = |work: &str| {
+            let script = format!(
+                "local s, t = string.rep('1', 2000000), {{}} for i = 1, 200 do t[i] = s end local x = {work} return 1"
+            );
+            let before = ticks.load(Ordering::Relaxed);
+            let told = ask(&mut service, &["EVAL", &script, "0"]);
+            assert!(told == ":1\r\n" || told.contains("to 'char' (invalid value)"), "{work}: {told}");
+            ticks.load(Ordering::Relaxed) - before
+        };
+        let idle = looks("select('#', unpack(t))");
+        for work in [
+            "bit.band(unpack(t))",
+            "bit.bxor(unpack(t))",
+            "struct.pack(string.rep('d', 200), unpack(t))",
+            "math.max(unpack(t))",
+            "math.min(unpack(t))",
+            "string.char(unpack(t))",
+            "string.format(string.rep('%.1s%%%5.1f', 100), unpack(t))",
+            "redis.sha1hex(string.rep(s, 20))",
+        ] {
+            let looks = looks(work);
+            assert!(looks > idle + 10, "{work}: {looks} looks, and {idle} without it");
+        }
     }
 }
