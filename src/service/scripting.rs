@@ -160,7 +160,7 @@ impl Calls<'_, '_> {
         let ran = with_functions(max, REDIS_VERSION, |functions| {
             // It was loaded once, but the interpreter may be a new one.
             if !functions.has(library.number) {
-                let loaded = Loading::new(self.cx.world).load(functions, library);
+                let loaded = Loading::new(self.cx).load(functions, library);
                 loaded.map_err(|failure| (failure, true))?;
             }
             let (keys, rest) = (args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys));
@@ -295,12 +295,14 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use crate::base::{Buf, Clock, ConnId, Moment, Now, Peer};
+    use crate::base::{Buf, Clock, ConnId, Moment, Now, Peer, Wire};
     use crate::config::{Config, DebugCommand};
+    use crate::rdb::dump_libraries;
     use crate::resp::{Proto, Reply};
     use crate::service::Service;
     use crate::service::turn::{Progress, Turn};
-    use crate::service::wires::NoWires;
+    use crate::service::wires::{NoWires, Wires};
+    use crate::service::world::World;
 
     const ME: ConnId = ConnId { slot: 0, serial: 1 };
 
@@ -324,13 +326,17 @@ mod tests {
 
     /// What the service answers to a request of these words.
     fn ask(service: &mut Service, words: &[&str]) -> String {
+        ask_among(service, words, &mut NoWires)
+    }
+
+    /// The same, among these other clients.
+    fn ask_among(service: &mut Service, words: &[impl AsRef<[u8]>], wires: &mut dyn Wires) -> String {
         let mut request = Buf::default();
         let mut encoder = Reply::new(&mut request, Proto::Resp2, usize::MAX);
         encoder.array(words.len());
-        words.iter().for_each(|word| encoder.bulk(word.as_bytes()));
+        words.iter().for_each(|word| encoder.bulk(word.as_ref()));
         let (mut output, mut progress) = (Buf::default(), Progress::default());
-        let turn =
-            Turn { me: ME, input: request.unread(), memory: None, output: &mut output, wires: &mut NoWires };
+        let turn = Turn { me: ME, input: request.unread(), memory: None, output: &mut output, wires };
         service.turn(turn, &mut progress);
         String::from_utf8_lossy(output.unread()).into_owned()
     }
@@ -444,6 +450,48 @@ mod tests {
         }
         assert!(limit_ms as usize >= CHANGES.len(), "only {limit_ms} ends were tried");
         assert_ne!(look(&mut service), before);
+    }
+
+    /// Another client that ends what runs as soon as it is heard.
+    struct Killer(usize);
+
+    impl Wires for Killer {
+        fn wire(&self, _: u32) -> Wire {
+            Wire::default()
+        }
+
+        fn hear(&mut self, _: ConnId, world: &mut World) {
+            self.0 += 1;
+            assert!(world.kill_script(false).is_err(), "it is no script of EVAL");
+            world.kill_script(true).unwrap();
+        }
+    }
+
+    #[test]
+    fn others_are_heard_while_libraries_are_loaded_and_may_end_that() {
+        let mut service = service();
+        service.world.config.script_time_limit_ms = 0;
+        let library = |name: &str, work: &str| {
+            format!("#!lua name={name}\n{work} redis.register_function('f{name}', function() return 1 end)")
+        };
+        ask(&mut service, &["FUNCTION", "LOAD", &library("kept", "")]);
+        let told = "-ERR Error registering functions: ERR Script killed by user with FUNCTION KILL\r\n";
+        let endless = library("endless", "while true do end");
+        let mut killer = Killer(0);
+        assert_eq!(ask_among(&mut service, &["FUNCTION", "LOAD", &endless], &mut killer), told);
+        assert_eq!(killer.0, 1);
+        // Between two libraries, too.
+        let many: Vec<String> = (0..100).map(|number| library(&format!("n{number}"), "")).collect();
+        let dumped = dump_libraries(many.iter().map(|code| code.as_bytes())).unwrap();
+        let words: [&[u8]; 3] = [b"FUNCTION", b"RESTORE", &dumped];
+        assert_eq!(ask_among(&mut service, &words, &mut killer), told);
+        assert_eq!(killer.0, 2);
+        assert!(!service.world.in_script());
+        let names: Vec<&[u8]> = service.world.functions.libraries().map(|it| it.name.as_slice()).collect();
+        assert_eq!(names, [b"kept"]);
+        assert_eq!(ask(&mut service, &["FCALL", "fkept", "0"]), ":1\r\n");
+        assert_eq!(ask_among(&mut service, &words, &mut NoWires), "+OK\r\n");
+        assert_eq!(service.world.functions.len(), 101);
     }
 
     #[test]
