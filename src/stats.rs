@@ -147,6 +147,8 @@ pub struct Present {
     pub clients: usize,
     /// Bytes of memory held for all connections together, spare buffers included.
     pub held_bytes: usize,
+    /// The part of them that is memory of values, which replies share with the store. It counts for each reply.
+    pub shared_bytes: usize,
     /// True while accepting pauses, mostly because descriptors have run out.
     pub refusing: bool,
     /// True once the server has been told to stop.

@@ -23,13 +23,15 @@ pub struct Output {
 
 /// The parts of shared memory in an output.
 #[derive(Debug, Default)]
-pub struct Parts(Option<Box<Queue>>);
+struct Parts(Option<Box<Queue>>);
 
 #[derive(Debug, Default)]
 struct Queue {
     parts: VecDeque<Part>,
     /// Bytes of all parts.
     bytes: usize,
+    /// Bytes of the memory that the parts hold. Of parts that follow each other in the same memory, the first one counts.
+    held: usize,
     /// How many bytes of the output's own come before the last part.
     own_before: usize,
 }
@@ -41,6 +43,14 @@ struct Part {
     own_between: usize,
     memory: Shared,
     range: Range<usize>,
+    /// True if its memory counts in [`Queue::held`].
+    counts: bool,
+}
+
+impl Part {
+    fn counted(&self) -> usize {
+        if self.counts { self.memory.bytes().len() } else { 0 }
+    }
 }
 
 impl Output {
@@ -56,16 +66,16 @@ impl Output {
         self.own.is_empty() && self.parts.0.is_none()
     }
 
+    /// The bytes of its own.
+    pub fn into_own(self) -> Buf {
+        debug_assert!(self.is_plain(), "the parts of shared memory are lost");
+        self.own
+    }
+
     /// The bytes of its own, to be lent memory and to give it back. More than memory must not change.
     #[inline]
     pub fn own_mut(&mut self) -> &mut Buf {
         &mut self.own
-    }
-
-    /// The bytes of its own and the parts of shared memory, for what appends to both.
-    #[inline]
-    pub fn split(&mut self) -> (&mut Buf, &mut Parts) {
-        (&mut self.own, &mut self.parts)
     }
 
     /// Bytes of memory that it owns.
@@ -74,10 +84,10 @@ impl Output {
         self.own.capacity() + self.parts.capacity()
     }
 
-    /// Bytes of shared memory that it holds.
+    /// Bytes of the shared memory that it holds: all of the memory, as long as a byte of a part is left.
     #[inline]
     pub fn shared_bytes(&self) -> usize {
-        self.parts.bytes()
+        self.parts.0.as_ref().map_or(0, |queue| queue.held)
     }
 
     /// A mark behind its last byte, for [`Output::cut`]. It holds until bytes are consumed. The next part must not come before
@@ -94,6 +104,14 @@ impl Output {
     pub fn cut(&mut self, mark: usize) {
         self.own.truncate(mark);
         self.parts.cut(mark);
+    }
+
+    /// Appends a part of `memory`.
+    ///
+    /// # Errors
+    /// [`OutOfMemory`] if the allocator refuses; the contents stay as they were.
+    pub fn share(&mut self, memory: Shared, range: Range<usize>) -> Result<(), OutOfMemory> {
+        self.parts.push(&self.own, memory, range)
     }
 
     /// Makes room for `additional` more bytes of its own.
@@ -185,7 +203,7 @@ impl Output {
             queue.bytes -= shared;
             count -= own + shared;
             if part.range.is_empty() {
-                queue.parts.pop_front();
+                queue.pop_front();
                 self.parts.tidy();
             }
         }
@@ -195,14 +213,16 @@ impl Output {
     /// Forgets the contents and keeps the memory of its own.
     pub fn clear(&mut self) {
         self.own.clear();
-        self.parts = Parts::default();
+        if self.parts.0.is_some() {
+            self.parts = Parts::default();
+        }
     }
 }
 
 impl Parts {
     /// Bytes of all parts.
     #[inline]
-    pub fn bytes(&self) -> usize {
+    fn bytes(&self) -> usize {
         self.0.as_ref().map_or(0, |queue| queue.bytes)
     }
 
@@ -210,15 +230,12 @@ impl Parts {
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses; nothing has changed.
-    pub fn push(&mut self, own: &Buf, memory: Shared, range: Range<usize>) -> Result<(), OutOfMemory> {
+    fn push(&mut self, own: &Buf, memory: Shared, range: Range<usize>) -> Result<(), OutOfMemory> {
         memory::charge(size_of::<Queue>() + size_of::<Part>())?;
         let mut queue = self.0.take().unwrap_or_default();
         let reserved = queue.parts.try_reserve(1);
         if reserved.is_ok() && !range.is_empty() {
-            let own_between = own.len() - queue.own_before;
-            queue.own_before = own.len();
-            queue.bytes += range.len();
-            queue.parts.push_back(Part { own_between, memory, range });
+            queue.push(own.len() - queue.own_before, memory, range);
         }
         self.0 = Some(queue);
         self.tidy();
@@ -227,7 +244,7 @@ impl Parts {
 
     /// Drops the parts that come behind the first `own` bytes of the output's own.
     #[inline]
-    pub fn cut(&mut self, own: usize) {
+    fn cut(&mut self, own: usize) {
         if self.0.is_some() {
             self.cut_queue(own);
         }
@@ -238,11 +255,7 @@ impl Parts {
         while let Some(queue) = &mut self.0
             && queue.own_before > own
         {
-            // The bytes of the output's own before the first part are counted as long as it is there.
-            if let Some(part) = queue.parts.pop_back() {
-                queue.own_before -= part.own_between;
-                queue.bytes -= part.range.len();
-            }
+            queue.pop_back();
             self.tidy();
         }
     }
@@ -262,6 +275,32 @@ impl Parts {
 }
 
 impl Queue {
+    /// Appends a part.
+    fn push(&mut self, own_between: usize, memory: Shared, range: Range<usize>) {
+        let counts = self.parts.back().is_none_or(|last| !last.memory.is(&memory));
+        self.held += if counts { memory.bytes().len() } else { 0 };
+        self.bytes += range.len();
+        self.own_before += own_between;
+        self.parts.push_back(Part { own_between, memory, range, counts });
+    }
+
+    /// Drops the first part, of which no byte is left.
+    fn pop_front(&mut self) {
+        let Some(part) = self.parts.pop_front() else { return };
+        match self.parts.front_mut() {
+            Some(next) if next.memory.is(&part.memory) => next.counts = part.counts,
+            _ => self.held -= part.counted(),
+        }
+    }
+
+    /// Drops the last part.
+    fn pop_back(&mut self) {
+        let Some(part) = self.parts.pop_back() else { return };
+        self.held -= part.counted();
+        self.bytes -= part.range.len();
+        self.own_before -= part.own_between;
+    }
+
     /// The pieces of an output, of which `own` are the bytes of its own. None of them is empty.
     fn pieces<'a>(&'a self, own: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
         let mut at = 0;
@@ -279,8 +318,7 @@ mod tests {
     use super::*;
 
     fn share(output: &mut Output, memory: &Shared, range: Range<usize>) {
-        let (own, parts) = output.split();
-        parts.push(own, memory.clone(), range).unwrap();
+        output.share(memory.clone(), range).unwrap();
     }
 
     fn joined(output: &Output) -> Vec<u8> {
@@ -333,12 +371,36 @@ mod tests {
         share(&mut output, &memory, 3..9);
         output.extend(b"d").unwrap();
         output.cut(mark);
-        assert_eq!((&joined(&output)[..], output.shared_bytes()), (&b"12b"[..], 2));
+        assert_eq!((&joined(&output)[..], output.shared_bytes()), (&b"12b"[..], 10));
         output.cut(0);
         output.extend(b"e").unwrap();
         assert_eq!(&joined(&output)[..], b"12e", "what was there before the mark stays");
         output.clear();
         assert!(output.is_empty() && output.is_plain());
+    }
+
+    #[test]
+    fn memory_counts_as_a_whole_until_its_last_byte_is_taken() {
+        let (one, other) = (Shared::new(vec![1; 10].into()), Shared::new(vec![2; 100].into()));
+        let mut output = Output::default();
+        for (memory, held) in [(&one, 10), (&one, 10), (&other, 110), (&one, 120)] {
+            output.extend(b"-").unwrap();
+            share(&mut output, memory, 0..5);
+            assert_eq!(output.shared_bytes(), held);
+        }
+        for (count, held) in [(10, 120), (1, 120), (1, 110), (5, 110), (1, 10), (5, 10), (1, 0)] {
+            output.consume(count);
+            assert_eq!(output.shared_bytes(), held);
+        }
+        output.extend(b"-").unwrap();
+        share(&mut output, &one, 0..5);
+        let mark = output.mark();
+        output.extend(b"-").unwrap();
+        share(&mut output, &one, 0..5);
+        output.cut(mark);
+        assert_eq!(output.shared_bytes(), 10);
+        output.cut(0);
+        assert_eq!(output.shared_bytes(), 0);
     }
 
     #[test]
@@ -360,8 +422,7 @@ mod tests {
         let mut output = Output::default();
         output.extend(b"own").unwrap();
         memory::allow(0);
-        let (own, parts) = output.split();
-        let refused = parts.push(own, memory_of_the_part.clone(), 0..10);
+        let refused = output.share(memory_of_the_part.clone(), 0..10);
         memory::allow(usize::MAX);
         assert_eq!((refused, &joined(&output)[..]), (Err(OutOfMemory), &b"own"[..]));
         assert!(output.is_plain());

@@ -14,7 +14,8 @@ thread_local! {
     static OUTLIVING: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Bytes of shared memory whose owners have dropped it and that others still hold, on this thread.
+/// Bytes of shared memory whose owners have dropped it and that others still hold. Each thread counts for itself, so owners and
+/// readers must be on the same one.
 pub fn outliving_bytes() -> usize {
     OUTLIVING.get()
 }
@@ -64,6 +65,11 @@ impl Shared {
         &self.0.bytes
     }
 
+    /// True if `other` is the same memory.
+    pub fn is(&self, other: &Shared) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+
     /// Where `part` lies in this memory; `None` if it lies elsewhere.
     pub fn find(&self, part: &[u8]) -> Option<Range<usize>> {
         let (whole, part) = (self.bytes().as_ptr_range(), part.as_ptr_range());
@@ -106,6 +112,11 @@ impl Owned {
         &self.0
     }
 
+    /// True if nobody else holds the memory.
+    pub fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0.0) == 1
+    }
+
     /// Takes the bytes out, if nobody else holds them. No byte is left then.
     pub fn take(&mut self) -> Option<Box<[u8]>> {
         Arc::get_mut(&mut self.0.0).map(|memory| std::mem::take(&mut memory.bytes))
@@ -114,7 +125,7 @@ impl Owned {
 
 impl Drop for Owned {
     fn drop(&mut self) {
-        if Arc::strong_count(&self.0.0) > 1 {
+        if !self.is_alone() {
             self.0.0.set_outlives(true);
         }
     }

@@ -9,7 +9,7 @@ pub struct Bounds {
     /// 64 KiB it took two, and a `SET` of that length cost 3 % more.
     pub read_bytes_per_turn: usize,
     /// If a turn has at least this many bytes of input, a value that fills nearly all of the input buffer stays there: the
-    /// store keeps the memory of the buffer and copies nothing.
+    /// store keeps the memory of the buffer and copies nothing. A reply does not copy a string of this length either.
     pub kept_bytes_min: usize,
     /// Most commands run for one connection in a turn.
     pub commands_per_turn: u32,

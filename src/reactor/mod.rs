@@ -248,9 +248,13 @@ impl<N: Net> Reactor<N> {
         self.ledger.serving
     }
 
-    /// Bytes of memory held for all connections, and of spare buffers in the pool. Memory that outputs share with the service is
-    /// the service's.
+    /// Bytes of memory held for all connections, and of spare buffers in the pool.
     pub fn held_bytes(&self) -> usize {
-        self.ledger.held - self.ledger.shared + self.ledger.pool.spare_bytes()
+        self.ledger.held + self.ledger.pool.spare_bytes()
+    }
+
+    /// The part of that which is memory of the service, shared with it. It counts for each output that holds it.
+    pub fn shared_bytes(&self) -> usize {
+        self.ledger.shared
     }
 }

@@ -3,8 +3,7 @@
 use std::ops::Range;
 
 use super::double::format_f64;
-use crate::base::output::{Output, Parts};
-use crate::base::{Buf, OutOfMemory, Shared, fault};
+use crate::base::{OutOfMemory, Output, Shared, fault};
 
 /// The protocol version a client speaks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,34 +20,30 @@ pub enum Proto {
 /// commands asks [`Reply::overflowed`] afterwards, and puts an error in the place of a reply that did not
 /// fit.
 pub struct Reply<'a> {
-    out: &'a mut Buf,
-    /// The parts of shared memory in the output, if it can have some.
-    parts: Option<&'a mut Parts>,
-    /// Length of `out` before this reply, in bytes.
+    out: &'a mut Output,
+    /// The [mark](Output::mark) of the output before this reply.
     start: usize,
-    /// Length of all `parts` before this reply, in bytes.
-    parts_start: usize,
-    /// Longest reply, in bytes, without its parts.
+    /// Longest reply, in bytes, without the parts that it has already.
     max: usize,
     proto: Proto,
     /// True once a part of the reply did not fit.
     overflowed: bool,
     /// True after [`Reply::assure`].
     sure: bool,
+    /// True if the reply can have parts of shared memory.
+    shares: bool,
 }
 
 impl<'a> Reply<'a> {
-    /// Begins a reply of at most `max` bytes at the end of `out`.
-    pub fn new(out: &'a mut Buf, proto: Proto, max: usize) -> Reply<'a> {
-        let start = out.len();
-        Reply { out, parts: None, start, parts_start: 0, max, proto, overflowed: false, sure: false }
+    /// Begins a reply of at most `max` bytes at the end of `out`, for a socket. It can share the memory of long values.
+    pub fn new(out: &'a mut Output, proto: Proto, max: usize) -> Reply<'a> {
+        let start = out.mark();
+        Reply { out, start, max, proto, overflowed: false, sure: false, shares: true }
     }
 
-    /// Begins a reply of at most `max` bytes at the end of `output`. It can share the memory of long values.
-    pub fn to(output: &'a mut Output, proto: Proto, max: usize) -> Reply<'a> {
-        let (out, parts) = output.split();
-        let (start, parts_start) = (out.len(), parts.bytes());
-        Reply { out, parts: Some(parts), start, parts_start, max, proto, overflowed: false, sure: false }
+    /// The same for a reply that lies in one piece of memory, because the server reads it itself.
+    pub fn plain(out: &'a mut Output, proto: Proto, max: usize) -> Reply<'a> {
+        Reply { shares: false, ..Reply::new(out, proto, max) }
     }
 
     /// Changes the protocol version for the rest of this reply.
@@ -63,26 +58,12 @@ impl<'a> Reply<'a> {
 
     /// Length of the output buffer in bytes, earlier replies included.
     pub fn pending(&self) -> usize {
-        self.out.len() + self.parts_bytes()
+        self.out.len()
     }
 
     /// True if a part of the reply did not fit and is missing.
     pub fn overflowed(&self) -> bool {
         self.overflowed
-    }
-
-    /// Length of this reply so far, in bytes.
-    pub fn len(&self) -> usize {
-        self.out.len() - self.start + self.parts_bytes() - self.parts_start
-    }
-
-    fn parts_bytes(&self) -> usize {
-        self.parts.as_ref().map_or(0, |parts| parts.bytes())
-    }
-
-    /// True if nothing has been written yet.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
     }
 
     /// Makes room for `bytes` more bytes of output.
@@ -105,18 +86,14 @@ impl<'a> Reply<'a> {
 
     /// A reply of at most `max` bytes inside this one, for a command that runs inside another command.
     pub fn inside(&mut self, proto: Proto, max: usize) -> Reply<'_> {
-        let (start, parts_start) = (self.out.len(), self.parts_bytes());
-        let parts = self.parts.as_deref_mut();
-        Reply { out: self.out, parts, start, parts_start, max, proto, overflowed: false, sure: false }
+        let shares = self.shares;
+        Reply { shares, ..Reply::new(self.out, proto, max) }
     }
 
     /// Removes everything that was written through this `Reply` and writes an error instead. No limit cuts
     /// the error, because a client could not tell where half an error line ends.
     pub fn replace_by_error(&mut self, text: &[u8]) {
-        self.out.truncate(self.start);
-        if let Some(parts) = &mut self.parts {
-            parts.cut(self.start);
-        }
+        self.out.cut(self.start);
         self.overflowed = false;
         self.max = usize::MAX;
         self.error(text);
@@ -194,24 +171,26 @@ impl<'a> Reply<'a> {
 
     /// True if the reply can have parts of shared memory.
     pub fn shares(&self) -> bool {
-        self.parts.is_some()
+        self.shares
     }
 
     /// Writes a bulk string that lies at `range` in `memory`. It is not copied, if the reply [shares](Reply::shares) memory.
     pub fn shared_bulk(&mut self, memory: &Shared, range: Range<usize>) {
         let bytes = &memory.bytes()[range.clone()];
-        let fits = bytes.len() < self.max.saturating_sub(self.out.len() - self.start);
-        if !fits || !self.shares() {
+        if self.overflowed {
+            return;
+        }
+        let fits = bytes.len() < self.max.saturating_sub(self.out.mark() - self.start);
+        if !fits || !self.shares {
             return self.bulk(bytes);
         }
         self.point();
         self.header(b'$', bytes.len() as i64);
-        self.max -= bytes.len();
-        if let Some(parts) = &mut self.parts
-            && parts.push(self.out, memory.clone(), range).is_err()
-        {
-            self.overflowed = true;
+        if self.overflowed {
+            return;
         }
+        self.max -= bytes.len();
+        self.overflowed |= self.out.share(memory.clone(), range).is_err();
         self.push(b"\r\n");
     }
 
@@ -359,7 +338,7 @@ impl<'a> Reply<'a> {
     /// instructions more.
     #[inline]
     fn push_all<const N: usize>(&mut self, parts: [&[u8]; N]) {
-        let len = self.out.len() - self.start;
+        let len = self.out.mark() - self.start;
         let more: usize = parts.iter().map(|part| part.len()).sum();
         let too_long = more > self.max.saturating_sub(len) && !self.sure;
         if self.overflowed || too_long || self.out.extend_all(parts).is_err() {
@@ -381,9 +360,9 @@ mod tests {
     use super::*;
 
     fn written(proto: Proto, write: impl FnOnce(&mut Reply)) -> String {
-        let mut out = Buf::default();
+        let mut out = Output::default();
         write(&mut Reply::new(&mut out, proto, 1000));
-        String::from_utf8(out.unread().to_vec()).unwrap()
+        String::from_utf8(out.front().to_vec()).unwrap()
     }
 
     #[test]
@@ -418,13 +397,13 @@ mod tests {
 
     #[test]
     fn a_reply_stops_at_its_limit_and_can_be_replaced() {
-        let mut out = Buf::default();
+        let mut out = Output::default();
         out.extend(b"+before\r\n").unwrap();
         let mut reply = Reply::new(&mut out, Proto::Resp2, 10);
         reply.bulk(b"0123456789");
         assert!(reply.overflowed());
         reply.replace_by_error(b"ERR longer than the limit");
         assert!(!reply.overflowed());
-        assert_eq!(out.unread(), b"+before\r\n-ERR longer than the limit\r\n");
+        assert_eq!(out.front(), b"+before\r\n-ERR longer than the limit\r\n");
     }
 }

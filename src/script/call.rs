@@ -46,13 +46,13 @@ fn run(stack: &mut Stack, shared: Option<&Shared>) -> Result<bool, Raised> {
     let mut reply = shared.reply.borrow_mut();
     reply.clear();
     let was_long = HOST.with(|host| host.call(words, shared.proto.get(), &mut reply));
-    if reply.unread().is_empty() {
+    if reply.front().is_empty() {
         // There was no memory for the reply, not even for an error in its place.
         shared.stop(Stop::Memory);
     }
-    let failed = reply.unread().first() == Some(&b'-');
+    let failed = reply.front().first() == Some(&b'-');
     stack.walk(shared, if was_long { ASK_EVERY } else { steps(reply.len()) })?;
-    value::push(stack, shared, reply.unread())?;
+    value::push(stack, shared, reply.front())?;
     Ok(!failed)
 }
 

@@ -16,7 +16,7 @@ use super::library::json;
 use super::random::Random;
 use super::sandbox::{self, Purpose, Sandbox};
 use super::stack::{self, Call};
-use crate::base::{Buf, OutOfMemory};
+use crate::base::{OutOfMemory, Output};
 use crate::resp::{Kept, Proto, Reply};
 
 /// The name that errors give to a script.
@@ -93,7 +93,7 @@ pub(super) struct Shared {
     /// The request that is being written, and its reply.
     pub request: RefCell<Kept>,
     /// The reply that is being read.
-    pub reply: RefCell<Buf>,
+    pub reply: RefCell<Output>,
 }
 
 /// The buffers of requests and replies are kept from script to script if they hold no more bytes than this.

@@ -1,12 +1,12 @@
 //! What a script needs of its host: the one who runs it.
 
-use crate::base::Buf;
+use crate::base::Output;
 use crate::resp::{Args, Proto};
 
 /// Runs the commands of a script, and decides how long it may run.
 pub trait Host {
     /// Runs a command and writes its reply, or an error, to `reply`, which is empty. Returns true if it may have taken long.
-    fn call(&mut self, request: Args<'_>, proto: Proto, reply: &mut Buf) -> bool;
+    fn call(&mut self, request: Args<'_>, proto: Proto, reply: &mut Output) -> bool;
 
     /// True if there is a command of this name, which the script may call.
     fn knows(&self, request: Args<'_>) -> bool;

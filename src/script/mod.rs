@@ -10,7 +10,7 @@
 //!
 //! The parts: `engine` is the interpreter and the scripts that it has compiled, `compiler` compiles them, and `density` tells
 //! which of them are watched at each instruction. `functions` loads libraries and runs their functions, with
-//! `functions.luau`. `sandbox` builds what scripts see, with `prelude.luau`. `call` runs commands for `redis.call`, and
+//! `functions.luau`. `sandbox` builds what scripts see, with `prelude.luau` and `wording.luau`. `call` runs commands for `redis.call`, and
 //! `value` reads their replies; both use `stack`, the plain interface of the interpreter, which finds what is `attached`.
 //! `ended` says how a script ends, and `answer` writes what it returns as a reply. `random` has the random numbers, and
 //! `library` the libraries that Redis adds to Lua.

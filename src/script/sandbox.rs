@@ -1,6 +1,6 @@
 //! Builds what scripts see: the functions of the interpreter that do no harm, and those of Redis.
 //!
-//! Most of it is written in Luau, in `prelude.luau`. This file has the functions of the host for it. Where one of these
+//! Most of it is written in Luau, in `prelude.luau` and `wording.luau`. This file has the functions of the host for it. Where one of these
 //! fails, it returns false and an error, and the prelude raises that.
 
 use std::rc::Rc;
@@ -35,6 +35,9 @@ pub struct Sandbox {
 /// Most bytes of a line that a script writes to the log. The rest is left out, as in Redis.
 const LOG_BYTES_MAX: usize = 1024;
 
+/// Bytes of a text that are hashed without a look at the time in between.
+const HASHED_AT_ONCE_BYTES: usize = 64 << 10;
+
 /// The constants of the table `redis`.
 const CONSTANTS: [(&str, u8); 9] = [
     ("LOG_DEBUG", 0),
@@ -68,6 +71,10 @@ pub fn build(lua: &Lua, shared: &Rc<Shared>, version: &str, purpose: Purpose) ->
     host.raw_set("redis", redis(lua, shared)?)?;
     host.raw_set("constants", constants(lua, version)?)?;
     host.raw_set("libraries", library::open(lua)?)?;
+    let wording = lua.load(include_str!("wording.luau")).set_name("@wording");
+    let (worded, known): (Function, Table) = wording.eval()?;
+    host.raw_set("worded", worded)?;
+    host.raw_set("known", known)?;
     let prelude = lua.load(include_str!("prelude.luau")).set_name("@prelude");
     let (env, blame): (Table, Function) = prelude.call(host)?;
     // So a script finds `redis.call` and its like when it is compiled, and not anew at each call.
@@ -142,28 +149,7 @@ fn text_of(lua: &Lua, shared: &Shared, error: &Error) -> mlua::Result<String> {
 fn open_numbers(lua: &Lua, shared: &Rc<Shared>, host: &Table) -> mlua::Result<()> {
     let text = |lua: &Lua, number: f64| lua.create_string(lua_text(number));
     host.raw_set("number", lua.create_function(text)?)?;
-    let random = Rc::clone(shared);
-    let draw = move |_: &Lua, (low, high, more): (Option<f64>, Option<f64>, Option<Value>)| {
-        if more.is_some() {
-            return Err(Error::runtime("wrong number of arguments"));
-        }
-        let drawn = random.random.next();
-        let bad = |at| Error::runtime(format!("bad argument #{at} to 'random' (interval is empty)"));
-        match (low, high) {
-            (None, _) => Ok(drawn),
-            (Some(high), None) if high.floor() < 1.0 => Err(bad(1)),
-            (Some(high), None) => Ok((drawn * high.trunc()).floor() + 1.0),
-            (Some(low), Some(high)) if low.trunc() > high.trunc() => Err(bad(2)),
-            (Some(low), Some(high)) => Ok((drawn * (high.trunc() - low.trunc() + 1.0)).floor() + low.trunc()),
-        }
-    };
-    host.raw_set("random", lua.create_function(draw)?)?;
-    let random = Rc::clone(shared);
-    let seed = move |_: &Lua, seed: f64| {
-        random.random.seed(seed as i64 as i32);
-        Ok(())
-    };
-    host.raw_set("randomseed", lua.create_function(seed)?)
+    host.raw_set("random", library::draw::open(lua, shared)?)
 }
 
 fn constants(lua: &Lua, version: &str) -> mlua::Result<Table> {
@@ -184,7 +170,8 @@ pub type Told = (bool, Value);
 /// The functions of the table `redis` but `call` and `pcall`.
 fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
     let table = lua.create_table()?;
-    table.raw_set("sha1hex", lua.create_function(sha1hex)?)?;
+    let hashing = Rc::clone(shared);
+    table.raw_set("sha1hex", lua.create_function(move |lua, args| sha1hex(lua, &hashing, &args))?)?;
     let error_reply = |lua: &Lua, args: MultiValue| match (args.len(), args.front()) {
         (1, Some(Value::String(text))) => Ok((true, error_table(lua, &coded(&text.as_bytes()))?)),
         _ => Ok((true, error_table(lua, b"ERR wrong number or type of arguments")?)),
@@ -207,13 +194,17 @@ fn redis(lua: &Lua, shared: &Rc<Shared>) -> mlua::Result<Table> {
 }
 
 /// `redis.sha1hex`. As in Redis, what is neither a string nor a number counts as an empty string.
-fn sha1hex(lua: &Lua, args: MultiValue) -> mlua::Result<Told> {
+fn sha1hex(lua: &Lua, shared: &Shared, args: &MultiValue) -> mlua::Result<Told> {
     let (1, Some(value)) = (args.len(), args.front()) else {
         return failed(lua, b"ERR wrong number of arguments");
     };
     let text = bytes_of(lua, value).or_else(|_| lua.create_string(""))?;
-    let digest = Sha1::from(text.as_bytes()).digest().to_string();
-    Ok((true, Value::String(lua.create_string(digest)?)))
+    let mut digest = Sha1::new();
+    for piece in text.as_bytes().chunks(HASHED_AT_ONCE_BYTES) {
+        shared.walk(lua, ASK_EVERY / 4)?;
+        digest.update(piece);
+    }
+    Ok((true, Value::String(lua.create_string(digest.digest().to_string())?)))
 }
 
 /// `redis.log`.

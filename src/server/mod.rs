@@ -117,6 +117,7 @@ impl<N: Net> Server<N> {
         let present = &mut self.service.world.stats.present;
         present.clients = self.reactor.serving();
         present.held_bytes = self.reactor.held_bytes();
+        present.shared_bytes = self.reactor.shared_bytes();
         present.refusing = self.reactor.is_exhausted();
         present.draining = self.stage != Stage::Serving;
         present.log_lines_dropped = logging::dropped();

@@ -127,7 +127,7 @@ impl World {
         session.command = Some(command);
         session.commands += 1;
         let (mode, proto, start) = (session.reply, session.proto, output.mark());
-        let reply = Reply::to(output, proto, self.config.max_reply_bytes);
+        let reply = Reply::new(output, proto, self.config.max_reply_bytes);
         let call = Call { me, args, command, memory: None, wires: &mut NoWires, inside: true };
         let close = self.run_in_script(call, &RUNS, reply);
         if mode != ReplyMode::On {

@@ -229,16 +229,15 @@ impl<'a> Cx<'a> {
     #[cold]
     #[inline(never)]
     pub fn reply_long(&mut self, key: &[u8], part: Range<usize>) {
-        let shared = if self.reply.shares() { self.world.store.share(key) } else { None };
-        match shared {
-            Some((memory, string)) => {
-                self.reply.shared_bulk(&memory, string.start + part.start..string.start + part.end);
-            }
-            None => {
-                let string = self.world.store.get(key, self.world.now.unix_ms);
-                self.reply
-                    .bulk(string.ok().flatten().and_then(|string| string.get(part)).unwrap_or_default());
-            }
+        let now_ms = self.world.now.unix_ms;
+        let len = self.world.store.get(key, now_ms).ok().flatten().map_or(0, <[u8]>::len);
+        if self.reply.shares()
+            && part.len() >= len / 2
+            && let Some((memory, string)) = self.world.store.share(key)
+        {
+            self.reply.shared_bulk(&memory, string.start + part.start..string.start + part.end);
+        } else if let Ok(Some(string)) = self.world.store.get(key, now_ms) {
+            self.reply.bulk(string.get(part).unwrap_or_default());
         }
     }
 

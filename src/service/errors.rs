@@ -37,7 +37,7 @@ impl World {
             ReplyMode::Off => {}
             ReplyMode::SkipNext | ReplyMode::Skipping => session.reply = ReplyMode::On,
             ReplyMode::On => {
-                let mut reply = Reply::to(output, session.proto, usize::MAX);
+                let mut reply = Reply::new(output, session.proto, usize::MAX);
                 match answer {
                     Ok(status) => reply.simple(status),
                     Err(failure) => reply.error(&failure.0),

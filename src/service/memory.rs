@@ -32,11 +32,9 @@ impl World {
     /// clients, removed values that clients still read, and scripts and functions with their interpreters. With `maxmemory`, also what the allocator wastes, as far as that can be known.
     pub fn used_memory(&self) -> usize {
         let scripts = self.scripts.memory() + self.functions.memory() + engine_memory() + functions_memory();
-        self.dataset_memory()
-            + outliving_bytes()
-            + self.stats.present.held_bytes
-            + scripts
-            + self.memory.waste
+        let present = &self.stats.present;
+        let clients = present.held_bytes - present.shared_bytes;
+        self.dataset_memory() + outliving_bytes() + clients + scripts + self.memory.waste
     }
 
     /// Bytes of memory that keys take, and what the server remembers of them.

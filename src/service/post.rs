@@ -7,7 +7,7 @@ use super::channels::Kind;
 use super::cx::Failure;
 use super::outbox::Ask;
 use super::world::World;
-use crate::base::{Buf, ConnId, OutOfMemory, memory};
+use crate::base::{Buf, ConnId, OutOfMemory, Output, memory};
 use crate::config::PUSHES_PENDING_MAX;
 use crate::resp::{Proto, Reply};
 
@@ -98,14 +98,14 @@ impl<'a> Post<'a> {
 /// before them.
 fn bulks(proto: Proto, count: Option<usize>, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
     const FRAMING_BYTES: usize = 32;
-    let mut bytes = Buf::default();
+    let mut bytes = Output::default();
     bytes.reserve(FRAMING_BYTES + parts.iter().map(|part| part.len() + FRAMING_BYTES).sum::<usize>())?;
-    let mut reply = Reply::new(&mut bytes, proto, usize::MAX);
+    let mut reply = Reply::plain(&mut bytes, proto, usize::MAX);
     if let Some(count) = count {
         reply.push_header(count);
     }
     for part in parts {
         reply.bulk(part);
     }
-    Ok(bytes)
+    Ok(bytes.into_own())
 }

@@ -18,7 +18,7 @@ const BUSY_EVAL: Failure =
 const BUSY_FUNCTION: Failure =
     Failure::text("BUSY Redis is busy running a script. You can only call FUNCTION KILL or SHUTDOWN NOSAVE.");
 
-/// The script or the function that runs.
+/// The script or the function that runs, or the libraries that are being loaded.
 #[derive(Debug)]
 pub struct Running {
     /// The client that runs it.
@@ -28,7 +28,7 @@ pub struct Running {
     /// When it next lets the server hear the other clients.
     next_hearing: Moment,
     /// Why it must stop, if something else than its budget says so.
-    stop: Option<Stop>,
+    pub stop: Option<Stop>,
     /// True for a function, and false for a script of `EVAL`.
     pub is_function: bool,
     /// The request that runs it, cut as for the slow log. It is empty until the server hears others.

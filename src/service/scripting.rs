@@ -12,7 +12,7 @@ use super::run::{Call, check};
 use super::running::Running;
 use super::scripts::{Flags, Script};
 use super::world::World;
-use crate::base::Buf;
+use crate::base::Output;
 use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
 use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine, with_functions};
@@ -160,7 +160,7 @@ impl Calls<'_, '_> {
         let ran = with_functions(max, REDIS_VERSION, |functions| {
             // It was loaded once, but the interpreter may be a new one.
             if !functions.has(library.number) {
-                let loaded = Loading::new(self.cx.world).load(functions, library);
+                let loaded = Loading::new(self.cx).load(functions, library);
                 loaded.map_err(|failure| (failure, true))?;
             }
             let (keys, rest) = (args.from(FIRST_KEY).take(keys), args.from(FIRST_KEY + keys));
@@ -224,9 +224,9 @@ pub fn hex(sha: &Sha) -> String {
 }
 
 impl Host for Calls<'_, '_> {
-    fn call(&mut self, request: Args<'_>, proto: Proto, out: &mut Buf) -> bool {
+    fn call(&mut self, request: Args<'_>, proto: Proto, out: &mut Output) -> bool {
         let has_room = out.reserve(REPLY_HEADROOM_BYTES);
-        let mut reply = Reply::new(out, proto, self.cx.world.config.max_reply_bytes);
+        let mut reply = Reply::plain(out, proto, self.cx.world.config.max_reply_bytes);
         let unknown = |_| Failure::text("ERR Unknown Redis command called from script");
         let found = has_room.map_err(Failure::from).and_then(|()| find_command(request).map_err(unknown));
         let permitted = found.and_then(|command| match self.permit(command, request) {
@@ -295,18 +295,24 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU64, Ordering};
 
-    use crate::base::{Buf, Clock, ConnId, Moment, Now, Output, Peer};
+    use crate::base::{Clock, ConnId, Moment, Now, Output, Peer, Wire};
     use crate::config::{Config, DebugCommand};
+    use crate::rdb::dump_libraries;
     use crate::resp::{Proto, Reply};
     use crate::service::Service;
     use crate::service::turn::{Progress, Turn};
-    use crate::service::wires::NoWires;
+    use crate::service::wires::{NoWires, Wires};
+    use crate::service::world::World;
 
     const ME: ConnId = ConnId { slot: 0, serial: 1 };
 
     /// A service whose clock is a millisecond later each time that it is read.
     fn service() -> Service {
-        let ticks = Arc::new(AtomicU64::new(0));
+        service_of(Arc::new(AtomicU64::new(0)))
+    }
+
+    /// The same, and `ticks` counts how often the clock is read.
+    fn service_of(ticks: Arc<AtomicU64>) -> Service {
         let clock = Clock::new(move || {
             let ms = ticks.fetch_add(1, Ordering::Relaxed);
             let unix_ms = 1_800_000_000_000;
@@ -320,13 +326,17 @@ mod tests {
 
     /// What the service answers to a request of these words.
     fn ask(service: &mut Service, words: &[&str]) -> String {
-        let mut request = Buf::default();
+        ask_among(service, words, &mut NoWires)
+    }
+
+    /// The same, among these other clients.
+    fn ask_among(service: &mut Service, words: &[impl AsRef<[u8]>], wires: &mut dyn Wires) -> String {
+        let mut request = Output::default();
         let mut encoder = Reply::new(&mut request, Proto::Resp2, usize::MAX);
         encoder.array(words.len());
-        words.iter().for_each(|word| encoder.bulk(word.as_bytes()));
+        words.iter().for_each(|word| encoder.bulk(word.as_ref()));
         let (mut output, mut progress) = (Output::default(), Progress::default());
-        let turn =
-            Turn { me: ME, input: request.unread(), memory: None, output: &mut output, wires: &mut NoWires };
+        let turn = Turn { me: ME, input: request.front(), memory: None, output: &mut output, wires };
         service.turn(turn, &mut progress);
         String::from_utf8_lossy(output.front()).into_owned()
     }
@@ -440,5 +450,78 @@ mod tests {
         }
         assert!(limit_ms as usize >= CHANGES.len(), "only {limit_ms} ends were tried");
         assert_ne!(look(&mut service), before);
+    }
+
+    /// Another client that ends what runs as soon as it is heard.
+    struct Killer(usize);
+
+    impl Wires for Killer {
+        fn wire(&self, _: u32) -> Wire {
+            Wire::default()
+        }
+
+        fn hear(&mut self, _: ConnId, world: &mut World) {
+            self.0 += 1;
+            assert!(world.kill_script(false).is_err(), "it is no script of EVAL");
+            world.kill_script(true).unwrap();
+        }
+    }
+
+    #[test]
+    fn others_are_heard_while_libraries_are_loaded_and_may_end_that() {
+        let mut service = service();
+        service.world.config.script_time_limit_ms = 0;
+        let library = |name: &str, work: &str| {
+            format!("#!lua name={name}\n{work} redis.register_function('f{name}', function() return 1 end)")
+        };
+        ask(&mut service, &["FUNCTION", "LOAD", &library("kept", "")]);
+        let told = "-ERR Error registering functions: ERR Script killed by user with FUNCTION KILL\r\n";
+        let endless = library("endless", "while true do end");
+        let mut killer = Killer(0);
+        assert_eq!(ask_among(&mut service, &["FUNCTION", "LOAD", &endless], &mut killer), told);
+        assert_eq!(killer.0, 1);
+        // Between two libraries, too.
+        let many: Vec<String> = (0..100).map(|number| library(&format!("n{number}"), "")).collect();
+        let dumped = dump_libraries(many.iter().map(|code| code.as_bytes())).unwrap();
+        let words: [&[u8]; 3] = [b"FUNCTION", b"RESTORE", &dumped];
+        assert_eq!(ask_among(&mut service, &words, &mut killer), told);
+        assert_eq!(killer.0, 2);
+        assert!(!service.world.in_script());
+        let names: Vec<&[u8]> = service.world.functions.libraries().map(|it| it.name.as_slice()).collect();
+        assert_eq!(names, [b"kept"]);
+        assert_eq!(ask(&mut service, &["FCALL", "fkept", "0"]), ":1\r\n");
+        assert_eq!(ask_among(&mut service, &words, &mut NoWires), "+OK\r\n");
+        assert_eq!(service.world.functions.len(), 101);
+    }
+
+    #[test]
+    fn one_call_with_many_long_texts_can_be_stopped() {
+        let ticks = Arc::new(AtomicU64::new(0));
+        let mut service = service_of(Arc::clone(&ticks));
+        service.world.config.script_time_limit_ms = 0;
+        // How often such a script looks at the time.
+        let mut looks = |work: &str| {
+            let script = format!(
+                "local s, t = string.rep('1', 2000000), {{}} for i = 1, 200 do t[i] = s end local x = {work} return 1"
+            );
+            let before = ticks.load(Ordering::Relaxed);
+            let told = ask(&mut service, &["EVAL", &script, "0"]);
+            assert!(told == ":1\r\n" || told.contains("to 'char' (invalid value)"), "{work}: {told}");
+            ticks.load(Ordering::Relaxed) - before
+        };
+        let idle = looks("select('#', unpack(t))");
+        for work in [
+            "bit.band(unpack(t))",
+            "bit.bxor(unpack(t))",
+            "struct.pack(string.rep('d', 200), unpack(t))",
+            "math.max(unpack(t))",
+            "math.min(unpack(t))",
+            "string.char(unpack(t))",
+            "string.format(string.rep('%.1s%%%5.1f', 100), unpack(t))",
+            "redis.sha1hex(string.rep(s, 20))",
+        ] {
+            let looks = looks(work);
+            assert!(looks > idle + 10, "{work}: {looks} looks, and {idle} without it");
+        }
     }
 }

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::command::Command;
 use super::outbox::Ask;
 use super::world::World;
-use crate::base::{Buf, ConnId, OutOfMemory, memory};
+use crate::base::{Buf, ConnId, OutOfMemory, Output, memory};
 use crate::config::{PUSHES_PENDING_MAX, TRACKED_FORGOTTEN_MAX};
 use crate::resp::{Args, Proto, Reply};
 use crate::store::{Effect, Effects, Listener, What};
@@ -337,11 +337,11 @@ enum Form {
 impl Form {
     fn encode(&self, keys: Option<&[&[u8]]>) -> Result<Buf, OutOfMemory> {
         const FRAMING_BYTES: usize = 32;
-        let mut bytes = Buf::default();
+        let mut bytes = Output::default();
         let len: usize = keys.into_iter().flatten().map(|key| key.len() + FRAMING_BYTES).sum();
         bytes.reserve(4 * FRAMING_BYTES + len)?;
         let proto = if matches!(self, Form::Message) { Proto::Resp2 } else { Proto::Resp3 };
-        let mut reply = Reply::new(&mut bytes, proto, usize::MAX);
+        let mut reply = Reply::plain(&mut bytes, proto, usize::MAX);
         match self {
             Form::Push => {
                 reply.push_header(2);
@@ -356,7 +356,7 @@ impl Form {
                 reply.push_header(2);
                 reply.bulk(b"tracking-redir-broken");
                 reply.int(gone.serial as i64);
-                return Ok(bytes);
+                return Ok(bytes.into_own());
             }
         }
         match keys {
@@ -366,6 +366,6 @@ impl Form {
             }
             None => reply.null(),
         }
-        Ok(bytes)
+        Ok(bytes.into_own())
     }
 }

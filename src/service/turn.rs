@@ -280,7 +280,7 @@ impl Service {
         }
         let proto = session.proto;
         let (reply_start, asks) = (turn.output.mark(), self.world.outbox.asks.len());
-        let reply = Reply::to(turn.output, proto, self.world.config.max_reply_bytes);
+        let reply = Reply::new(turn.output, proto, self.world.config.max_reply_bytes);
         let call =
             Call { me: turn.me, args, command, memory: turn.memory, wires: &mut *turn.wires, inside: false };
         let close = self.world.run(call, self.runs, reply);

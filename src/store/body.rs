@@ -342,6 +342,13 @@ impl Body {
         (self.hash, self.key_len) = (rekey.hash, rekey.key_len);
     }
 
+    /// Takes the memory of a string that it keeps over, so that it can be changed, if nobody else holds it. Copies nothing.
+    pub fn reclaim(&mut self) {
+        if self.kept().is_some_and(Kept::is_alone) {
+            memory::insist(self.try_own(0));
+        }
+    }
+
     /// Makes room for `count` more bytes of value. Building a value piece by piece costs its
     /// length, not the square of it.
     ///
@@ -374,7 +381,9 @@ impl Body {
 
     /// Adds to the value.
     pub fn append(&mut self, tail: &[u8]) {
-        if let Some(bytes) = self.bytes_mut() {
+        if !tail.is_empty()
+            && let Some(bytes) = self.bytes_mut()
+        {
             bytes.extend_from_slice(tail);
         }
     }

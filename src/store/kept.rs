@@ -3,7 +3,8 @@
 //!
 //! Invariants:
 //!
-//! - The string fills at least seven eighths of the memory, so little is wasted. The accounts count all of it.
+//! - A string that stays where it has arrived fills at least seven eighths of the memory, so little is wasted. The accounts count
+//!   all of it.
 //! - Nobody changes the memory while it is shared. What changes such a string in its place takes the memory first, or copies
 //!   the string if others hold the memory too. It does so while it prepares the change.
 //! - Replies share the memory too: a long string that is read is kept from then on, wherever it came from.
@@ -53,6 +54,11 @@ impl Kept {
     #[inline]
     pub fn value(&self) -> &[u8] {
         &self.memory().bytes()[self.range()]
+    }
+
+    /// True if nobody else holds the memory.
+    pub fn is_alone(&self) -> bool {
+        self.memory.is_alone()
     }
 
     /// Takes the memory out, if nobody else holds it.

@@ -84,7 +84,7 @@ impl<'a> Prepared<'a> {
     /// allocation. Does not reuse the body of a key that may expire before the commit, and none unless `reuses` is set.
     #[inline]
     pub(super) fn replacing(
-        table: &Table,
+        table: &mut Table,
         key: &'a [u8],
         value: &'a [u8],
         reuses: bool,
@@ -95,7 +95,7 @@ impl<'a> Prepared<'a> {
         let hash = table.hash(key);
         let record = table.find(hash, key).map(|place| table.record(place));
         match record.filter(|record| record.expires_ms().is_none()).and_then(|record| record.body()) {
-            Some(number) if table.bodies.get(number).takes(value.len()) => {
+            Some(number) if takes(table, number, value.len()) => {
                 Ok(Prepared { key, hash, content: Content::Over(value) })
             }
             _ => Prepared::new(table, key, value),
@@ -112,7 +112,7 @@ impl<'a> Prepared<'a> {
         let Some(place) = table.find(hash, key) else { return Ok(Prepared::new(table, key, tail)?) };
         let head = table.string(place)?;
         let in_block = fits_block(key.len(), head.len().saturating_add(tail.len()));
-        let content = if in_block || table.reserve_tail(place, tail.len())? {
+        let content = if in_block || tail.is_empty() || table.reserve_tail(place, tail.len())? {
             Content::Tail(tail)
         } else {
             Content::Body(Body::new(hash, key, [table.string(place)?, tail])?)
@@ -152,6 +152,14 @@ impl<'a> Prepared<'a> {
     pub(super) fn bodies(&self) -> usize {
         usize::from(matches!(self.content, Content::Body(_)))
     }
+}
+
+/// True if a string of `len` bytes fits into the memory of body `number`, which can be changed.
+fn takes(table: &mut Table, number: u32, len: usize) -> bool {
+    if table.bodies.get(number).kept().is_some() {
+        table.with_body(number, Body::reclaim);
+    }
+    table.bodies.get(number).takes(len)
 }
 
 /// True if a key and a value of these lengths, in bytes, fit a block together.

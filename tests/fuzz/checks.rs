@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
-use tidegate::base::{Buf, Clock, ConnId, Moment, Now, Output, Peer};
+use tidegate::base::{Clock, ConnId, Moment, Now, Output, Peer};
 use tidegate::config::options::OPTIONS;
 use tidegate::config::{Config, DebugCommand};
 use tidegate::rdb::{self, Value};
@@ -440,7 +440,7 @@ fn crc64(bytes: &[u8]) -> u64 {
 pub fn reply(data: &[u8]) {
     let Some((&choice, rest)) = data.split_first() else { return };
     let proto = if choice & 1 == 0 { Proto::Resp2 } else { Proto::Resp3 };
-    let mut out = Buf::default();
+    let mut out = Output::default();
     let mut reply = Reply::new(&mut out, proto, 1 << 20);
     match choice >> 1 & 7 {
         0 => reply.error(rest),
@@ -461,7 +461,7 @@ pub fn reply(data: &[u8]) {
         }
         _ => reply.replace_by_error(rest),
     }
-    assert_eq!(decoded(out.unread()), Some(&b""[..]), "{}", out.unread().escape_ascii());
+    assert_eq!(decoded(out.front()), Some(&b""[..]), "{}", out.front().escape_ascii());
 }
 
 /// The keyspace is a map, and a scan that runs all the time misses no key that stays. Four bytes are an operation on a

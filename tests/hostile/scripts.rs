@@ -152,6 +152,22 @@ const SPENDERS: &[(&str, &str)] = &[
         "a key that doubles",
         "redis.call('SET', 'big', 'y') while true do redis.call('APPEND', 'big', redis.call('GET', 'big')) end",
     ),
+    (
+        "the bits of many long numbers at once",
+        "local s, t = string.rep('1', 4e6), {} for i = 1, 250 do t[i] = s end while true do bit.band(unpack(t)) end",
+    ),
+    (
+        "the greatest of many long numbers",
+        "local s, t = string.rep('1', 4e6), {} for i = 1, 250 do t[i] = s end while true do math.max(unpack(t)) end",
+    ),
+    (
+        "many long numbers in a format",
+        "local s, t = string.rep('1', 4e6), {} for i = 1, 250 do t[i] = s end while true do string.format(string.rep('%.1f', 250), unpack(t)) end",
+    ),
+    (
+        "many long numbers in a struct",
+        "local s, t = string.rep('1', 4e6), {} for i = 1, 250 do t[i] = s end while true do struct.pack(string.rep('d', 250), unpack(t)) end",
+    ),
     ("messages without end", "while true do redis.call('PUBLISH', 'c', string.rep('m', 100)) end"),
 ];
 

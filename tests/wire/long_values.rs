@@ -221,8 +221,11 @@ fn a_value_that_many_clients_read_is_held_once_until_the_last_has_read_it() {
     let list = String::from_utf8(wire.bulk()).unwrap();
     let untaken = |line: &str| line.split(" omem=").nth(1)?.split(' ').next()?.parse::<usize>().ok();
     assert!(list.lines().filter_map(untaken).filter(|bytes| *bytes > LEN / 2).count() == 20, "{list}");
+    assert!(wire.info("mem_clients_shared").parse::<usize>().unwrap() >= 20 * LEN);
+    assert_eq!(wire.info("mem_outliving_values"), "0");
     // The key is gone, and its memory is not: it still counts.
     wire.ask("DEL k\r\n", ":1\r\n");
+    assert!(wire.info("mem_outliving_values").parse::<usize>().unwrap() >= LEN);
     let removed = used(&mut wire);
     assert!(removed >= empty + LEN && removed < empty + 2 * LEN, "{removed} bytes, {empty} at first");
     let mut last = readers.pop().unwrap();
@@ -260,4 +263,43 @@ fn a_long_reply_that_must_not_be_sent_leaves_nothing_behind() {
     wire.expect(&whole);
     assert!(wire.line().starts_with("-ERR internal error"));
     wire.expect_end();
+}
+
+#[test]
+fn a_short_part_of_a_long_string_does_not_hold_the_string() {
+    const LEN: usize = 10 << 20;
+    let daemon = Daemon::start(&[]);
+    let mut wire = daemon.connect();
+    let value = noise(LEN, 23);
+    wire.ask(request(&[b"SET", b"k", &value]), "+OK\r\n");
+    // All commands of a transaction run before any of its replies leaves.
+    let pair = "SETRANGE k 0 a\r\nGETRANGE k 1 100000\r\n";
+    wire.ask(format!("MULTI\r\n{}", pair.repeat(20)), format!("+OK\r\n{}", "+QUEUED\r\n".repeat(40)));
+    wire.send("EXEC\r\n");
+    wire.expect("*40\r\n");
+    for _ in 0..20 {
+        wire.expect(format!(":{LEN}\r\n"));
+        wire.expect(bulk(&value[1..=100_000]));
+    }
+    let most = daemon.status_bytes("VmHWM");
+    assert!(most < 5 * LEN, "{most} bytes at most");
+}
+
+#[test]
+fn a_client_that_leaves_the_last_byte_of_a_value_still_holds_all_of_it() {
+    const LEN: usize = 4 << 20;
+    let daemon = Daemon::start(&["--maxmemory-clients", "40mb"]);
+    let (mut wire, mut reader) = (daemon.connect(), daemon.connect());
+    let value = noise(LEN, 29);
+    wire.ask(request(&[b"SET", b"k", &value]), "+OK\r\n");
+    reader.send("GET k\r\nCLIENT ID\r\n");
+    reader.expect(format!("${LEN}\r\n"));
+    wire.ask("DEL k\r\n", ":1\r\n");
+    let shared = |wire: &mut Wire| wire.info("mem_clients_shared").parse::<usize>().unwrap();
+    let held = shared(&mut wire);
+    assert!(held == 0 || held >= LEN, "{held} bytes");
+    reader.expect(&value);
+    reader.expect("\r\n");
+    crate::harness::within("nothing is shared any more", || (shared(&mut wire) == 0).then_some(()));
+    assert_eq!(wire.info("mem_outliving_values"), "0");
 }

@@ -7,12 +7,13 @@ use crate::harness::{Daemon, Wire, request, within};
 fn maxmemory_clients_holds_within_a_tick() {
     let daemon = Daemon::start(&["--maxmemory-clients", "4mb"]);
     let mut judge = daemon.connect();
-    judge.ask(request(&[b"SET", b"k", &vec![b'v'; 1 << 20]]), "+OK\r\n");
+    // A longer value would be shared by all replies.
+    judge.ask(request(&[b"SET", b"k", &[b'v'; 60 << 10]]), "+OK\r\n");
     let mut greedy: Vec<Wire> = (0..8).map(|_| daemon.connect()).collect();
     greedy.iter_mut().for_each(|wire| wire.ask("PING\r\n", "+PONG\r\n"));
     // Each asks for 12 MiB, and the daemon hears all of them at once.
     daemon.while_stopped(|| {
-        greedy.iter_mut().for_each(|wire| wire.send(format!("MGET{}\r\n", " k".repeat(12))))
+        greedy.iter_mut().for_each(|wire| wire.send(format!("MGET{}\r\n", " k".repeat(200))))
     });
     within("all to be evicted", || (judge.info("evicted_clients") == "8").then_some(()));
     let peak = daemon.status_bytes("VmHWM") >> 20;

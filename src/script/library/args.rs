@@ -3,8 +3,11 @@
 //! This file must never know what a function does with its arguments.
 
 use super::number::{c_integer, lua_number, lua_text};
-use super::{complain, place};
+use super::{check, complain, place};
 use mlua::{Lua, LuaString, MultiValue, Result, Value};
+
+/// To turn a text of more bytes than this into a number takes long enough to look at the time before.
+const SHORT_TEXT_BYTES: usize = 4 << 10;
 
 /// The arguments of one call. The first one has the index 1, as in messages.
 #[derive(Clone, Copy, Debug)]
@@ -43,7 +46,8 @@ impl<'a> Args<'a> {
 
     /// A number, or a string that Lua can convert into one.
     pub fn number(&self, lua: &Lua, index: usize) -> Result<f64> {
-        self.get(index).and_then(number_of).ok_or_else(|| self.wrong_type(lua, index, "number"))
+        let number = self.get(index).map_or(Ok(None), |value| number_of(lua, value))?;
+        number.ok_or_else(|| self.wrong_type(lua, index, "number"))
     }
 
     /// A number without its fraction.
@@ -83,14 +87,23 @@ impl<'a> Args<'a> {
     }
 }
 
-/// A number, or a string that Lua can convert into one.
-pub(super) fn number_of(value: &Value) -> Option<f64> {
-    match value {
+/// A number, or a string that Lua can convert into one. `None` if it is neither.
+///
+/// # Errors
+/// If the script must stop.
+pub(super) fn number_of(lua: &Lua, value: &Value) -> Result<Option<f64>> {
+    Ok(match value {
         Value::Integer(number) => Some(*number as f64),
         Value::Number(number) => Some(*number),
-        Value::String(string) => lua_number(&string.as_bytes()),
+        Value::String(string) => {
+            let text = string.as_bytes();
+            if text.len() > SHORT_TEXT_BYTES {
+                check(lua)?;
+            }
+            lua_number(&text)
+        }
         _ => None,
-    }
+    })
 }
 
 /// The name of a value's type, as Lua's function `type` has it.

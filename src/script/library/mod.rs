@@ -10,6 +10,7 @@
 
 mod args;
 pub mod bit;
+pub mod draw;
 pub mod json;
 pub mod msgpack;
 pub mod number;

@@ -214,7 +214,8 @@ fn unpack(lua: &Lua, args: &Args) -> Result<MultiValue> {
             b'c' => {
                 let mut bytes = bytes;
                 if size == 0 {
-                    let number = results.pop().as_ref().and_then(number_of);
+                    let size_before = results.pop().unwrap_or(Value::Nil);
+                    let number = number_of(lua, &size_before)?;
                     let number = number.ok_or_else(|| complain(lua, "format 'c0' needs a previous size"))?;
                     size = c_unsigned(number) as usize;
                     bytes = part(&data, at, size).ok_or_else(too_short)?;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::getkeys::flags;
-use crate::base::Moment;
 use crate::rdb::{Libraries, LibraryError, dump_libraries};
 use crate::resp::parse_i64;
 use crate::script::{Flag, forget_libraries};
@@ -54,7 +53,7 @@ pub fn load(cx: &mut Cx<'_>) -> Outcome {
         return Err(Failure::quoting("ERR Library '", &library.name, "' already exists"));
     }
     library.number = cx.world.functions.next_number();
-    cx.world.load_library(&mut library)?;
+    cx.while_loading(|loading| loading.load_new(&mut library))?;
     let stays = |known: &Library| known.name != library.name;
     let checked = cx.world.functions.check([&library].into_iter(), stays).and_then(|()| {
         cx.reply.bulk(&library.name);
@@ -235,36 +234,26 @@ pub fn restore(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
-/// Loads the libraries of the payload into `added`.
-fn read_payload(cx: &Cx<'_>, added: &mut Functions) -> Outcome {
-    let (world, began) = (&*cx.world, cx.world.read_clock().at);
-    for text in Libraries::of(cx.arg(2), world.config.proto_max_bulk_len)? {
-        let mut library = Library::read(&text?)?;
-        if added.library(&library.name).is_some() {
-            return Err(Failure::quoting("ERR Library '", &library.name, "' already exists"));
+/// Loads the libraries of the payload into `added`. All together may take as long as a script may run.
+fn read_payload(cx: &mut Cx<'_>, added: &mut Functions) -> Outcome {
+    let texts = Libraries::of(cx.arg(2), cx.world.config.proto_max_bulk_len)?;
+    cx.while_loading(|loading| {
+        for text in texts {
+            let mut library = Library::read(&text?)?;
+            if added.library(&library.name).is_some() {
+                return Err(Failure::quoting("ERR Library '", &library.name, "' already exists"));
+            }
+            loading.next()?;
+            library.number = added.next_number();
+            loading.load_new(&mut library)?;
+            if let Err(failure) = added.check([&library].into_iter(), |_| true) {
+                forget_libraries([library.number]);
+                return Err(failure);
+            }
+            added.link(Arc::new(library));
         }
-        check_time(world, began)?;
-        library.number = added.next_number();
-        world.load_library(&mut library)?;
-        if let Err(failure) = added.check([&library].into_iter(), |_| true) {
-            forget_libraries([library.number]);
-            return Err(failure);
-        }
-        added.link(Arc::new(library));
-    }
-    Ok(())
-}
-
-/// All libraries of a payload together may take as long to load as a script may run.
-fn check_time(world: &World, began: Moment) -> Outcome {
-    let (ms, limit) =
-        (world.read_clock().at.since(began).as_millis() as u64, world.config.script_time_limit_ms);
-    if limit > 0 && ms >= limit {
-        return Err(Failure::telling(format!(
-            "ERR the libraries took {ms} ms to load and were dropped (script-time-limit is {limit} ms)"
-        )));
-    }
-    Ok(())
+        Ok(())
+    })
 }
 
 /// Checks that the libraries in `added` may be added with this policy.

@@ -6,7 +6,7 @@
 
 use std::fmt::Write as _;
 
-use crate::base::Reason;
+use crate::base::{Reason, outliving_bytes};
 use crate::config::REDIS_VERSION;
 use crate::script::{engine_memory, functions_memory};
 use crate::service::catalog;
@@ -154,6 +154,8 @@ fn memory(text: &mut String, world: &World) {
     field(text, "mem_fragmentation_bytes", resident as i64 - used as i64);
     field(text, "mem_not_counted_for_evict", world.store.waiting_bytes());
     field(text, "mem_clients_normal", held);
+    field(text, "mem_clients_shared", world.stats.present.shared_bytes);
+    field(text, "mem_outliving_values", outliving_bytes());
     zeros(text, &["mem_clients_slaves", "mem_replication_backlog", "mem_cluster_links", "mem_aof_buffer"]);
     field(text, "mem_allocator", if cfg!(target_env = "gnu") { "glibc" } else { "system" });
     field(text, "active_defrag_running", 0);

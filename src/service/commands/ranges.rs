@@ -38,7 +38,7 @@ pub fn getrange(cx: &mut Cx<'_>) -> Outcome {
     let value = cx.world.lookup(key)?.unwrap_or_default();
     match span(first, last, value.len()) {
         Some((from, to)) if !is_backwards(first, last) => {
-            if to - from < long {
+            if to - from + 1 < long {
                 cx.reply.bulk(&value[from..=to]);
             } else {
                 cx.reply_long(key, from..to + 1);

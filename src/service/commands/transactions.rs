@@ -71,8 +71,10 @@ pub fn exec(cx: &mut Cx<'_>) -> Outcome {
     // With this room, each command can be answered at least with the error that memory has run out.
     cx.reply.reserve(transaction.len() * EXEC_REPLY_BYTES + REPLY_HEADROOM_BYTES)?;
     cx.reply.array(transaction.len());
+    let header_end = cx.reply.pending();
     for (args, command) in transaction.iter() {
-        let max = cx.world.config.max_reply_bytes.saturating_sub(cx.reply.len());
+        let written = cx.reply.pending() - header_end;
+        let max = cx.world.config.max_reply_bytes.saturating_sub(written);
         let proto = cx.session().proto;
         let mut reply = cx.reply.inside(proto, max);
         if let Err(failure) = check(command, args, &cx.world.config, &cx.world.sessions, cx.me)

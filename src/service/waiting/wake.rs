@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 
 use super::HEEDS_LOSS;
-use crate::base::{Buf, ConnId, OutOfMemory, Reason};
+use crate::base::{ConnId, OutOfMemory, Output, Reason};
 use crate::config::REPLY_HEADROOM_BYTES;
 use crate::resp::{Proto, Reply};
 use crate::service::Service;
@@ -56,7 +56,7 @@ impl Service {
             return self.world.outbox.asks.push(Ask::Fail(me, Reason::Io(ErrorKind::OutOfMemory)));
         };
         let proto = self.world.sessions.get(me.slot).map_or(Proto::Resp2, |session| session.proto);
-        let reply = Reply::new(&mut buffer, proto, self.world.config.max_reply_bytes);
+        let reply = Reply::plain(&mut buffer, proto, self.world.config.max_reply_bytes);
         // Commands that wait do not look at connections.
         let call = Call {
             me,
@@ -67,7 +67,7 @@ impl Service {
             inside: false,
         };
         self.world.run(call, self.runs, reply);
-        self.world.end_wake(me, waits, buffer);
+        self.world.end_wake(me, waits, buffer.into_own());
     }
 
     /// A command has panicked. Keeps what complete commands have done and asked for; at least the first `asks` asks are
@@ -90,8 +90,8 @@ impl Service {
 ///
 /// # Errors
 /// [`OutOfMemory`] if there is not even room for an error.
-fn reply_buffer() -> Result<Buf, OutOfMemory> {
-    let mut reply = Buf::default();
+fn reply_buffer() -> Result<Output, OutOfMemory> {
+    let mut reply = Output::default();
     reply.reserve(REPLY_HEADROOM_BYTES)?;
     Ok(reply)
 }

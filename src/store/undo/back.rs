@@ -108,6 +108,10 @@ impl Store {
         expires_ms: Option<u64>,
     ) {
         self.in_body(subject, |body| {
+            // Appending nothing has changed nothing, and the string may still lie in memory that others hold.
+            if bytes.is_empty() && body.value().len() == len {
+                return;
+            }
             body.shorten(|value| {
                 value[at..at + bytes.len()].copy_from_slice(bytes);
                 len
