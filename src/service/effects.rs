@@ -1,4 +1,5 @@
-//! Passes on the effects that the store has noted, after each command and after each sweep, never within a command.
+//! Passes on the effects that the store has noted, after each command and after each sweep, never within
+//! a command. Only events come earlier, if a script publishes something after them; they leave with its messages.
 
 use super::cx::Failure;
 use super::post::Post;
@@ -31,9 +32,22 @@ impl World {
             self.invalidate(&effects, by);
         }
         if self.store.wants_events() {
+            self.stats.events_lost += u64::from(effects.lost);
             self.notify(&effects, by);
         }
         self.store.put_back_effects(effects);
+    }
+
+    /// A script of `by` is going to publish something. So the events of what it has done before come first.
+    pub(super) fn tell_events_before_message(&mut self, by: ConnId) {
+        if self.store.wants_events() && self.store.has_effects() {
+            // As above: if it ended half-way, nobody would hear of the effects.
+            fault::aside(|| {
+                let effects = self.store.take_effects();
+                self.notify(&effects, Some(by));
+                self.store.keep_told_effects(effects);
+            });
+        }
     }
 
     /// The settings have changed, or the server starts: tells the store whether events are wanted.
@@ -41,11 +55,10 @@ impl World {
         self.store.listen(Listener::Events, self.config.notify_keyspace_events.is_on());
     }
 
-    /// Publishes the events among the effects.
+    /// Publishes the events among the effects, except for those that were told before.
     fn notify(&mut self, effects: &Effects, by: Option<ConnId>) {
-        self.stats.events_lost += u64::from(effects.lost);
         let wanted = self.config.notify_keyspace_events;
-        for Effect { db, key, what } in effects.iter() {
+        for Effect { db, key, what } in effects.untold() {
             let Some((_, name)) = named(what).filter(|(class, _)| wanted.has(*class)) else { continue };
             let mut told = Ok(());
             if wanted.keyspace() {

@@ -244,6 +244,9 @@ impl Host for Calls<'_, '_> {
             }
             Ok(command) => {
                 let Cx { world, me, wires, runs, .. } = &mut *self.cx;
+                if command.flags.contains(&"pubsub") {
+                    world.tell_events_before_message(*me);
+                }
                 let call =
                     Call { me: *me, args: request, command, memory: None, wires: &mut **wires, inside: true };
                 world.run_in_script(call, runs, reply);

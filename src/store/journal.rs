@@ -111,6 +111,8 @@ pub struct Effects {
     pub lost: bool,
     keys: Vec<u8>,
     entries: Vec<Entry>,
+    /// The events among so many first effects were told before.
+    told: usize,
 }
 
 impl Effects {
@@ -122,6 +124,11 @@ impl Effects {
             key: &self.keys[start..key_end],
             what,
         })
+    }
+
+    /// Those whose events were not told before.
+    pub fn untold(&self) -> impl Iterator<Item = Effect<'_>> {
+        self.iter().skip(self.told)
     }
 }
 
@@ -145,6 +152,8 @@ pub struct Journal {
     keys: Vec<u8>,
     /// The effects, in the order in which they happened.
     effects: Vec<Entry>,
+    /// The events among so many first effects were told.
+    told: usize,
 }
 
 impl Journal {
@@ -205,14 +214,28 @@ impl Journal {
     pub fn rewind(&mut self, mark: &Mark) {
         self.effects.truncate(mark.effects);
         self.keys.truncate(mark.key_bytes);
+        // What was told since then is taken back too.
+        self.told = 0;
         self.news = self.lost || !self.effects.is_empty();
     }
 
     /// Takes the effects out. [`Journal::put_back`] takes their memory back.
     pub fn take(&mut self) -> Effects {
         self.news = false;
-        let lost = std::mem::take(&mut self.lost);
-        Effects { lost, keys: std::mem::take(&mut self.keys), entries: std::mem::take(&mut self.effects) }
+        let (lost, told) = (std::mem::take(&mut self.lost), std::mem::take(&mut self.told));
+        Effects {
+            lost,
+            keys: std::mem::take(&mut self.keys),
+            entries: std::mem::take(&mut self.effects),
+            told,
+        }
+    }
+
+    /// Takes effects back whose events were told. The other listeners have not read them.
+    pub fn keep_told(&mut self, effects: Effects) {
+        let Effects { lost, keys, entries, .. } = effects;
+        (self.news, self.lost, self.told) = (lost || !entries.is_empty(), lost, entries.len());
+        (self.keys, self.effects) = (keys, entries);
     }
 
     /// Takes back the memory of effects that the listeners have read.
@@ -230,7 +253,7 @@ impl Journal {
     fn forget(&mut self) {
         self.keys.clear();
         self.effects.clear();
-        (self.news, self.lost) = (false, false);
+        (self.news, self.lost, self.told) = (false, false, 0);
     }
 
     /// Memory held, in bytes.

@@ -424,6 +424,11 @@ impl Store {
         self.changes.journal.take()
     }
 
+    /// Takes effects back of which only the events were told.
+    pub fn keep_told_effects(&mut self, effects: Effects) {
+        self.changes.journal.keep_told(effects);
+    }
+
     /// Takes back the memory of effects that the listeners have read.
     pub fn put_back_effects(&mut self, effects: Effects) {
         self.changes.journal.put_back(effects);

@@ -161,6 +161,46 @@ fn nobody_hears_of_a_script_that_is_undone() {
 }
 
 #[test]
+fn events_and_messages_of_a_script_come_in_the_order_in_which_they_were_made() {
+    let daemon = Daemon::start(&["--script-time-limit", "50", "--notify-keyspace-events", "EA"]);
+    let mut reader = daemon.connect();
+    let mut client = daemon.client("");
+    reader.ask("PSUBSCRIBE *\r\n", "*3\r\n$10\r\npsubscribe\r\n$1\r\n*\r\n:1\r\n");
+    let message = |channel: &str, text: &str| {
+        let framed = |word: &str| format!("${}\r\n{word}\r\n", word.len());
+        ["*4\r\n".to_owned(), framed("pmessage"), framed("*"), framed(channel), framed(text)].concat()
+    };
+    let work = "redis.call('SET','k','v') redis.call('PUBLISH','c','1') redis.call('DEL','k') redis.call('SET','x','v') \
+                redis.call('PUBLISH','c','2') redis.pcall('PUBLISH','c') redis.call('DEL','x') ";
+    let told = [
+        message("__keyevent@0__:set", "k"),
+        message("c", "1"),
+        message("__keyevent@0__:del", "k"),
+        message("__keyevent@0__:set", "x"),
+        message("c", "2"),
+        message("__keyevent@0__:del", "x"),
+    ]
+    .concat();
+    // A script that is undone has told nothing, and one that fails has told all.
+    eval(&mut client, &format!("{work} while true do end")).unwrap_err();
+    eval(&mut client, work).unwrap();
+    reader.expect(told.as_str());
+    eval(&mut client, &format!("{work} error('own')")).unwrap_err();
+    reader.expect(told.as_str());
+    let _: Value = redis::pipe()
+        .atomic()
+        .cmd("SET")
+        .arg("k")
+        .arg("v")
+        .cmd("EVAL")
+        .arg(work)
+        .arg(0)
+        .query(&mut client)
+        .unwrap();
+    reader.expect(format!("{}{told}", message("__keyevent@0__:set", "k")).as_str());
+}
+
+#[test]
 fn a_script_leaves_nothing_behind() {
     let daemon = Daemon::start(&[]);
     let mut client = daemon.client("");
