@@ -74,6 +74,22 @@ impl<'a, N: Net> Meanwhile<'a, N> {
         }
     }
 
+    /// Hears everything, and serves others if the script has run long.
+    fn hear_others(&mut self, me: ConnId, world: &mut World, now: Moment) {
+        self.hear_edges(world, now);
+        if world.is_busy(now) {
+            if self.stage == Stage::Serving {
+                self.reactor.admit(now, &world.config, &mut world.stats, self.newcomers);
+                welcome(self.newcomers, world, now);
+            }
+            self.serve(me, world, now);
+        }
+        for slot in self.reactor.take_departed() {
+            world.leave(slot);
+        }
+        self.note_asks(world, now);
+    }
+
     /// Serves all clients but `me` that have sent something.
     fn serve(&mut self, me: ConnId, world: &mut World, now: Moment) {
         let turns = self.reactor.take_turns_but(me.slot, !self.is_busy);
@@ -129,21 +145,16 @@ impl<N: Net> Wires for Meanwhile<'_, N> {
 
     fn hear(&mut self, me: ConnId, world: &mut World) {
         let now = self.reactor.now().at;
+        let before = self.stage;
         // What the script has asked for waits until it has ended, and it may be undone.
-        world.swap_asked();
-        self.hear_edges(world, now);
-        if world.is_busy(now) {
-            if self.stage == Stage::Serving {
-                self.reactor.admit(now, &world.config, &mut world.stats, self.newcomers);
-                welcome(self.newcomers, world, now);
-            }
-            self.serve(me, world, now);
+        let aside = world.put_asked_aside();
+        self.hear_others(me, aside.world, now);
+        drop(aside);
+        if before == Stage::Serving && self.stage != Stage::Serving {
+            // Newcomers must not wait for the script only to be refused then.
+            self.reactor.stop_admitting(now, &world.config, &mut world.stats, self.newcomers);
+            welcome(self.newcomers, world, now);
         }
-        for slot in self.reactor.take_departed() {
-            world.leave(slot);
-        }
-        self.note_asks(world, now);
-        world.swap_asked();
         if self.stage.is_over(now) {
             world.end_script();
         }

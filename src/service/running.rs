@@ -52,6 +52,18 @@ impl Running {
     }
 }
 
+/// While it lives, others are heard, and what the script has asked for lies aside. It comes back even if that panics.
+pub struct Aside<'a> {
+    /// The world.
+    pub world: &'a mut World,
+}
+
+impl Drop for Aside<'_> {
+    fn drop(&mut self) {
+        self.world.swap_asked();
+    }
+}
+
 impl Cx<'_> {
     /// Lets the server hear the other clients, if it is time for that.
     pub fn hear_others(&mut self, now: Moment) {
@@ -91,8 +103,13 @@ impl World {
         self.script.as_ref().is_some_and(|script| script.me == me)
     }
 
-    /// Puts what the script has asked for aside before others are heard, and back after that.
-    pub fn swap_asked(&mut self) {
+    /// Puts aside what the script, and the commands before it, have asked for, while others are heard.
+    pub fn put_asked_aside(&mut self) -> Aside<'_> {
+        self.swap_asked();
+        Aside { world: self }
+    }
+
+    fn swap_asked(&mut self) {
         if let Some(script) = &mut self.script {
             std::mem::swap(&mut script.asked, &mut self.outbox);
         }

@@ -300,9 +300,11 @@ mod tests {
 
     use crate::base::{Clock, ConnId, Moment, Now, Output, Peer, Wire};
     use crate::config::{Config, DebugCommand};
+    use crate::fence;
     use crate::rdb::dump_libraries;
     use crate::resp::{Proto, Reply};
     use crate::service::Service;
+    use crate::service::outbox::Ask;
     use crate::service::turn::{Progress, Turn};
     use crate::service::wires::{NoWires, Wires};
     use crate::service::world::World;
@@ -332,14 +334,20 @@ mod tests {
         ask_among(service, words, &mut NoWires)
     }
 
-    /// The same, among these other clients.
-    fn ask_among(service: &mut Service, words: &[impl AsRef<[u8]>], wires: &mut dyn Wires) -> String {
+    /// A request of these words.
+    fn request(words: &[impl AsRef<[u8]>]) -> Vec<u8> {
         let mut request = Output::default();
         let mut encoder = Reply::new(&mut request, Proto::Resp2, usize::MAX);
         encoder.array(words.len());
         words.iter().for_each(|word| encoder.bulk(word.as_ref()));
+        request.front().to_vec()
+    }
+
+    /// The same, among these other clients.
+    fn ask_among(service: &mut Service, words: &[impl AsRef<[u8]>], wires: &mut dyn Wires) -> String {
+        let request = request(words);
         let (mut output, mut progress) = (Output::default(), Progress::default());
-        let turn = Turn { me: ME, input: request.front(), memory: None, output: &mut output, wires };
+        let turn = Turn { me: ME, input: &request, memory: None, output: &mut output, wires };
         service.turn(turn, &mut progress);
         String::from_utf8_lossy(output.front()).into_owned()
     }
@@ -495,6 +503,42 @@ mod tests {
         assert_eq!(ask(&mut service, &["FCALL", "fkept", "0"]), ":1\r\n");
         assert_eq!(ask_among(&mut service, &words, &mut NoWires), "+OK\r\n");
         assert_eq!(service.world.functions.len(), 101);
+    }
+
+    /// The transport fails while others are heard.
+    struct Broken;
+
+    impl Wires for Broken {
+        fn wire(&self, _: u32) -> Wire {
+            Wire::default()
+        }
+
+        fn hear(&mut self, _: ConnId, world: &mut World) {
+            let aside = world.put_asked_aside();
+            aside.world.outbox.asks.push(Ask::Wake(ME));
+            panic!("while others are heard");
+        }
+    }
+
+    #[test]
+    fn a_panic_while_others_are_heard_keeps_what_commands_before_the_script_have_asked_for() {
+        let mut service = service();
+        let other = ConnId { slot: 1, serial: 2 };
+        service.open(other, Peer::from(SocketAddr::from(([127, 0, 0, 1], 4001))), 0);
+        let (input, mut output) = (request(&["SUBSCRIBE", "c"]), Output::default());
+        let turn = Turn { me: other, input: &input, memory: None, output: &mut output, wires: &mut NoWires };
+        service.turn(turn, &mut Progress::default());
+        let script = "redis.call('SET','k','v') redis.call('PUBLISH','c','undone') while true do end";
+        let requests = [&["PUBLISH", "c", "told"][..], &["EVAL", script, "0"]].map(request).concat();
+        let (mut output, mut progress) = (Output::default(), Progress::default());
+        let turn = Turn { me: ME, input: &requests, memory: None, output: &mut output, wires: &mut Broken };
+        assert!(fence::run(|| service.turn(turn, &mut progress)).is_err());
+        service.recover(progress.asks);
+        let asks = service.world.outbox.take();
+        let is_told =
+            |ask: &Ask| matches!(ask, Ask::Push { message, .. } if message.unread() == b"$4\r\ntold\r\n");
+        assert!(asks.len() == 1 && is_told(&asks[0]), "{asks:?}");
+        assert_eq!(ask(&mut service, &["EXISTS", "k"]), ":0\r\n");
     }
 
     #[test]

@@ -806,8 +806,8 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "the messages of a script are sent while it runs",
         "src/server/meanwhile.rs",
-        "        world.swap_asked();\n        self.hear_edges(world, now);\n",
-        "        self.hear_edges(world, now);\n",
+        "        let aside = world.put_asked_aside();\n        self.hear_others(me, aside.world, now);\n        drop(aside);\n",
+        "        self.hear_others(me, world, now);\n",
     ),
     mutant(
         "a script is not undone after a panic",

@@ -193,19 +193,19 @@ fn sent_posts(name: usize, client: &Client, world: &World) -> Vec<(String, Sent)
     posts.map(|(place, channel, text)| (label(&channel, &text), Sent { by: name, place, channel })).collect()
 }
 
-/// The messages of a step: place, channel and text. The events of a script come when it has ended, behind its messages.
+/// The messages and events of a step, in the order in which they came about: place, channel and text.
 fn posts_of(client: &Client, step: usize) -> Vec<(Place, String, String)> {
-    let (mut posts, mut told) = (Vec::new(), Vec::new());
+    let mut posts = Vec::new();
     for op in client.deeds(step) {
         match op {
             Op::Publish(channel, text) => posts.push((channel.clone(), text.clone())),
             Op::Tells(_, events) => {
-                told.extend(events.iter().flat_map(|(event, key)| events::channels(event, key)));
+                posts.extend(events.iter().flat_map(|(event, key)| events::channels(event, key)));
             }
             _ => {}
         }
     }
-    let posts = posts.into_iter().chain(told).enumerate();
+    let posts = posts.into_iter().enumerate();
     posts.map(|(nth, (channel, text))| ((step, nth), channel, text)).collect()
 }
 

@@ -1,5 +1,7 @@
 //! What others get while a script runs long, and how it is ended from outside.
 
+use std::net::TcpStream;
+
 use crate::harness::{Daemon, Wire, request, within};
 
 const BUSY: &str =
@@ -176,6 +178,41 @@ fn a_function_is_ended_by_its_own_command_and_others_see_it() {
     let scripted = begin(&daemon, "");
     other.ask("FUNCTION STATS\r\nFUNCTION KILL\r\nSCRIPT KILL\r\n", format!("{BUSY}{BUSY}+OK\r\n"));
     drop(scripted);
+}
+
+#[test]
+fn a_drain_that_begins_while_a_script_runs_refuses_newcomers_at_once() {
+    for signal in [true, false] {
+        let daemon = daemon(&[]);
+        let (mut other, mut waiting) = (daemon.connect(), daemon.connect());
+        other.ask("PING\r\n", "+PONG\r\n");
+        let mut runner = begin(&daemon, "");
+        if signal {
+            daemon.signal("TERM")
+        } else {
+            waiting.send("SHUTDOWN NOSAVE\r\n")
+        }
+        within("newcomers to be refused", || TcpStream::connect(daemon.address).is_err().then_some(()));
+        other.ask("GET k\r\nSCRIPT KILL\r\nQUIT\r\n", format!("{BUSY}+OK\r\n+OK\r\n"));
+        assert!(runner.line().contains("Script killed by user"));
+        drop((other, waiting, runner));
+        let (code, log) = daemon.exit();
+        assert_eq!(code, Some(0), "{log}");
+    }
+}
+
+#[test]
+fn a_key_that_is_watched_while_a_script_runs_is_watched_as_it_is_without_the_script() {
+    let daemon = daemon(&[]);
+    let (mut watcher, mut other) = (daemon.connect(), daemon.connect());
+    other.ask("SET k v\r\n", "+OK\r\n");
+    let runner = begin(&daemon, "redis.call('DEL','k')");
+    watcher.ask("WATCH k\r\n", "+OK\r\n");
+    other.ask("SCRIPT KILL\r\n", "+OK\r\n");
+    drop(runner);
+    // The script is undone, so the key is there, and goes now.
+    other.ask("EXISTS k\r\nFLUSHALL\r\n", ":1\r\n+OK\r\n");
+    watcher.ask("MULTI\r\nGET k\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*-1\r\n");
 }
 
 #[test]
