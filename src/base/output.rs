@@ -57,7 +57,10 @@ impl Output {
     /// How many bytes are not yet consumed.
     #[inline]
     pub fn len(&self) -> usize {
-        self.own.len() + self.parts.bytes()
+        match &self.parts.0 {
+            None => self.own.len(),
+            Some(queue) => self.own.len() + queue.bytes,
+        }
     }
 
     /// True when everything has been consumed.
@@ -67,6 +70,7 @@ impl Output {
     }
 
     /// The bytes of its own.
+    #[inline]
     pub fn into_own(self) -> Buf {
         debug_assert!(self.is_plain(), "the parts of shared memory are lost");
         self.own
@@ -220,12 +224,6 @@ impl Output {
 }
 
 impl Parts {
-    /// Bytes of all parts.
-    #[inline]
-    fn bytes(&self) -> usize {
-        self.0.as_ref().map_or(0, |queue| queue.bytes)
-    }
-
     /// Appends a part of `memory` behind all bytes of `own`, the other bytes of this output.
     ///
     /// # Errors

@@ -43,7 +43,8 @@ impl<'a> Reply<'a> {
 
     /// The same for a reply that lies in one piece of memory, because the server reads it itself.
     pub fn plain(out: &'a mut Output, proto: Proto, max: usize) -> Reply<'a> {
-        Reply { shares: false, ..Reply::new(out, proto, max) }
+        let start = out.mark();
+        Reply { out, start, max, proto, overflowed: false, sure: false, shares: false }
     }
 
     /// Changes the protocol version for the rest of this reply.
@@ -86,8 +87,8 @@ impl<'a> Reply<'a> {
 
     /// A reply of at most `max` bytes inside this one, for a command that runs inside another command.
     pub fn inside(&mut self, proto: Proto, max: usize) -> Reply<'_> {
-        let shares = self.shares;
-        Reply { shares, ..Reply::new(self.out, proto, max) }
+        let start = self.out.mark();
+        Reply { out: self.out, start, max, proto, overflowed: false, sure: false, shares: self.shares }
     }
 
     /// Removes everything that was written through this `Reply` and writes an error instead. No limit cuts

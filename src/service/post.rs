@@ -95,11 +95,13 @@ impl<'a> Post<'a> {
 }
 
 /// Encodes `parts` as bulk strings. If there is a `count`, the header of a push of `count` elements comes
-/// before them.
+/// before them. It is inlined, because with a known number of parts a message takes some ten instructions less.
+#[inline(always)]
 fn bulks(proto: Proto, count: Option<usize>, parts: &[&[u8]]) -> Result<Buf, OutOfMemory> {
     const FRAMING_BYTES: usize = 32;
     let mut bytes = Output::default();
-    bytes.reserve(FRAMING_BYTES + parts.iter().map(|part| part.len() + FRAMING_BYTES).sum::<usize>())?;
+    let len: usize = parts.iter().map(|part| part.len()).sum();
+    bytes.reserve(FRAMING_BYTES * (parts.len() + 1) + len)?;
     let mut reply = Reply::plain(&mut bytes, proto, usize::MAX);
     if let Some(count) = count {
         reply.push_header(count);

@@ -218,9 +218,7 @@ impl World {
 
     /// Lets a client watch `key` until its next `EXEC`, `DISCARD`, `UNWATCH` or `RESET`.
     pub fn watch(&mut self, id: ConnId, key: &[u8]) {
-        // While a script runs, the key may look other than it will if the script is undone. So a key that is not there counts as
-        // one that was.
-        let existed = self.in_script() || self.store.contains(key, self.now.unix_ms);
+        let existed = self.store.contains(key, self.now.unix_ms);
         let Some(session) = self.sessions.get_mut(id.slot) else { return };
         self.watches.watch(id, &mut session.extras().watching, key, existed, &mut self.store);
     }

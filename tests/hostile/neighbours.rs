@@ -112,10 +112,11 @@ pub fn rows() -> Vec<Row> {
 fn asked_at_once() -> Seen {
     let daemon = Watched::start(&["--maxmemory-clients", "4mb"]);
     let mut judge = daemon.connect();
-    judge.ask(request(&[b"SET", b"k", &vec![b'v'; 1 << 20]]), "+OK\r\n");
+    // A longer value would be shared by all replies.
+    judge.ask(request(&[b"SET", b"k", &[b'v'; 60 << 10]]), "+OK\r\n");
     let mut greedy: Vec<Wire> = (0..8).map(|_| daemon.connect()).collect();
     greedy.iter_mut().for_each(|wire| wire.ask("PING\r\n", "+PONG\r\n"));
-    let mget = format!("MGET{}\r\n", " k".repeat(12));
+    let mget = format!("MGET{}\r\n", " k".repeat(200));
     daemon.while_stopped(|| greedy.iter_mut().for_each(|wire| wire.send(&mget)));
     within("all to be evicted", || (count(&mut judge, "evicted_clients") == 8).then_some(()));
     let peak = daemon.status_bytes("VmHWM") >> 20;

@@ -202,20 +202,6 @@ fn a_drain_that_begins_while_a_script_runs_refuses_newcomers_at_once() {
 }
 
 #[test]
-fn a_key_that_is_watched_while_a_script_runs_is_watched_as_it_is_without_the_script() {
-    let daemon = daemon(&[]);
-    let (mut watcher, mut other) = (daemon.connect(), daemon.connect());
-    other.ask("SET k v\r\n", "+OK\r\n");
-    let runner = begin(&daemon, "redis.call('DEL','k')");
-    watcher.ask("WATCH k\r\n", "+OK\r\n");
-    other.ask("SCRIPT KILL\r\n", "+OK\r\n");
-    drop(runner);
-    // The script is undone, so the key is there, and goes now.
-    other.ask("EXISTS k\r\nFLUSHALL\r\n", ":1\r\n+OK\r\n");
-    watcher.ask("MULTI\r\nGET k\r\nEXEC\r\n", "+OK\r\n+QUEUED\r\n*-1\r\n");
-}
-
-#[test]
 fn a_second_signal_stops_a_server_whose_script_never_ends() {
     let daemon = daemon(&["--shutdown-timeout", "1000"]);
     let mut runner = begin(&daemon, "redis.call('SET','k','after')");
