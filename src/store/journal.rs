@@ -118,17 +118,20 @@ pub struct Effects {
 impl Effects {
     /// The effects in the order in which they happened.
     pub fn iter(&self) -> impl Iterator<Item = Effect<'_>> {
-        let starts = std::iter::once(0).chain(self.entries.iter().map(|entry| entry.key_end));
-        starts.zip(&self.entries).map(|(start, &Entry { key_end, db, what })| Effect {
-            db,
-            key: &self.keys[start..key_end],
-            what,
-        })
+        self.iter_from(0)
     }
 
-    /// Those whose events were not told before.
+    /// Those whose events were not told before. Does not look at the others: a script may publish after each of many changes.
     pub fn untold(&self) -> impl Iterator<Item = Effect<'_>> {
-        self.iter().skip(self.told)
+        self.iter_from(self.told)
+    }
+
+    fn iter_from(&self, first: usize) -> impl Iterator<Item = Effect<'_>> {
+        let mut start = if first == 0 { 0 } else { self.entries[first - 1].key_end };
+        self.entries[first..].iter().map(move |&Entry { key_end, db, what }| {
+            let key = &self.keys[std::mem::replace(&mut start, key_end)..key_end];
+            Effect { db, key, what }
+        })
     }
 }
 

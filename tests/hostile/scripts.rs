@@ -74,6 +74,19 @@ const SPENDERS: &[(&str, &str)] = &[
         "local s = string.rep('a', 2e6) while true do string.find(s, string.rep('a', 1e6) .. 'b', 1, true) end",
     ),
     (
+        "a plain search that begins at a text",
+        "local s = string.rep('a', 2e6) while true do string.find(s, string.rep('a', 1e6) .. 'b', '1', true) end",
+    ),
+    (
+        "a sort of long strings",
+        "local s = string.rep('x', 4e6) local a, b, t = s .. 'a', s .. 'b', {} for i = 1, 4096 do t[i] = i % 2 == 0 and a or b end \
+         while true do table.sort(t) end",
+    ),
+    (
+        "long texts that are numbers, one after the other",
+        "local s, t = string.rep('0', 4e6) .. '2', {} for i = 1, 10000 do t[200000 + i] = s end while true do table.foreach(t, tonumber) end",
+    ),
+    (
         "a search for a bracket that never closes",
         "local s = string.rep('(', 3e6) while true do string.find(s, '%b()') end",
     ),
