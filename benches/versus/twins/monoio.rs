@@ -122,8 +122,8 @@ async fn deliver(stream: &mut TcpStream, output: &mut Output, patience: Duration
     if output.is_empty() {
         return Ok(());
     }
-    let owed = output.len();
-    let lent = std::mem::take(output.own_mut()).into_bytes().slice(..owed);
+    let owed = output.own_mut().range();
+    let lent = std::mem::take(output.own_mut()).into_bytes().slice(owed);
     let (outcome, lent) =
         timeout(patience, stream.write_all(lent)).await.map_err(|_| io::ErrorKind::TimedOut)?;
     *output.own_mut() = Buf::over(lent.into_inner());
