@@ -85,7 +85,7 @@ use world::World;
 /// A transport lends the service the input and the output of one connection for one turn.
 ///
 /// ```
-/// use tidegate::base::{Buf, Clock, ConnId, Peer};
+/// use tidegate::base::{Clock, ConnId, Output, Peer};
 /// use tidegate::config::Config;
 /// use tidegate::service::Service;
 /// use tidegate::service::turn::{Ended, Progress, Turn};
