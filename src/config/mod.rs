@@ -111,7 +111,11 @@ pub const LIBRARY_LOAD_LIMIT_MS: u64 = 500;
 pub const SLOWLOG_LEN_MAX: usize = 100_000;
 /// Fewest keys that a sweep may remove in a tick, however many clients hear of each.
 pub const EXPIRIES_TOLD_MIN: usize = 20;
-/// Most keys that are evicted before one command in any case, besides one for each [`EVICTED_BYTES_MIN`] of its request.
+/// Bytes above the limit that a tick may leave to its end. The evicted keys of a part of the table give their memory back
+/// together, when the part is packed: it has about as many bytes.
+pub const EVICTION_DELAYED_BYTES: usize = 64 << 10;
+/// Most keys that are evicted before one command if the tick has added more than that, besides one for each
+/// [`EVICTED_BYTES_MIN`] of its request.
 pub const EVICTIONS_PER_COMMAND: usize = 16;
 /// Each key that is evicted gives back at least about this many bytes.
 pub const EVICTED_BYTES_MIN: usize = 64;

@@ -5,8 +5,8 @@ use super::cx::Failure;
 use super::world::World;
 use crate::base::{ConnId, Moment, outliving_bytes};
 use crate::config::{
-    EVICTED_BYTES_MIN, EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy, MaxMemory, Part,
-    RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
+    EVICTED_BYTES_MIN, EVICTION_DELAYED_BYTES, EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy,
+    MaxMemory, Part, RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
 };
 use crate::resp::Args;
 use crate::script::{engine_memory, functions_memory};
@@ -25,6 +25,8 @@ pub struct Memory {
     stuck: bool,
     /// Number of keys that were evicted in this tick.
     evicted: usize,
+    /// Bytes above the limit that earlier ticks have left. The budget of a tick pays them off, not the commands.
+    owed: usize,
 }
 
 impl World {
@@ -106,10 +108,12 @@ impl World {
     #[cold]
     pub fn make_room(&mut self, by: ConnId, args: Args<'_>) -> Result<(), Failure> {
         self.memory.stuck = false;
-        // Enough for what the command itself may add, and a share of what is too much already.
-        let own = EVICTIONS_PER_COMMAND + args.held_in() / EVICTED_BYTES_MIN;
-        let spare = EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted);
-        self.evict(own + spare);
+        self.evict(EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted), 0);
+        self.memory.owed = self.memory.owed.min(self.excess());
+        // What this tick has added is given back at once, and there is room for what the command itself may add.
+        let own = args.held_in();
+        let excess = (self.memory.owed + EVICTION_DELAYED_BYTES).saturating_sub(own);
+        self.evict(EVICTIONS_PER_COMMAND + own / EVICTED_BYTES_MIN, excess);
         self.tell_effects(Some(by));
         if self.memory.stuck {
             return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));
@@ -133,9 +137,10 @@ impl World {
         }
         self.store.fit_uses();
         if !self.memory.stuck {
-            self.evict(EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted));
+            self.evict(EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted), 0);
         }
         self.memory.evicted = 0;
+        self.memory.owed = self.excess();
     }
 
     /// True if keys wait to be evicted.
@@ -149,10 +154,11 @@ impl World {
         used.saturating_sub(self.config.maxmemory.bytes)
     }
 
-    fn evict(&mut self, budget: usize) {
+    /// Evicts at most `budget` keys, until no more than `excess` bytes are above the limit.
+    fn evict(&mut self, budget: usize, excess: usize) {
         let here = self.store.selected();
         for _ in 0..budget {
-            if self.excess() == 0 {
+            if self.excess() <= excess {
                 break;
             }
             if !self.store.evict() {

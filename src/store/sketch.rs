@@ -16,8 +16,10 @@ const ROWS: u32 = 4;
 const COUNTERS_PER_KEY: usize = 8;
 /// Blocks at first.
 const BLOCKS_MIN: usize = 64;
-/// Most blocks. To double them takes some milliseconds.
+/// Most blocks.
 const BLOCKS_MAX: usize = 1 << 18;
+/// Blocks that are doubled in one step, while the sketch grows. They take about fifty microseconds.
+const BLOCKS_DOUBLED: usize = 512;
 
 /// 128 counters that lie in one cache line, two in a byte.
 #[derive(Clone, Copy, Debug)]
@@ -49,7 +51,11 @@ impl Block {
 /// How often keys were used lately.
 #[derive(Debug)]
 pub struct Sketch {
+    /// The blocks, in the order of the hashes.
     blocks: Vec<Block>,
+    /// While the sketch grows: two blocks for each of the first ones in `blocks`, in their place. All at once would take
+    /// some milliseconds.
+    doubled: Vec<Block>,
     /// After as many uses as there are keys, times this, all counters have been halved once.
     halving: usize,
     /// The block that is halved next.
@@ -63,18 +69,17 @@ impl Sketch {
     /// number the sketch adapts sooner to other habits; with a larger one it knows steady habits better.
     pub fn new(halving: usize) -> Sketch {
         let blocks = vec![Block::EMPTY; BLOCKS_MIN];
-        Sketch { blocks, halving, hand: 0, patience: 0 }
+        Sketch { blocks, doubled: Vec::new(), halving, hand: 0, patience: 0 }
     }
 
     /// Memory held, in bytes.
     pub fn memory(&self) -> usize {
-        self.blocks.capacity() * size_of::<Block>()
+        (self.blocks.capacity() + self.doubled.capacity()) * size_of::<Block>()
     }
 
     /// Counts a use of the key with this hash.
     pub fn count(&mut self, hash: u64) {
-        let at = self.block_of(hash);
-        let block = &mut self.blocks[at];
+        let block = self.block_mut(hash);
         let least = block.least(hash);
         if least < COUNTED_MAX {
             for at in (0..ROWS).map(|row| place(hash, row)) {
@@ -86,39 +91,56 @@ impl Sketch {
         if self.patience == 0 {
             self.patience = self.halving * COUNTERS / COUNTERS_PER_KEY;
             self.hand = (self.hand + 1) % self.blocks.len();
-            self.blocks[self.hand].halve();
+            self.halve(self.hand);
         }
         self.patience -= 1;
     }
 
     /// About how often the key with this hash was used lately: 15 at most.
     pub fn uses(&self, hash: u64) -> u8 {
-        self.blocks[self.block_of(hash)].least(hash)
+        let at = part_of(hash, 2 * self.blocks.len());
+        self.doubled.get(at).unwrap_or(&self.blocks[at / 2]).least(hash)
     }
 
-    /// Takes a step towards a sketch that is large enough for `keys` keys: doubles it. What it knows stays. It does not become
-    /// larger than 16 MiB, which are enough for four million keys; more keys share their counters.
+    /// Takes a step towards a sketch that is large enough for `keys` keys: doubles some blocks. What it knows stays. It does
+    /// not become larger than 16 MiB, which are enough for four million keys; more keys share their counters.
     ///
     /// # Errors
     /// [`OutOfMemory`] if the allocator refuses.
     pub fn fit(&mut self, keys: usize) -> Result<(), OutOfMemory> {
         let wanted = keys.saturating_mul(COUNTERS_PER_KEY) / COUNTERS;
-        if self.blocks.len() < wanted.min(BLOCKS_MAX) {
-            // A block's keys are spread over two blocks, and both begin with what it knew.
-            let len = self.blocks.len();
-            memory::reserve_exact(&mut self.blocks, len)?;
-            self.blocks.resize(2 * len, Block::EMPTY);
-            for at in (0..len).rev() {
-                let block = self.blocks[at];
-                self.blocks[2 * at..2 * at + 2].fill(block);
+        if self.doubled.capacity() == 0 {
+            if self.blocks.len() >= wanted.min(BLOCKS_MAX) {
+                return Ok(());
             }
+            memory::reserve_exact(&mut self.doubled, 2 * self.blocks.len())?;
+        }
+        // A block's keys are spread over two blocks, and both begin with what it knew.
+        let next = self.blocks[self.doubled.len() / 2..].iter().take(BLOCKS_DOUBLED);
+        self.doubled.extend(next.flat_map(|block| [*block, *block]));
+        if self.doubled.len() == 2 * self.blocks.len() {
+            self.blocks = std::mem::take(&mut self.doubled);
         }
         Ok(())
     }
 
-    fn block_of(&self, hash: u64) -> usize {
-        ((u128::from(hash) * self.blocks.len() as u128) >> 64) as usize
+    fn block_mut(&mut self, hash: u64) -> &mut Block {
+        let at = part_of(hash, 2 * self.blocks.len());
+        self.doubled.get_mut(at).unwrap_or(&mut self.blocks[at / 2])
     }
+
+    /// Halves the counters of a block, or of the two that stand in its place.
+    fn halve(&mut self, at: usize) {
+        match self.doubled.get_mut(2 * at..2 * at + 2) {
+            Some(two) => two.iter_mut().for_each(Block::halve),
+            None => self.blocks[at].halve(),
+        }
+    }
+}
+
+/// In which of `parts` equal parts of all hashes this one lies.
+fn part_of(hash: u64, parts: usize) -> usize {
+    ((u128::from(hash) * parts as u128) >> 64) as usize
 }
 
 /// Where in its block a key has its counter number `row`.
@@ -146,15 +168,18 @@ mod tests {
         let rarely = keys[1_000..].iter().filter(|hash| sketch.uses(**hash) <= 3).count();
         // Some blocks were halved meanwhile.
         assert!(often > 850 && rarely > 8_500, "{often} {rarely}");
-        (0..9).for_each(|_| sketch.fit(100_000).unwrap());
-        assert!(
-            keys[..1_000].iter().filter(|hash| sketch.uses(**hash) >= 5).count() > 900,
-            "it forgot as it grew"
-        );
+        // It is asked between the steps of growing, and it goes on counting.
+        let known = |sketch: &Sketch| keys[..1_000].iter().filter(|hash| sketch.uses(**hash) >= 5).count();
+        for _ in 0..20 {
+            sketch.fit(100_000).unwrap();
+            assert!(known(&sketch) > 850, "it forgot as it grew");
+            keys[..1_000].iter().step_by(10).for_each(|hash| sketch.count(*hash));
+        }
+        assert!(sketch.blocks.len() == 8_192 && sketch.doubled.capacity() == 0);
         let more: Vec<u64> = (0..100_000).map(|_| dice.roll()).collect();
         (0..30).for_each(|_| more.iter().for_each(|hash| sketch.count(*hash)));
         (0..30).for_each(|_| more[..50_000].iter().for_each(|hash| sketch.count(*hash)));
-        let old = keys[..1_000].iter().filter(|hash| sketch.uses(**hash) >= 5).count();
+        let old = known(&sketch);
         let often = more[..50_000].iter().filter(|hash| sketch.uses(**hash) >= 8).count();
         assert!(old < 300 && often > 45_000, "{old} {often}");
         assert!(sketch.memory() <= 100_000 * 8);
