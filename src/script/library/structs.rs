@@ -18,6 +18,8 @@ const INTEGER_BYTES_MAX: usize = 32;
 const ALIGNMENT: usize = 8;
 /// Numbers in a format are of C's type `int`.
 const NUMBER_MAX: usize = i32::MAX as usize;
+/// Most digits of a number in a format.
+const DIGITS_MAX: usize = 1_024;
 
 /// Makes the table of the library.
 ///
@@ -81,7 +83,11 @@ impl<'a> Format<'a> {
 
     /// The number that stands next in the format, or `default` if none does.
     fn number(&mut self, lua: &Lua, default: usize) -> Result<usize> {
-        let len = self.rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
+        // A longer number overflows too, or begins with more zeros than anybody writes.
+        let len = self.rest.iter().take(DIGITS_MAX + 1).take_while(|byte| byte.is_ascii_digit()).count();
+        if len > DIGITS_MAX {
+            return Err(complain(lua, "integral size overflow"));
+        }
         let (digits, rest) = self.rest.split_at(len);
         self.rest = rest;
         if digits.is_empty() {
