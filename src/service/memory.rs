@@ -121,6 +121,25 @@ impl World {
         Ok(())
     }
 
+    /// A request runs again that has waited: makes room for it, if there must be room.
+    ///
+    /// # Errors
+    /// As [`World::make_room`]. The error is counted.
+    pub(super) fn room_again(
+        &mut self,
+        me: ConnId,
+        command: &Command,
+        args: Args<'_>,
+    ) -> Result<(), Failure> {
+        if self.config.maxmemory.bytes == 0 || !self.needs_room(me, command) {
+            return Ok(());
+        }
+        self.make_room(me, args).inspect_err(|failure| {
+            self.stats.per_command[command.id].rejected += 1;
+            self.stats.count_error(&failure.0);
+        })
+    }
+
     /// Notes the most memory that was used, measures what is wasted, and goes on with evicting. It runs once a tick.
     pub(super) fn tend_memory(&mut self) {
         self.memory.peak = self.memory.peak.max(self.used_memory());

@@ -377,3 +377,18 @@ fn the_bookkeeping_of_groups_changes_no_key() {
     let read = "*[*['s' *[*['5-0' *['f' 'v']] *['6-0' *['f' 'v']] *['9-0' *['f' 'v']]]]]";
     assert_eq!(frame(&mut waiting), read);
 }
+
+#[test]
+fn a_woken_command_that_adds_to_a_key_needs_room_as_any_other() {
+    let daemon = Daemon::start(&[]);
+    let (mut control, mut waiting) = (daemon.connect(), daemon.connect());
+    waiting.send("BLMOVE k next LEFT RIGHT 0\r\n");
+    until_waiting(&mut control, 1);
+    control.ask(
+        "MULTI\r\nRPUSH k v\r\nCONFIG SET maxmemory 1\r\nEXEC\r\n",
+        "+OK\r\n+QUEUED\r\n+QUEUED\r\n*2\r\n:1\r\n+OK\r\n",
+    );
+    waiting.expect("-OOM command not allowed when used memory > 'maxmemory'.\r\n");
+    control.ask("EXISTS k next\r\n", ":1\r\n");
+    assert_eq!(control.info("blocked_clients"), "0");
+}

@@ -56,7 +56,11 @@ impl Service {
             return self.world.outbox.asks.push(Ask::Fail(me, Reason::Io(ErrorKind::OutOfMemory)));
         };
         let proto = self.world.sessions.get(me.slot).map_or(Proto::Resp2, |session| session.proto);
-        let reply = Reply::plain(&mut buffer, proto, self.world.config.max_reply_bytes);
+        let mut reply = Reply::plain(&mut buffer, proto, self.world.config.max_reply_bytes);
+        if let Err(failure) = self.world.room_again(me, waits.command, waits.args()) {
+            reply.error(&failure.0);
+            return self.world.end_wake(me, waits, buffer.into_own());
+        }
         // Commands that wait do not look at connections.
         let call = Call {
             me,
