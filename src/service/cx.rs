@@ -173,8 +173,7 @@ impl<'a> Cx<'a> {
 
     /// The error in the place of a reply that did not fit.
     pub fn reply_too_long(&self) -> Failure {
-        let max = self.world.config.max_reply_bytes;
-        Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory that is left"))
+        reply_too_long(self.world.config.max_reply_bytes)
     }
 
     /// Checks that the reply so far has fitted. A command calls this before it commits a change that must
@@ -277,6 +276,11 @@ impl<'a> Cx<'a> {
             self.world.drop_expired(key);
         }
     }
+}
+
+/// The error in the place of a reply that did not fit into `max` bytes.
+pub fn reply_too_long(max: usize) -> Failure {
+    Failure::telling(format!("ERR reply exceeds max-reply-bytes ({max}) or the memory that is left"))
 }
 
 /// True if `word` is `name`, in upper or lower case.

@@ -6,8 +6,7 @@
 use super::Store;
 use super::body::Body;
 use super::elements::{Elements, ListForm, Side};
-use super::journal::What;
-use super::large::{Keyed, Large};
+use super::large::Large;
 use super::list::{List, PackedList, packed_size, push_packed};
 use super::prepared::{Prepared, WriteError, WrongKind, fits_block};
 use super::record::{Kind, RECORD_MAX, Record};
@@ -36,19 +35,35 @@ enum Change<'a> {
     Packed(Vec<u8>),
     /// The whole list as a new body.
     Body(Body),
-    /// An edit of the large list that there is.
-    Edit(Edit<'a>),
+    /// An edit of the large list in the body with this number.
+    Edit(u32, Edit<'a>),
 }
 
 /// An edit of a list.
 #[derive(Debug)]
 enum Edit<'a> {
     /// Adds elements at an end, one after the other.
-    Push(Side, Vec<&'a [u8]>),
+    Push(Side, Pushed<'a>),
     /// Replaces an element.
     Set(usize, &'a [u8]),
     /// Inserts an element before the one with this number.
     Insert(usize, &'a [u8]),
+}
+
+/// Elements that are pushed. Most pushes have one, and need no memory for it.
+#[derive(Debug)]
+enum Pushed<'a> {
+    One(&'a [u8]),
+    Many(Vec<&'a [u8]>),
+}
+
+impl<'a> Pushed<'a> {
+    fn elements(&self) -> &[&'a [u8]] {
+        match self {
+            Pushed::One(element) => std::slice::from_ref(element),
+            Pushed::Many(elements) => elements,
+        }
+    }
 }
 
 impl Store {
@@ -62,7 +77,7 @@ impl Store {
         place.map(|place| self.list_at(place)).transpose()
     }
 
-    fn list_at(&self, place: Place) -> Result<Elements<'_>, WrongKind> {
+    pub(super) fn list_at(&self, place: Place) -> Result<Elements<'_>, WrongKind> {
         let record = self.table.record(place);
         if record.kind() == Kind::List { Ok(Elements::of(&self.table, record)) } else { Err(WrongKind) }
     }
@@ -76,11 +91,15 @@ impl Store {
         &mut self,
         key: &'a [u8],
         side: Side,
-        elements: impl Iterator<Item = &'a [u8]>,
+        mut elements: impl Iterator<Item = &'a [u8]> + Clone,
         now_ms: u64,
     ) -> Result<PreparedList<'a>, WriteError> {
-        let elements = memory::collect(elements)?;
-        self.prepare_list_edit(key, Edit::Push(side, elements), now_ms)
+        let all = elements.clone();
+        let pushed = match (elements.next(), elements.next()) {
+            (Some(element), None) => Pushed::One(element),
+            _ => Pushed::Many(memory::collect(all)?),
+        };
+        self.prepare_list_edit(key, Edit::Push(side, pushed), now_ms)
     }
 
     /// Makes sure that the element at `index` of the list of `key` can be replaced.
@@ -118,14 +137,14 @@ impl Store {
         now_ms: u64,
     ) -> Result<PreparedList<'a>, WriteError> {
         fault::point();
-        let place = self.find(key, now_ms);
+        let hash = self.table.hash(key);
+        let place = self.find_hashed(hash, key, now_ms);
         if let Some(place) = place {
             self.list_at(place)?;
         }
-        let hash = self.table.hash(key);
         let body = place.and_then(|place| self.table.record(place).body());
         let added = match &edit {
-            Edit::Push(_, elements) => elements.len(),
+            Edit::Push(_, pushed) => pushed.elements().len(),
             Edit::Set(..) => 0,
             Edit::Insert(..) => 1,
         };
@@ -133,10 +152,10 @@ impl Store {
         self.with_memory(|table| {
             let there = place.map(|place| Elements::of(table, table.record(place)));
             let len = there.map_or(0, Elements::len) + added;
-            if let (Some(Elements(ListForm::Large(_))), Some(number)) = (there, body) {
+            if let (Some(Elements(ListForm::Large(list))), Some(number)) = (there, body) {
                 let wanted = edit.as_ref().expect("it is taken once, at the end");
-                table.with_body(number, |body| wanted.reserve(body.list_mut()))?;
-                let change = Change::Edit(edit.take().expect("as above"));
+                wanted.reserve(list)?;
+                let change = Change::Edit(number, edit.take().expect("as above"));
                 return Ok(PreparedList { key, hash, len, change });
             }
             let packed = match there {
@@ -152,136 +171,44 @@ impl Store {
     /// Makes a prepared change. Returns how many elements the list has then. Cannot fail or panic half-way.
     pub fn commit_list(&mut self, prepared: PreparedList<'_>) -> usize {
         let PreparedList { key, hash, len, change } = prepared;
+        // No key is removed between prepare and commit.
+        if let Change::Edit(number, edit) = change {
+            self.changes.note_write(true, key);
+            let noter = noter(&mut self.undo, self.changes.db, hash, key);
+            self.table.with_body(number, |body| edit.make(body.list_mut(), noter));
+            return len;
+        }
         let place = self.table.find(hash, key);
         let record = place.map(|place| self.table.record(place));
         let (expires_ms, body) = (record.and_then(Record::expires_ms), record.and_then(Record::body));
         self.changes.note_write(place.is_some(), key);
-        match (change, body) {
-            (Change::Edit(edit), Some(number)) => {
-                let noter = noter(&mut self.undo, self.changes.db, hash, key);
-                self.table.with_body(number, |body| edit.make(body.list_mut(), noter));
-            }
-            (Change::Edit(_), None) => unreachable!("no key is removed between prepare and commit"),
-            (Change::Packed(bytes), body) => {
+        match change {
+            Change::Edit(..) => unreachable!("it is made above"),
+            Change::Packed(bytes) => {
                 let over = body.is_some() && !fits_block(key.len(), bytes.len());
                 let content = if over { Content::Over(&bytes) } else { Content::Small(&bytes) };
                 self.write_item(place, hash, key, Kind::List, content, expires_ms);
             }
-            (Change::Body(body), _) => {
+            Change::Body(body) => {
                 self.write_item(place, hash, key, Kind::List, Content::Body(body), expires_ms);
             }
         }
         len
     }
-
-    /// Removes the first `left` and the last `right` elements of the list of `key`, and also the key if no element stays.
-    /// Returns true if it has removed the key. Needs no memory. Cannot fail or panic half-way.
-    pub fn drop_list_ends(&mut self, key: &[u8], left: usize, right: usize) -> bool {
-        let hash = self.table.hash(key);
-        let Some(place) = self.table.find(hash, key) else { return false };
-        let record = self.table.record(place);
-        let elements = Elements::of(&self.table, record);
-        if left.saturating_add(right) >= elements.len() {
-            self.take(What::Removed, place);
-            return true;
-        }
-        self.changes.note(What::Set, key);
-        match (elements.0, record.body()) {
-            (ListForm::Large(_), Some(number)) => {
-                if let Some(mut noter) = noter(&mut self.undo, self.changes.db, hash, key) {
-                    self.table.with_body(number, |body| noter.cut_ends(body.list_mut(), left, right));
-                    return false;
-                }
-                let dropped = self.table.with_body(number, |body| {
-                    let list = body.list_mut();
-                    [list.drop_front(left), list.drop_back(right)]
-                });
-                for list in dropped.into_iter().flatten() {
-                    self.discards.keep(Some(Keyed { key: Vec::new(), value: list }.into()));
-                }
-            }
-            (ListForm::Packed(packed), _) => {
-                let kept = packed.range(left).start..packed.range(packed.len() - right).start;
-                self.shorten_item(place, hash, |bytes| {
-                    bytes.copy_within(kept.clone(), 0);
-                    kept.len()
-                });
-            }
-            (ListForm::Large(_), None) => unreachable!("a large list is in a body"),
-        }
-        false
-    }
-
-    /// Removes up to `count` elements that equal `element` from the list of `key`: the first ones, or the last ones if
-    /// `side` is the right end. With the last element goes the key. Returns how many it has removed, and whether the key is
-    /// gone. Needs no memory. Cannot fail or panic half-way.
-    pub fn remove_list_elements(
-        &mut self,
-        key: &[u8],
-        element: &[u8],
-        count: usize,
-        side: Side,
-    ) -> (usize, bool) {
-        let hash = self.table.hash(key);
-        let Some(place) = self.table.find(hash, key) else { return (0, false) };
-        let record = self.table.record(place);
-        let elements = Elements::of(&self.table, record);
-        let equal = elements.iter_from(0).filter(|there| *there == element).count();
-        let removed = equal.min(count);
-        if removed == elements.len() {
-            self.take(What::Removed, place);
-            return (removed, true);
-        }
-        if removed == 0 {
-            return (0, false);
-        }
-        self.changes.note(What::Set, key);
-        let from_right = side == Side::Right;
-        match (elements.0, record.body()) {
-            (ListForm::Large(_), Some(number)) => {
-                let noter = noter(&mut self.undo, self.changes.db, hash, key);
-                self.table.with_body(number, |body| {
-                    if let Some(mut noter) = noter {
-                        noter.remove_elements(body.list_mut(), element, removed, from_right);
-                    }
-                    body.list_mut().remove(|there| there == element, removed, from_right)
-                });
-            }
-            _ => {
-                // From the right end, the first ones of those that are equal stay.
-                let spared = if from_right { equal - removed } else { 0 };
-                self.shorten_item(place, hash, |bytes| {
-                    remove_packed(bytes, element, spared..spared + removed)
-                });
-            }
-        }
-        (removed, false)
-    }
-}
-
-/// Removes elements that equal `element` from the packed `bytes`: those with these numbers, counted among the equal ones.
-/// Returns how many bytes the rest takes.
-fn remove_packed(bytes: &mut [u8], element: &[u8], removed: std::ops::Range<usize>) -> usize {
-    let (mut at, mut kept, mut equal) = (0, 0, 0);
-    while let Some(there) = PackedList(&bytes[at..]).iter().next() {
-        let (size, is_equal) = (packed_size(there.len()), there == element);
-        if !(is_equal && removed.contains(&equal)) {
-            bytes.copy_within(at..at + size, kept);
-            kept += size;
-        }
-        equal += usize::from(is_equal);
-        at += size;
-    }
-    kept
 }
 
 impl<'a> Edit<'a> {
     /// Makes sure that there is memory for the edit of a large list.
-    fn reserve(&self, list: &mut List) -> Result<(), OutOfMemory> {
-        let bytes = |elements: &[&[u8]]| elements.iter().map(|element| element.len()).sum();
+    fn reserve(&self, list: &List) -> Result<(), OutOfMemory> {
         match self {
-            Edit::Push(Side::Left, elements) => list.try_reserve_front(elements.len(), bytes(elements)),
-            Edit::Push(Side::Right, elements) => list.try_reserve_back(elements.len(), bytes(elements)),
+            Edit::Push(side, pushed) => {
+                let elements = pushed.elements();
+                let bytes = elements.iter().map(|element| element.len()).sum();
+                match side {
+                    Side::Left => list.try_reserve_front(elements.len(), bytes),
+                    Side::Right => list.try_reserve_back(elements.len(), bytes),
+                }
+            }
             Edit::Set(index, element) => list.prepare_set(*index, element.len()),
             Edit::Insert(index, element) => list.prepare_insert(*index, element.len()),
         }
@@ -291,14 +218,22 @@ impl<'a> Edit<'a> {
     fn make(&self, list: &mut List, noter: Option<Noter<'_>>) {
         if let Some(mut noter) = noter {
             match self {
-                Edit::Push(side, elements) => noter.push_elements(*side == Side::Right, elements.len()),
+                Edit::Push(side, pushed) => {
+                    noter.push_elements(*side == Side::Right, pushed.elements().len());
+                }
                 Edit::Set(index, _) => noter.replace_element(list, *index),
                 Edit::Insert(index, _) => noter.insert_element(*index),
             }
         }
         match self {
-            Edit::Push(Side::Left, elements) => elements.iter().for_each(|element| list.push_front(element)),
-            Edit::Push(Side::Right, elements) => elements.iter().for_each(|element| list.push_back(element)),
+            Edit::Push(side, pushed) => {
+                for element in pushed.elements() {
+                    match side {
+                        Side::Left => list.push_front(element),
+                        Side::Right => list.push_back(element),
+                    }
+                }
+            }
             Edit::Set(index, element) => {
                 list.set(*index, element);
             }
@@ -315,13 +250,13 @@ impl<'a> Edit<'a> {
         body: Option<u32>,
     ) -> Result<Change<'a>, OutOfMemory> {
         let added: usize = match self {
-            Edit::Push(_, elements) => elements.iter().map(|element| packed_size(element.len())).sum(),
+            Edit::Push(_, pushed) => pushed.elements().iter().map(|element| packed_size(element.len())).sum(),
             Edit::Set(_, element) | Edit::Insert(_, element) => packed_size(element.len()),
         };
         let len = packed.0.len() + added;
         if len > PACKED_BYTES_MAX {
             let mut list = List::from_packed(packed)?;
-            self.reserve(&mut list)?;
+            self.reserve(&list)?;
             self.make(&mut list, None);
             return Ok(Change::Body(Body::with_large(hash, key, list)?));
         }
@@ -329,11 +264,11 @@ impl<'a> Edit<'a> {
         memory::reserve_exact(&mut bytes, len)?;
         let mut add = |element: &[u8]| push_packed(&mut bytes, element);
         match self {
-            Edit::Push(Side::Left, elements) => {
-                elements.iter().rev().copied().chain(packed.iter()).for_each(&mut add);
+            Edit::Push(Side::Left, pushed) => {
+                pushed.elements().iter().rev().copied().chain(packed.iter()).for_each(&mut add);
             }
-            Edit::Push(Side::Right, elements) => {
-                packed.iter().chain(elements.iter().copied()).for_each(&mut add)
+            Edit::Push(Side::Right, pushed) => {
+                packed.iter().chain(pushed.elements().iter().copied()).for_each(&mut add)
             }
             Edit::Set(index, element) => {
                 packed
@@ -367,7 +302,7 @@ impl Change<'_> {
             Change::Packed(bytes) if fits_block(key.len(), bytes.len()) => {
                 (Prepared::small_record_bytes(key, bytes), 0)
             }
-            Change::Packed(_) | Change::Edit(_) => (RECORD_MAX, 0),
+            Change::Packed(_) | Change::Edit(..) => (RECORD_MAX, 0),
             Change::Body(_) => (RECORD_MAX, 1),
         };
         table.reserve_record(hash, key, bytes, bodies)
@@ -379,7 +314,7 @@ impl Body {
     ///
     /// # Panics
     /// If the body has no large list.
-    fn list_mut(&mut self) -> &mut List {
+    pub(super) fn list_mut(&mut self) -> &mut List {
         match self.large_mut() {
             Some(Large::List(list)) => &mut list.value,
             _ => panic!("no list is in the body"),

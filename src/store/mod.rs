@@ -66,6 +66,7 @@ mod journal;
 mod kept;
 mod large;
 mod list;
+mod list_removals;
 mod lists;
 mod map;
 mod map_writes;
@@ -458,7 +459,12 @@ impl Store {
     /// Where `key` is. If it has expired, removes it and returns `None`.
     #[inline(always)]
     fn find(&mut self, key: &[u8], now_ms: u64) -> Option<Place> {
-        let hash = self.table.hash(key);
+        self.find_hashed(self.table.hash(key), key, now_ms)
+    }
+
+    /// Does what `find` says with a key whose hash is known.
+    #[inline]
+    fn find_hashed(&mut self, hash: u64, key: &[u8], now_ms: u64) -> Option<Place> {
         let place = self.table.find(hash, key)?;
         if is_live(self.table.record(place), now_ms) {
             return Some(place);

@@ -28,7 +28,7 @@ impl Table {
     /// Starts to fetch the lines of memory in which `keys` will be found. It does so in three rounds: for the
     /// index, for the records, and for the bodies of large items. The waits within each round overlap. If a body has a
     /// large hash, set or sorted set, two rounds more fetch the lines of the field or member that `members` has for the
-    /// key.
+    /// key; for a large list or a stream, those of the ends.
     pub fn warm<'a>(&self, keys: impl Iterator<Item = &'a [u8]>, members: impl Iterator<Item = Members<'a>>) {
         if !self.is_beyond_cache() {
             return;
@@ -82,6 +82,14 @@ impl Table {
                     zset.value.prefetch(hash);
                     hash
                 }
+                Some(Large::List(list)) => {
+                    list.value.prefetch_nodes();
+                    0
+                }
+                Some(Large::Stream(stream)) => {
+                    stream.value.log().prefetch_tail();
+                    0
+                }
                 _ => continue,
             };
             values[count] = (value, hash);
@@ -92,7 +100,9 @@ impl Table {
                 Some(Large::Map(map)) => map.value.prefetch_record(*hash),
                 Some(Large::Set(set)) => set.value.texts.prefetch_record(*hash),
                 Some(Large::Zset(zset)) => zset.value.prefetch_member(*hash),
-                _ => {}
+                Some(Large::List(list)) => list.value.prefetch_ends(),
+                Some(Large::Stream(stream)) => stream.value.log().prefetch_tail_ends(),
+                None => {}
             }
         }
     }

@@ -540,9 +540,9 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "a pop takes the element from the other end",
-        "src/service/commands/lists.rs",
-        "        Side::Left => (count, 0, LPOP),",
-        "        Side::Left => (0, count, LPOP),",
+        "src/store/list_removals.rs",
+        "if side == Side::Left { (1, 0) } else { (0, 1) }",
+        "if side == Side::Left { (0, 1) } else { (1, 0) }",
     ),
     mutant(
         "LMOVE takes the element before the other list has it",
@@ -552,25 +552,25 @@ pub const MUTANTS: &[Mutant] = &[
     ),
     mutant(
         "a list without elements stays",
-        "src/store/lists.rs",
+        "src/store/list_removals.rs",
         "if left.saturating_add(right) >= elements.len() {",
         "if left.saturating_add(right) > elements.len() {",
     ),
     mutant(
         "nobody is told that elements were taken from the ends of a list",
-        "src/store/lists.rs",
+        "src/store/list_removals.rs",
         "        self.changes.note(What::Set, key);\n        match (elements.0, record.body()) {\n            (ListForm::Large(_), Some(number)) => {\n                if let",
         "        match (elements.0, record.body()) {\n            (ListForm::Large(_), Some(number)) => {\n                if let",
     ),
     mutant(
         "a packed list that was cut keeps a byte too many",
-        "src/store/lists.rs",
+        "src/store/list_removals.rs",
         "                    kept.len()\n",
         "                    (kept.len() + 1).min(bytes.len())\n",
     ),
     mutant(
         "LREM from the right end of a packed list removes from the left",
-        "src/store/lists.rs",
+        "src/store/list_removals.rs",
         "let spared = if from_right { equal - removed } else { 0 };",
         "let spared = if from_right { equal - equal } else { 0 };",
     ),

@@ -2,7 +2,7 @@
 
 use crate::base::memory;
 use crate::resp::{Reply, parse_i64};
-use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is};
+use crate::service::cx::{Cx, Failure, NOT_INTEGER, Outcome, SYNTAX, is, reply_too_long};
 use crate::service::events::{DEL, LINSERT, LPOP, LPUSH, LREM, LSET, LTRIM, RPOP, RPUSH};
 use crate::service::world::World;
 use crate::store::{Elements, Event, Side, WrongKind};
@@ -88,18 +88,9 @@ fn pop(cx: &mut Cx<'_>, side: Side) -> Outcome {
             Some(count.ok_or(NOT_POSITIVE)?)
         }
     };
+    let Some(count) = count else { return pop_one(cx, side) };
     let Some(list) = cx.world.store.list(key, cx.world.now.unix_ms)? else {
-        match count {
-            None => cx.reply.null(),
-            Some(_) => cx.reply.null_array(),
-        }
-        return Ok(());
-    };
-    let Some(count) = count else {
-        cx.reply.bulk_or_null(list.end(side));
-        cx.whole_reply()?;
-        cx.reply.assure();
-        drop_elements(cx.world, key, side, 1);
+        cx.reply.null_array();
         return Ok(());
     };
     let taken = count.min(list.len());
@@ -110,6 +101,31 @@ fn pop(cx: &mut Cx<'_>, side: Side) -> Outcome {
         drop_elements(cx.world, key, side, taken);
     }
     Ok(())
+}
+
+/// Replies with the element at this end and removes it, with a single look-up of the key.
+fn pop_one(cx: &mut Cx<'_>, side: Side) -> Outcome {
+    let key = cx.arg(1);
+    let Cx { world, reply, .. } = cx;
+    let max = world.config.max_reply_bytes;
+    let popped = world.store.pop_list(key, side, world.now.unix_ms, |element| {
+        reply.bulk(element);
+        if reply.overflowed() {
+            return Err(reply_too_long(max));
+        }
+        reply.assure();
+        Ok(())
+    })?;
+    match popped {
+        None => cx.reply.null(),
+        Some(gone) => tell(cx.world, popped_event(side), key, gone),
+    }
+    Ok(())
+}
+
+/// The event of a pop at this end.
+fn popped_event(side: Side) -> Event {
+    if side == Side::Left { LPOP } else { RPOP }
 }
 
 /// Replies with the first `count` elements from this end.
@@ -127,12 +143,9 @@ pub(super) fn reply_elements(reply: &mut Reply<'_>, list: Elements<'_>, side: Si
 
 /// Removes elements from an end of the list of `key`, and tells of it.
 pub(super) fn drop_elements(world: &mut World, key: &[u8], side: Side, count: usize) {
-    let (left, right, event) = match side {
-        Side::Left => (count, 0, LPOP),
-        Side::Right => (0, count, RPOP),
-    };
+    let (left, right) = if side == Side::Left { (count, 0) } else { (0, count) };
     let gone = world.store.drop_list_ends(key, left, right);
-    tell(world, event, key, gone);
+    tell(world, popped_event(side), key, gone);
 }
 
 /// Tells of a change, and that the key is gone with it if `gone` is true.

@@ -14,7 +14,7 @@ impl List {
     ///
     /// # Errors
     /// [`OutOfMemory`] if there is not enough memory.
-    pub fn prepare_set(&mut self, index: usize, len: usize) -> Result<(), OutOfMemory> {
+    pub fn prepare_set(&self, index: usize, len: usize) -> Result<(), OutOfMemory> {
         self.prepare_insert(index, len)
     }
 
@@ -22,7 +22,7 @@ impl List {
     ///
     /// # Errors
     /// [`OutOfMemory`] if there is not enough memory.
-    pub fn prepare_insert(&mut self, _index: usize, len: usize) -> Result<(), OutOfMemory> {
+    pub fn prepare_insert(&self, _index: usize, len: usize) -> Result<(), OutOfMemory> {
         // A change that splits a node needs a few times as much, but most need nothing. The headroom, which is tested
         // again after each mebibyte counted, is large enough for the difference.
         reserve_pieces(packed_size(len).saturating_add(NODE_BYTES / 4))

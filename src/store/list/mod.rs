@@ -106,12 +106,26 @@ impl List {
         first.into_iter().flatten().chain(before)
     }
 
+    /// Starts to fetch the nodes at both ends.
+    pub fn prefetch_nodes(&self) {
+        self.nodes_at_ends().for_each(Node::prefetch);
+    }
+
+    /// Starts to fetch the elements at both ends.
+    pub fn prefetch_ends(&self) {
+        self.nodes_at_ends().for_each(Node::prefetch_ends);
+    }
+
+    fn nodes_at_ends(&self) -> impl Iterator<Item = &Node> {
+        [self.nodes.first(), self.nodes.last()].into_iter().flatten().map(|at| self.nodes.part(at))
+    }
+
     /// Makes sure that `elements` elements with `bytes` bytes in all can be pushed at the front.
     ///
     /// # Errors
     /// [`OutOfMemory`] if there is not enough memory.
     #[inline]
-    pub fn try_reserve_front(&mut self, elements: usize, bytes: usize) -> Result<(), OutOfMemory> {
+    pub fn try_reserve_front(&self, elements: usize, bytes: usize) -> Result<(), OutOfMemory> {
         self.try_reserve(elements, bytes, End::Front)
     }
 
@@ -120,12 +134,12 @@ impl List {
     /// # Errors
     /// [`OutOfMemory`] if there is not enough memory.
     #[inline]
-    pub fn try_reserve_back(&mut self, elements: usize, bytes: usize) -> Result<(), OutOfMemory> {
+    pub fn try_reserve_back(&self, elements: usize, bytes: usize) -> Result<(), OutOfMemory> {
         self.try_reserve(elements, bytes, End::Back)
     }
 
     #[inline]
-    fn try_reserve(&mut self, elements: usize, bytes: usize, end: End) -> Result<(), OutOfMemory> {
+    fn try_reserve(&self, elements: usize, bytes: usize, end: End) -> Result<(), OutOfMemory> {
         let lengths = elements.saturating_mul(packed_size(bytes) - bytes.min(packed_size(bytes)));
         let size = bytes.saturating_add(lengths);
         match self.outermost(end) {

@@ -10,6 +10,7 @@
 
 use super::packed::{PackedList, packed_size, push_packed, write_packed};
 use crate::base::{OutOfMemory, memory};
+use crate::store::prefetch::prefetch;
 use crate::store::tiered::Part;
 
 /// Most bytes of a node with several elements. Together with the allocator's own word that makes 8 KiB: long enough
@@ -91,6 +92,19 @@ impl Node {
     #[inline]
     pub fn packed(&self) -> PackedList<'_> {
         PackedList(&self.bytes[self.start as usize..])
+    }
+
+    /// Starts to fetch the node, without its elements.
+    pub fn prefetch(&self) {
+        prefetch(&self.count);
+    }
+
+    /// Starts to fetch the elements at both ends.
+    pub fn prefetch_ends(&self) {
+        if let [first, .., last] = self.packed().0 {
+            prefetch(first);
+            prefetch(last);
+        }
     }
 
     /// Element `index`.

@@ -170,7 +170,7 @@ fn refused_memory_changes_nothing_and_removing_needs_none() {
 
 #[test]
 fn impossible_reservations_are_refused() {
-    let mut list = List::new();
+    let list = List::new();
     for (elements, bytes) in
         [(1, usize::MAX), (usize::MAX, 1), (usize::MAX, usize::MAX), (1, isize::MAX as usize)]
     {

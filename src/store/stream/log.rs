@@ -189,6 +189,16 @@ impl Log {
         if next.ms == ms { Ok(next) } else { Err(IdOverflow) }
     }
 
+    /// Starts to fetch the last node, to which entries are appended.
+    pub fn prefetch_tail(&self) {
+        self.nodes.last().into_iter().for_each(Node::prefetch);
+    }
+
+    /// Starts to fetch what the last node holds at both ends.
+    pub fn prefetch_tail_ends(&self) {
+        self.nodes.last().into_iter().for_each(Node::prefetch_ends);
+    }
+
     /// Reserves memory for an entry with this id and these fields, of which there must be at least one.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use super::sorted::Keyed;
 use super::varint::{self, Reader};
 use crate::base::{OutOfMemory, memory};
 use crate::store::WritePairs;
+use crate::store::prefetch::prefetch;
 
 /// Some entries of a stream.
 #[derive(Debug)]
@@ -69,6 +70,19 @@ impl Keyed for Node {
 }
 
 impl Node {
+    /// Starts to fetch the node, without its bytes.
+    pub(super) fn prefetch(&self) {
+        prefetch(&self.entries_at);
+    }
+
+    /// Starts to fetch what the next entry is compared with and where it is going to lie.
+    pub(super) fn prefetch_ends(&self) {
+        if let [first, .., last] = &self.bytes[..] {
+            prefetch(first);
+            prefetch(last);
+        }
+    }
+
     /// A node without entries, for an entry with this id and these fields, and room for that entry.
     ///
     /// # Errors

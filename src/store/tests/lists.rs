@@ -195,7 +195,9 @@ fn a_write_that_is_refused_changes_nothing_and_another_needs_no_more_memory() {
                     refused += 1;
                     allowance += 1 + allowance / 16;
                 }
-                assert!(refused > 0, "way {number} was never refused");
+                // One short element may find room in the node at the end of a large list.
+                let found_room = number < 2 && count == 1 && elements >= 300;
+                assert!(refused > 0 || found_room, "way {number} was never refused");
             }
         }
     }
