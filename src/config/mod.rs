@@ -39,8 +39,12 @@ pub const INTERRUPTS_MAX: u32 = 16;
 /// Late input of a connection that is ending is read and dropped in pieces of this size, bytes. The buffer for them is
 /// on the stack: a connection must be able to end when there is no memory.
 pub const SCRAP_BYTES: usize = 4096;
-/// How often a drain logs how many clients are left, milliseconds.
+/// How often the log says how many clients are left while the server stops, milliseconds.
 pub const DRAIN_PROGRESS_MS: u64 = 1_000;
+/// How often a drain looks at what is left, and parts with clients that are idle, milliseconds.
+pub const DRAIN_LOOK_MS: u64 = 100;
+/// Most connections that such a look asks whether they are idle, besides those that it closes.
+pub const DRAIN_ASKED_MAX: usize = 1_000;
 /// Most panics logged in a minute, each with its backtrace. Further panics are only counted.
 pub const BACKTRACES_PER_MINUTE: u32 = 10;
 /// Shortest time between two warnings that a client speaks HTTP, seconds.
@@ -202,10 +206,14 @@ pub struct Config {
     pub request_timeout_ms: u64,
     /// The server closes a client that takes none of its pending replies for this long, milliseconds; 0 = never.
     pub write_timeout_ms: u64,
+    /// How long the server still lets newcomers in after it has been told to stop, milliseconds.
+    pub lame_duck_ms: u64,
     /// How long a drain waits for clients to leave by themselves, milliseconds.
     pub shutdown_timeout_ms: u64,
     /// How long, after that, clients may take to read their last replies, milliseconds.
     pub shutdown_flush_timeout_ms: u64,
+    /// The address to which clients are sent that have asked to be told of the end; empty = none.
+    pub drain_announce_addr: String,
 
     /// Longest key, bytes. A command hashes and compares whole keys within one turn. At 64 KiB that takes tens of
     /// microseconds, and ordinary keys are much shorter.
@@ -282,8 +290,10 @@ impl Default for Config {
             timeout_ms: 3_600_000,
             request_timeout_ms: 30_000,
             write_timeout_ms: 60_000,
+            lame_duck_ms: 0,
             shutdown_timeout_ms: 10_000,
             shutdown_flush_timeout_ms: 1_000,
+            drain_announce_addr: String::new(),
             max_key_bytes: 64 << 10,
             proto_max_bulk_len: 512 << 20,
             max_request_args: 1 << 20,

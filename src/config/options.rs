@@ -11,7 +11,7 @@ use super::choices::{
 use super::encodings;
 use super::maxmemory::POLICIES;
 use super::scripts;
-use super::values::{parse_bytes, parse_ms, parse_number, parse_signed, show_ms};
+use super::values::{parse_bytes, parse_host_and_port, parse_ms, parse_number, parse_signed, show_ms};
 use super::{Config, DATABASES_MAX, Events, MaxMemory, REPLY_HEADROOM_BYTES, SLOWLOG_LEN_MAX};
 
 /// One option.
@@ -213,6 +213,12 @@ const GENERAL: &[Opt] = &[
         "Close a client that takes none of its replies for this long; 0 = never",
     ),
     live(
+        "lame-duck-seconds",
+        SECONDS,
+        duration!(lame_duck_ms, 0),
+        "How long newcomers are still let in after a request to stop",
+    ),
+    live(
         "shutdown-timeout",
         SECONDS,
         duration!(shutdown_timeout_ms, 0),
@@ -223,6 +229,15 @@ const GENERAL: &[Opt] = &[
         SECONDS,
         duration!(shutdown_flush_timeout_ms, 0),
         "How long, after that, clients may take to read the last replies",
+    ),
+    live(
+        "drain-announce-addr",
+        "host:port",
+        (
+            |c| c.drain_announce_addr.clone(),
+            |c, text| parse_host_and_port(text).map(|addr| c.drain_announce_addr = addr),
+        ),
+        "Where clients go that have asked to be told of the end; empty = they are told of no address",
     ),
     live("max-key-bytes", BYTES, bytes!(max_key_bytes, 1, REQUEST_MAX), "Longest key"),
     live(

@@ -103,6 +103,7 @@ const USAGE: &[(&str, &str)] = &[
     ("client|caching", "mode{yes=YES|no=NO}"),
     ("client|kill", "filter{ip:port:string|new-format{client-id:integer=ID?|normal_master_slave_pubsub{normal=NORMAL|master=MASTER|slave=SLAVE|replica=REPLICA|pubsub=PUBSUB}=TYPE?|username:string=USER?|ip:port:string=ADDR?|ip:port:string=LADDR?|yes/no:string=SKIPME?}*}"),
     ("client|list", "normal_master_replica_pubsub{normal=NORMAL|master=MASTER|replica=REPLICA|pubsub=PUBSUB}=TYPE? id(client-id:integer*)=ID?"),
+    ("client|maint_notifications", "enabled{on=ON|off=OFF} type{internal-ip=INTERNAL-IP|internal-fqdn=INTERNAL-FQDN|external-ip=EXTERNAL-IP|external-fqdn=EXTERNAL-FQDN|none=NONE}=MOVING-ENDPOINT-TYPE?"),
     ("client|no-evict", "enabled{on=ON|off=OFF}"),
     ("client|no-touch", "enabled{on=ON|off=OFF}"),
     ("client|pause", "timeout:integer mode{write=WRITE|all=ALL}?"),

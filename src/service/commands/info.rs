@@ -18,7 +18,7 @@ use crate::service::world::World;
 type Section = (&'static str, fn(&mut String, &World));
 
 /// All sections: Redis's in Redis's order, then our own, then the one that does not appear by default.
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 15] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -31,12 +31,13 @@ const SECTIONS: [Section; 14] = [
     ("Cluster", cluster),
     ("Keyspace", keyspace),
     ("Reactor", reactor),
+    ("Drain", drain),
     ("Closes", closes),
     ("Commandstats", commandstats),
 ];
 /// Number of sections that appear by default: the first ones of the list. The others appear only if a
 /// client asks for them by name or for `all` or `everything`.
-const DEFAULT_SECTIONS: usize = 13;
+const DEFAULT_SECTIONS: usize = 14;
 
 /// The text of the sections with these names, or of the default sections if there are no names.
 pub fn render(wanted: &[&[u8]], world: &World) -> String {
@@ -105,6 +106,9 @@ fn server(text: &mut String, world: &World) {
     field(text, "executable", std::env::current_exe().unwrap_or_default().display());
     field(text, "config_file", "");
     field(text, "io_threads_active", 0);
+    if let Some(ms) = ms_to_end(world) {
+        field(text, "shutdown_in_milliseconds", ms);
+    }
 }
 
 /// Another number for each run of the server: 40 hexadecimal digits.
@@ -273,8 +277,25 @@ fn reactor(text: &mut String, world: &World) {
     field(text, "descriptor_exhaustions", stats.descriptor_episodes);
     field(text, "descriptor_refusing_usec", stats.descriptor_refusing_us);
     field(text, "descriptor_refusing_now", u8::from(stats.present.refusing));
-    field(text, "draining", u8::from(stats.present.draining));
+    field(text, "draining", u8::from(!stats.present.stage.admits()));
     field(text, "log_lines_dropped", stats.present.log_lines_dropped);
+}
+
+/// How far the server is on its way to its end.
+fn drain(text: &mut String, world: &World) {
+    let present = &world.stats.present;
+    field(text, "drain_state", present.stage.name());
+    field(text, "drain_ends_in_ms", ms_to_end(world).unwrap_or(0));
+    field(text, "drain_clients_left", if present.end.is_some() { present.clients } else { 0 });
+    field(text, "drain_bytes_left", present.bytes_left);
+    field(text, "drain_clients_clean", present.clean);
+    field(text, "drain_clients_flushed", present.flushed);
+    field(text, "drain_clients_cut", present.cut);
+}
+
+/// Milliseconds until the server ends at the latest; `None` while it serves.
+fn ms_to_end(world: &World) -> Option<u128> {
+    world.stats.present.end.map(|end| end.since(world.now.at).as_millis())
 }
 
 fn closes(text: &mut String, world: &World) {
