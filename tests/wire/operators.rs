@@ -131,6 +131,7 @@ pub const TALKS: &[Talk] = &[
         "keys of a command can be asked for",
         &[
             ("a", "COMMAND GETKEYS MSET a 1 b 2\nCOMMAND GETKEYS OBJECT ENCODING k", "*['a' 'b'] *['k']"),
+            ("a", "COMMAND GETKEYS SORT a STORE z\nCOMMAND GETKEYS SORT a", "*['a' 'z'] *['a']"),
             (
                 "a",
                 "COMMAND GETKEYS FOO a\nCOMMAND GETKEYS PING x",
@@ -164,6 +165,18 @@ pub const TALKS: &[Talk] = &[
                 "*[*['a' *[+RW +access +delete]] *['b' *[+OW +update]]]",
             ),
             ("a", "COMMAND GETKEYSANDFLAGS SET k v", "*[*['k' *[+OW +update]]]"),
+            ("a", "COMMAND GETKEYSANDFLAGS SET k v GET", "*[*['k' *[+RW +access +update]]]"),
+            ("a", "COMMAND GETKEYSANDFLAGS BITFIELD k GET u8 0 GET u8 8", "*[*['k' *[+RO +access]]]"),
+            (
+                "a",
+                "COMMAND GETKEYSANDFLAGS BITFIELD k GET u8 0 SET u8 0 1",
+                "*[*['k' *[+RW +access +update]]]",
+            ),
+            (
+                "a",
+                "COMMAND GETKEYSANDFLAGS SORT k LIMIT 0 1 STORE d",
+                "*[*['k' *[+RO +access]] *['d' *[+OW +update]]]",
+            ),
         ],
     ),
     talk(
