@@ -15,7 +15,7 @@ mod values;
 pub use bounds::Bounds;
 pub use encodings::Encodings;
 pub use events::{EventClass, Events};
-pub use maxmemory::{EvictionPolicy, MaxMemory, Part};
+pub use maxmemory::{EvictionPolicy, MaxMemory, Part, system_memory};
 
 /// Most listeners of a server. A connection remembers the number of its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;

@@ -316,3 +316,21 @@ fn a_monitor_that_reads_nothing_is_cut_off() {
         (wire.info("closed_slow_consumer") == "1").then_some(())
     });
 }
+
+#[test]
+fn info_has_what_exporters_read() {
+    let daemon = Daemon::start(&["--latency-tracking", "yes"]);
+    let mut wire = daemon.connect();
+    wire.ask(
+        "SET k v\r\nGET k\r\nLPUSH k v\r\n",
+        "+OK\r\n$1\r\nv\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+    );
+    let percentiles = wire.info("latency_percentiles_usec_get");
+    let (p50, others) = percentiles.split_once(",p99=").expect("several percentiles");
+    let p50: f64 = p50.strip_prefix("p50=").expect("the median").parse().expect("a number");
+    assert!(p50 >= 1.0 && others.contains(",p99.9="), "{percentiles}");
+    assert_eq!(wire.info("rdb_changes_since_last_save"), "1");
+    for field in ["total_system_memory", "allocator_resident", "allocator_allocated", "lru_clock"] {
+        assert!(wire.info(field).parse::<u64>().is_ok_and(|number| number > 0), "{field}");
+    }
+}
