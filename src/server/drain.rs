@@ -87,8 +87,7 @@ impl<N: Net> Server<N> {
         self.note_stage();
         if before == Stage::Serving {
             self.watch = Some(Watch::from(now));
-            let left = self.service.world.stats.present.end.map_or(0, |end| end.since(now).as_secs());
-            self.service.world.tell_moving(left);
+            self.service.world.tell_moving();
             self.deliver();
         }
         match stage {

@@ -24,30 +24,41 @@ pub enum Moves {
 }
 
 impl World {
-    /// Tells all clients that have asked for it that the server stops in `seconds_left` seconds.
-    pub fn tell_moving(&mut self, seconds_left: u64) {
+    /// Tells all clients that have asked for it that the server is about to stop.
+    pub fn tell_moving(&mut self) {
         self.moves_told += 1;
-        let address = self.config.drain_announce_addr.as_str();
         let mut told = 0;
-        for (moves, address) in [(Moves::ToAddress, Some(address)), (Moves::ToSame, None)] {
-            // Some clients end their process if they get no address although they have asked for one.
-            if address == Some("") {
-                continue;
-            }
+        for moves in [Moves::ToAddress, Moves::ToSame] {
             let wants = self.sessions.by_age().into_iter().filter(|(_, session)| session.moves == moves);
             let to: Vec<ConnId> = wants.map(|(id, _)| id).collect();
-            if to.is_empty() {
-                continue;
-            }
-            let Ok(message) = message(self.moves_told, seconds_left, address) else { return };
-            let (head, message) = (Arc::new(Output::default().into_own()), Arc::new(message.into_own()));
             told += to.len();
-            let push = |to| Ask::Push { to, head: Arc::clone(&head), message: Arc::clone(&message) };
-            self.outbox.asks.extend(to.into_iter().map(push));
+            self.push_moving(moves, &to);
         }
         if told > 0 {
-            log::info!("{told} clients are told to move within {seconds_left} seconds");
+            log::info!("{told} clients are told to move");
         }
+    }
+
+    /// Tells a client that has just asked for it, if the server is about to stop already.
+    pub(super) fn tell_newcomer_moving(&mut self, to: ConnId, moves: Moves) {
+        if self.stats.present.end.is_some() && moves != Moves::Untold {
+            self.push_moving(moves, &[to]);
+            self.outbox.to_caller = true;
+        }
+    }
+
+    fn push_moving(&mut self, moves: Moves, to: &[ConnId]) {
+        let address = (moves == Moves::ToAddress).then_some(self.config.drain_announce_addr.as_str());
+        // Some clients end their process if they get no address although they have asked for one.
+        if to.is_empty() || address == Some("") {
+            return;
+        }
+        let seconds_left = self.stats.present.end.map_or(0, |end| end.since(self.now.at).as_secs());
+        let Ok(message) = message(self.moves_told, seconds_left, address) else { return };
+        let (head, message) = (Arc::new(Output::default().into_own()), Arc::new(message.into_own()));
+        let push =
+            |to: &ConnId| Ask::Push { to: *to, head: Arc::clone(&head), message: Arc::clone(&message) };
+        self.outbox.asks.extend(to.iter().map(push));
     }
 }
 

@@ -1,10 +1,12 @@
 //! The quit channel: signals, SHUTDOWN, delivery during a drain, and the exit codes.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Daemon, Wire, request, within};
+use crate::harness::{Daemon, Wire, request, skipped, within};
 use crate::talks::frame;
 
 #[test]
@@ -243,6 +245,12 @@ fn a_lame_duck_lets_newcomers_in_and_can_go_back() {
     assert_eq!(wire.info("draining"), "0");
     let left: u64 = wire.info("shutdown_in_milliseconds").parse().expect("a number");
     assert!((3_600_000..=7_201_000).contains(&left), "{left}");
+    // A newcomer that asks to be told is told at once.
+    let mut newcomer = daemon.connect();
+    newcomer.send("HELLO 3\r\n");
+    assert!(frame(&mut newcomer).starts_with('%'));
+    newcomer.ask("CLIENT MAINT_NOTIFICATIONS ON moving-endpoint-type none\r\n", "+OK\r\n");
+    assert!(frame(&mut newcomer).starts_with(">['MOVING' :1 :"));
     daemon.connect().ask("PING\r\nSHUTDOWN ABORT\r\n", "+PONG\r\n+OK\r\n");
     within("the server to serve", || (wire.info("drain_state") == "serving").then_some(()));
     wire.ask("SHUTDOWN ABORT\r\n", "-ERR No shutdown in progress.\r\n");
@@ -325,4 +333,47 @@ fn clients_that_ask_for_it_are_told_to_move() {
     untold.ask("PING\r\n", "+PONG\r\n");
     drop((same, address, untold));
     assert_eq!(daemon.exit().0, Some(0));
+}
+
+/// The programs keep their server busy while it stops. No command of theirs may fail, although they do not try anything twice.
+#[test]
+fn client_libraries_walk_over_to_the_announced_server_with_no_failed_command() {
+    for (interpreter, check, program) in [
+        ("python3", ["-c", "import redis.maint_notifications"], "redis_py.py"),
+        ("node", ["-e", "require('redis')"], "node_redis.js"),
+    ] {
+        let installed = Command::new(interpreter).args(check).output().is_ok_and(|out| out.status.success());
+        if !installed {
+            skipped(&format!("the library of {program} is not installed"));
+            continue;
+        }
+        // redis-py waits for the end of that time before its process ends.
+        let leaving = Daemon::start(&["--lame-duck-seconds", "1", "--shutdown-timeout", "2"]);
+        let port = leaving.address.port();
+        // redis-py takes only the host of the address, so both have the same port.
+        let next = Daemon::start(&["--bind", "127.0.0.2", "--port", &port.to_string()]);
+        let announced = format!("CONFIG SET drain-announce-addr {}\r\n", next.address);
+        leaving.connect().ask(announced, "+OK\r\n");
+        let mut client = Command::new(interpreter)
+            .args([&format!("tests/wire/moving/{program}"), &port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut lines = BufReader::new(client.stdout.take().expect("a pipe")).lines();
+        assert_eq!(lines.next().expect("a line").expect("text"), "ready");
+        leaving.signal("TERM");
+        let (code, log) = leaving.exit();
+        assert_eq!(code, Some(0), "{log}");
+        let before: u64 = next.info("total_commands_processed").parse().expect("a number");
+        within("the client to use the next server", || {
+            let now: u64 = next.info("total_commands_processed").parse().expect("a number");
+            (now > before + 100).then_some(())
+        });
+        drop(client.stdin.take());
+        let done: u64 = lines.next().expect("a line").expect("text").parse().expect("a number");
+        let out = client.wait_with_output().expect("it ends");
+        assert!(out.status.success() && done > 0, "{program}: {}", String::from_utf8_lossy(&out.stderr));
+    }
 }

@@ -94,6 +94,7 @@ pub fn maint_notifications(cx: &mut Cx<'_>) -> Outcome {
     }
     cx.reply.ok();
     cx.session().moves = moves;
+    cx.world.tell_newcomer_moving(cx.me, moves);
     Ok(())
 }
 
