@@ -105,7 +105,7 @@ fn server(text: &mut String, world: &World) {
     field(text, "server_time_usec", world.now.unix_us);
     field(text, "uptime_in_seconds", uptime);
     field(text, "uptime_in_days", uptime / 86_400);
-    field(text, "lru_clock", world.now.unix_ms / 1_000 & 0xff_ffff);
+    field(text, "lru_clock", (world.now.unix_ms / 1_000) & 0xff_ffff);
     field(text, "executable", std::env::current_exe().unwrap_or_default().display());
     field(text, "config_file", "");
     field(text, "io_threads_active", 0);
