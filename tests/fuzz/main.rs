@@ -2,10 +2,11 @@
 //!
 //! To fuzz for as long as one likes: `cargo install cargo-fuzz`, then in the root
 //! `RUSTC_BOOTSTRAP=1 cargo fuzz run --fuzz-dir tests/fuzz parser` (or `turn`, `table`, `hashes`,
-//! `reply`, `restore`, `config`, `cjson`, `cmsgpack`, `structs`).
+//! `lists`, `sets`, `zsets`, `streams`, `reply`, `restore`, `config`, `cjson`, `cmsgpack`, `structs`).
 
 mod checks;
 mod libraries;
+mod values;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -14,6 +15,8 @@ use rand::{RngExt, SeedableRng};
 const ROUNDS: u64 = 200_000;
 /// Mutations for the key table, which take longer.
 const TABLE_ROUNDS: u64 = 2_000;
+/// Inputs of random operations for each kind of value.
+const OPERATION_ROUNDS: u64 = 500;
 /// Payloads for RESTORE, each a damaged one of the corpus.
 const PAYLOAD_ROUNDS: u64 = 60_000;
 
@@ -270,6 +273,37 @@ fn the_keyspace_is_a_map_that_can_be_scanned() {
 #[test]
 fn a_hash_is_a_map_that_can_be_scanned() {
     sweep("hashes", TABLE_ROUNDS, checks::hashes);
+}
+
+/// Operations are any bytes, so there is no corpus.
+fn sweep_operations(target: &str, check: fn(&[u8])) {
+    for seed in 0..OPERATION_ROUNDS {
+        let mut rng = StdRng::seed_from_u64(seed);
+        let mut input = vec![0; 4 * rng.random_range(1..60)];
+        rng.fill(&mut input[..]);
+        let outcome = std::panic::catch_unwind(|| check(&input));
+        assert!(outcome.is_ok(), "{target}, seed {seed}: {}", input.escape_ascii());
+    }
+}
+
+#[test]
+fn a_list_is_a_sequence() {
+    sweep_operations("lists", values::lists);
+}
+
+#[test]
+fn a_set_has_each_member_once() {
+    sweep_operations("sets", values::sets);
+}
+
+#[test]
+fn a_sorted_set_is_a_map_in_order() {
+    sweep_operations("zsets", values::zsets);
+}
+
+#[test]
+fn a_stream_has_its_entries_in_order() {
+    sweep_operations("streams", values::streams);
 }
 
 #[test]

@@ -169,7 +169,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "a drain whose last client was just released goes on",
         "src/server/drain.rs",
-        "            // These may have been the last connections.\n            self.stage = self.next_stage();\n",
+        "            // These may have been the last connections.\n            self.advance();\n",
         "",
     ),
     mutant(
@@ -455,10 +455,22 @@ pub const MUTANTS: &[Mutant] = &[
         "                here.retain(|(at, _)| *at < last);",
     ),
     mutant(
+        "a lame duck refuses newcomers",
+        "src/stage.rs",
+        "matches!(self, Stage::Serving | Stage::LameDuck { .. })",
+        "matches!(self, Stage::Serving)",
+    ),
+    mutant(
+        "a drain closes a client that has just sent something",
+        "src/reactor/ending.rs",
+        "                && net.waiting(&conn.socket) == 0\n",
+        "                && net.waiting(&conn.socket) < usize::MAX\n",
+    ),
+    mutant(
         "SHUTDOWN NOW waits",
         "src/stage.rs",
-        "self.quit(now, if at_once { 0 } else { patience_ms })",
-        "self.quit(now, patience_ms)",
+        "Stage::Serving | Stage::LameDuck { .. } | Stage::Draining { .. } if at_once => {",
+        "Stage::Draining { .. } if at_once => {",
     ),
     mutant(
         "a hash without fields stays",
@@ -656,7 +668,7 @@ pub const MUTANTS: &[Mutant] = &[
     mutant(
         "clients go on waiting for keys when the server stops",
         "src/server/drain.rs",
-        "            self.service.world.give_up_waits();\n",
+        "        self.service.world.give_up_waits();\n",
         "",
     ),
     mutant(
@@ -742,6 +754,12 @@ pub const MUTANTS: &[Mutant] = &[
         "src/service/memory.rs",
         "        self.tell_effects(Some(by));\n        if self.memory.stuck {",
         "        self.tell_effects(Some(by));\n        if false {",
+    ),
+    mutant(
+        "the account of a value is off after a script is undone",
+        "src/store/undo/back.rs",
+        "number.map(|number| store.table.with_body(number, act))",
+        "number.map(|number| act(store.table.bodies.get_mut(number)))",
     ),
     mutant(
         "undo forgets when a key expires",
