@@ -6,6 +6,9 @@ use crate::base::Moment;
 use crate::config::{Bounds, EXPIRIES_TOLD_MIN, EventClass};
 use crate::store::LOOK_PAUSE_MAX_MS;
 
+/// What `INFO` calls them in the place of a command.
+const CHORES: &str = "chores";
+
 impl World {
     /// The next moment at which there is work to do even if no client sends anything.
     pub fn next_deadline(&self) -> Option<Moment> {
@@ -25,8 +28,22 @@ impl World {
         Some(self.now.at.plus_ms(in_ms).max(self.next_key_sweep))
     }
 
-    /// Does what has fallen due, within the budgets of a tick.
+    /// Does what has fallen due, within the budgets of a tick. If keys are to be removed or memory is to be freed, the time of
+    /// that is taken, so that the longest tick can say what it was doing.
     pub fn sweep(&mut self) {
+        let may_take_long = self.key_deadline().is_some_and(|due| due <= self.now.at);
+        if !may_take_long {
+            return self.tidy();
+        }
+        let began = self.read_clock().at;
+        self.tidy();
+        let us = self.read_clock().at.since(began).as_micros() as u64;
+        if us >= self.slowest.1 {
+            self.slowest = (CHORES, us);
+        }
+    }
+
+    fn tidy(&mut self) {
         let Bounds { expiries_per_tick, expire_interval_ms, reclaims_per_tick, .. } = self.config.bounds;
         let now_ms = self.now.unix_ms;
         let is_due = |due_ms: Option<u64>| due_ms.is_some_and(|at_ms| at_ms <= now_ms);
@@ -55,5 +72,37 @@ impl World {
     pub fn end_pause(&mut self) {
         let parked = self.pause.end();
         self.outbox.asks.extend(parked.into_iter().map(Ask::Wake));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU64, Ordering};
+
+    use super::*;
+    use crate::base::{Clock, Now};
+    use crate::config::Config;
+    use crate::service::Service;
+    use crate::store::Expiry;
+
+    #[test]
+    fn the_longest_tick_says_when_it_has_removed_keys() {
+        // Each look at the clock takes a millisecond.
+        let looks = AtomicU64::new(1);
+        let clock = Clock::new(move || {
+            let ms = looks.fetch_add(1, Ordering::Relaxed);
+            Now { at: Moment::from_nanos(ms * 1_000_000), unix_ms: ms, unix_us: ms * 1_000 }
+        });
+        let mut world = Service::new(1, Config::default(), clock, Vec::new()).world;
+        let entry = world.store.prepare(b"k", b"v").unwrap();
+        world.store.commit(entry, Expiry::At(100));
+        for (unix_ms, chores) in [(99, ""), (1_000, CHORES), (2_000, "")] {
+            let at = Moment::from_nanos(unix_ms * 1_000_000);
+            world.begin_tick(Now { at, unix_ms, unix_us: unix_ms * 1_000 });
+            world.sweep();
+            assert_eq!(world.slowest.0, chores, "at {unix_ms}");
+            world.end_tick();
+        }
+        assert_eq!(world.store.expired(), 1);
     }
 }
