@@ -2,20 +2,40 @@
 //!
 //! This room owns the numbers. It knows neither sockets nor commands. The table in [`options`] lists the settings that
 //! a user may change, and how each is written.
+//!
+//! - `options` and the files that it joins: the table; `values` and `choices`: how values are read and shown
+//! - `sources`: the command line (`arguments`) over the environment over a `file`; `foreign`: options of Redis that are
+//!   none here; `names`: old names, and the one that may have been meant
+//! - `reload` and `rewrite`: how a file is read again and written; `report`: what `--check` shows
 
+pub mod arguments;
 mod bounds;
 mod choices;
 mod encodings;
 mod events;
+pub mod file;
+mod foreign;
 mod maxmemory;
+mod names;
 pub mod options;
+mod process;
+mod reload;
+mod report;
+pub mod rewrite;
 mod scripts;
+mod setting;
+mod sources;
 mod values;
 
 pub use bounds::Bounds;
 pub use encodings::Encodings;
 pub use events::{EventClass, Events};
 pub use maxmemory::{EvictionPolicy, MaxMemory, Part};
+pub use process::Supervised;
+pub use reload::Reload;
+pub use report::report;
+pub use setting::{Origin, Setting};
+pub use sources::{Reading, Sources, environment};
 
 /// Most listeners of a server. A connection remembers the number of its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
@@ -263,6 +283,17 @@ pub struct Config {
     /// Who may use `DEBUG`.
     pub enable_debug_command: DebugCommand,
 
+    /// True if the server must not listen on an address that other hosts can reach.
+    pub protected_mode: bool,
+    /// True if the server goes to the background.
+    pub daemonize: bool,
+    /// Who is told that the server is ready.
+    pub supervised: Supervised,
+    /// File to write the number of the process to; empty = none.
+    pub pidfile: String,
+    /// Working directory.
+    pub dir: String,
+
     /// Bounds that no option changes.
     pub bounds: Bounds,
 }
@@ -310,6 +341,11 @@ impl Default for Config {
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),
             enable_debug_command: DebugCommand::No,
+            protected_mode: false,
+            daemonize: false,
+            supervised: Supervised::No,
+            pidfile: String::new(),
+            dir: "./".to_owned(),
             bounds: Bounds::default(),
         }
     }
@@ -331,7 +367,7 @@ impl Config {
                 return Err(format!("{inner} ({less}) must not exceed {outer} ({more})"));
             }
         }
-        Ok(())
+        self.check_process()
     }
 
     /// Asserts that the bounds make sense. The server calls it once, when it is made.

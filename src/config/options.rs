@@ -9,7 +9,8 @@ use super::choices::{
     show_output_limits,
 };
 use super::encodings;
-use super::maxmemory::POLICIES;
+use super::maxmemory::{POLICIES, POLICY_NAMES};
+use super::process::{self, text};
 use super::scripts;
 use super::values::{parse_bytes, parse_ms, parse_number, parse_signed, show_ms};
 use super::{Config, DATABASES_MAX, Events, MaxMemory, REPLY_HEADROOM_BYTES, SLOWLOG_LEN_MAX};
@@ -30,6 +31,26 @@ pub struct Opt {
     /// Reads a value into the settings. The error says what is wrong with the value, in Redis's words where Redis has
     /// them.
     pub set: fn(&mut Config, &str) -> Result<(), String>,
+}
+
+impl Opt {
+    /// The words that it takes, if it takes only certain words.
+    pub fn choices(&self) -> impl Iterator<Item = &'static str> {
+        self.value.split('|').filter(|_| self.value.contains('|'))
+    }
+
+    /// The value as a file would have it. `CONFIG GET` shows the same, but for a part of the memory that there is.
+    pub fn written(&self, config: &Config) -> String {
+        match config.maxmemory.part {
+            Some(part) if self.name == "maxmemory" => format!("{}%", part.percent),
+            _ => (self.get)(config),
+        }
+    }
+
+    /// True if its value may have several words.
+    pub fn takes_words(&self) -> bool {
+        matches!(self.name, "bind" | "client-output-buffer-limit")
+    }
 }
 
 /// Finds an option by name, in any case.
@@ -91,7 +112,12 @@ pub(super) const fn live(name: &'static str, value: &'static str, access: Access
     Opt { name, value, help, live: true, get: access.0, set: access.1 }
 }
 
-const fn at_start(name: &'static str, value: &'static str, access: Access, help: &'static str) -> Opt {
+pub(super) const fn at_start(
+    name: &'static str,
+    value: &'static str,
+    access: Access,
+    help: &'static str,
+) -> Opt {
     Opt { name, value, help, live: false, get: access.0, set: access.1 }
 }
 
@@ -99,8 +125,12 @@ const fn at_start(name: &'static str, value: &'static str, access: Access, help:
 pub const OPTIONS: &[Opt] = &joined::<{ GENERAL.len() + SPECIAL.len() }>(GENERAL, SPECIAL);
 
 /// The options that have files of their own.
-const SPECIAL: &[Opt] =
-    &joined::<{ scripts::OPTIONS.len() + encodings::OPTIONS.len() }>(scripts::OPTIONS, encodings::OPTIONS);
+const SPECIAL: &[Opt] = &joined::<{ PROCESS_AND_SCRIPTS.len() + encodings::OPTIONS.len() }>(
+    PROCESS_AND_SCRIPTS,
+    encodings::OPTIONS,
+);
+const PROCESS_AND_SCRIPTS: &[Opt] =
+    &joined::<{ process::OPTIONS.len() + scripts::OPTIONS.len() }>(process::OPTIONS, scripts::OPTIONS);
 
 /// Both lists, one behind the other.
 const fn joined<const N: usize>(one: &[Opt], other: &[Opt]) -> [Opt; N] {
@@ -130,13 +160,7 @@ const GENERAL: &[Opt] = &[
     at_start(
         "unixsocket",
         "path",
-        (
-            |c| c.unixsocket.clone(),
-            |c, text| {
-                c.unixsocket = text.to_owned();
-                Ok(())
-            },
-        ),
+        text!(unixsocket),
         "Unix domain socket to listen on as well; empty = none",
     ),
     at_start(
@@ -326,13 +350,13 @@ const GENERAL: &[Opt] = &[
     ),
     live(
         "maxmemory",
-        "bytes|percent",
+        "bytes or percent",
         (|c| c.maxmemory.show(), |c, text| MaxMemory::parse(text).map(|max| c.maxmemory = max)),
         "Most memory used, or the part of it that there is (75%); 0 = no limit",
     ),
     live(
         "maxmemory-policy",
-        "policy",
+        POLICY_NAMES,
         (
             |c| c.maxmemory_policy.name().to_owned(),
             |c, text| parse_choice(&POLICIES, text).map(|v| c.maxmemory_policy = v),
@@ -356,18 +380,7 @@ const GENERAL: &[Opt] = &[
         ),
         "Least severe line that is logged",
     ),
-    at_start(
-        "logfile",
-        "path",
-        (
-            |c| c.logfile.clone(),
-            |c, text| {
-                c.logfile = text.to_owned();
-                Ok(())
-            },
-        ),
-        "Where to log; empty = stderr",
-    ),
+    at_start("logfile", "path", text!(logfile), "Where to log; empty = stderr"),
     at_start(
         "enable-debug-command",
         "no|yes|local",
