@@ -51,7 +51,8 @@ pub fn go_to_background() -> Result<(), String> {
 #[derive(Debug)]
 pub struct PidFile {
     path: PathBuf,
-    file: File,
+    /// Open until the number is written.
+    file: Option<File>,
     text: String,
 }
 
@@ -68,17 +69,17 @@ impl PidFile {
         let path = PathBuf::from(&config.pidfile);
         let file = File::create(&path)
             .map_err(|error| format!("cannot write the pid file '{}': {error}", config.pidfile))?;
-        Ok(Some(PidFile { path, file, text: String::new() }))
+        Ok(Some(PidFile { path, file: Some(file), text: String::new() }))
     }
 
-    /// Writes the number of this process.
+    /// Writes the number of this process, once.
     ///
     /// # Errors
     /// Why it could not be written.
     pub fn write(&mut self) -> Result<(), String> {
         self.text = format!("{}\n", std::process::id());
-        self.file
-            .write_all(self.text.as_bytes())
+        let Some(mut file) = self.file.take() else { return Ok(()) };
+        file.write_all(self.text.as_bytes())
             .map_err(|error| format!("cannot write the pid file '{}': {error}", self.path.display()))
     }
 }

@@ -150,6 +150,12 @@ impl Reader<'_> {
         if depth > INCLUDE_DEPTH_MAX {
             return Err(format!("files include each other more than {INCLUDE_DEPTH_MAX} deep"));
         }
+        // Several stars are one, as for the shell. The crate would search all folders below.
+        let mut pattern = pattern.to_owned();
+        while pattern.contains("**") {
+            pattern = pattern.replace("**", "*");
+        }
+        let pattern = &pattern[..];
         if !pattern.contains(['*', '?', '[']) {
             let path = self.folder.join(pattern);
             return check_kind(&path)
@@ -222,11 +228,19 @@ mod tests {
     fn included_files_stand_where_the_include_stands() {
         let folder = scratch("tidegate-[in]clude");
         let at = |name: &str| folder.path().join(name);
-        std::fs::write(at("main"), "a 1\ninclude more/*.conf\nb 2\ninclude none-*\ninclude last").unwrap();
-        std::fs::create_dir(at("more")).unwrap();
-        for (name, text) in
-            [("more/2.conf", "d 4"), ("more/1.conf", "c 3"), ("more/.x.conf", "x"), ("last", "e")]
-        {
+        std::fs::write(
+            at("main"),
+            "a 1\ninclude more/*.conf\nb 2\ninclude none-*\ninclude **/last\ninclude last",
+        )
+        .unwrap();
+        std::fs::create_dir_all(at("more/deep")).unwrap();
+        for (name, text) in [
+            ("more/2.conf", "d 4"),
+            ("more/1.conf", "c 3"),
+            ("more/.x.conf", "x"),
+            ("last", "e"),
+            ("more/deep/last", "f"),
+        ] {
             std::fs::write(at(name), text).unwrap();
         }
         let all = read(&at("main"), folder.path()).unwrap();
@@ -234,7 +248,7 @@ mod tests {
         assert_eq!(all[1].origin, Origin::File(at("more/1.conf").into(), 1));
         std::fs::write(at("last"), "\ninclude missing").unwrap();
         let why = read(&at("main"), folder.path()).unwrap_err();
-        assert!(why.contains("main:5: 'include last': "), "{why}");
+        assert!(why.contains("main:6: 'include last': "), "{why}");
         assert!(why.contains("last:2: 'include missing': can't open config file"), "{why}");
     }
 

@@ -113,7 +113,7 @@ pub(super) const POLICIES: [(&str, EvictionPolicy); 8] = [
     ("noeviction", EvictionPolicy::NoEviction),
 ];
 
-/// The same names as the help shows them.
+/// The same names, between `|`.
 pub(super) const POLICY_NAMES: &str = "volatile-lru|volatile-lfu|volatile-random|volatile-ttl|allkeys-lru|allkeys-lfu|\
                                        allkeys-random|noeviction";
 
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_every_policy() {
+    fn both_lists_name_the_same_policies() {
         assert_eq!(POLICIES.map(|(name, _)| name).join("|"), POLICY_NAMES);
     }
 

@@ -36,7 +36,8 @@ pub struct Opt {
 impl Opt {
     /// The words that it takes, if it takes only certain words.
     pub fn choices(&self) -> impl Iterator<Item = &'static str> {
-        self.value.split('|').filter(|_| self.value.contains('|'))
+        let words = if self.name == "maxmemory-policy" { POLICY_NAMES } else { self.value };
+        words.split('|').filter(|_| words.contains('|'))
     }
 
     /// The value as a file would have it. `CONFIG GET` shows the same, but for a part of the memory that there is.
@@ -356,7 +357,7 @@ const GENERAL: &[Opt] = &[
     ),
     live(
         "maxmemory-policy",
-        POLICY_NAMES,
+        "policy",
         (
             |c| c.maxmemory_policy.name().to_owned(),
             |c, text| parse_choice(&POLICIES, text).map(|v| c.maxmemory_policy = v),

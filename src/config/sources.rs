@@ -105,11 +105,15 @@ impl Reading {
         if setting.count != 1 && (setting.count == 0 || !opt.takes_words()) {
             return Err(setting.wrong("wrong number of arguments"));
         }
-        if is_about_replicas(opt, &setting.value) {
-            self.note_unused("client-output-buffer-limit replica");
+        let failed = |why| setting.wrong(&with_nearest(opt, &setting.value, why));
+        if let Some(limits) = limits_of_replicas(opt, &setting.value) {
+            // As limits on others they must make sense all the same.
+            (opt.set)(&mut self.config.clone(), &format!("pubsub {limits}")).map_err(failed)?;
+            if (opt.set)(&mut self.config, &setting.value).is_err() {
+                self.note_unused("client-output-buffer-limit replica");
+            }
             return Ok(());
         }
-        let failed = |why| setting.wrong(&with_nearest(opt, &setting.value, why));
         (opt.set)(&mut self.config, &setting.value).map_err(failed)?;
         self.deciders.push((opt.name, setting.origin.clone()));
         Ok(())
@@ -142,13 +146,11 @@ fn unknown(setting: &Setting) -> String {
     }
 }
 
-/// True if a limit on output is only about replicas. There are none here, so any limit on them does no harm.
-fn is_about_replicas(opt: &Opt, value: &str) -> bool {
-    let mut words = value.split_whitespace();
-    let first = words.next().unwrap_or_default().to_ascii_lowercase();
-    opt.name == "client-output-buffer-limit"
-        && ["replica", "slave"].contains(&first.as_str())
-        && words.count() == 3
+/// The limits of a setting that is only about the output of replicas. There are none here, so any limit on them does no harm.
+fn limits_of_replicas<'a>(opt: &Opt, value: &'a str) -> Option<&'a str> {
+    let (class, limits) = value.split_once(' ').filter(|_| opt.name == "client-output-buffer-limit")?;
+    let is_replica = ["replica", "slave"].iter().any(|name| class.eq_ignore_ascii_case(name));
+    (is_replica && limits.split_whitespace().count() == 3).then_some(limits)
 }
 
 /// The settings in the environment: the variables whose names begin with `TIDEGATE_`.

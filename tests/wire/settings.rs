@@ -7,7 +7,8 @@ use std::os::unix::net::UnixDatagram;
 use std::path::PathBuf;
 use std::process::{Command, Stdio};
 
-use crate::harness::{DEADLINE, Daemon, command, request, skipped, within};
+use crate::commands::start_redis;
+use crate::harness::{DEADLINE, Daemon, Guard, Wire, command, have, request, skipped, within};
 
 /// What Debian's redis.conf has besides comments, in short. Used where the real one is not installed.
 const DEBIAN: &str = r#"bind 127.0.0.1 -::1
@@ -80,17 +81,20 @@ impl Drop for Folder {
 impl Daemon {
     /// One setting, as `CONFIG GET` shows it.
     fn setting(&self, name: &str) -> String {
-        let mut wire = self.connect();
-        wire.send(request(&[b"CONFIG", b"GET", name.as_bytes()]));
-        assert_eq!(wire.line(), "*2", "{name}");
-        assert_eq!(wire.bulk(), name.as_bytes());
-        String::from_utf8(wire.bulk()).unwrap()
+        setting(&mut self.connect(), name)
     }
 
     fn set(&self, name: &str, value: &str) {
         let words = [&b"CONFIG"[..], b"SET", name.as_bytes(), value.as_bytes()];
         self.connect().ask(request(&words), "+OK\r\n");
     }
+}
+
+fn setting(wire: &mut Wire, name: &str) -> String {
+    wire.send(request(&[b"CONFIG", b"GET", name.as_bytes()]));
+    assert_eq!(wire.line(), "*2", "{name}");
+    assert_eq!(wire.bulk(), name.as_bytes());
+    String::from_utf8(wire.bulk()).unwrap()
 }
 
 /// The one line that it says instead of starting.
@@ -185,6 +189,7 @@ fn a_wrong_name_or_value_is_named_with_the_nearest_right_one() {
         ),
         ("maxmemory 1gbb", ":1: 'maxmemory 1gbb': argument must be a memory value"),
         ("\nmaxmemory-policy allkeys-lr", "noeviction; the nearest is allkeys-lru"),
+        ("client-output-buffer-limit replica 1 x 1", "Error in hard, soft or soft_seconds setting"),
         ("timeout", ":1: 'timeout': wrong number of arguments"),
         ("timeout 1 2", ":1: 'timeout 1 2': wrong number of arguments"),
         ("logfile \"x", ":1: 'logfile \"x': Unbalanced quotes in configuration line"),
@@ -284,7 +289,7 @@ fn the_file_of_debian_starts_the_daemon_as_the_unit_of_debian_does() {
     {
         assert!(line.split(' ').any(|word| word == name), "{name}: {line}");
     }
-    assert!(!line.contains("maxclients") && !line.contains(" bind"), "{line}");
+    assert!(!line.contains("client-output-buffer-limit") && !line.contains(" bind"), "{line}");
 }
 
 /// A process that is not our child, and ends with the test.
@@ -525,4 +530,112 @@ fn a_pipe_is_read_once_and_never_again() {
     let mut wire = daemon.connect();
     wire.send("CONFIG REWRITE\r\n");
     assert!(wire.line().contains("is a pipe"));
+}
+
+/// Options that both servers have, with values that the files below give them.
+const SHARED: [&str; 7] = [
+    "timeout",
+    "maxmemory",
+    "slowlog-max-len",
+    "notify-keyspace-events",
+    "maxmemory-policy",
+    "hash-max-listpack-value",
+    "tcp-keepalive",
+];
+
+#[test]
+fn a_redis_server_reads_the_same_files_alike() {
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let folder = Folder::new("alike");
+    folder.file("parts/b.conf", "slowlog-max-len 2\n");
+    folder.file("parts/a.conf", "slowlog-max-len 1\ntimeout 9\n");
+    folder.file("parts/.c.conf", "slowlog-max-len 3\n");
+    let include = format!(
+        "timeout 3\ninclude {}\nslowlog-max-len 77\ninclude {}",
+        folder.path("parts/*.conf"),
+        folder.path("parts/no*")
+    );
+    for text in [
+        "",
+        "#timeout 5\n \t# timeout 6\n\n\r\n",
+        "  TimeOut\t5 \r\nMAXMEMORY 1gb\n",
+        "timeout 5\ntimeout \"6\"\ntimeout '7'",
+        "notify-keyspace-events \"\\x4bE\\x41\"\nmaxmemory-policy 'allkeys-lru'\n",
+        "notify-keyspace-events \"\"\nmaxmemory 2mb\nmaxmemory 3k",
+        "hash-max-ziplist-value 9\ntcp-keepalive 0",
+        "hash-max-listpack-value 8\nhash-max-ziplist-value 9\nappendonly no\nsave \"\"\nrdbcompression yes",
+        "client-output-buffer-limit pubsub 1mb 1mb 1\nclient-output-buffer-limit normal 0 0 0",
+        &include,
+    ] {
+        // The defaults of this option differ.
+        let main = folder.file("main.conf", &format!("timeout 11\n{text}"));
+        let daemon = Daemon::start(&[&main]);
+        let (_redis, mut wire, _) = start_redis(&["--include", &main]);
+        for name in SHARED {
+            assert_eq!(daemon.setting(name), setting(&mut wire, name), "{name} in {text:?}");
+        }
+    }
+    for text in [
+        "timeout",
+        "timeout 1 2",
+        "timeout \"5",
+        "timeout \"5\"x",
+        "timeout x",
+        "timeuot 5",
+        "maxmemory 1gbb",
+        "include none.conf",
+        "include",
+        "maxmemory-policy lru",
+        "client-output-buffer-limit pubsub 1 2",
+        "appendonly maybe",
+        "timeout -1",
+    ] {
+        let main = folder.file("main.conf", text);
+        refusal(command(&[&main]));
+        let redis = Command::new("redis-server")
+            .args([&main, "--port", "0"])
+            .current_dir(&folder.0)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn();
+        let mut redis = Guard(redis.unwrap());
+        let status = within("redis-server to refuse", || redis.0.try_wait().unwrap());
+        assert!(!status.success(), "{text}");
+    }
+}
+
+#[test]
+fn a_redis_server_reads_what_was_rewritten() {
+    if !have("redis-server", "--version") {
+        return;
+    }
+    let folder = Folder::new("exchange");
+    let main = folder.file("main.conf", "# both\ntimeout 5\n");
+    let mut started = Command::new(env!("CARGO_BIN_EXE_tidegate"));
+    started.args([&main]).env("TIDEGATE_PORT", "0").stdout(Stdio::piped()).stderr(Stdio::piped());
+    let daemon = Daemon::spawn(started);
+    for (name, value) in [
+        ("timeout", "7"),
+        ("maxmemory", "30mb"),
+        ("slowlog-max-len", "9"),
+        ("notify-keyspace-events", "KEA"),
+        ("maxmemory-policy", "allkeys-lfu"),
+        ("hash-max-listpack-value", "10"),
+        ("client-output-buffer-limit", "pubsub 3mb 100 1"),
+    ] {
+        daemon.set(name, value);
+    }
+    daemon.connect().ask("CONFIG REWRITE\r\n", "+OK\r\n");
+    let text = folder.read("main.conf");
+    assert!(text.contains("maxmemory 30mb\n"), "{text}");
+    // Another port than the one in the file: there it means none.
+    folder.file("main.conf", &text.replace("port 0\n", ""));
+    let (_redis, mut wire, _) = start_redis(&["--include", &main]);
+    for name in SHARED {
+        assert_eq!(daemon.setting(name), setting(&mut wire, name), "{name}");
+    }
+    let limits = setting(&mut wire, "client-output-buffer-limit");
+    assert!(limits.ends_with("pubsub 3145728 100 1"), "{limits}");
 }
