@@ -51,8 +51,8 @@ pub const WAIT_MAX_S: u64 = 1_000_000;
 /// 7.4 on.
 pub const REDIS_VERSION: &str = "7.4.0";
 /// Number of descriptors kept for everything but connections and listeners: standard input and output, stderr, the
-/// poll, the signals, the log file and the one that replaces it, a look at /proc, and a few that may have been open
-/// before the start.
+/// poll, the signals, the log file and the one that replaces it, a look at /proc, the configuration file while it is read or
+/// written, and a few that may have been open before the start.
 pub const DESCRIPTORS_RESERVED: u64 = 14;
 /// After this many interrupted calls in a row, the server stops trying for this turn. The connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;

@@ -30,7 +30,7 @@ impl Sources {
         let text = File::open(path).map_err(|error| error.to_string());
         let text =
             text.and_then(|file| file::take(file, file::FILE_BYTES_MAX)).map_err(|why| failed(&why))?;
-        let settings = self.file_settings().map_err(|why| failed(&why))?;
+        let settings = file::read_text(&text, path, &self.folder).map_err(|why| failed(&why))?;
         let fresh = rewritten(&text, path, &settings, &wanted).map_err(|why| failed(&why))?;
         let again = file::read_text(&fresh, path, &self.folder).and_then(|settings| config_of(&settings));
         let again = again.map_err(|why| failed(&why))?;
@@ -83,13 +83,17 @@ pub fn rewritten(text: &[u8], path: &Path, settings: &[Setting], wanted: &Config
     for opt in OPTIONS.iter().filter(differs) {
         let line = line_of(opt, wanted);
         // The last line decides. If it is in a file that is included, a line at the end decides from now on.
-        match settings.iter().rfind(|setting| decides(setting, opt)).map(|setting| &setting.origin) {
-            Some(Origin::File(file, number)) if **file == *path => {
-                let old = &mut lines[number - 1];
+        let decider = settings.iter().rfind(|setting| decides(setting, opt));
+        let number = decider.and_then(|setting| match &setting.origin {
+            Origin::File(file, number) if **file == *path => Some(*number),
+            _ => None,
+        });
+        match number.and_then(|number| lines.get_mut(number - 1)) {
+            Some(old) => {
                 let end: &[u8] = if old.ends_with(b"\r\n") { b"\r\n" } else { b"\n" };
                 *old = [line.as_bytes(), end].concat();
             }
-            _ => added.push(line),
+            None => added.push(line),
         }
     }
     let is_signed = lines.iter().any(|line| line.trim_ascii() == SIGNATURE.as_bytes());

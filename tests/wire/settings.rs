@@ -508,6 +508,28 @@ fn sighup_applies_a_file_as_a_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_file_that_changes_while_a_script_runs_counts_when_the_script_has_ended() {
+    let folder = Folder::new("script");
+    let text = "timeout 1000\nscript-time-limit 0\nbusy-reply-threshold 20\n";
+    let main = folder.file("main.conf", text);
+    let log = folder.path("log");
+    let daemon = Daemon::start(&[&main, "--logfile", &log]);
+    let (mut runner, mut other) = (daemon.connect(), daemon.connect());
+    runner.send(request(&[b"EVAL", b"while true do end", b"0"]));
+    within("the server to be busy", || {
+        other.send("GET k\r\n");
+        other.line().starts_with("-BUSY").then_some(())
+    });
+    folder.file("main.conf", &text.replace("1000", "2000"));
+    daemon.signal("HUP");
+    within("the signal to be heard", || folder.read("log").contains("log reopened").then_some(()));
+    assert!(!folder.read("log").contains("was read again"), "the settings have changed under the script");
+    other.ask("SCRIPT KILL\r\n", "+OK\r\n");
+    assert!(runner.line().starts_with("-ERR Script killed"));
+    within("the change", || (daemon.setting("timeout") == "2000").then_some(()));
+}
+
+#[test]
 fn a_pipe_is_read_once_and_never_again() {
     let folder = Folder::new("pipe");
     let pipe = folder.path("pipe");
