@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::{Index, IndexMut};
 
-use crate::base::Reason;
+use crate::base::{Moment, Reason};
+use crate::stage::Stage;
 
 /// What has happened since the start, or since `CONFIG RESETSTAT`.
 #[derive(Clone, Debug, Default)]
@@ -140,7 +141,7 @@ impl CommandStats {
     }
 }
 
-/// The present state. All fields but `cut` are as of the start of the tick.
+/// The present state. All fields but those that count how connections ended are as of the start of the tick.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Present {
     /// Clients being served.
@@ -151,8 +152,16 @@ pub struct Present {
     pub shared_bytes: usize,
     /// True while accepting pauses, mostly because descriptors have run out.
     pub refusing: bool,
-    /// True once the server has been told to stop.
-    pub draining: bool,
+    /// The stage of the server's life.
+    pub stage: Stage,
+    /// When the server ends at the latest; `None` while it serves.
+    pub end: Option<Moment>,
+    /// Bytes of replies that clients have not taken, as of the last look of a drain; 0 while the server serves.
+    pub bytes_left: usize,
+    /// Connections that have ended in a drain before its deadline, and had all their replies.
+    pub clean: u64,
+    /// Connections that had their last replies after the deadline of the drain.
+    pub flushed: u64,
     /// Connections that a shutdown has cut off before they had all their replies. The exit code depends on it.
     pub cut: u64,
     /// Log lines dropped because they could not be written whole, since the start of the process.

@@ -72,12 +72,19 @@ fn available(read: impl Fn(&str) -> Option<String>) -> Option<(usize, &'static s
             limits.extend(number(&format!("{root}{above}/{file}")).map(|bytes| (bytes, source)));
         }
     }
-    let machine = read("/proc/meminfo").and_then(|text| {
-        let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
-        line.split_whitespace().next()?.parse::<usize>().ok().map(|kib| kib * 1_024)
-    });
-    limits.extend(machine.map(|bytes| (bytes, "machine")));
+    limits.extend(machine_memory(&read).map(|bytes| (bytes, "machine")));
     limits.into_iter().min_by_key(|(bytes, _)| *bytes)
+}
+
+fn machine_memory(read: impl Fn(&str) -> Option<String>) -> Option<usize> {
+    let text = read("/proc/meminfo")?;
+    let line = text.lines().find_map(|line| line.strip_prefix("MemTotal:"))?;
+    line.split_whitespace().next()?.parse::<usize>().ok().map(|kib| kib * 1_024)
+}
+
+/// Bytes of memory that the machine has. Only Linux tells this without unsafe code.
+pub fn system_memory() -> Option<usize> {
+    machine_memory(|path| std::fs::read_to_string(path).ok())
 }
 
 /// Which keys are evicted when the memory is used up.

@@ -17,6 +17,7 @@ pub mod file;
 mod foreign;
 mod maxmemory;
 mod names;
+mod network;
 pub mod options;
 mod process;
 mod reload;
@@ -28,9 +29,10 @@ mod sources;
 mod values;
 
 pub use bounds::Bounds;
+pub use choices::{AtMaxclients, DebugCommand};
 pub use encodings::Encodings;
 pub use events::{EventClass, Events};
-pub use maxmemory::{EvictionPolicy, MaxMemory, Part};
+pub use maxmemory::{EvictionPolicy, MaxMemory, Part, system_memory};
 pub use process::Supervised;
 pub use reload::Reload;
 pub use report::report;
@@ -59,8 +61,12 @@ pub const INTERRUPTS_MAX: u32 = 16;
 /// Late input of a connection that is ending is read and dropped in pieces of this size, bytes. The buffer for them is
 /// on the stack: a connection must be able to end when there is no memory.
 pub const SCRAP_BYTES: usize = 4096;
-/// How often a drain logs how many clients are left, milliseconds.
+/// How often the log says how many clients are left while the server stops, milliseconds.
 pub const DRAIN_PROGRESS_MS: u64 = 1_000;
+/// How often a drain looks at what is left, and parts with clients that are idle, milliseconds.
+pub const DRAIN_LOOK_MS: u64 = 100;
+/// Most connections that such a look asks whether they are idle, besides those that it closes.
+pub const DRAIN_ASKED_MAX: usize = 1_000;
 /// Most panics logged in a minute, each with its backtrace. Further panics are only counted.
 pub const BACKTRACES_PER_MINUTE: u32 = 10;
 /// Shortest time between two warnings that a client speaks HTTP, seconds.
@@ -157,26 +163,6 @@ pub const TRACKED_FORGOTTEN_MAX: usize = 2_000;
 /// A parser with at most this much memory, bytes, is kept for the next request. That is room for 8,000 arguments.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;
 
-/// What happens to a newcomer when `maxclients` are being served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtMaxclients {
-    /// The server accepts it, answers `-ERR max number of clients reached` and closes it, as Redis does.
-    Reject,
-    /// The server leaves it in the kernel's backlog until a client leaves.
-    Wait,
-}
-
-/// Who may use the `DEBUG` command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DebugCommand {
-    /// No client.
-    No,
-    /// Every client.
-    Yes,
-    /// Clients from a loopback address or a Unix domain socket.
-    Local,
-}
-
 /// How much output a client may leave untaken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct OutputLimit {
@@ -222,10 +208,14 @@ pub struct Config {
     pub request_timeout_ms: u64,
     /// The server closes a client that takes none of its pending replies for this long, milliseconds; 0 = never.
     pub write_timeout_ms: u64,
+    /// How long the server still lets newcomers in after it has been told to stop, milliseconds.
+    pub lame_duck_ms: u64,
     /// How long a drain waits for clients to leave by themselves, milliseconds.
     pub shutdown_timeout_ms: u64,
     /// How long, after that, clients may take to read their last replies, milliseconds.
     pub shutdown_flush_timeout_ms: u64,
+    /// The address to which clients are sent that have asked to be told of the end; empty = none.
+    pub drain_announce_addr: String,
 
     /// Longest key, bytes. A command hashes and compares whole keys within one turn. At 64 KiB that takes tens of
     /// microseconds, and ordinary keys are much shorter.
@@ -313,8 +303,10 @@ impl Default for Config {
             timeout_ms: 3_600_000,
             request_timeout_ms: 30_000,
             write_timeout_ms: 60_000,
+            lame_duck_ms: 0,
             shutdown_timeout_ms: 10_000,
             shutdown_flush_timeout_ms: 1_000,
+            drain_announce_addr: String::new(),
             max_key_bytes: 64 << 10,
             proto_max_bulk_len: 512 << 20,
             max_request_args: 1 << 20,

@@ -10,9 +10,10 @@ use super::choices::{
 };
 use super::encodings;
 use super::maxmemory::{POLICIES, POLICY_NAMES};
+use super::network;
 use super::process::{self, text};
 use super::scripts;
-use super::values::{parse_bytes, parse_ms, parse_number, parse_signed, show_ms};
+use super::values::{parse_bytes, parse_host_and_port, parse_ms, parse_number, parse_signed, show_ms};
 use super::{Config, DATABASES_MAX, Events, MaxMemory, REPLY_HEADROOM_BYTES, SLOWLOG_LEN_MAX};
 
 /// One option.
@@ -64,7 +65,7 @@ pub fn find(name: &[u8]) -> Option<&'static Opt> {
 pub const CONSTANTS: &[(&str, &str)] =
     &[("appendonly", "no"), ("replica-read-only", "yes"), ("save", ""), ("slave-read-only", "yes")];
 
-const SECONDS: &str = "seconds";
+pub(super) const SECONDS: &str = "seconds";
 pub(super) const BYTES: &str = "bytes";
 /// Largest limit on input, bytes. Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
@@ -123,7 +124,9 @@ pub(super) const fn at_start(
 }
 
 /// Every option, in the order of `--help`.
-pub const OPTIONS: &[Opt] = &joined::<{ GENERAL.len() + SPECIAL.len() }>(GENERAL, SPECIAL);
+pub const OPTIONS: &[Opt] = &joined::<{ FIRST.len() + SPECIAL.len() }>(FIRST, SPECIAL);
+
+const FIRST: &[Opt] = &joined::<{ network::OPTIONS.len() + GENERAL.len() }>(network::OPTIONS, GENERAL);
 
 /// The options that have files of their own.
 const SPECIAL: &[Opt] = &joined::<{ PROCESS_AND_SCRIPTS.len() + encodings::OPTIONS.len() }>(
@@ -145,52 +148,6 @@ const fn joined<const N: usize>(one: &[Opt], other: &[Opt]) -> [Opt; N] {
 }
 
 const GENERAL: &[Opt] = &[
-    at_start(
-        "bind",
-        "addresses",
-        (
-            |c| c.bind.join(" "),
-            |c, text| {
-                c.bind = text.split_whitespace().map(str::to_owned).collect();
-                if c.bind.is_empty() { Err("at least one address is needed".into()) } else { Ok(()) }
-            },
-        ),
-        "Addresses to listen on, IPv4 or IPv6",
-    ),
-    at_start("port", "number", number!(port, 0, u16::MAX), "TCP port; 0 picks a free one"),
-    at_start(
-        "unixsocket",
-        "path",
-        text!(unixsocket),
-        "Unix domain socket to listen on as well; empty = none",
-    ),
-    at_start(
-        "unixsocketperm",
-        "octal",
-        (
-            |c| format!("{:o}", c.unixsocketperm),
-            |c, text| match u32::from_str_radix(text, 8) {
-                Ok(mode) if mode <= 0o777 => {
-                    c.unixsocketperm = mode;
-                    Ok(())
-                }
-                _ => Err("argument couldn't be parsed into an octal number up to 777".into()),
-            },
-        ),
-        "Permissions of the socket's file; 0 = the umask decides",
-    ),
-    at_start(
-        "tcp-backlog",
-        "number",
-        number!(tcp_backlog, 1, i32::MAX),
-        "Connections the kernel queues until they are accepted",
-    ),
-    at_start(
-        "tcp-keepalive",
-        SECONDS,
-        number!(tcp_keepalive_s, 0, 32767),
-        "Silence before the kernel probes a peer; 0 = never",
-    ),
     live(
         "maxclients",
         "number",
@@ -238,6 +195,12 @@ const GENERAL: &[Opt] = &[
         "Close a client that takes none of its replies for this long; 0 = never",
     ),
     live(
+        "lame-duck-seconds",
+        SECONDS,
+        duration!(lame_duck_ms, 0),
+        "How long newcomers are still let in after a request to stop",
+    ),
+    live(
         "shutdown-timeout",
         SECONDS,
         duration!(shutdown_timeout_ms, 0),
@@ -248,6 +211,15 @@ const GENERAL: &[Opt] = &[
         SECONDS,
         duration!(shutdown_flush_timeout_ms, 0),
         "How long, after that, clients may take to read the last replies",
+    ),
+    live(
+        "drain-announce-addr",
+        "host:port",
+        (
+            |c| c.drain_announce_addr.clone(),
+            |c, text| parse_host_and_port(text).map(|addr| c.drain_announce_addr = addr),
+        ),
+        "Where clients go that have asked to be told of the end; empty = they are told of no address",
     ),
     live("max-key-bytes", BYTES, bytes!(max_key_bytes, 1, REQUEST_MAX), "Longest key"),
     live(

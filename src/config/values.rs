@@ -70,6 +70,30 @@ pub fn parse_ms(text: &str, min_ms: u64) -> Result<u64, String> {
     Ok(ms)
 }
 
+/// A host and a port with a colon between them, or nothing. The host may be a name, an IPv4 address, or an IPv6 address in
+/// brackets.
+///
+/// # Errors
+/// A text of ours for anything else.
+pub fn parse_host_and_port(text: &str) -> Result<String, String> {
+    const HOST_BYTES_MAX: usize = 255;
+    let is_good = |(host, port): (&str, &str)| {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+        let host_is_good = match bare {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => host.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._".contains(&byte)),
+        };
+        host_is_good
+            && !host.is_empty()
+            && host.len() <= HOST_BYTES_MAX
+            && port.parse::<u16>().is_ok_and(|port| port > 0)
+    };
+    if text.is_empty() || text.rsplit_once(':').is_some_and(is_good) {
+        return Ok(text.to_owned());
+    }
+    Err("argument must be host:port, with an IPv6 address in brackets".into())
+}
+
 /// Shows whole seconds as a plain number, and other durations with a unit.
 pub fn show_ms(ms: u64) -> String {
     if ms.is_multiple_of(1_000) { (ms / 1_000).to_string() } else { format!("{ms}ms") }
@@ -86,6 +110,18 @@ mod tests {
         }
         for bad in ["", "mb", "-1", "1tb", "1.5mb", "99999999999999999999999999999999999999999gb"] {
             assert!(parse_bytes(bad, 0, usize::MAX).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn an_address_has_a_host_and_a_port() {
+        for good in ["", "cache-2.example.org:6379", "10.0.0.2:1", "[::1]:65535"] {
+            assert_eq!(parse_host_and_port(good), Ok(good.to_owned()));
+        }
+        for bad in
+            ["host", "host:", ":1", "host:0", "host:65536", "::1:1", "[::1]", "a b:1", "[x]:1", "a\r\nb:1"]
+        {
+            assert!(parse_host_and_port(bad).is_err(), "{bad}");
         }
     }
 

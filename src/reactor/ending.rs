@@ -7,7 +7,7 @@ use super::Reactor;
 use super::conn::Phase;
 use super::net::Net;
 use crate::base::{ConnId, Moment, Reason};
-use crate::config::Config;
+use crate::config::{Config, DRAIN_ASKED_MAX};
 
 /// What is known about a connection that was reaped.
 #[derive(Debug)]
@@ -130,6 +130,29 @@ impl<N: Net> Reactor<N> {
             self.doom(slot, Reason::Evicted);
         }
         true
+    }
+
+    /// Closes up to `count` connections of which nothing is owed, those first that were silent for the longest time.
+    /// `may_go` says which ones may be closed. A client that has just sent something is not among them, even if the server
+    /// has not read it yet.
+    pub fn part_with_idle(&mut self, count: usize, now: Moment, may_go: impl Fn(u32) -> bool) {
+        let Reactor { net, slots, ledger, .. } = self;
+        let rests = |slot: &u32| {
+            let conn = &slots[*slot as usize];
+            conn.phase == Phase::Open
+                && !conn.unserved
+                && conn.output.is_empty()
+                && conn.input.is_empty()
+                && net.waiting(&conn.socket) == 0
+        };
+        let oldest = ledger.idle.iter().take(count.saturating_add(DRAIN_ASKED_MAX));
+        let parting: Vec<u32> = oldest.filter(|slot| may_go(*slot)).filter(rests).take(count).collect();
+        parting.into_iter().for_each(|slot| self.finish(slot, Reason::Drained, now));
+    }
+
+    /// Bytes of replies that clients have not taken. Looks at all connections.
+    pub fn undelivered(&self) -> usize {
+        self.slots.iter().map(|(_, conn)| conn.output.len()).sum()
     }
 
     /// Limits what is still read from every open connection. Bytes that the kernel holds now are read and served, in

@@ -92,6 +92,14 @@ impl Recency {
         self.links.get(self.head as usize).map(|link| (self.head, link.since))
     }
 
+    /// All members, the oldest first.
+    pub fn iter(&self) -> impl Iterator<Item = u32> {
+        let first = self.oldest().map(|(slot, _)| slot);
+        std::iter::successors(first, |slot| {
+            Some(self.links[*slot as usize].next).filter(|next| *next != NONE)
+        })
+    }
+
     /// The oldest member, if it was touched `timeout_ms` ago or longer. With a timeout of 0 no member expires.
     pub fn expired(&self, now: Moment, timeout_ms: u64) -> Option<u32> {
         let (slot, _) = self.oldest()?;
@@ -134,6 +142,7 @@ mod tests {
                     list.remove(slot);
                 }
                 assert_eq!(list.oldest(), model.first().copied(), "seed {seed}");
+                assert!(list.iter().eq(model.iter().map(|(slot, _)| *slot)), "seed {seed}");
                 for slot in 0..13 {
                     assert_eq!(list.contains(slot), model.iter().any(|(member, _)| *member == slot));
                 }

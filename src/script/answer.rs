@@ -2,6 +2,7 @@
 
 use mlua::{Error, LuaString, Table, Value};
 
+use super::ended::Errors;
 use super::host::Stop;
 use super::library::number::c_integer;
 use crate::resp::Reply;
@@ -12,7 +13,8 @@ const DEPTH_MAX: usize = 128;
 /// Number of values after which the writer asks whether it must stop.
 const VALUES_AT_ONCE: usize = 1_000;
 
-/// Writes `value`. `resp3` says whether the script has asked for values of RESP3, so that its booleans are booleans.
+/// Writes `value`. `resp3` says whether the script has asked for values of RESP3, so that its booleans are booleans. Returns
+/// the errors in it.
 ///
 /// # Errors
 /// What `must_stop` says.
@@ -21,8 +23,10 @@ pub fn write(
     reply: &mut Reply<'_>,
     resp3: bool,
     must_stop: &mut dyn FnMut() -> Option<Stop>,
-) -> Result<(), Stop> {
-    Writer { reply, resp3, must_stop, values: 0 }.value(value, 0)
+) -> Result<Errors, Stop> {
+    let mut writer = Writer { reply, resp3, must_stop, values: 0, errors: Errors::default() };
+    writer.value(value, 0)?;
+    Ok(writer.errors)
 }
 
 /// Writes the values of an answer.
@@ -32,6 +36,7 @@ struct Writer<'a, 'r> {
     must_stop: &'a mut dyn FnMut() -> Option<Stop>,
     /// Number of values that were written.
     values: usize,
+    errors: Errors,
 }
 
 impl Writer<'_, '_> {
@@ -66,6 +71,8 @@ impl Writer<'_, '_> {
     /// Writes a table: by the field that says what it stands for, or as an array that ends before its first nil.
     fn table(&mut self, table: &Table, depth: usize) -> Result<(), Stop> {
         if let Some(text) = text(table, "err") {
+            let is_counted = table.raw_get("ignore_error_stats_update").unwrap_or(false);
+            self.errors.note(&text.as_bytes(), is_counted);
             self.reply.error(&text.as_bytes());
         } else if let Some(text) = text(table, "ok") {
             self.reply.status(&text.as_bytes());

@@ -10,7 +10,7 @@ use super::answer;
 use super::attached::Attached;
 use super::compiler::{compile, compiler};
 use super::density::is_dense;
-use super::ended::{Answer, Ended, Fault};
+use super::ended::{Answer, Ended, Errors, Fault};
 use super::host::{ASK_EVERY, HOST, Host, Stop};
 use super::library::json;
 use super::random::Random;
@@ -335,7 +335,7 @@ impl Engine {
         self.judge(returned)
     }
 
-    /// Writes what a script has returned. Asks `must_stop` after each piece of it.
+    /// Writes what a script has returned. Asks `must_stop` after each piece of it. Returns the errors in it.
     ///
     /// # Errors
     /// Why it was not written to its end: `must_stop` has said so.
@@ -344,7 +344,7 @@ impl Engine {
         answer: Answer,
         reply: &mut Reply<'_>,
         must_stop: &mut dyn FnMut() -> Option<Stop>,
-    ) -> Result<(), Stop> {
+    ) -> Result<Errors, Stop> {
         answer::write(&answer.0, reply, self.shared.proto.get() == Proto::Resp3, must_stop)
     }
 
@@ -363,9 +363,11 @@ impl Engine {
             Ok((false, Value::Table(error))) => Ended::Failed(Fault::of(&error)),
             // The handler of errors makes a table of each, unless it has no memory for that, or calls are nested too deep.
             Ok((false, _)) | Err(_) if self.is_full() => Ended::Stopped(Stop::Memory),
-            Ok((false, _)) | Err(_) => {
-                Ended::Failed(Fault { message: b"ERR error in error handling".to_vec(), place: None })
-            }
+            Ok((false, _)) | Err(_) => Ended::Failed(Fault {
+                message: b"ERR error in error handling".to_vec(),
+                place: None,
+                is_counted: false,
+            }),
         }
     }
 }

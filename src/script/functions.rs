@@ -232,7 +232,11 @@ impl Functions {
         let loaded = self.libraries.get(&library);
         let found = loaded.and_then(|loaded| Some((loaded.functions.get(function)?, loaded.dense)));
         let Some((function, dense)) = found else {
-            return Ended::Failed(Fault { message: b"ERR Function not found".to_vec(), place: None });
+            return Ended::Failed(Fault {
+                message: b"ERR Function not found".to_vec(),
+                place: None,
+                is_counted: false,
+            });
         };
         self.is_used = true;
         self.engine.begin(dense);

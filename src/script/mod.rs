@@ -31,7 +31,7 @@ mod sandbox;
 mod stack;
 mod value;
 
-pub use ended::{Answer, Ended, Fault};
+pub use ended::{Answer, Ended, Errors, Fault};
 pub use engine::{Engine, Sha, drop_engine, engine_memory, with_engine};
 pub use functions::{
     Functions, LoadError, drop_functions, forget_libraries, functions_memory, with_functions,

@@ -42,7 +42,12 @@ impl<'a> Replies<'a> {
             }
             b':' => self.stack.push_number(number(line) as f64),
             b'+' => self.wrap(c"ok", line),
-            b'-' => self.stack.push_error(line),
+            b'-' => {
+                self.stack.push_error(line);
+                // As in Redis, this says that the error was counted when the command failed.
+                self.stack.push_boolean(true);
+                self.stack.set_field(c"ignore_error_stats_update");
+            }
             b'*' if line == b"-1" => self.stack.push_boolean(false),
             b'*' | b'>' => self.array(number(line) as usize)?,
             b'%' => self.map(number(line) as usize)?,

@@ -4,6 +4,7 @@
 //! It runs in the middle of a visit, so it does not do what would need the script to have ended. It notes
 //! that as [`Heard`], and the server does it when the turn is over.
 
+use super::drain::patience;
 use super::turn::{Backtraces, next_of, verdict};
 use super::{Server, reopen_log, welcome};
 use crate::base::{ConnId, Moment, Reason, Wire};
@@ -69,7 +70,7 @@ impl<'a, N: Net> Meanwhile<'a, N> {
                     self.heard.push(Heard::Hangup);
                 }
                 Edge::Quit => {
-                    self.stage = self.stage.quit(now, world.config.shutdown_timeout_ms);
+                    self.stage = self.stage.quit(now, patience(&world.config));
                     log::info!(
                         "a signal was heard; the server stops when the script has ended or is stopped"
                     );
@@ -83,7 +84,7 @@ impl<'a, N: Net> Meanwhile<'a, N> {
     fn hear_others(&mut self, me: ConnId, world: &mut World, now: Moment) {
         self.hear_edges(world, now);
         if world.is_busy(now) {
-            if self.stage == Stage::Serving {
+            if self.stage.admits() {
                 self.reactor.admit(now, &world.config, &mut world.stats, self.newcomers);
                 welcome(self.newcomers, world, now);
             }
@@ -135,8 +136,12 @@ impl<'a, N: Net> Meanwhile<'a, N> {
     /// Remembers what the clients have asked for.
     fn note_asks(&mut self, world: &mut World, now: Moment) {
         for ask in world.outbox.take() {
-            if let Ask::Quit { now: at_once } = ask {
-                self.stage = self.stage.shut_down(now, world.config.shutdown_timeout_ms, at_once);
+            match ask {
+                Ask::Quit { now: at_once } => {
+                    self.stage = self.stage.shut_down(now, patience(&world.config), at_once);
+                }
+                Ask::Stay => self.stage = self.stage.abort(),
+                _ => {}
             }
             self.heard.push(Heard::Ask(ask, now));
         }
@@ -155,7 +160,8 @@ impl<N: Net> Wires for Meanwhile<'_, N> {
         let aside = world.put_asked_aside();
         self.hear_others(me, aside.world, now);
         drop(aside);
-        if before == Stage::Serving && self.stage != Stage::Serving {
+        self.stage = self.stage.ripen(now, patience(&world.config));
+        if before.admits() && !self.stage.admits() {
             // Newcomers must not wait for the script only to be refused then.
             self.reactor.stop_admitting(now, &world.config, &mut world.stats, self.newcomers);
             welcome(self.newcomers, world, now);

@@ -11,7 +11,7 @@ mod turn;
 
 use std::io;
 
-use crate::base::{Address, Moment, Reason};
+use crate::base::{Address, Moment};
 use crate::config::Config;
 use crate::logging;
 use crate::reactor::Reactor;
@@ -24,6 +24,7 @@ use crate::service::session::Session;
 use crate::service::world::World;
 use crate::stage::Stage;
 use crate::stats::Stats;
+use drain::Watch;
 use meanwhile::Heard;
 use turn::Backtraces;
 
@@ -43,8 +44,8 @@ pub struct Server<N: Net> {
     stage: Stage,
     edges: Vec<Edge>,
     newcomers: Vec<Newcomer>,
-    /// When the drain next logs how many clients are left.
-    next_progress: Option<Moment>,
+    /// How the server accompanies its own end; `None` while it serves.
+    watch: Option<Watch>,
     backtraces: Backtraces,
     /// What was heard while a script ran long, and is to be done when its turn is over.
     heard: Vec<Heard>,
@@ -65,7 +66,7 @@ impl<N: Net> Server<N> {
             stage: Stage::Serving,
             edges: Vec::new(),
             newcomers: Vec::new(),
-            next_progress: None,
+            watch: None,
             backtraces: Backtraces::default(),
             heard: Vec::new(),
         }
@@ -90,7 +91,8 @@ impl<N: Net> Server<N> {
     /// wake-ups.
     fn wait(&mut self) -> io::Result<()> {
         self.service.world.end_tick();
-        let own = [self.stage.deadline(), self.next_progress, self.service.world.next_deadline()];
+        let watch = self.watch.as_ref().map(Watch::deadline);
+        let own = [self.stage.deadline(), watch, self.service.world.next_deadline()];
         let nearest = own.into_iter().flatten().min();
         self.reactor.wait(&self.service.world.config, nearest, &mut self.edges)
     }
@@ -122,7 +124,6 @@ impl<N: Net> Server<N> {
         present.held_bytes = self.reactor.held_bytes();
         present.shared_bytes = self.reactor.shared_bytes();
         present.refusing = self.reactor.is_exhausted();
-        present.draining = self.stage != Stage::Serving;
         present.log_lines_dropped = logging::dropped();
     }
 
@@ -183,23 +184,15 @@ impl<N: Net> Server<N> {
             self.service.world.stats.closes[gone.reason.index()] += 1;
             let session = self.service.close(gone.slot);
             log_close(&gone, session.as_ref(), now);
-            let given_up = !matches!(gone.reason, Reason::Io(_));
-            if self.stage != Stage::Serving && given_up && gone.undelivered + gone.unserved > 0 {
-                self.service.world.stats.present.cut += 1;
-                log::warn!(
-                    "client id={} cut off ({}): {} bytes of replies undelivered, {} bytes of requests unanswered",
-                    gone.serial,
-                    gone.reason,
-                    gone.undelivered,
-                    gone.unserved
-                );
+            if !self.stage.admits() {
+                self.note_outcome(&gone);
             }
         }
     }
 
     /// Lets newcomers in. It comes after `reap`, so newcomers can have the places that this tick has freed.
     fn admit(&mut self) {
-        if self.stage != Stage::Serving {
+        if !self.stage.admits() {
             return;
         }
         let World { now, config, stats, .. } = &mut self.service.world;

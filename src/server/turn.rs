@@ -125,6 +125,7 @@ impl<N: Net> Server<N> {
             }
             Ask::Wake(id) => self.wake(id),
             Ask::Quit { now: at_once } => self.shutdown(at, at_once),
+            Ask::Stay => self.stay(),
         }
     }
 

@@ -74,6 +74,7 @@ const NAMED: &[(&str, Run)] = &[
     ("client|info", clients::info),
     ("client|kill", clients::kill),
     ("client|list", clients::list),
+    ("client|maint_notifications", client::maint_notifications),
     ("client|no-evict", client::no_evict),
     ("client|no-touch", client::no_touch),
     ("client|pause", client::pause),

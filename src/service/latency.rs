@@ -66,6 +66,19 @@ impl Default for Latency {
     }
 }
 
+/// The time in microseconds within which this share of the calls has ended, rounded up to a power of two: the histogram
+/// knows no more.
+pub fn percentile(histogram: &Histogram, share: f64) -> f64 {
+    let calls: u64 = histogram.iter().sum();
+    let wanted = (calls as f64 * share).ceil() as u64;
+    let mut ended = 0;
+    let bucket = histogram.iter().position(|count| {
+        ended += count;
+        ended >= wanted
+    });
+    2f64.powi(bucket.unwrap_or(BUCKETS - 1) as i32)
+}
+
 impl Latency {
     /// Notes that an event took so long.
     pub fn sample(&mut self, event: Event, unix_s: u64, ms: u64) {

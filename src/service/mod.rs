@@ -49,6 +49,7 @@ mod loading;
 mod long_double;
 pub mod memory;
 mod monitors;
+pub mod moving;
 pub mod names;
 pub mod outbox;
 pub mod pause;

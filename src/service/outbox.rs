@@ -37,6 +37,8 @@ pub enum Ask {
         /// True if the drain must not wait for clients to leave.
         now: bool,
     },
+    /// Do not stop after all (`SHUTDOWN ABORT`). The server cannot do this once newcomers are refused.
+    Stay,
 }
 
 /// The asks on which the server has not acted yet, in order.

@@ -15,7 +15,7 @@ use super::world::World;
 use crate::base::Output;
 use crate::config::{REDIS_VERSION, REPLY_HEADROOM_BYTES};
 use crate::resp::{Args, Proto, Reply};
-use crate::script::{Ended, Engine, Host, Sha, Stop, drop_engine, with_engine, with_functions};
+use crate::script::{Ended, Engine, Errors, Host, Sha, Stop, drop_engine, with_engine, with_functions};
 
 /// The error for the name of a script that the server does not know.
 pub const NO_SCRIPT: Failure = Failure::text("NOSCRIPT No matching script. Please use EVAL.");
@@ -181,7 +181,11 @@ impl Calls<'_, '_> {
                     world.must_stop_script(now)
                 };
                 match engine.answer(answer, reply, &mut must_stop) {
-                    Ok(()) => return self.cx.whole_reply().map_err(|failure| (failure, true)),
+                    Ok(errors) => {
+                        self.cx.whole_reply().map_err(|failure| (failure, true))?;
+                        self.count(&errors);
+                        return Ok(());
+                    }
                     Err(stop) => stop,
                 }
             }
@@ -194,11 +198,26 @@ impl Calls<'_, '_> {
                 let has_room = self.cx.reply.reserve(text.len() + REPLY_HEADROOM_BYTES);
                 has_room.map_err(|refused| (refused.into(), true))?;
                 self.cx.reply.assure();
+                if fault.is_counted {
+                    self.count(&Errors { are_any: true, uncounted: Vec::new() });
+                    self.cx.reply.error(&text);
+                    return Ok(());
+                }
                 return Err((Failure(text.into()), false));
             }
             Ended::Stopped(stop) => stop,
         };
         Err((self.cx.world.stopped(stop), true))
+    }
+}
+
+impl Calls<'_, '_> {
+    /// Counts the errors in what a script has returned. As in Redis, the error of a command inside was counted there already,
+    /// and the script has failed too.
+    fn count(&mut self, errors: &Errors) {
+        let stats = &mut self.cx.world.stats;
+        stats.per_command[self.cx.command.id].failed += u64::from(errors.are_any);
+        errors.uncounted.iter().for_each(|text| stats.count_error(text));
     }
 }
 

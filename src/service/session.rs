@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::channels::Subscriptions;
 use super::command::Command;
+use super::moving::Moves;
 use super::tracking::Wishes;
 use super::transaction::{Transaction, Watching};
 use super::waiting::Waits;
@@ -100,6 +101,8 @@ pub struct Session {
     pub no_evict: bool,
     /// True after `CLIENT NO-TOUCH ON`: the client's commands do not count as uses of keys.
     pub no_touch: bool,
+    /// Whether the client is told when the server is about to stop.
+    pub moves: Moves,
     /// True after `MONITOR`: the client is sent every command that runs.
     pub monitor: bool,
     /// `None` for nearly all clients.
@@ -221,6 +224,7 @@ impl Sessions {
             reply: ReplyMode::On,
             no_evict: false,
             no_touch: false,
+            moves: Moves::Untold,
             monitor: false,
             extras: None,
             leaving: false,

@@ -62,6 +62,8 @@ pub struct World {
     pub latency: Latency,
     /// Which clients keep copies of which keys (`CLIENT TRACKING`).
     pub tracking: Tracking,
+    /// How often clients were told to move.
+    pub moves_told: u64,
     /// The keys that clients watch with `WATCH`.
     pub(super) watches: Watches,
     /// The memory that the rooms do not count, and how eviction stands.
@@ -116,6 +118,7 @@ impl World {
             slowlog: SlowLog::default(),
             latency: Latency::default(),
             tracking: Tracking::default(),
+            moves_told: 0,
             watches: Watches::default(),
             memory: Memory::default(),
             config,

@@ -61,6 +61,7 @@ const EXPECTED_EVENTS: &[&str] = &[
     "closed: protocol_error",
     "closed: query_buffer_limit",
     "closed: quit",
+    "lame duck",
     "closed: request_timeout",
     "closed: slow_consumer",
     "delayed edge",

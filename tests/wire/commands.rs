@@ -4,6 +4,7 @@ use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use crate::harness::{Daemon, Guard, Wire, have, request, within};
+use crate::talks::frame;
 
 /// Requests and the replies that Redis gives, in one session.
 const SESSION: &[(&str, &str)] = &[
@@ -500,6 +501,8 @@ fn hello_3_switches_to_resp3() {
     wire.ask("CLIENT GETNAME\r\n", "$2\r\nme\r\n");
     wire.ask("CONFIG GET maxclients\r\n", "%1\r\n$10\r\nmaxclients\r\n$5\r\n10000\r\n");
     wire.ask("INFO nothing\r\n", "=4\r\ntxt:\r\n");
+    wire.send("COMMAND INFO get\r\n");
+    assert!(frame(&mut wire).ends_with(" ~[]]]"), "a command without subcommands has an empty set of them");
     wire.ask("HELLO 2\r\n", hello("*14", 2));
     wire.ask("GET nothing\r\n", "$-1\r\n");
 }

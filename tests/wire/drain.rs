@@ -1,10 +1,13 @@
 //! The quit channel: signals, SHUTDOWN, delivery during a drain, and the exit codes.
 
+use std::io::{BufRead, BufReader};
 use std::net::TcpStream;
 use std::path::Path;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use crate::harness::{Daemon, Wire, request, within};
+use crate::harness::{Daemon, Wire, request, skipped, within};
+use crate::talks::frame;
 
 #[test]
 fn with_nobody_here_a_signal_ends_it_at_once() {
@@ -230,4 +233,147 @@ fn a_second_signal_is_heard_while_the_last_replies_are_being_delivered() {
     assert!(log().contains("stopping now"), "{}", log());
     drop(reader);
     let _ = std::fs::remove_file(path);
+}
+
+#[test]
+fn a_lame_duck_lets_newcomers_in_and_can_go_back() {
+    let daemon = Daemon::start(&["--lame-duck-seconds", "3600", "--shutdown-timeout", "3600"]);
+    let mut wire = daemon.connect();
+    assert_eq!(wire.info("drain_state"), "serving");
+    daemon.signal("TERM");
+    within("the end to begin", || (wire.info("drain_state") == "lame_duck").then_some(()));
+    assert_eq!(wire.info("draining"), "0");
+    let left: u64 = wire.info("shutdown_in_milliseconds").parse().expect("a number");
+    assert!((3_600_000..=7_201_000).contains(&left), "{left}");
+    // A newcomer that asks to be told is told at once.
+    let mut newcomer = daemon.connect();
+    newcomer.send("HELLO 3\r\n");
+    assert!(frame(&mut newcomer).starts_with('%'));
+    newcomer.ask("CLIENT MAINT_NOTIFICATIONS ON moving-endpoint-type none\r\n", "+OK\r\n");
+    assert!(frame(&mut newcomer).starts_with(">['MOVING' :1 :"));
+    daemon.connect().ask("PING\r\nSHUTDOWN ABORT\r\n", "+PONG\r\n+OK\r\n");
+    within("the server to serve", || (wire.info("drain_state") == "serving").then_some(()));
+    wire.ask("SHUTDOWN ABORT\r\n", "-ERR No shutdown in progress.\r\n");
+    daemon.signal("TERM");
+    within("the end to begin", || (wire.info("drain_state") == "lame_duck").then_some(()));
+    daemon.connect().send("SHUTDOWN NOW\r\n");
+    wire.expect_end();
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0), "{log}");
+    assert!(log.contains("the shutdown is aborted"), "{log}");
+}
+
+#[test]
+fn after_the_time_of_a_lame_duck_newcomers_are_refused() {
+    let daemon = Daemon::start(&["--lame-duck-seconds", "50ms", "--shutdown-timeout", "3600"]);
+    let mut wire = daemon.connect();
+    wire.ask("PING\r\n", "+PONG\r\n");
+    daemon.signal("TERM");
+    within("the drain to begin", || (wire.info("drain_state") == "draining").then_some(()));
+    assert!(TcpStream::connect(daemon.address).is_err());
+    let too_late = "-ERR It is too late to abort the shutdown: newcomers are refused already.\r\n";
+    wire.ask("SHUTDOWN ABORT\r\n", too_late);
+    wire.half_close();
+    wire.expect_end();
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0), "{log}");
+    let counts =
+        "clients that left in time: 1, that had their last replies after it: 0, that were cut off: 0";
+    assert!(log.contains(counts), "{log}");
+}
+
+#[test]
+fn the_clients_that_were_idle_for_the_longest_time_are_closed_first() {
+    const IDLE: usize = 10;
+    let daemon = Daemon::start(&["--shutdown-timeout", "5"]);
+    let mut idle: Vec<Wire> = (0..IDLE).map(|_| daemon.connect()).collect();
+    idle.iter_mut().for_each(|wire| wire.ask("PING\r\n", "+PONG\r\n"));
+    // The first one is heard of again, so it is the last one to be closed.
+    idle[0].ask("PING\r\n", "+PONG\r\n");
+    let mut half = daemon.connect();
+    half.ask("PING\r\n", "+PONG\r\n");
+    half.send("SET k ");
+    let mut busy = daemon.connect();
+    daemon.signal("TERM");
+    for wire in &mut idle[1..IDLE / 2] {
+        wire.expect_end();
+    }
+    let left: usize = busy.info("drain_clients_left").parse().expect("a number");
+    assert!(left >= 3, "{left}");
+    idle[0].ask("PING\r\n", "+PONG\r\n");
+    half.send("v\r\n");
+    half.expect("+OK\r\n");
+    drop((idle, half, busy));
+    let (code, log) = daemon.exit();
+    assert_eq!(code, Some(0), "{log}");
+}
+
+#[test]
+fn clients_that_ask_for_it_are_told_to_move() {
+    let daemon = Daemon::start(&["--shutdown-timeout", "20"]);
+    let (mut same, mut address, mut untold) = (daemon.connect(), daemon.connect(), daemon.connect());
+    same.ask("CLIENT MAINT_NOTIFICATIONS ON\r\n", "-ERR Maintenance notifications need RESP3\r\n");
+    for wire in [&mut same, &mut address, &mut untold] {
+        wire.send("HELLO 3\r\n");
+        assert!(frame(wire).starts_with('%'));
+    }
+    let ask = "CLIENT MAINT_NOTIFICATIONS ON moving-endpoint-type";
+    let no_address = "-ERR There is no address to send clients to: set drain-announce-addr, or ask for \
+                      moving-endpoint-type none\r\n";
+    address.ask(format!("{ask} external-ip\r\n"), no_address);
+    address.ask(format!("{ask} moon\r\n"), "-ERR Invalid moving-endpoint-type\r\n");
+    address.ask("CLIENT MAINT_NOTIFICATIONS ON a\r\n", "-ERR syntax error\r\n");
+    untold.ask("CONFIG SET drain-announce-addr 10.1.2.3:6379\r\n", "+OK\r\n");
+    same.ask(format!("{ask} none\r\n"), "+OK\r\n");
+    address.ask(format!("{ask} external-ip\r\n"), "+OK\r\n");
+    untold.ask("CLIENT MAINT_NOTIFICATIONS ON\r\nCLIENT MAINT_NOTIFICATIONS OFF\r\n", "+OK\r\n+OK\r\n");
+    daemon.signal("TERM");
+    same.expect(">4\r\n$6\r\nMOVING\r\n:1\r\n:21\r\n_\r\n");
+    address.expect(">4\r\n$6\r\nMOVING\r\n:1\r\n:21\r\n$13\r\n10.1.2.3:6379\r\n");
+    untold.ask("PING\r\n", "+PONG\r\n");
+    drop((same, address, untold));
+    assert_eq!(daemon.exit().0, Some(0));
+}
+
+/// The programs keep their server busy while it stops. No command of theirs may fail, although they do not try anything twice.
+#[test]
+fn client_libraries_walk_over_to_the_announced_server_with_no_failed_command() {
+    for (interpreter, check, program) in [
+        ("python3", ["-c", "import redis.maint_notifications"], "redis_py.py"),
+        ("node", ["-e", "require('redis')"], "node_redis.js"),
+    ] {
+        let installed = Command::new(interpreter).args(check).output().is_ok_and(|out| out.status.success());
+        if !installed {
+            skipped(&format!("the library of {program} is not installed"));
+            continue;
+        }
+        // redis-py waits for the end of that time before its process ends.
+        let leaving = Daemon::start(&["--lame-duck-seconds", "1", "--shutdown-timeout", "2"]);
+        let port = leaving.address.port();
+        // redis-py takes only the host of the address, so both have the same port.
+        let next = Daemon::start(&["--bind", "127.0.0.2", "--port", &port.to_string()]);
+        let announced = format!("CONFIG SET drain-announce-addr {}\r\n", next.address);
+        leaving.connect().ask(announced, "+OK\r\n");
+        let mut client = Command::new(interpreter)
+            .args([&format!("tests/wire/moving/{program}"), &port.to_string()])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("it runs");
+        let mut lines = BufReader::new(client.stdout.take().expect("a pipe")).lines();
+        assert_eq!(lines.next().expect("a line").expect("text"), "ready");
+        leaving.signal("TERM");
+        let (code, log) = leaving.exit();
+        assert_eq!(code, Some(0), "{log}");
+        let before: u64 = next.info("total_commands_processed").parse().expect("a number");
+        within("the client to use the next server", || {
+            let now: u64 = next.info("total_commands_processed").parse().expect("a number");
+            (now > before + 100).then_some(())
+        });
+        drop(client.stdin.take());
+        let done: u64 = lines.next().expect("a line").expect("text").parse().expect("a number");
+        let out = client.wait_with_output().expect("it ends");
+        assert!(out.status.success() && done > 0, "{program}: {}", String::from_utf8_lossy(&out.stderr));
+    }
 }

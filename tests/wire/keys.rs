@@ -1,6 +1,6 @@
 //! The commands about keys of any kind, word for word.
 
-use crate::talks::{Talk, talk};
+use crate::talks::{BOTH, Talk, talk, talk_72};
 
 pub const TALKS: &[Talk] = &[
     talk(
@@ -54,6 +54,27 @@ pub const TALKS: &[Talk] = &[
             ),
             ("a", "RPUSH m 3 1 2\nMSET w_3 1 w_1 2 w_2 3", ":3 +OK"),
             ("a", "SORT m BY nosort BY w_*\nSORT m BY w_*", "*['3' '1' '2'] *['3' '1' '2']"),
+        ],
+    ),
+    talk_72(
+        &[2],
+        "a position comes with the score if it is asked for",
+        &[
+            ("a", "ZADD z 1 a 2.5 b", ":2"),
+            ("a", "ZRANK z b WITHSCORE\nZREVRANK z a withscore", "*[:1 '2.5'] *[:1 '1']"),
+        ],
+    ),
+    talk_72(
+        &[3],
+        "a position comes with the score if it is asked for, as a number",
+        &[("a", "ZADD z 1 a 2.5 b", ":2"), ("a", "ZRANK z b WITHSCORE", "*[:1 ,2.5]")],
+    ),
+    talk_72(
+        BOTH,
+        "what asks wrongly for a position is told so",
+        &[
+            ("a", "ZRANK none a WITHSCORES\nZREVRANK none a b", "-ERR syntax error -ERR syntax error"),
+            ("a", "ZRANK z a WITHSCORE 1", "-ERR wrong number of arguments for 'zrank' command"),
         ],
     ),
 ];

@@ -131,6 +131,7 @@ pub const TALKS: &[Talk] = &[
         "keys of a command can be asked for",
         &[
             ("a", "COMMAND GETKEYS MSET a 1 b 2\nCOMMAND GETKEYS OBJECT ENCODING k", "*['a' 'b'] *['k']"),
+            ("a", "COMMAND GETKEYS SORT a STORE z\nCOMMAND GETKEYS SORT a", "*['a' 'z'] *['a']"),
             (
                 "a",
                 "COMMAND GETKEYS FOO a\nCOMMAND GETKEYS PING x",
@@ -164,6 +165,18 @@ pub const TALKS: &[Talk] = &[
                 "*[*['a' *[+RW +access +delete]] *['b' *[+OW +update]]]",
             ),
             ("a", "COMMAND GETKEYSANDFLAGS SET k v", "*[*['k' *[+OW +update]]]"),
+            ("a", "COMMAND GETKEYSANDFLAGS SET k v GET", "*[*['k' *[+RW +access +update]]]"),
+            ("a", "COMMAND GETKEYSANDFLAGS BITFIELD k GET u8 0 GET u8 8", "*[*['k' *[+RO +access]]]"),
+            (
+                "a",
+                "COMMAND GETKEYSANDFLAGS BITFIELD k GET u8 0 SET u8 0 1",
+                "*[*['k' *[+RW +access +update]]]",
+            ),
+            (
+                "a",
+                "COMMAND GETKEYSANDFLAGS SORT k LIMIT 0 1 STORE d",
+                "*[*['k' *[+RO +access]] *['d' *[+OW +update]]]",
+            ),
         ],
     ),
     talk(
@@ -302,4 +315,22 @@ fn a_monitor_that_reads_nothing_is_cut_off() {
         wire.ask(format!("SET k {value}\r\n").repeat(100), "+OK\r\n".repeat(100));
         (wire.info("closed_slow_consumer") == "1").then_some(())
     });
+}
+
+#[test]
+fn info_has_what_exporters_read() {
+    let daemon = Daemon::start(&["--latency-tracking", "yes"]);
+    let mut wire = daemon.connect();
+    wire.ask(
+        "SET k v\r\nGET k\r\nLPUSH k v\r\n",
+        "+OK\r\n$1\r\nv\r\n-WRONGTYPE Operation against a key holding the wrong kind of value\r\n",
+    );
+    let percentiles = wire.info("latency_percentiles_usec_get");
+    let (p50, others) = percentiles.split_once(",p99=").expect("several percentiles");
+    let p50: f64 = p50.strip_prefix("p50=").expect("the median").parse().expect("a number");
+    assert!(p50 >= 1.0 && others.contains(",p99.9="), "{percentiles}");
+    assert_eq!(wire.info("rdb_changes_since_last_save"), "1");
+    for field in ["total_system_memory", "allocator_resident", "allocator_allocated", "lru_clock"] {
+        assert!(wire.info(field).parse::<u64>().is_ok_and(|number| number > 0), "{field}");
+    }
 }

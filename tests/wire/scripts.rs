@@ -140,6 +140,51 @@ fn scripts_answer_as_those_of_redis_do() {
     }
 }
 
+/// What `INFO` says of errors after a script with an error: how many of each code, and how often `EVAL` and `LPUSH` have
+/// failed.
+fn errors_counted(client: &mut Connection, script: &str) -> Vec<String> {
+    let _: () = cmd("CONFIG").arg("RESETSTAT").query(client).unwrap();
+    let _: () = cmd("SET").arg("x").arg(1).query(client).unwrap();
+    let _ = eval(client, script);
+    let info: String = cmd("INFO").arg("everything").query(client).unwrap();
+    let counts = info.lines().filter_map(|line| match line.split_once(':')? {
+        (name, _) if name.starts_with("errorstat_") || name == "total_error_replies" => Some(line.to_owned()),
+        (name @ ("cmdstat_eval" | "cmdstat_lpush"), of) => Some(format!("{name} {}", of.rsplit_once(',')?.1)),
+        _ => None,
+    });
+    let mut counts: Vec<String> = counts.collect();
+    counts.sort();
+    counts
+}
+
+#[test]
+fn errors_of_scripts_are_counted_as_in_redis() {
+    if !have("redis-server", "--version") {
+        return skipped("no redis-server to compare scripts with");
+    }
+    let daemon = Daemon::start(&[]);
+    let (_guard, _, port) = start_redis(&[]);
+    let theirs = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
+    let (mut theirs, mut ours) = (theirs.get_connection().unwrap(), daemon.client(""));
+    for script in [
+        "return 1",
+        "return redis.error_reply('MYERR z')",
+        "return {err='QQ z'}",
+        "return {1, {err='QQ z'}, {err='QQ y'}}",
+        "error({err='QQ z'})",
+        "error('text')",
+        "return redis.call('lpush','x','y')",
+        "redis.call('nosuch')",
+        "redis.pcall('lpush','x','y') return 1",
+        "return redis.pcall('lpush','x','y')",
+        "return redis.pcall('nosuch')",
+        "local told = redis.pcall('lpush','x','y') error(told)",
+        "local told = redis.pcall('lpush','x','y') return told.ignore_error_stats_update and {err='QQ z'}",
+    ] {
+        assert_eq!(errors_counted(&mut ours, script), errors_counted(&mut theirs, script), "{script}");
+    }
+}
+
 #[test]
 fn nobody_hears_of_a_script_that_is_undone() {
     let daemon = Daemon::start(&["--script-time-limit", "50", "--notify-keyspace-events", "KEA"]);

@@ -8,7 +8,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("base", &[]),
     ("config", &["base"]),
     ("stage", &["base"]),
-    ("stats", &["base"]),
+    ("stats", &["base", "stage"]),
     ("fence", &[]),
     ("logging", &["config"]),
     ("process", &["config"]),

@@ -20,6 +20,7 @@ pub(super) const CLIENT: &[Command] = &numbered(SUBCOMMANDS_FROM, [
         .complexity("O(N log N) where N is the number of clients"),
     row("client|list", -2, ADMIN, CONNECTION, "2.4.0", "Get the list of client connections").heavy()
         .complexity("O(N log N) where N is the number of clients"),
+    row("client|maint_notifications", -3, SESSION, CONNECTION, "8.0.0", "Let the server tell the connection when it is about to stop"),
     row("client|no-evict", 3, ADMIN, CONNECTION, "7.0.0", "Spare the current connection when client memory runs out"),
     row("client|no-touch", 3, SESSION, CONNECTION, "7.2.0", "Control whether commands update the access time of keys"),
     row("client|pause", -3, ADMIN, CONNECTION, "3.0.0", "Hold the commands of all clients for the given time in milliseconds"),

@@ -4,7 +4,7 @@ use super::containers::OBJECT;
 use super::words::{
     GENERIC, NONE, READ, READ_FAST, READ_MOVABLE, WRITE, WRITE_FAST, WRITE_OOM, WRITE_OOM_MOVABLE,
 };
-use crate::service::command::{ALL_KEYS, Command, ONE_KEY, TWO_KEYS, row};
+use crate::service::command::{ALL_KEYS, Command, Keys, More, ONE_KEY, TWO_KEYS, row};
 
 #[rustfmt::skip]
 pub(super) const ROWS: &[Command] = &[
@@ -45,7 +45,7 @@ pub(super) const ROWS: &[Command] = &[
     row("unlink", -2, WRITE_FAST, GENERIC, "4.0.0", "Delete keys")
         .keys(ALL_KEYS).complexity("O(N) where N is the number of keys named"),
     row("sort", -2, WRITE_OOM_MOVABLE, GENERIC, "1.0.0", "Sort the elements of a list, a set or a sorted set, or store them sorted").heavy()
-        .keys(ONE_KEY).acl(&["set", "sortedset", "list", "dangerous"]).complexity("O(N + M log M) where N is the number of elements and M the number of those returned"),
+        .keys(Keys { more: More::Stored(2), ..ONE_KEY }).acl(&["set", "sortedset", "list", "dangerous"]).complexity("O(N + M log M) where N is the number of elements and M the number of those returned"),
     row("sort_ro", -2, READ_MOVABLE, GENERIC, "7.0.0", "Sort the elements of a list, a set or a sorted set").heavy()
         .keys(ONE_KEY).acl(&["set", "sortedset", "list", "dangerous"]).complexity("O(N + M log M) where N is the number of elements and M the number of those returned"),
 ];

@@ -52,7 +52,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(ONE_KEY).complexity("O(log N + M) where N is the number of members and M the number of those returned"),
     row("zrangestore", -5, WRITE_OOM, SORTED_SET, "6.2.0", "Store the members of a part of a sorted set").heavy()
         .keys(TWO_KEYS).complexity("O(log N + M) where N is the number of members and M the number of those stored"),
-    row("zrank", 3, READ_FAST, SORTED_SET, "2.0.0", "Get the position of a member of a sorted set, counted from the lowest score")
+    row("zrank", -3, READ_FAST, SORTED_SET, "2.0.0", "Get the position of a member of a sorted set, counted from the lowest score")
         .keys(ONE_KEY).complexity("O(log N) where N is the number of members"),
     row("zrem", -3, WRITE_FAST, SORTED_SET, "1.2.0", "Remove members of a sorted set, and the sorted set with its last member")
         .keys(ONE_KEY).complexity("O(M log N) where N is the number of members and M the number of those removed"),
@@ -68,7 +68,7 @@ pub(super) const ROWS: &[Command] = &[
         .keys(ONE_KEY).complexity("O(log N + M) where N is the number of members and M the number of those returned"),
     row("zrevrangebyscore", -4, READ, SORTED_SET, "2.2.0", "Get the members whose scores are in a range, from the highest score down").heavy()
         .keys(ONE_KEY).complexity("O(log N + M) where N is the number of members and M the number of those returned"),
-    row("zrevrank", 3, READ_FAST, SORTED_SET, "2.0.0", "Get the position of a member of a sorted set, counted from the highest score")
+    row("zrevrank", -3, READ_FAST, SORTED_SET, "2.0.0", "Get the position of a member of a sorted set, counted from the highest score")
         .keys(ONE_KEY).complexity("O(log N) where N is the number of members"),
     row("zscan", -3, READ, SORTED_SET, "2.8.0", "Iterate over the members of a sorted set").heavy()
         .keys(ONE_KEY).complexity("O(1) for every call, because a call ends after about 100 microseconds of matching; O(N) for a complete iteration"),

@@ -68,6 +68,22 @@ pub fn info(cx: &mut Cx<'_>) -> Outcome {
     Ok(())
 }
 
+/// `SHUTDOWN ABORT`: goes back to serving, if newcomers are still let in.
+fn abort_shutdown(cx: &mut Cx<'_>) -> Outcome {
+    let stage = cx.world.stats.present.stage;
+    if stage.abort() == stage {
+        let serving = stage.admits();
+        return Err(Failure::text(if serving {
+            "ERR No shutdown in progress."
+        } else {
+            "ERR It is too late to abort the shutdown: newcomers are refused already."
+        }));
+    }
+    cx.reply.ok();
+    cx.world.outbox.asks.push(Ask::Stay);
+    Ok(())
+}
+
 /// `SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]`: stops the server. There is nothing to save, so only
 /// `NOW` makes a difference.
 ///
@@ -88,8 +104,7 @@ pub fn shutdown(cx: &mut Cx<'_>) -> Outcome {
         return Err(SYNTAX);
     }
     if abort {
-        // A drain cannot be aborted, because the listeners are closed when it begins.
-        return Err(Failure::text("ERR No shutdown in progress."));
+        return abort_shutdown(cx);
     }
     cx.world.outbox.asks.push(Ask::Quit { now });
     cx.close = Some(Reason::Drained);

@@ -185,6 +185,7 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
     cx.reply.assure();
     cx.reply.array(count);
     let reply = &mut cx.reply;
+    let mut writes = false;
     let told = cx.world.store.commit_edit(edit, |bytes| {
         let mut changed = false;
         for Step { width, offset, action } in operations.map_while(Result::ok) {
@@ -203,6 +204,7 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
                 }
             };
             if let Some(number) = after {
+                writes = true;
                 width.write(bytes, offset, number);
                 changed |= width.read(bytes, offset) != before;
             }
@@ -213,7 +215,8 @@ pub fn bitfield(cx: &mut Cx<'_>) -> Outcome {
         }
         changed
     });
-    if told {
+    // As in Redis, there is no event if all operations overflow, even if the string has become longer.
+    if told && writes {
         cx.world.store.tell(SETBIT, key);
     }
     Ok(())

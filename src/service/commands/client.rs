@@ -1,11 +1,15 @@
 //! `CLIENT`: what a client says about itself, and how it wants to be treated.
 
 use super::connection::checked_label;
-use crate::resp::parse_i64;
+use crate::resp::{Proto, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
 use crate::service::errors::wrong_arguments;
+use crate::service::moving::Moves;
 use crate::service::pause::Held;
 use crate::service::session::{Labels, ReplyMode};
+
+/// What a client may call the kind of address that it wants.
+const ADDRESS_KINDS: [&str; 4] = ["INTERNAL-IP", "INTERNAL-FQDN", "EXTERNAL-IP", "EXTERNAL-FQDN"];
 
 /// `CLIENT ID`: the caller's id.
 pub fn id(cx: &mut Cx<'_>) -> Outcome {
@@ -61,6 +65,36 @@ pub fn no_touch(cx: &mut Cx<'_>) -> Outcome {
     let on = on_or_off(cx.arg(2))?;
     cx.reply.ok();
     cx.session().no_touch = on;
+    Ok(())
+}
+
+/// `CLIENT MAINT_NOTIFICATIONS ON | OFF [MOVING-ENDPOINT-TYPE type]`: says whether the server tells the caller when it is
+/// about to stop, and whether the caller wants to hear of an address then. There is one address for all types but `none`.
+pub fn maint_notifications(cx: &mut Cx<'_>) -> Outcome {
+    let on = on_or_off(cx.arg(2))?;
+    let kind = match (cx.args.get(3), cx.args.get(4)) {
+        (None, _) => None,
+        (Some(word), Some(kind)) if is(word, "MOVING-ENDPOINT-TYPE") && cx.args.len() == 5 => Some(kind),
+        _ => return Err(SYNTAX),
+    };
+    let moves = match kind {
+        _ if !on => Moves::Untold,
+        Some(kind) if is(kind, "NONE") => Moves::ToSame,
+        None => Moves::ToAddress,
+        Some(kind) if ADDRESS_KINDS.iter().any(|known| is(kind, known)) => Moves::ToAddress,
+        Some(_) => return Err(Failure::text("ERR Invalid moving-endpoint-type")),
+    };
+    if on && cx.session().proto == Proto::Resp2 {
+        return Err(Failure::text("ERR Maintenance notifications need RESP3"));
+    }
+    if moves == Moves::ToAddress && cx.world.config.drain_announce_addr.is_empty() {
+        return Err(Failure::text(
+            "ERR There is no address to send clients to: set drain-announce-addr, or ask for moving-endpoint-type none",
+        ));
+    }
+    cx.reply.ok();
+    cx.session().moves = moves;
+    cx.world.tell_newcomer_moving(cx.me, moves);
     Ok(())
 }
 

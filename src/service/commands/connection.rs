@@ -4,6 +4,7 @@ use crate::base::Reason;
 use crate::config::{LABEL_BYTES_MAX, REDIS_VERSION};
 use crate::resp::{Proto, parse_i64};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX, is};
+use crate::service::moving::Moves;
 use crate::service::session::{Labels, ReplyMode};
 
 /// The error for every user except `default`.
@@ -56,6 +57,7 @@ pub fn reset(cx: &mut Cx<'_>) -> Outcome {
     }
     session.no_evict = false;
     session.no_touch = false;
+    session.moves = Moves::Untold;
     session.db = 0;
     if cx.session().monitor {
         cx.world.monitor(cx.me, false);

@@ -2,10 +2,10 @@
 //! does with them.
 
 use crate::base::memory;
-use crate::resp::Reply;
+use crate::resp::{Args, Reply};
 use crate::service::catalog::hints::key_flags;
 use crate::service::command::Command;
-use crate::service::cx::{Cx, Failure, Outcome};
+use crate::service::cx::{Cx, Failure, Outcome, is};
 use crate::service::names::{find, find_sub};
 
 /// `COMMAND GETKEYS name [argument ...]`: the keys.
@@ -19,13 +19,24 @@ pub fn getkeys(cx: &mut Cx<'_>) -> Outcome {
 /// `COMMAND GETKEYSANDFLAGS name [argument ...]`: the keys, each with what the command does with it.
 pub fn getkeysandflags(cx: &mut Cx<'_>) -> Outcome {
     let (command, keys) = keys(cx)?;
+    let request = cx.args.behind(2);
     cx.reply.array(keys.len());
     for (nth, key) in keys.iter().enumerate() {
         cx.reply.array(2);
         cx.reply.bulk(key);
-        flags(&mut cx.reply, key_flags(command, nth));
+        flags(&mut cx.reply, flags_by_options(command, request).unwrap_or_else(|| key_flags(command, nth)));
     }
     Ok(())
+}
+
+/// The flags of the key of a command that does more or less with it by its options.
+fn flags_by_options(command: &Command, request: Args<'_>) -> Option<&'static [&'static str]> {
+    match command.name {
+        "set" if request.from(3).any(|word| is(word, "GET")) => Some(&["RW", "access", "update"]),
+        // Each GET has two arguments behind it.
+        "bitfield" if request.from(2).step_by(3).all(|word| is(word, "GET")) => Some(&["RO", "access"]),
+        _ => None,
+    }
 }
 
 /// Writes flags as a set.

@@ -8,10 +8,11 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use crate::base::{Reason, outliving_bytes};
-use crate::config::REDIS_VERSION;
+use crate::config::{REDIS_VERSION, system_memory};
 use crate::script::{engine_memory, functions_memory};
 use crate::service::catalog;
 use crate::service::channels::Kind;
+use crate::service::latency::percentile;
 use crate::service::memory::resident_bytes;
 use crate::service::world::World;
 
@@ -19,7 +20,7 @@ use crate::service::world::World;
 type Section = (&'static str, fn(&mut String, &World));
 
 /// All sections: Redis's in Redis's order, then our own, then the one that does not appear by default.
-const SECTIONS: [Section; 14] = [
+const SECTIONS: [Section; 16] = [
     ("Server", server),
     ("Clients", clients),
     ("Memory", memory),
@@ -32,12 +33,14 @@ const SECTIONS: [Section; 14] = [
     ("Cluster", cluster),
     ("Keyspace", keyspace),
     ("Reactor", reactor),
+    ("Drain", drain),
     ("Closes", closes),
     ("Commandstats", commandstats),
+    ("Latencystats", latencystats),
 ];
 /// Number of sections that appear by default: the first ones of the list. The others appear only if a
 /// client asks for them by name or for `all` or `everything`.
-const DEFAULT_SECTIONS: usize = 13;
+const DEFAULT_SECTIONS: usize = 14;
 
 /// The text of the sections with these names, or of the default sections if there are no names.
 pub fn render(wanted: &[&[u8]], world: &World) -> String {
@@ -103,9 +106,13 @@ fn server(text: &mut String, world: &World) {
     field(text, "server_time_usec", world.now.unix_us);
     field(text, "uptime_in_seconds", uptime);
     field(text, "uptime_in_days", uptime / 86_400);
+    field(text, "lru_clock", (world.now.unix_ms / 1_000) & 0xff_ffff);
     field(text, "executable", std::env::current_exe().unwrap_or_default().display());
     field(text, "config_file", world.sources.path().unwrap_or(Path::new("")).display());
     field(text, "io_threads_active", 0);
+    if let Some(ms) = ms_to_end(world) {
+        field(text, "shutdown_in_milliseconds", ms);
+    }
 }
 
 /// Another number for each run of the server: 40 hexadecimal digits.
@@ -161,10 +168,27 @@ fn memory(text: &mut String, world: &World) {
     field(text, "mem_allocator", if cfg!(target_env = "gnu") { "glibc" } else { "system" });
     field(text, "active_defrag_running", 0);
     field(text, "lazyfree_pending_bytes", world.store.waiting_bytes());
+    bytes(text, "total_system_memory", system_memory().unwrap_or(0));
+    field(text, "mem_total_replication_buffers", 0);
+    // The allocator does not tell more than the system does. Redis says the same with such an allocator.
+    field(text, "allocator_allocated", used);
+    field(text, "allocator_active", resident);
+    field(text, "allocator_resident", resident);
+    field(text, "allocator_frag_ratio", format!("{:.2}", resident as f64 / used.max(1) as f64));
+    field(text, "allocator_frag_bytes", resident as i64 - used as i64);
+    field(text, "allocator_rss_ratio", "1.00");
+    zeros(text, &["allocator_rss_bytes", "rss_overhead_bytes"]);
+    field(text, "rss_overhead_ratio", "1.00");
 }
 
 fn persistence(text: &mut String, world: &World) {
-    zeros(text, &["loading", "async_loading", "rdb_changes_since_last_save", "rdb_bgsave_in_progress"]);
+    zeros(text, &["loading", "async_loading", "rdb_bgsave_in_progress"]);
+    // Nothing is saved. Like the other statistics, these begin anew at `CONFIG RESETSTAT`.
+    let writes = catalog::everything().filter(|command| command.writes);
+    let counted = writes.map(|command| &world.stats.per_command[command.id]);
+    let changes: u64 = counted.map(|counted| counted.calls.saturating_sub(counted.failed)).sum();
+    field(text, "rdb_changes_since_last_save", changes);
+    field(text, "rdb_last_cow_size", 0);
     field(text, "rdb_last_save_time", world.started.unix_ms / 1_000);
     field(text, "rdb_last_bgsave_status", "ok");
     field(text, "rdb_last_bgsave_time_sec", -1);
@@ -203,6 +227,7 @@ fn stats(text: &mut String, world: &World) {
     field(text, "pubsubshard_channels", world.channels.names(Kind::Shard).len());
     zeros(text, &["latest_fork_usec", "total_forks", "active_defrag_hits", "active_defrag_misses"]);
     field(text, "total_error_replies", stats.errors);
+    zeros(text, &["unexpected_error_replies", "dump_payload_sanitizations"]);
     field(text, "tracking_total_keys", world.tracking.keys());
     field(text, "tracking_total_items", world.tracking.items());
     field(text, "tracking_total_prefixes", world.tracking.prefixes());
@@ -274,13 +299,43 @@ fn reactor(text: &mut String, world: &World) {
     field(text, "descriptor_exhaustions", stats.descriptor_episodes);
     field(text, "descriptor_refusing_usec", stats.descriptor_refusing_us);
     field(text, "descriptor_refusing_now", u8::from(stats.present.refusing));
-    field(text, "draining", u8::from(stats.present.draining));
+    field(text, "draining", u8::from(!stats.present.stage.admits()));
     field(text, "log_lines_dropped", stats.present.log_lines_dropped);
+}
+
+/// How far the server is on its way to its end.
+fn drain(text: &mut String, world: &World) {
+    let present = &world.stats.present;
+    field(text, "drain_state", present.stage.name());
+    field(text, "drain_ends_in_ms", ms_to_end(world).unwrap_or(0));
+    field(text, "drain_clients_left", if present.end.is_some() { present.clients } else { 0 });
+    field(text, "drain_bytes_left", present.bytes_left);
+    field(text, "drain_clients_clean", present.clean);
+    field(text, "drain_clients_flushed", present.flushed);
+    field(text, "drain_clients_cut", present.cut);
+}
+
+/// Milliseconds until the server ends at the latest; `None` while it serves.
+fn ms_to_end(world: &World) -> Option<u128> {
+    world.stats.present.end.map(|end| end.since(world.now.at).as_millis())
 }
 
 fn closes(text: &mut String, world: &World) {
     for (name, count) in Reason::NAMES.iter().zip(world.stats.closes) {
         field(text, &format!("closed_{name}"), count);
+    }
+}
+
+/// Percentiles of the times of commands, while `latency-tracking` asks for these times.
+fn latencystats(text: &mut String, world: &World) {
+    for command in catalog::everything() {
+        if let Some(histogram) = world.latency.histogram(command.id) {
+            let us = |share| percentile(histogram, share);
+            let name = command.name;
+            let (p50, p99, p999) = (us(0.5), us(0.99), us(0.999));
+            let _ =
+                write!(text, "latency_percentiles_usec_{name}:p50={p50:.3},p99={p99:.3},p99.9={p999:.3}\r\n");
+        }
     }
 }
 

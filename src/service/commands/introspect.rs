@@ -188,7 +188,11 @@ fn entry(reply: &mut Reply<'_>, command: &Command) {
     for spec in specs {
         key_spec(reply, spec);
     }
-    reply.array(command.subcommands.len());
+    // As in Redis, a command without subcommands has an empty set.
+    match command.subcommands.len() {
+        0 => reply.set(0),
+        count => reply.array(count),
+    }
     for sub in command.subcommands {
         entry(reply, sub);
     }

@@ -47,6 +47,7 @@ pub fn draw(rng: &mut rand::rngs::StdRng, calm: bool, theme: Theme) -> Config {
         timeout_ms,
         request_timeout_ms,
         write_timeout_ms,
+        lame_duck_ms: if rng.random_bool(0.3) { rng.random_range(0..1_000) } else { 0 },
         shutdown_timeout_ms: rng.random_range(0..3_000),
         shutdown_flush_timeout_ms: rng.random_range(0..1_000),
         max_key_bytes: model::KEY_MAX,

@@ -371,6 +371,9 @@ impl<const HONEST: bool> Run<HONEST> {
         if armed && !fault::armed() {
             self.count("injected panic");
         }
+        if matches!(self.server.stage(), Stage::LameDuck { .. }) {
+            self.count("lame duck");
+        }
         self.tell_of_tick();
         self.note_tick();
         self.check_reasons(&before, self.published() - published);
@@ -387,8 +390,8 @@ impl<const HONEST: bool> Run<HONEST> {
         self.check_hurry();
         self.check_memory();
         if self.exit.is_none() {
-            let serving = self.server.stage() == Stage::Serving;
-            assert!(serving || self.server.reactor().live() > 0, "a drain goes on for nobody");
+            let admits = self.server.stage().admits();
+            assert!(admits || self.server.reactor().live() > 0, "a drain goes on for nobody");
             self.server.audit();
             self.check_edges();
             self.check_deadlines();
@@ -396,7 +399,7 @@ impl<const HONEST: bool> Run<HONEST> {
         }
         let config = self.server.config();
         assert!(self.server.stats().closes[Reason::AtCapacity.index()] <= self.server.stats().rejected);
-        assert!(self.server.stage() != Stage::Serving || config.maxclients > 0);
+        assert!(!self.server.stage().admits() || config.maxclients > 0);
         let cap = config.maxclients as usize;
         assert!(self.server.reactor().serving() <= cap, "more clients than maxclients");
     }

@@ -5,7 +5,6 @@ use std::collections::BTreeSet;
 use tidegate::base::{Moment, fault};
 use tidegate::reactor::net::Patience;
 use tidegate::service::session::Session;
-use tidegate::stage::Stage;
 use tidegate::store::{Group, Stream, StreamId};
 
 use super::Run;
@@ -43,7 +42,7 @@ impl<const HONEST: bool> Run<HONEST> {
         let waiting = &self.server.world().waiting;
         let clients = waiting.clients();
         self.waits_until = waiting.next_deadline();
-        assert!(clients == 0 || stage == Stage::Serving, "{clients} clients wait while the server stops");
+        assert!(clients == 0 || stage.admits(), "{clients} clients wait while the server stops");
         if let Some(deadline) = self.waits_until {
             assert!(deadline > started, "a client waits until {deadline:?}, and it is {started:?}");
         }
