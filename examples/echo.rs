@@ -54,7 +54,7 @@ impl Echo {
                     self.stopping = true;
                     self.reactor.stop_admitting(now, &self.config, &mut self.stats, &mut Vec::new());
                 }
-                Edge::Reopen => {}
+                Edge::Hangup => {}
             }
         }
         // turns: everybody who is owed one receives and is served.

@@ -25,7 +25,8 @@
 //! - [`config`] has every limit, and [`stats`] has the counters.
 //! - [`stage`] says where the server is in its life.
 //! - [`fence`] catches the panic of one client's turn.
-//! - [`logging`] writes the log, and [`allocator`] makes glibc give memory back to the system.
+//! - [`logging`] writes the log, and [`allocator`] makes glibc give memory back to the system. [`process`] goes to the
+//!   background, writes the pid file and tells systemd.
 //! - [`base`] has the small types that all rooms use.
 //!
 //! Imports go one way. `server` may import every room except `allocator`, `resp`, `store` and `rdb`. `service` may
@@ -41,6 +42,7 @@ pub mod base;
 pub mod config;
 pub mod fence;
 pub mod logging;
+pub mod process;
 pub mod rdb;
 pub mod reactor;
 pub mod resp;

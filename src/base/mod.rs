@@ -12,6 +12,7 @@ mod peer;
 mod reason;
 mod shared;
 mod wire;
+pub mod words;
 
 pub use buf::Buf;
 pub use clock::Clock;

@@ -1,7 +1,27 @@
 //! Options whose value is one of several words, or several words: how they are read and shown.
 
 use super::values::{parse_bytes, parse_ms, show_ms};
-use super::{AtMaxclients, Config, DebugCommand, OutputLimit};
+use super::{Config, OutputLimit};
+
+/// What happens to a newcomer when `maxclients` are being served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AtMaxclients {
+    /// The server accepts it, answers `-ERR max number of clients reached` and closes it, as Redis does.
+    Reject,
+    /// The server leaves it in the kernel's backlog until a client leaves.
+    Wait,
+}
+
+/// Who may use the `DEBUG` command.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DebugCommand {
+    /// No client.
+    No,
+    /// Every client.
+    Yes,
+    /// Clients from a loopback address or a Unix domain socket.
+    Local,
+}
 
 /// Redis's classes of clients whose limits cannot be changed here, with the limits shown for them. A normal client
 /// needs no limit: if it takes no replies, the server stops serving it. And there are no replicas.

@@ -33,8 +33,7 @@ impl MaxMemory {
         };
         let percent = percent.parse().ok().filter(|percent| (1..=100).contains(percent));
         let percent: u8 = percent.ok_or("argument must be a memory value or a percentage from 1% to 100%")?;
-        let read = |path: &str| std::fs::read_to_string(path).ok();
-        let (whole, source) = available(read).ok_or("this machine does not say how much memory there is")?;
+        let (whole, source) = there_is().ok_or("this machine does not say how much memory there is")?;
         let bytes = whole / 100 * usize::from(percent);
         Ok(MaxMemory { bytes, part: Some(Part { percent, whole, source }) })
     }
@@ -46,7 +45,12 @@ impl MaxMemory {
 }
 
 /// How much memory this process may use, in bytes, and where that is written: the limit of its container, or the memory of
-/// the machine if that is less. `read` reads a file.
+/// the machine if that is less.
+pub(super) fn there_is() -> Option<(usize, &'static str)> {
+    available(|path| std::fs::read_to_string(path).ok())
+}
+
+/// The same, by what `read` finds in the files.
 fn available(read: impl Fn(&str) -> Option<String>) -> Option<(usize, &'static str)> {
     let number = |path: &str| read(path)?.trim().parse::<usize>().ok();
     let groups = read("/proc/self/cgroup").unwrap_or_default();
@@ -116,6 +120,10 @@ pub(super) const POLICIES: [(&str, EvictionPolicy); 8] = [
     ("noeviction", EvictionPolicy::NoEviction),
 ];
 
+/// The same names, between `|`.
+pub(super) const POLICY_NAMES: &str = "volatile-lru|volatile-lfu|volatile-random|volatile-ttl|allkeys-lru|allkeys-lfu|\
+                                       allkeys-random|noeviction";
+
 impl EvictionPolicy {
     /// The name of the policy.
     pub fn name(self) -> &'static str {
@@ -159,6 +167,11 @@ mod tests {
                 |path: &str| files.iter().find(|(name, _)| *name == path).map(|(_, text)| text.to_string());
             assert_eq!(available(read), expected, "{files:?}");
         }
+    }
+
+    #[test]
+    fn both_lists_name_the_same_policies() {
+        assert_eq!(POLICIES.map(|(name, _)| name).join("|"), POLICY_NAMES);
     }
 
     #[test]

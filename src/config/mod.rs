@@ -2,20 +2,42 @@
 //!
 //! This room owns the numbers. It knows neither sockets nor commands. The table in [`options`] lists the settings that
 //! a user may change, and how each is written.
+//!
+//! - `options` and the files that it joins: the table; `values` and `choices`: how values are read and shown
+//! - `sources`: the command line (`arguments`) over the environment over a `file`; `foreign`: options of Redis that are
+//!   none here; `names`: old names, and the one that may have been meant
+//! - `reload` and `rewrite`: how a file is read again and written; `report`: what `--check` shows
 
+pub mod arguments;
 mod bounds;
 mod choices;
 mod encodings;
 mod events;
+pub mod file;
+mod foreign;
 mod maxmemory;
+mod names;
+mod network;
 pub mod options;
+mod process;
+mod reload;
+mod report;
+pub mod rewrite;
 mod scripts;
+mod setting;
+mod sources;
 mod values;
 
 pub use bounds::Bounds;
+pub use choices::{AtMaxclients, DebugCommand};
 pub use encodings::Encodings;
 pub use events::{EventClass, Events};
 pub use maxmemory::{EvictionPolicy, MaxMemory, Part, system_memory};
+pub use process::Supervised;
+pub use reload::Reload;
+pub use report::report;
+pub use setting::{Origin, Setting};
+pub use sources::{Reading, Sources, environment};
 
 /// Most listeners of a server. A connection remembers the number of its listener in one byte.
 pub const LISTENERS_MAX: usize = 255;
@@ -31,8 +53,8 @@ pub const WAIT_MAX_S: u64 = 1_000_000;
 /// 7.4 on.
 pub const REDIS_VERSION: &str = "7.4.0";
 /// Number of descriptors kept for everything but connections and listeners: standard input and output, stderr, the
-/// poll, the signals, the log file and the one that replaces it, a look at /proc, and a few that may have been open
-/// before the start.
+/// poll, the signals, the log file and the one that replaces it, a look at /proc, the configuration file while it is read or
+/// written, and a few that may have been open before the start.
 pub const DESCRIPTORS_RESERVED: u64 = 14;
 /// After this many interrupted calls in a row, the server stops trying for this turn. The connection stays ready.
 pub const INTERRUPTS_MAX: u32 = 16;
@@ -140,26 +162,6 @@ pub const TRACKED_FORGOTTEN_MAX: usize = 2_000;
 
 /// A parser with at most this much memory, bytes, is kept for the next request. That is room for 8,000 arguments.
 pub const PARSER_KEPT_MAX: usize = 64 << 10;
-
-/// What happens to a newcomer when `maxclients` are being served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AtMaxclients {
-    /// The server accepts it, answers `-ERR max number of clients reached` and closes it, as Redis does.
-    Reject,
-    /// The server leaves it in the kernel's backlog until a client leaves.
-    Wait,
-}
-
-/// Who may use the `DEBUG` command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum DebugCommand {
-    /// No client.
-    No,
-    /// Every client.
-    Yes,
-    /// Clients from a loopback address or a Unix domain socket.
-    Local,
-}
 
 /// How much output a client may leave untaken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -271,6 +273,17 @@ pub struct Config {
     /// Who may use `DEBUG`.
     pub enable_debug_command: DebugCommand,
 
+    /// True if the server must not listen on an address that other hosts can reach.
+    pub protected_mode: bool,
+    /// True if the server goes to the background.
+    pub daemonize: bool,
+    /// Who is told that the server is ready.
+    pub supervised: Supervised,
+    /// File to write the number of the process to; empty = none.
+    pub pidfile: String,
+    /// Working directory.
+    pub dir: String,
+
     /// Bounds that no option changes.
     pub bounds: Bounds,
 }
@@ -320,6 +333,11 @@ impl Default for Config {
             loglevel: log::LevelFilter::Info,
             logfile: String::new(),
             enable_debug_command: DebugCommand::No,
+            protected_mode: false,
+            daemonize: false,
+            supervised: Supervised::No,
+            pidfile: String::new(),
+            dir: "./".to_owned(),
             bounds: Bounds::default(),
         }
     }
@@ -341,7 +359,7 @@ impl Config {
                 return Err(format!("{inner} ({less}) must not exceed {outer} ({more})"));
             }
         }
-        Ok(())
+        self.check_process()
     }
 
     /// Asserts that the bounds make sense. The server calls it once, when it is made.

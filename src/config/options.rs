@@ -9,7 +9,9 @@ use super::choices::{
     show_output_limits,
 };
 use super::encodings;
-use super::maxmemory::POLICIES;
+use super::maxmemory::{POLICIES, POLICY_NAMES};
+use super::network;
+use super::process::{self, text};
 use super::scripts;
 use super::values::{parse_bytes, parse_host_and_port, parse_ms, parse_number, parse_signed, show_ms};
 use super::{Config, DATABASES_MAX, Events, MaxMemory, REPLY_HEADROOM_BYTES, SLOWLOG_LEN_MAX};
@@ -32,6 +34,27 @@ pub struct Opt {
     pub set: fn(&mut Config, &str) -> Result<(), String>,
 }
 
+impl Opt {
+    /// The words that it takes, if it takes only certain words.
+    pub fn choices(&self) -> impl Iterator<Item = &'static str> {
+        let words = if self.name == "maxmemory-policy" { POLICY_NAMES } else { self.value };
+        words.split('|').filter(|_| words.contains('|'))
+    }
+
+    /// The value as a file would have it. `CONFIG GET` shows the same, but for a part of the memory that there is.
+    pub fn written(&self, config: &Config) -> String {
+        match config.maxmemory.part {
+            Some(part) if self.name == "maxmemory" => format!("{}%", part.percent),
+            _ => (self.get)(config),
+        }
+    }
+
+    /// True if its value may have several words.
+    pub fn takes_words(&self) -> bool {
+        matches!(self.name, "bind" | "client-output-buffer-limit")
+    }
+}
+
 /// Finds an option by name, in any case.
 pub fn find(name: &[u8]) -> Option<&'static Opt> {
     OPTIONS.iter().find(|opt| opt.name.as_bytes().eq_ignore_ascii_case(name))
@@ -42,7 +65,7 @@ pub fn find(name: &[u8]) -> Option<&'static Opt> {
 pub const CONSTANTS: &[(&str, &str)] =
     &[("appendonly", "no"), ("replica-read-only", "yes"), ("save", ""), ("slave-read-only", "yes")];
 
-const SECONDS: &str = "seconds";
+pub(super) const SECONDS: &str = "seconds";
 pub(super) const BYTES: &str = "bytes";
 /// Largest limit on input, bytes. Offsets inside a request are kept in 32 bits.
 const REQUEST_MAX: usize = u32::MAX as usize;
@@ -91,16 +114,27 @@ pub(super) const fn live(name: &'static str, value: &'static str, access: Access
     Opt { name, value, help, live: true, get: access.0, set: access.1 }
 }
 
-const fn at_start(name: &'static str, value: &'static str, access: Access, help: &'static str) -> Opt {
+pub(super) const fn at_start(
+    name: &'static str,
+    value: &'static str,
+    access: Access,
+    help: &'static str,
+) -> Opt {
     Opt { name, value, help, live: false, get: access.0, set: access.1 }
 }
 
 /// Every option, in the order of `--help`.
-pub const OPTIONS: &[Opt] = &joined::<{ GENERAL.len() + SPECIAL.len() }>(GENERAL, SPECIAL);
+pub const OPTIONS: &[Opt] = &joined::<{ FIRST.len() + SPECIAL.len() }>(FIRST, SPECIAL);
+
+const FIRST: &[Opt] = &joined::<{ network::OPTIONS.len() + GENERAL.len() }>(network::OPTIONS, GENERAL);
 
 /// The options that have files of their own.
-const SPECIAL: &[Opt] =
-    &joined::<{ scripts::OPTIONS.len() + encodings::OPTIONS.len() }>(scripts::OPTIONS, encodings::OPTIONS);
+const SPECIAL: &[Opt] = &joined::<{ PROCESS_AND_SCRIPTS.len() + encodings::OPTIONS.len() }>(
+    PROCESS_AND_SCRIPTS,
+    encodings::OPTIONS,
+);
+const PROCESS_AND_SCRIPTS: &[Opt] =
+    &joined::<{ process::OPTIONS.len() + scripts::OPTIONS.len() }>(process::OPTIONS, scripts::OPTIONS);
 
 /// Both lists, one behind the other.
 const fn joined<const N: usize>(one: &[Opt], other: &[Opt]) -> [Opt; N] {
@@ -114,58 +148,6 @@ const fn joined<const N: usize>(one: &[Opt], other: &[Opt]) -> [Opt; N] {
 }
 
 const GENERAL: &[Opt] = &[
-    at_start(
-        "bind",
-        "addresses",
-        (
-            |c| c.bind.join(" "),
-            |c, text| {
-                c.bind = text.split_whitespace().map(str::to_owned).collect();
-                if c.bind.is_empty() { Err("at least one address is needed".into()) } else { Ok(()) }
-            },
-        ),
-        "Addresses to listen on, IPv4 or IPv6",
-    ),
-    at_start("port", "number", number!(port, 0, u16::MAX), "TCP port; 0 picks a free one"),
-    at_start(
-        "unixsocket",
-        "path",
-        (
-            |c| c.unixsocket.clone(),
-            |c, text| {
-                c.unixsocket = text.to_owned();
-                Ok(())
-            },
-        ),
-        "Unix domain socket to listen on as well; empty = none",
-    ),
-    at_start(
-        "unixsocketperm",
-        "octal",
-        (
-            |c| format!("{:o}", c.unixsocketperm),
-            |c, text| match u32::from_str_radix(text, 8) {
-                Ok(mode) if mode <= 0o777 => {
-                    c.unixsocketperm = mode;
-                    Ok(())
-                }
-                _ => Err("argument couldn't be parsed into an octal number up to 777".into()),
-            },
-        ),
-        "Permissions of the socket's file; 0 = the umask decides",
-    ),
-    at_start(
-        "tcp-backlog",
-        "number",
-        number!(tcp_backlog, 1, i32::MAX),
-        "Connections the kernel queues until they are accepted",
-    ),
-    at_start(
-        "tcp-keepalive",
-        SECONDS,
-        number!(tcp_keepalive_s, 0, 32767),
-        "Silence before the kernel probes a peer; 0 = never",
-    ),
     live(
         "maxclients",
         "number",
@@ -341,7 +323,7 @@ const GENERAL: &[Opt] = &[
     ),
     live(
         "maxmemory",
-        "bytes|percent",
+        "bytes or percent",
         (|c| c.maxmemory.show(), |c, text| MaxMemory::parse(text).map(|max| c.maxmemory = max)),
         "Most memory used, or the part of it that there is (75%); 0 = no limit",
     ),
@@ -371,18 +353,7 @@ const GENERAL: &[Opt] = &[
         ),
         "Least severe line that is logged",
     ),
-    at_start(
-        "logfile",
-        "path",
-        (
-            |c| c.logfile.clone(),
-            |c, text| {
-                c.logfile = text.to_owned();
-                Ok(())
-            },
-        ),
-        "Where to log; empty = stderr",
-    ),
+    at_start("logfile", "path", text!(logfile), "Where to log; empty = stderr"),
     at_start(
         "enable-debug-command",
         "no|yes|local",

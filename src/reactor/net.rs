@@ -44,8 +44,8 @@ pub enum Edge {
     Listener(usize),
     /// A signal asks the server to stop (SIGINT, SIGTERM).
     Quit,
-    /// A signal says that the log file has been moved away (SIGHUP).
-    Reopen,
+    /// A signal says that the log file has been moved away, or that the configuration file has changed (SIGHUP).
+    Hangup,
 }
 
 /// What a reactor needs from sockets and time.

@@ -10,7 +10,6 @@
 mod args;
 mod batch;
 mod double;
-mod inline;
 mod kept;
 mod line;
 mod reply;
@@ -23,7 +22,6 @@ pub use batch::{Batch, sole_key};
 pub use double::{
     DoubleText, exponent_len, format_f64, mantissa_len, parse_bound, parse_c_number, parse_f64,
 };
-pub use inline::split_words;
 pub use kept::Kept;
 pub use reply::{Proto, Reply, null_array};
 pub use request::Parser;

@@ -11,10 +11,9 @@
 //! `step` has the possible results of a parse; `line` reads the header lines.
 
 use super::args::{Args, Span};
-use super::inline;
 use super::line::{Line, line};
 use super::step::{Broken, Limits, Refusal, Step};
-use crate::base::{OutOfMemory, memory};
+use crate::base::{OutOfMemory, memory, words};
 
 /// Where in a request the parser has stopped.
 #[derive(Clone, Copy, Debug, Default)]
@@ -218,7 +217,7 @@ impl Parser {
             return Some(self.broken(Broken::InlineLine));
         }
         let mut ends = Vec::new();
-        if inline::split(&input[..end], &mut self.words, &mut ends).is_err() {
+        if words::split(&input[..end], &mut self.words, &mut ends).is_err() {
             return Some(self.broken(Broken::Quotes));
         }
         if ends.len() > limits.args_max {

@@ -23,6 +23,8 @@ use crate::stage::Stage;
 pub(super) enum Heard {
     /// A signal to stop, at this time.
     Signal(Moment),
+    /// A signal to read the settings again. No limit changes while a command runs.
+    Hangup,
     /// A command of another client has asked for this, at this time.
     Ask(Ask, Moment),
 }
@@ -63,7 +65,10 @@ impl<'a, N: Net> Meanwhile<'a, N> {
             match edge {
                 Edge::Ready { .. } => self.reactor.hear(edge, now),
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
-                Edge::Reopen => reopen_log(),
+                Edge::Hangup => {
+                    reopen_log();
+                    self.heard.push(Heard::Hangup);
+                }
                 Edge::Quit => {
                     self.stage = self.stage.quit(now, patience(&world.config));
                     log::info!(
@@ -174,6 +179,7 @@ impl<N: Net> Server<N> {
         for heard in std::mem::take(&mut self.heard) {
             match heard {
                 Heard::Signal(at) => self.quit(at),
+                Heard::Hangup => self.service.world.reload(),
                 Heard::Ask(ask, at) => self.grant(ask, at),
             }
         }

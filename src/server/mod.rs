@@ -106,7 +106,10 @@ impl<N: Net> Server<N> {
                 Edge::Ready { .. } => self.reactor.hear(edge, self.service.world.now.at),
                 Edge::Listener(listener) => self.reactor.hear_listener(listener),
                 Edge::Quit => self.quit(self.service.world.now.at),
-                Edge::Reopen => reopen_log(),
+                Edge::Hangup => {
+                    reopen_log();
+                    self.service.world.reload();
+                }
             }
         }
         self.edges = edges;

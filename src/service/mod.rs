@@ -13,7 +13,7 @@
 //!   long it may go on, and `busy` what others get while it runs long. [`wires`]: the way from
 //!   a command to the other clients.
 //! - [`waiting`]: clients that wait for keys, and how they are served.
-//! - [`memory`]: keeps the memory below `maxmemory`.
+//! - [`memory`]: keeps the memory below `maxmemory`. `reload`: settings that change while the server runs.
 //! - [`slowlog`], [`latency`], [`rates`] and `monitors`: who may see what runs, how long it takes, how much it is.
 //! - `chores`: work that falls due although no client asks for it, such as keys that expire.
 //! - `commands`: what the commands do, group by group. They use `glob` (patterns), `long_double`
@@ -55,6 +55,7 @@ pub mod outbox;
 pub mod pause;
 mod post;
 pub mod rates;
+mod reload;
 pub mod run;
 pub mod running;
 mod scripting;

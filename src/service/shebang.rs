@@ -1,6 +1,6 @@
 //! The first line of a script or of a library: `#!`, the name of the engine, and options.
 
-use crate::resp::split_words;
+use crate::base::words::split_words;
 
 /// Longest first line, in bytes.
 const LINE_BYTES_MAX: usize = 4 << 10;

@@ -20,7 +20,7 @@ use super::tracking::Tracking;
 use super::transaction::{Transaction, Watches};
 use super::waiting::Waiting;
 use crate::base::{Address, Clock, ConnId, Moment, Now};
-use crate::config::{Config, TIMED_ALL_BELOW_US, TIMED_EVERY};
+use crate::config::{Config, Sources, TIMED_ALL_BELOW_US, TIMED_EVERY};
 use crate::stats::{Stats, WorstTick};
 use crate::store::{Map, Members, Store, WrongKind};
 
@@ -70,6 +70,8 @@ pub struct World {
     pub memory: Memory,
     /// The settings.
     pub config: Config,
+    /// Where they come from.
+    pub sources: Sources,
     /// The counters.
     pub stats: Stats,
     /// When the server started.
@@ -120,6 +122,7 @@ impl World {
             watches: Watches::default(),
             memory: Memory::default(),
             config,
+            sources: Sources::default(),
             stats: Stats::default(),
             started: now,
             now,

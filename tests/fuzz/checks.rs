@@ -4,10 +4,11 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
+use std::path::Path;
 
 use tidegate::base::{Clock, ConnId, Moment, Now, Output, Peer};
 use tidegate::config::options::OPTIONS;
-use tidegate::config::{Config, DebugCommand};
+use tidegate::config::{Config, DebugCommand, file, rewrite};
 use tidegate::rdb::{self, Value};
 use tidegate::resp::{Batch, Limits, Parser, Proto, Reply, Step, parse_i64};
 use tidegate::service::Service;
@@ -602,4 +603,43 @@ pub fn config(data: &[u8]) {
     let mut again = Config::default();
     (opt.set)(&mut again, &shown).unwrap_or_else(|why| panic!("{} {shown}: {why}", opt.name));
     assert_eq!((opt.get)(&again), shown, "{}", opt.name);
+}
+
+/// The parser of configuration files, and the rewriting of a file. The input is two files, with a zero byte between them: the
+/// first one is rewritten so that it says what the second one says.
+pub fn files(data: &[u8]) {
+    let mut texts = data.splitn(2, |byte| *byte == 0);
+    let (text, other) = (texts.next().unwrap_or_default(), texts.next().unwrap_or_default());
+    let Ok(lines) = file::lines(text) else { return };
+    for line in &lines {
+        // Each word as its bytes in hexadecimal comes back as it was.
+        let hex = |word: &String| word.bytes().map(|byte| format!("\\x{byte:02x}")).collect::<String>();
+        let words = line.words.iter().map(|word| format!(" \"{}\"", hex(word))).collect::<String>();
+        let again =
+            file::lines(format!("{}\"{}\"{words}", "\n".repeat(line.number - 1), hex(&line.name)).as_bytes());
+        assert_eq!(again.as_deref(), Ok(std::slice::from_ref(line)));
+    }
+    let is_include = |text| file::lines(text).is_ok_and(|all| all.iter().any(|line| line.name == "include"));
+    if is_include(text) || is_include(other) {
+        // Which files there are is not for the fuzzer to say.
+        return;
+    }
+    let path = Path::new("main");
+    let read = |text: &[u8]| file::read_text(text, path, Path::new("/"));
+    let (Ok(settings), Ok(wanted)) = (read(text), read(other).and_then(|all| rewrite::config_of(&all)))
+    else {
+        return;
+    };
+    let Ok(fresh) = rewrite::rewritten(text, path, &settings, &wanted) else { return };
+    let again = read(&fresh).expect("it can be read");
+    let config = rewrite::config_of(&again).expect("it makes sense");
+    for opt in OPTIONS {
+        assert_eq!((opt.get)(&config), (opt.get)(&wanted), "{}", opt.name);
+    }
+    assert_eq!(rewrite::rewritten(&fresh, path, &again, &wanted).as_ref(), Ok(&fresh), "a second time");
+    let comments = |text: &[u8]| -> Vec<Vec<u8>> {
+        let lines = text.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii);
+        lines.filter(|line| line.starts_with(b"#")).map(<[u8]>::to_vec).collect()
+    };
+    assert!(comments(&fresh).starts_with(&comments(text)), "a comment is lost");
 }

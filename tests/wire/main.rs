@@ -31,6 +31,7 @@ mod panics;
 mod pauses;
 mod pubsub;
 mod scripts;
+mod settings;
 mod sources;
 mod stream_removals;
 mod strings;

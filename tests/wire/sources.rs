@@ -6,11 +6,12 @@ use std::path::{Path, PathBuf};
 const ARROWS: &[(&str, &[&str])] = &[
     ("allocator", &[]),
     ("base", &[]),
-    ("config", &[]),
+    ("config", &["base"]),
     ("stage", &["base"]),
     ("stats", &["base", "stage"]),
     ("fence", &[]),
     ("logging", &["config"]),
+    ("process", &["config"]),
     ("resp", &["base"]),
     ("store", &["base"]),
     ("rdb", &["base"]),

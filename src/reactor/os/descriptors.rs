@@ -9,8 +9,6 @@ use crate::config::{Config, DESCRIPTORS_RESERVED};
 pub fn provide_descriptors(config: &mut Config) -> Option<u32> {
     let needed = u64::from(config.maxclients) + reserved(config) + newcomers_max(config);
     let Ok((soft, hard)) = getrlimit(Resource::RLIMIT_NOFILE) else { return None };
-    // On some systems the limit is a signed number, and "no limit" may be negative.
-    let bounded = |limit: rlim_t| u64::try_from(i128::from(limit)).unwrap_or(u64::MAX);
     let mut available = bounded(soft);
     if available < needed {
         let wanted = needed.min(bounded(hard));
@@ -21,6 +19,16 @@ pub fn provide_descriptors(config: &mut Config) -> Option<u32> {
     let lowered_to = share_descriptors(available, config).min(config.maxclients);
     let wanted = std::mem::replace(&mut config.maxclients, lowered_to);
     (wanted > lowered_to).then_some(wanted)
+}
+
+/// How many descriptors the process may have open: its soft limit.
+pub fn descriptors_allowed() -> u64 {
+    getrlimit(Resource::RLIMIT_NOFILE).map_or(u64::MAX, |(soft, _)| bounded(soft))
+}
+
+/// A limit as a number. On some systems it is a signed number, and "no limit" may be negative.
+fn bounded(limit: rlim_t) -> u64 {
+    u64::try_from(i128::from(limit)).unwrap_or(u64::MAX)
 }
 
 /// Shares out `available` descriptors and returns how many clients there may be. The shares together never exceed

@@ -42,13 +42,21 @@ impl Listener {
     /// One line that says what failed, and why.
     pub fn all(config: &Config) -> Result<Vec<Listener>, String> {
         let mut listeners: Vec<Listener> = Vec::new();
-        for address in resolve(config)? {
+        let mut left_out = Vec::new();
+        for (address, is_optional) in resolve(config)? {
             // With port 0 the kernel picks a port for the first address, and the other addresses take the same.
             let port = listeners.first().and_then(Listener::port);
             let address = SocketAddr::new(address.ip(), port.unwrap_or(config.port));
-            let listener =
-                tcp(address, config).map_err(|error| format!("cannot listen on {address}: {error}"))?;
-            listeners.push(Listener::over(Transport::Tcp(listener), config));
+            match tcp(address, config) {
+                Ok(listener) => listeners.push(Listener::over(Transport::Tcp(listener), config)),
+                Err(error) => {
+                    let why = format!("cannot listen on {address}: {error}");
+                    if !(is_optional && is_unavailable(&error)) {
+                        return Err(why);
+                    }
+                    left_out.push(why);
+                }
+            }
         }
         if !config.unixsocket.is_empty() {
             let path = PathBuf::from(&config.unixsocket);
@@ -56,6 +64,10 @@ impl Listener {
                 .map_err(|error| format!("cannot listen on {}: {error}", config.unixsocket))?;
             listeners.push(Listener::over(Transport::Unix(listener, path, file), config));
         }
+        if listeners.is_empty() {
+            return Err(left_out.join("; "));
+        }
+        left_out.iter().for_each(|why| log::warn!("{why}"));
         Ok(listeners)
     }
 
@@ -125,16 +137,23 @@ impl Drop for Listener {
     }
 }
 
-fn resolve(config: &Config) -> Result<Vec<SocketAddr>, String> {
-    let mut all: Vec<SocketAddr> = Vec::new();
+/// The addresses of `bind`, without repetitions, and whether the server starts without them if this machine does not have
+/// them. As in Redis, a hyphen before an address says so, and `*` and `::*` are all addresses of IPv4 and IPv6.
+fn resolve(config: &Config) -> Result<Vec<(SocketAddr, bool)>, String> {
+    let mut all: Vec<(SocketAddr, bool)> = Vec::new();
     for host in &config.bind {
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let (bare, is_optional) = host.strip_prefix('-').map_or((&host[..], false), |bare| (bare, true));
+        let bare = match bare {
+            "*" => "0.0.0.0",
+            "::*" => "::",
+            _ => bare.trim_start_matches('[').trim_end_matches(']'),
+        };
         let found = (bare, config.port)
             .to_socket_addrs()
             .map_err(|error| format!("cannot resolve the bind address '{host}': {error}"))?;
         for address in found {
-            if !all.contains(&address) {
-                all.push(address);
+            if !all.iter().any(|(other, _)| *other == address) {
+                all.push((address, is_optional));
             }
         }
     }
@@ -142,6 +161,14 @@ fn resolve(config: &Config) -> Result<Vec<SocketAddr>, String> {
         return Err(format!("cannot listen on more than {} addresses", LISTENERS_MAX - 1));
     }
     Ok(all)
+}
+
+/// True if this machine does not have the address, or no addresses of its kind.
+fn is_unavailable(error: &io::Error) -> bool {
+    let unknown_kinds =
+        [libc::EAFNOSUPPORT, libc::EPFNOSUPPORT, libc::EPROTONOSUPPORT, libc::ESOCKTNOSUPPORT];
+    error.kind() == ErrorKind::AddrNotAvailable
+        || error.raw_os_error().is_some_and(|number| unknown_kinds.contains(&number))
 }
 
 fn tcp(address: SocketAddr, config: &Config) -> io::Result<TcpListener> {

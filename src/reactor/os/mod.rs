@@ -24,7 +24,7 @@ use super::net::{Edge, Net, Patience};
 use crate::base::{Address, Clock, Moment, Now, Peer};
 use crate::config::{Config, EVENTS_MAX, LISTENERS_MAX, POLLS_PER_WAIT_MAX, WAIT_MAX_S};
 use clocks::Clocks;
-pub use descriptors::provide_descriptors;
+pub use descriptors::{descriptors_allowed, provide_descriptors};
 use listen::Listener;
 pub use stream::Stream;
 
@@ -79,7 +79,7 @@ impl OsNet {
         for event in &self.events {
             match event.token() {
                 SIGNALS => edges.extend(self.signals.pending().map(|signal| match signal {
-                    SIGHUP => Edge::Reopen,
+                    SIGHUP => Edge::Hangup,
                     _ => Edge::Quit,
                 })),
                 Token(token) if token > LISTENERS - LISTENERS_MAX => {

@@ -58,7 +58,7 @@ pub(super) const CONFIG: &[Command] = &numbered(after(COMMAND), [
         .complexity("O(N*M) where N is the number of configuration parameters and M the number of patterns"),
     row("config|help", 2, ALWAYS, SERVER, "5.0.0", "Show the subcommands of CONFIG"),
     row("config|resetstat", 2, ADMIN, SERVER, "2.0.0", "Reset the statistics returned by INFO"),
-    row("config|rewrite", 2, ADMIN, SERVER, "2.8.0", "Refuse: there is no configuration file"),
+    row("config|rewrite", 2, ADMIN, SERVER, "2.8.0", "Write the settings into the configuration file"),
     row("config|set", -4, ADMIN, SERVER, "2.0.0", "Set configuration parameters to the given values").heavy()
         .complexity("O(N) where N is the number of parameters given"),
 ]);

@@ -5,6 +5,7 @@
 //! this daemon is in `tidegate_version`.
 
 use std::fmt::Write as _;
+use std::path::Path;
 
 use crate::base::{Reason, outliving_bytes};
 use crate::config::{REDIS_VERSION, system_memory};
@@ -107,7 +108,7 @@ fn server(text: &mut String, world: &World) {
     field(text, "uptime_in_days", uptime / 86_400);
     field(text, "lru_clock", (world.now.unix_ms / 1_000) & 0xff_ffff);
     field(text, "executable", std::env::current_exe().unwrap_or_default().display());
-    field(text, "config_file", "");
+    field(text, "config_file", world.sources.path().unwrap_or(Path::new("")).display());
     field(text, "io_threads_active", 0);
     if let Some(ms) = ms_to_end(world) {
         field(text, "shutdown_in_milliseconds", ms);

@@ -4,6 +4,7 @@ use crate::config::options::{CONSTANTS, OPTIONS, find};
 use crate::config::{CONFIG_GET_PIECES_MAX, Config};
 use crate::service::cx::{Cx, Failure, Outcome, SYNTAX};
 use crate::service::glob::{Case, Pattern};
+use crate::service::world::World;
 use crate::stats::Stats;
 
 /// `CONFIG GET pattern [pattern ...]`: the names and values of the settings that match a pattern.
@@ -50,14 +51,7 @@ pub fn set(cx: &mut Cx<'_>) -> Outcome {
         failed(name.unwrap_or_default(), &why)
     })?;
     cx.reply.assure();
-    log::set_max_level(changed.loglevel);
-    let before = cx.world.config.maxmemory;
-    cx.world.config = changed;
-    cx.world.settings_changed += 1;
-    cx.world.heed_settings();
-    if cx.world.config.maxmemory != before {
-        cx.world.log_maxmemory();
-    }
+    cx.world.adopt(changed);
     cx.reply.ok();
     Ok(())
 }
@@ -97,9 +91,19 @@ fn failed(name: impl AsRef<[u8]>, why: &str) -> Failure {
     Failure::quoting(before, name.as_ref(), &format!("') - {why}"))
 }
 
-/// `CONFIG REWRITE`: there is no configuration file; options are given when the server is started.
-pub fn rewrite(_: &mut Cx<'_>) -> Outcome {
-    Err(Failure::text("ERR The server is running without a config file"))
+/// `CONFIG REWRITE`: writes the settings into the file that was given at the start.
+pub fn rewrite(cx: &mut Cx<'_>) -> Outcome {
+    cx.reply.assure();
+    let World { sources, config, .. } = &mut *cx.world;
+    match sources.rewrite(config) {
+        Ok(()) => log::info!("CONFIG REWRITE executed with success."),
+        Err(why) => {
+            log::warn!("CONFIG REWRITE failed: {why}");
+            return Err(Failure::quoting("ERR ", why.as_bytes(), ""));
+        }
+    }
+    cx.reply.ok();
+    Ok(())
 }
 
 /// `CONFIG RESETSTAT`: sets the counters to 0.

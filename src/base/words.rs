@@ -1,4 +1,8 @@
-//! Inline requests: a line of words, as a person types it into `nc`, with Redis's rules for quotes.
+//! Words of a line with Redis's rules for quotes: an inline request, or a line of a configuration file.
+
+/// A quote is not closed, or something other than a blank follows a closing quote.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Unbalanced;
 
 /// Splits `line` into words. It appends the bytes of the words to `bytes`, and for each word the offset in
 /// `bytes` at which the word ends to `ends`.
@@ -8,8 +12,8 @@
 /// quote.
 ///
 /// # Errors
-/// `Err(())` if a quote is not closed, or if something other than a blank follows a closing quote.
-pub fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), ()> {
+/// `Err(Unbalanced)` if a quote is not closed, or if something other than a blank follows a closing quote.
+pub fn split(line: &[u8], bytes: &mut Vec<u8>, ends: &mut Vec<usize>) -> Result<(), Unbalanced> {
     let mut rest = line;
     loop {
         rest = rest.trim_ascii_start();
@@ -30,7 +34,7 @@ pub fn split_words(line: &[u8]) -> Option<Vec<Vec<u8>>> {
 }
 
 /// Appends one word to `bytes` and returns the rest of the line.
-fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
+fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], Unbalanced> {
     loop {
         match rest {
             [] => return Ok(rest),
@@ -46,18 +50,18 @@ fn word<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
 }
 
 /// Checks the rest of the line after a closing quote: it must begin with a blank or be empty.
-fn closed(rest: &[u8]) -> Result<&[u8], ()> {
+fn closed(rest: &[u8]) -> Result<&[u8], Unbalanced> {
     match rest {
-        [byte, ..] if !byte.is_ascii_whitespace() => Err(()),
+        [byte, ..] if !byte.is_ascii_whitespace() => Err(Unbalanced),
         _ => Ok(rest),
     }
 }
 
 /// Appends the text of `"..."`, whose opening quote has been read. Returns the rest of the line.
-fn double_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
+fn double_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], Unbalanced> {
     loop {
         rest = match rest {
-            [] => return Err(()),
+            [] => return Err(Unbalanced),
             [b'"', tail @ ..] => return Ok(tail),
             [b'\\', b'x', high, low, tail @ ..] if hex(*high).is_some() && hex(*low).is_some() => {
                 bytes.push(hex(*high).unwrap_or(0) << 4 | hex(*low).unwrap_or(0));
@@ -83,10 +87,10 @@ fn double_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8]
 }
 
 /// Appends the text of `'...'`, whose opening quote has been read. Returns the rest of the line.
-fn single_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], ()> {
+fn single_quoted<'a>(mut rest: &'a [u8], bytes: &mut Vec<u8>) -> Result<&'a [u8], Unbalanced> {
     loop {
         rest = match rest {
-            [] => return Err(()),
+            [] => return Err(Unbalanced),
             [b'\'', tail @ ..] => return Ok(tail),
             [b'\\', b'\'', tail @ ..] => {
                 bytes.push(b'\'');
@@ -106,9 +110,9 @@ fn hex(byte: u8) -> Option<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::split;
+    use super::{Unbalanced, split};
 
-    fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, ()> {
+    fn words(line: &[u8]) -> Result<Vec<Vec<u8>>, Unbalanced> {
         let (mut bytes, mut ends) = (Vec::new(), Vec::new());
         split(line, &mut bytes, &mut ends)?;
         let mut start = 0;
@@ -136,7 +140,7 @@ mod tests {
     #[test]
     fn quotes_that_do_not_balance_are_an_error() {
         for line in ["\"a", "'a", "\"a\"b", "'a'b", "\"a\\", "a\"b"] {
-            assert_eq!(words(line.as_bytes()), Err(()), "{line}");
+            assert_eq!(words(line.as_bytes()), Err(Unbalanced), "{line}");
         }
     }
 }
