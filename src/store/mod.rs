@@ -463,7 +463,7 @@ impl Store {
     }
 
     /// Does what `find` says with a key whose hash is known.
-    #[inline]
+    #[inline(always)]
     fn find_hashed(&mut self, hash: u64, key: &[u8], now_ms: u64) -> Option<Place> {
         let place = self.table.find(hash, key)?;
         if is_live(self.table.record(place), now_ms) {
