@@ -8,6 +8,8 @@
 //! A line begins with the phase of the tick that acted, or with `world` for what is not the server's
 //! doing. A seed that fails tells its story up to the broken promise, which is the last thing it prints.
 
+#[path = "../tests/sim/bits.rs"]
+mod bits;
 #[path = "../tests/sim/board.rs"]
 mod board;
 #[path = "../tests/sim/client.rs"]
@@ -24,6 +26,8 @@ mod geo;
 mod groups;
 #[path = "../tests/sim/hashes.rs"]
 mod hashes;
+#[path = "../tests/sim/keys.rs"]
+mod keys;
 #[path = "../tests/sim/lists.rs"]
 mod lists;
 #[path = "../tests/sim/model.rs"]
@@ -48,6 +52,10 @@ mod state;
 mod story;
 #[path = "../tests/sim/streams.rs"]
 mod streams;
+#[path = "../tests/sim/strings.rs"]
+mod strings;
+#[path = "../tests/sim/times.rs"]
+mod times;
 #[path = "../tests/sim/world.rs"]
 mod world;
 #[path = "../tests/sim/zsets.rs"]

@@ -332,7 +332,7 @@ impl Client {
                 }
                 Event::Page(cursor) => {
                     let name = self.steps.len();
-                    let more = script::next_page(&mut self.rng, cursor.as_deref(), name, &self.state.keys);
+                    let more = script::next_page(&mut self.rng, cursor.as_ref(), name, &self.state.keys);
                     self.add(more);
                 }
                 Event::Refused => self.refusals += 1,
@@ -483,7 +483,7 @@ impl Client {
                 all.extend(possible.iter().cloned());
             }
         }
-        all.iter().any(|state| state.keys == *stored)
+        all.iter().any(|state| state.keys.are(stored))
     }
 
     /// Its connection.

@@ -51,6 +51,7 @@ impl Author<'_> {
             Theme::Hashes => self.dwell_on_hashes(steps),
             Theme::Queues => self.queue(steps),
             Theme::ZsetsAndStreams => self.dwell_on_zsets_and_streams(steps),
+            Theme::Strings => self.dwell_on_strings(steps),
             Theme::SetsAndLists => self.dwell_on_sets_and_lists(steps),
             Theme::Time => match self.rng.random_range(0..6) {
                 4.. => self.dwell_on_fields(steps),

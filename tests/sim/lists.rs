@@ -132,6 +132,7 @@ pub fn move_element(keys: &mut Keys, [from, to]: [&str; 2], [out, into]: [End; 2
         return WRONG_KIND.into();
     }
     let element = pop(&mut source, out).expect("a list has elements");
+    let end = keys.end(from);
     put(keys, from, source);
     let mut target = match keys.get(to) {
         Some(Held::Elements(list)) => list.clone(),
@@ -139,6 +140,10 @@ pub fn move_element(keys: &mut Keys, [from, to]: [&str; 2], [out, into]: [End; 2
     };
     push(&mut target, into, element.clone());
     put(keys, to, target);
+    if from == to {
+        // It was never empty.
+        keys.set_end(to, end);
+    }
     bulk(&element)
 }
 

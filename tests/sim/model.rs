@@ -1,15 +1,22 @@
-//! A simple model of each request of the scripts: what it must do, and what it must reply.
+//! A simple model of each request of the scripts: what it must do, and what it must reply. Each character of a text stands for
+//! one byte.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
+use crate::bits::{BitsOp, Combine};
 use crate::geo::Search;
 use crate::hashes::HashOp;
+pub use crate::keys::Keys;
+use crate::keys::{encodings, rename_new};
 use crate::lists::{self, End, ListOp};
 use crate::queues::QueueOp;
 use crate::scripts::Script;
 use crate::sets::{self, How, SetOp};
 use crate::state::{CopyOp, FieldOp, HoardOp, Victims};
 use crate::streams::{Stream, StreamOp};
+use crate::strings::{Common, TextOp};
+use crate::times::TimeOp;
 use crate::zsets::ZsetOp;
 
 /// Limits that the scripts know of and the simulated server is given.
@@ -37,9 +44,6 @@ pub enum Held {
     Scores(BTreeMap<String, i64>),
     Stream(Stream),
 }
-
-/// One client's keys: no two clients share any.
-pub type Keys = BTreeMap<String, Held>;
 
 /// The key that several clients write. Each value is written once.
 pub const SHARED: &str = "shared";
@@ -91,10 +95,12 @@ pub enum Op {
     Spare(bool),
     /// `CLIENT UNPAUSE`, which no pause holds.
     Unpause,
+    /// `WAIT`, for replicas that are not there.
+    Wait,
     /// `SHUTDOWN`, perhaps `NOW`.
     Shutdown(bool),
-    /// A call of `SCAN`.
-    Page,
+    /// A call of `SCAN`, with `TYPE` if it says so.
+    Page(Option<&'static str>),
     Set(String, String),
     SetNew(String, String),
     SetAndGet(String, String),
@@ -106,8 +112,24 @@ pub enum Op {
     Add(String, i64),
     Delete([String; 2]),
     Len(String),
-    Expire(String),
     Rename(String, String),
+    /// `RENAMENX`
+    RenameNew(String, String),
+    Touch([String; 3]),
+    /// `OBJECT ENCODING`
+    Encoding(String),
+    /// `RANDOMKEY` in this database, and how the client's keys there begin.
+    AnyKey(u16, String),
+    /// What is done about the time of a key.
+    Time(String, TimeOp),
+    /// What is done to the string of a key.
+    Text(String, TextOp),
+    /// What is done to the bits of the string of a key.
+    Bits(String, BitsOp),
+    /// `BITOP`: under the first key, of these.
+    BitsInto(Combine, String, Vec<String>),
+    /// `LCS`
+    Common([String; 2], Common),
     /// With `REPLACE` if it says so.
     Copy(String, String, bool),
     /// `MOVE`: from a database to another, in which the key has the second name here.
@@ -187,7 +209,16 @@ impl Op {
             Op::SetMany(pairs) | Op::SetManyNew(pairs) => (pairs.iter().map(|(key, _)| key).collect(), true),
             // The key that a copy is taken from is only read.
             Op::Copy(_, to, _) => (vec![to], true),
-            Op::Rename(from, to) | Op::Move(from, to) => (vec![from, to], true),
+            Op::Rename(from, to) | Op::RenameNew(from, to) | Op::Move(from, to) => (vec![from, to], true),
+            Op::Time(key, op) => (vec![key], op.writes()),
+            Op::Text(key, op) => (vec![key], op.writes()),
+            Op::Bits(key, op) => (vec![key], op.writes()),
+            // The strings that are combined are only read.
+            Op::BitsInto(_, to, _) => (vec![to], true),
+            Op::Common(names, _) => (names.iter().collect(), false),
+            Op::Touch(names) => (names.iter().collect(), false),
+            Op::Encoding(key) => (vec![key], false),
+            Op::AnyKey(..) => (Vec::new(), false),
             Op::Delete(names) => (names.iter().collect(), true),
             Op::Set(key, _)
             | Op::SetNew(key, _)
@@ -197,8 +228,7 @@ impl Op {
             | Op::Take(key)
             | Op::SetRange(key, ..)
             | Op::SetIf(key, ..)
-            | Op::DeleteIf(key, _)
-            | Op::Expire(key) => (vec![key], true),
+            | Op::DeleteIf(key, _) => (vec![key], true),
             Op::Flush(_) | Op::Swap(..) => (Vec::new(), true),
             Op::Get(key) | Op::Len(key) | Op::GetRange(key) => (vec![key], false),
             Op::GetMany(names) => (names.iter().collect(), false),
@@ -215,6 +245,28 @@ impl Op {
             Op::MoveElement(names, _) => (names.iter().collect(), true),
             _ => return None,
         })
+    }
+
+    /// The commands and options that it stands for, as far as a run of all seeds must meet them (`EXPECTED_WORDS`).
+    pub fn words(&self) -> Vec<&'static str> {
+        match self {
+            Op::Time(_, op) => op.words(),
+            Op::Text(_, op) => op.words(),
+            Op::Bits(_, op) => vec![op.word()],
+            Op::BitsInto(how, ..) => vec![["BITOP AND", "BITOP OR", "BITOP XOR", "BITOP NOT"][*how as usize]],
+            Op::Common(_, how) => vec![how.word()],
+            Op::RenameNew(..) => vec!["RENAMENX"],
+            Op::Touch(_) => vec!["TOUCH"],
+            Op::Encoding(_) => vec!["OBJECT ENCODING"],
+            Op::AnyKey(..) => vec!["RANDOMKEY"],
+            Op::Page(Some(_)) => vec!["SCAN TYPE"],
+            Op::SetNew(..) => vec!["SETNX"],
+            Op::SetManyNew(_) => vec!["MSETNX"],
+            Op::Take(_) => vec!["GETDEL"],
+            Op::DeleteIf(..) => vec!["DELIFEQ"],
+            Op::Wait => vec!["WAIT"],
+            _ => Vec::new(),
+        }
     }
 
     /// The same about the client's own keys in another database: in the model, the number of the database is a part of their
@@ -240,7 +292,17 @@ impl Op {
             Op::SetRange(key, at, part) => Op::SetRange(there(key), at, part),
             Op::SetIf(key, value, wanted) => Op::SetIf(there(key), value, wanted),
             Op::DeleteIf(key, wanted) => Op::DeleteIf(there(key), wanted),
-            Op::Expire(key) => Op::Expire(there(key)),
+            Op::RenameNew(from, to) => Op::RenameNew(there(from), there(to)),
+            Op::Touch(names) => Op::Touch(names.map(there)),
+            Op::Encoding(key) => Op::Encoding(there(key)),
+            Op::AnyKey(_, prefix) => Op::AnyKey(db, prefix),
+            Op::Time(key, op) => Op::Time(there(key), op),
+            Op::Text(key, op) => Op::Text(there(key), op),
+            Op::Bits(key, op) => Op::Bits(there(key), op),
+            Op::BitsInto(how, to, names) => {
+                Op::BitsInto(how, there(to), names.into_iter().map(there).collect())
+            }
+            Op::Common(names, how) => Op::Common(names.map(there), how),
             Op::Get(key) => Op::Get(there(key)),
             Op::Len(key) => Op::Len(there(key)),
             Op::GetRange(key) => Op::GetRange(there(key)),
@@ -266,13 +328,18 @@ impl Op {
             Op::Set(key, value) => set(keys, key, value),
             Op::SetNew(key, value) => {
                 let new = !keys.contains_key(key);
-                keys.entry(key.clone()).or_insert_with(|| Held::Text(value.clone()));
+                if new {
+                    set(keys, key, value);
+                }
                 int(usize::from(new))
             }
-            Op::SetAndGet(key, value) => of_text(keys, key, |before| {
-                let reply = bulk_or_null(before);
-                (reply, Some(value.clone()))
-            }),
+            Op::SetAndGet(key, value) => {
+                let reply = of_text(keys, key, |before| (bulk_or_null(before), Some(value.clone())));
+                if reply != WRONG_KIND {
+                    keys.set_end(key, None);
+                }
+                reply
+            }
             Op::SetMany(pairs) => {
                 pairs.iter().for_each(|(key, value)| drop(set(keys, key, value)));
                 OK.into()
@@ -289,9 +356,23 @@ impl Op {
             Op::Take(key) => of_text(keys, key, |value| (bulk_or_null(value), None)),
             Op::Append(key, tail) => of_text(keys, key, |value| append(value, tail)),
             Op::Add(key, by) => of_text(keys, key, |value| add(value, *by)),
-            Op::Delete(names) => int(names.iter().filter(|key| keys.remove(*key).is_some()).count()),
-            Op::Len(key) => of_text(keys, key, |value| (int(value.map_or(0, String::len)), value.cloned())),
-            Op::Expire(key) => int(usize::from(keys.contains_key(key))),
+            Op::Delete(names) => int(names.iter().filter(|key| keys.remove(key).is_some()).count()),
+            Op::Len(key) => {
+                of_text(keys, key, |value| (int(value.map_or(0, |text| width(text))), value.cloned()))
+            }
+            Op::RenameNew(from, to) => rename_new(keys, from, to),
+            Op::Touch(names) => int(names.iter().filter(|key| keys.contains_key(*key)).count()),
+            // If there are others, they are asked for elsewhere.
+            Op::Encoding(key) => {
+                keys.get(key).map_or_else(|| bulk_or_null(None), |held| bulk(encodings(held)[0]))
+            }
+            // What it shows is asked for elsewhere.
+            Op::AnyKey(..) => bulk_or_null(None),
+            Op::Time(key, op) => op.apply(keys, key),
+            Op::Text(key, op) => op.apply(keys, key),
+            Op::Bits(key, op) => op.apply(keys, key),
+            Op::BitsInto(how, to, names) => how.apply(keys, to, names),
+            Op::Common(names, how) => how.reply(keys, names),
             Op::Hash(key, op) => op.apply(keys, key),
             Op::Members(key, op) => op.apply(keys, key),
             Op::MoveMember(from, to, member) => sets::move_member(keys, from, to, member),
@@ -304,31 +385,35 @@ impl Op {
             Op::SearchInto(to, key, search) => search.store(keys, to, key),
             Op::Stream(key, op) => op.apply(keys, key),
             Op::MoveElement([from, to], ends) => lists::move_element(keys, [from, to], *ends),
-            Op::Rename(from, to) => match keys.remove(from) {
-                Some(held) => {
-                    keys.insert(to.clone(), held);
-                    OK.into()
-                }
-                None => "-ERR no such key\r\n".into(),
-            },
-            Op::Copy(from, to, replace) => match keys.get(from).cloned() {
-                _ if from == to => "-ERR source and destination objects are the same\r\n".into(),
-                Some(held) if *replace || !keys.contains_key(to) => {
-                    keys.insert(to.clone(), held);
-                    int(1)
-                }
-                _ => int(0),
-            },
-            Op::Move(from, to) => match keys.get(from).cloned() {
-                Some(held) if !keys.contains_key(to) => {
+            Op::Rename(from, _) if !keys.contains_key(from) => "-ERR no such key\r\n".into(),
+            Op::Rename(from, to) => {
+                if from != to {
+                    keys.copy(from, to);
                     keys.remove(from);
-                    keys.insert(to.clone(), held);
-                    int(1)
                 }
-                _ => int(0),
-            },
+                OK.into()
+            }
+            Op::Copy(from, to, _) if from == to => {
+                "-ERR source and destination objects are the same\r\n".into()
+            }
+            Op::Copy(from, to, replace) => {
+                let copies = keys.contains_key(from) && (*replace || !keys.contains_key(to));
+                if copies {
+                    keys.copy(from, to);
+                }
+                int(usize::from(copies))
+            }
+            Op::Move(from, to) => {
+                let moves = keys.contains_key(from) && !keys.contains_key(to);
+                if moves {
+                    keys.copy(from, to);
+                    keys.remove(from);
+                }
+                int(usize::from(moves))
+            }
             Op::Flush(db) => {
-                keys.retain(|key, _| !key.starts_with(&elsewhere(*db, "")));
+                let gone = elsewhere(*db, "");
+                *keys = keys.renamed(|key| (!key.starts_with(&gone)).then(|| key.to_owned()));
                 OK.into()
             }
             Op::Swap(one, other) => {
@@ -346,11 +431,11 @@ impl Op {
                 }
                 int(usize::from(free))
             }
-            Op::SetIf(key, value, wanted) => of_text(keys, key, |before| {
-                let equal = before == Some(wanted);
-                let after = if equal { Some(value.clone()) } else { before.cloned() };
-                (if equal { OK.into() } else { bulk_or_null(None) }, after)
-            }),
+            Op::SetIf(key, value, wanted) => match keys.get(key) {
+                Some(Held::Text(text)) if text == wanted => set(keys, key, value),
+                Some(Held::Text(_)) | None => bulk_or_null(None),
+                Some(_) => WRONG_KIND.into(),
+            },
             Op::DeleteIf(key, wanted) => of_text(keys, key, |before| {
                 let equal = before == Some(wanted);
                 (int(usize::from(equal)), before.cloned().filter(|_| !equal))
@@ -368,15 +453,15 @@ pub fn elsewhere(db: u16, key: &str) -> String {
 /// Swaps the keys of two databases.
 fn swap(keys: &mut Keys, one: u16, other: u16) {
     let (one, other) = (elsewhere(one, ""), elsewhere(other, ""));
-    let swapped = std::mem::take(keys).into_iter().map(|(key, held)| {
+    *keys = keys.renamed(|key| {
         let there = key.strip_prefix(&one).map(|name| format!("{other}{name}"));
         let here = key.strip_prefix(&other).map(|name| format!("{one}{name}"));
-        (there.or(here).unwrap_or(key), held)
+        Some(there.or(here).unwrap_or_else(|| key.to_owned()))
     });
-    *keys = swapped.collect();
 }
 
 fn set(keys: &mut Keys, key: &str, value: &str) -> String {
+    keys.remove(key);
     keys.insert(key.to_owned(), Held::Text(value.to_owned()));
     OK.into()
 }
@@ -393,7 +478,7 @@ fn of_text(
         None => change(None),
     };
     match after {
-        Some(text) => drop(keys.insert(key.to_owned(), Held::Text(text))),
+        Some(text) => keys.insert(key.to_owned(), Held::Text(text)),
         None => drop(keys.remove(key)),
     }
     reply
@@ -401,24 +486,22 @@ fn of_text(
 
 fn append(value: Option<&String>, tail: &str) -> (String, Option<String>) {
     let new = value.cloned().unwrap_or_default() + tail;
-    if new.len() > BULK_MAX {
+    if width(&new) > BULK_MAX {
         let text = "-ERR string exceeds maximum allowed size (proto-max-bulk-len)\r\n";
         return (text.into(), value.cloned());
     }
-    (int(new.len()), Some(new))
+    (int(width(&new)), Some(new))
 }
 
 fn set_range(value: Option<&String>, at: usize, part: &str) -> (String, Option<String>) {
-    let mut new = value.cloned().unwrap_or_default();
+    let mut new: Vec<char> = value.cloned().unwrap_or_default().chars().collect();
     if part.is_empty() {
         return (int(new.len()), value.cloned());
     }
-    let end = at + part.len();
-    while new.len() < end {
-        new.push('\0');
-    }
-    new.replace_range(at..end, part);
-    (int(new.len()), Some(new))
+    let end = at + width(part);
+    new.resize(new.len().max(end), '\0');
+    new.splice(at..end, part.chars());
+    (int(new.len()), Some(new.into_iter().collect()))
 }
 
 fn add(value: Option<&String>, by: i64) -> (String, Option<String>) {
@@ -434,7 +517,25 @@ pub fn int(number: usize) -> String {
 }
 
 pub fn bulk(value: &str) -> String {
-    format!("${}\r\n{value}\r\n", value.len())
+    format!("${}\r\n{value}\r\n", width(value))
+}
+
+/// How many bytes a text stands for.
+pub fn width(text: &str) -> usize {
+    text.chars().count()
+}
+
+/// The bytes that a text stands for.
+pub fn bytes_of(text: &str) -> Cow<'_, [u8]> {
+    match text.is_ascii() {
+        true => Cow::Borrowed(text.as_bytes()),
+        false => Cow::Owned(text.chars().map(|byte| byte as u8).collect()),
+    }
+}
+
+/// The text that stands for these bytes.
+pub fn text_of(bytes: &[u8]) -> String {
+    bytes.iter().copied().map(char::from).collect()
 }
 
 pub fn bulk_or_null(value: Option<&String>) -> String {

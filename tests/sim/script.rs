@@ -4,6 +4,7 @@ use rand::RngExt;
 use rand::rngs::StdRng;
 use tidegate::base::Reason;
 
+use crate::lists::{End, ListOp};
 use crate::model::{ARGS_MAX, BULK_MAX, INLINE_MAX, KEY_MAX, Keys, OK, Op, REQUEST_MAX, bulk, elsewhere};
 use crate::scripts::Scripts;
 use crate::state::Victims;
@@ -60,6 +61,8 @@ pub enum Theme {
     SetsAndLists,
     /// Sorted sets and streams, short ones and long ones.
     ZsetsAndStreams,
+    /// Strings, their bits, and the times of keys.
+    Strings,
     /// Queues that clients wait for.
     Queues,
     /// What clients do to each other: kills, pauses, a key that all of them write.
@@ -69,7 +72,7 @@ pub enum Theme {
 }
 
 impl Theme {
-    pub const ALL: [Theme; 10] = [
+    pub const ALL: [Theme; 11] = [
         Theme::Everything,
         Theme::Memory,
         Theme::Messages,
@@ -77,6 +80,7 @@ impl Theme {
         Theme::Hashes,
         Theme::SetsAndLists,
         Theme::ZsetsAndStreams,
+        Theme::Strings,
         Theme::Queues,
         Theme::Others,
         Theme::Eviction,
@@ -143,7 +147,7 @@ const LIVE_LIMITS: [(&str, &str); 10] = [
 
 /// A script for the client called `name`.
 pub fn write(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> Vec<Step> {
-    let mut author = Author { rng, name, contents, elements: 0, knows_library: false };
+    let mut author = Author { rng, name, contents, elements: 0, times: 0, knows_library: false };
     match role {
         Role::Plain => author.plain(0.0),
         Role::Publisher => author.plain(0.5),
@@ -156,7 +160,14 @@ pub fn write(rng: &mut StdRng, name: usize, role: Role, contents: Contents) -> V
 }
 
 /// What a scanner sends after a page: perhaps it changes something; then it goes on.
-pub fn next_page(rng: &mut StdRng, cursor: Option<&str>, round: usize, keys: &Keys) -> Vec<Step> {
+///
+/// `cursor` is where its scan goes on, with its `TYPE`, if it has not ended.
+pub fn next_page(
+    rng: &mut StdRng,
+    cursor: Option<&(String, Option<&'static str>)>,
+    round: usize,
+    keys: &Keys,
+) -> Vec<Step> {
     if cursor.is_none() && rng.random_bool(0.5) || round > 150 {
         return Vec::new();
     }
@@ -170,7 +181,11 @@ pub fn next_page(rng: &mut StdRng, cursor: Option<&str>, round: usize, keys: &Ke
         });
     }
     let count = rng.random_range(1..12).to_string();
-    steps.push(step(&["SCAN", cursor.unwrap_or("0"), "COUNT", &count], Op::Page));
+    let kind = [None, None, Some("string"), Some("list"), Some("set")][rng.random_range(0..5)];
+    let (cursor, kind) = cursor.map_or(("0", kind), |(cursor, kind)| (cursor, *kind));
+    let mut request = vec!["SCAN", cursor, "COUNT", &count];
+    request.extend(kind.iter().flat_map(|kind| ["TYPE", kind]));
+    steps.push(step(&request, Op::Page(kind)));
     steps
 }
 
@@ -181,6 +196,8 @@ pub struct Author<'a> {
     pub contents: Contents,
     /// How many elements and entries it has put into queues and streams.
     pub elements: usize,
+    /// How many times it has given to keys.
+    pub times: u64,
     /// It has loaded the library of functions.
     pub knows_library: bool,
 }
@@ -233,8 +250,11 @@ impl Author<'_> {
             let mut request = vec!["MSET"];
             pairs.iter().for_each(|(key, value)| request.extend([key.as_str(), value]));
             steps.push(step(&request, Op::SetMany(pairs.clone())));
+            let list = format!("{}:{many}.list", self.name);
+            let op = ListOp::Push(End::Right, vec!["v".into()]);
+            steps.push(step(&["RPUSH", &list, "v"], Op::Elements(list.clone(), op)));
         }
-        steps.push(step(&["SCAN", "0"], Op::Page));
+        steps.push(step(&["SCAN", "0"], Op::Page(None)));
         steps
     }
 
@@ -287,8 +307,12 @@ impl Author<'_> {
     }
 
     pub fn command(&mut self) -> Step {
-        match self.rng.random_range(0..15) {
+        match self.rng.random_range(0..20) {
             14 if !self.contents.modest => return self.geo_command(),
+            15 | 16 => return self.text_command(),
+            17 => return self.bits_command(),
+            18 => return self.time_command(),
+            19 => return self.key_command(),
             0 | 1 => return self.hash_command(),
             2 => return self.rework(),
             3 => return self.set_command(),
@@ -318,7 +342,7 @@ impl Author<'_> {
             14 => (words(&["SET", &key, &value, "GET"]), Op::SetAndGet(key, value)),
             15 => (words(&["GETDEL", &key]), Op::Take(key)),
             _ if self.rng.random_bool(0.5) => (words(&["STRLEN", &key]), Op::Len(key)),
-            _ => (words(&["EXPIRE", &key, "1000000000"]), Op::Expire(key)),
+            _ => return self.expire(&key),
         };
         Step { request, op, muted: false, ends_for: None }
     }
@@ -382,6 +406,7 @@ impl Author<'_> {
                 let text = format!("-ERR {count} arguments exceed max-request-args ({ARGS_MAX})\r\n");
                 says(words(&vec!["x"; count]), &text)
             }
+            6 if self.rng.random_bool(0.5) => step(&["WAIT", "1", "1000"], Op::Wait),
             6 => says(b"*0\r\n".to_vec(), ""),
             7 if self.contents.limits => {
                 let (name, value) = LIVE_LIMITS[self.rng.random_range(0..LIVE_LIMITS.len())];

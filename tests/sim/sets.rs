@@ -128,6 +128,7 @@ fn combine(keys: &Keys, how: How, names: &[String; 2]) -> Option<Members> {
 pub fn combine_into(keys: &mut Keys, how: How, to: &str, names: &[String; 2]) -> String {
     let Some(members) = combine(keys, how, names) else { return WRONG_KIND.into() };
     let reply = int(members.len());
+    keys.remove(to);
     put(keys, to, members);
     reply
 }

@@ -190,7 +190,7 @@ impl Author<'_> {
                 StreamOp::Add(id, value.clone()),
             ));
         }
-        for _ in 0..self.rng.random_range(0..8) {
+        for _ in 0..self.rng.random_range(0..4) {
             let most = self.rng.random_range(0..120_usize);
             steps.push(on_stream(&["XTRIM", &key, "MAXLEN", &most.to_string()], StreamOp::Trim(most)));
             steps.push(self.stream_command());
@@ -205,7 +205,7 @@ impl Author<'_> {
             return self.dwell_on_places(steps);
         }
         let zsets = self.rng.random_bool(0.6);
-        if self.rng.random_bool(0.06) {
+        if self.rng.random_bool(0.08) {
             return if zsets { self.hoard_scores(steps) } else { self.hoard_entries(steps) };
         }
         let keys = [(); 2].map(|()| if zsets { self.zset_key() } else { self.stream_key() });

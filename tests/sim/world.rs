@@ -9,6 +9,7 @@ use tidegate::base::{Moment, Now};
 use tidegate::reactor::net::{Edge, Patience};
 
 use crate::story::{Story, quoted};
+use crate::times::START_MS;
 
 /// How likely each fault is, in thousandths; drawn per seed.
 #[derive(Clone, Copy, Debug, Default)]
@@ -128,7 +129,7 @@ impl World {
         World {
             rng,
             now_ns: 1,
-            unix_ms: 1_700_000_000_000,
+            unix_ms: START_MS,
             pipes: Vec::new(),
             backlogs: vec![VecDeque::new(); listeners],
             listening: true,

@@ -84,6 +84,17 @@ const WRITES: &[&[u8]] = &[
     b"xautoclaim",
     b"persist",
     b"unlink",
+    b"setbit",
+    b"bitop",
+    b"bitfield",
+    b"incrbyfloat",
+    b"renamenx",
+    b"getex",
+    b"setex",
+    b"psetex",
+    b"pexpire",
+    b"expireat",
+    b"pexpireat",
     b"flushdb",
     b"flushall",
     b"swapdb",
@@ -219,11 +230,13 @@ impl<const HONEST: bool> Run<HONEST> {
         let Stage::Draining { deadline } = self.server.stage() else { return };
         let world = self.world.borrow();
         for (name, client) in self.clients.iter().enumerate() {
-            let slot = client.pipe_of(&world).and_then(|pipe| pipe.slot);
-            let Some(conn) = slot.and_then(|slot| self.server.reactor().conn(slot)) else { continue };
-            let said =
+            let Some(pipe) = client.pipe_of(&world) else { continue };
+            let Some(conn) = pipe.slot.and_then(|slot| self.server.reactor().conn(slot)) else { continue };
+            let parts =
                 matches!(conn.phase, Phase::Finishing(Reason::Drained) | Phase::Lingering(Reason::Drained));
-            if said && client.steps.iter().any(|step| step.op == Op::Shutdown(true)) {
+            // A drain also parts with clients that have not said so yet.
+            let begun = client.begun(pipe.read_total);
+            if parts && begun.iter().any(|step| step.op == Op::Shutdown(true)) {
                 let end = Moment::from_nanos(world.now_ns);
                 assert!(deadline <= end, "client {name} said NOW and the server drains until {deadline:?}");
             }
@@ -299,6 +312,7 @@ impl<const HONEST: bool> Run<HONEST> {
                 Event::NoRoom => self.count("write refused because of maxmemory"),
                 Event::FieldExpired => self.count("field that expired"),
                 Event::Page(None) => self.count("scan"),
+                Event::Met(word) => self.count(word),
                 Event::Published { count: 1.., .. } => self.count("message to a subscriber"),
                 Event::Killed { id, count: 1, .. } => self.check_killed(name, *id),
                 Event::Twins(one, other) => {

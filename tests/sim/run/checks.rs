@@ -17,6 +17,7 @@ use crate::model::{self, Held, Op};
 use crate::reasons::{self, Evidence};
 use crate::state::Victims;
 use crate::streams::{NODE_ENTRIES, Stream};
+use crate::times::End;
 use crate::world::{Pipe, World};
 
 /// What is stored grows by fewer bytes with one command.
@@ -182,14 +183,17 @@ impl<const HONEST: bool> Run<HONEST> {
         // Any command may have been refused.
         let (scarce, panics) = (self.seen.scarce || self.seen.busy, self.seen.panics);
         let store = &mut self.server.service().world.store;
-        let mut stored = model::Keys::new();
+        let mut stored = model::Keys::default();
         let used: Vec<u16> = store.sizes().map(|(db, _)| db).collect();
         for &db in &used {
             store.select(db);
             let mine = |key: &&[u8]| key.starts_with(prefix.as_bytes());
             let names: Vec<Vec<u8>> = store.keys(now_ms).filter(mine).map(<[u8]>::to_vec).collect();
             for key in names {
-                stored.insert(model::elsewhere(db, &text(&key)), held(store, &key, now_ms));
+                let name = model::elsewhere(db, &text(&key));
+                stored.insert(name.clone(), held(store, &key, now_ms));
+                let ends = store.expiry(&key, now_ms).expect("it was listed");
+                stored.set_end(&name, ends.map(|ms| End { ms, slack_ms: 0 }));
             }
         }
         store.select(0);
@@ -251,7 +255,7 @@ impl<const HONEST: bool> Run<HONEST> {
 }
 
 fn text(bytes: &[u8]) -> String {
-    String::from_utf8(bytes.to_vec()).expect("the scripts write ASCII")
+    model::text_of(bytes)
 }
 
 fn held(store: &mut Store, key: &[u8], now_ms: u64) -> Held {

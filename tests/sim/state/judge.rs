@@ -1,6 +1,7 @@
 //! Compares received bytes with the reply that must come.
 
 use crate::frames::{self, Frame};
+use crate::model::bytes_of;
 
 /// The result of such a comparison.
 pub enum Answer {
@@ -12,9 +13,10 @@ pub enum Answer {
 
 /// Compares what was received with one text.
 pub fn expect(input: &[u8], text: &str) -> Answer {
-    if input.starts_with(text.as_bytes()) {
-        Answer::Whole(text.len())
-    } else if text.as_bytes().starts_with(input) {
+    let bytes = bytes_of(text);
+    if input.starts_with(&bytes) {
+        Answer::Whole(bytes.len())
+    } else if bytes.starts_with(input) {
         Answer::Partial
     } else {
         Answer::Wrong(text.to_owned())
@@ -37,6 +39,7 @@ pub fn judge(input: &[u8], wanted: &str, judge: impl FnOnce(&Frame) -> bool) -> 
     let marks: &[u8] = match wanted {
         _ if wanted.starts_with("a list") => b"*%",
         _ if wanted.starts_with("an element") => b"*$",
+        _ if wanted.starts_with("a name") => b"$_",
         _ => b":$_",
     };
     if !input.is_empty() && !marks.contains(&input[0]) {

@@ -15,10 +15,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::frames::Frame;
 use crate::hashes::HashOp;
+use crate::keys;
 use crate::model::{Held, Keys, OK, OOM, OOM_REPLY, Op, RESET, bulk, bulk_or_null, int};
 use crate::queues::Queue as Line;
 use crate::sets;
 use crate::streams;
+use crate::times;
 use brief::Brief;
 use caching::Copies;
 pub use caching::CopyOp;
@@ -51,8 +53,10 @@ pub enum Event {
     Overwritten(Option<String>),
     Twins(Frame, Frame),
     Listed(String),
-    /// The cursor at which a `SCAN` goes on; `None` at its end.
-    Page(Option<String>),
+    /// The cursor at which a `SCAN` goes on, and the `TYPE` that it has; `None` at its end.
+    Page(Option<(String, Option<&'static str>)>),
+    /// A command or an option was met.
+    Met(&'static str),
     /// These elements were put into a queue.
     Put(Vec<String>),
     /// An element was taken from a queue.
@@ -138,7 +142,7 @@ pub struct State {
     pub patterns: BTreeSet<String>,
     /// Counts changes of the subscriptions.
     pub generation: u32,
-    /// The keys that have been there since a scan began, and those that it has shown.
+    /// The keys that have been there since a scan began, of its kind, and those that it has shown.
     scan: Option<(BTreeSet<String>, BTreeSet<String>)>,
 }
 
@@ -250,6 +254,7 @@ impl State {
 
     /// Runs a command.
     fn act(&mut self, step: usize, op: &Op, input: &[u8], when: &When, events: &mut Vec<Event>) -> Answer {
+        events.extend(op.words().into_iter().map(Event::Met));
         match op {
             Op::Multi => {
                 self.queue = Some(Queue::default());
@@ -291,6 +296,7 @@ impl State {
                 expect(input, OK)
             }
             Op::Unpause => expect(input, OK),
+            Op::Wait => expect(input, &int(0)),
             Op::Script(script) => self.run_script(step, script, input, when, events),
             Op::KillScript => State::kill_script(input, events),
             Op::LoadLibrary => expect(input, &bulk("lib")),
@@ -305,6 +311,19 @@ impl State {
                 let members = sets::shown(&self.keys, op).expect("as asked");
                 self.do_to_own(op);
                 judge(input, "a list of members", |frame| sets::shows(op, &members, frame))
+            }
+            Op::AnyKey(db, prefix) => judge(input, "a name of a key that is there, or null", |frame| {
+                keys::may_be_any(&self.keys, *db, prefix, frame)
+            }),
+            Op::Encoding(key) if self.keys.contains_key(key) => {
+                let names = keys::encodings(&self.keys[key]);
+                judge(input, &format!("a name of these: {names:?}"), |frame| names.contains(&frame.text()))
+            }
+            Op::Time(..) if times::tells(&self.keys, op).is_some() => {
+                let told = times::tells(&self.keys, op).expect("as asked");
+                judge(input, &format!("a number and how near it must be: {told:?}"), |frame| {
+                    times::shows(told, frame)
+                })
             }
             op if op.own_keys().is_some() || matches!(op, Op::Says(_)) => {
                 let reply = self.do_to_own(op);
@@ -345,19 +364,21 @@ impl State {
                 events.push(Event::Listed(frame.text().to_owned()));
                 true
             }),
-            Op::Page => judge(input, "a list of a cursor and all keys that stayed", |frame| {
-                self.turn_page(frame).is_some_and(|page| {
-                    events.push(Event::Page(page));
-                    true
+            Op::Page(kind) => {
+                judge(input, "a list of a cursor and all keys of the kind that stayed", |frame| {
+                    self.turn_page(frame, *kind).is_some_and(|cursor| {
+                        events.push(Event::Page(cursor.map(|cursor| (cursor, *kind))));
+                        true
+                    })
                 })
-            }),
+            }
             op => unreachable!("{op:?} asks for nothing"),
         }
     }
 
     /// Runs a command about the client's own keys.
     pub fn do_to_own(&mut self, op: &Op) -> String {
-        let before = if self.watched.is_empty() { Keys::new() } else { self.keys.clone() };
+        let before = if self.watched.is_empty() { Keys::default() } else { self.keys.clone() };
         let reply = op.apply(&mut self.keys);
         for watched in &mut self.watched {
             let names = op.own_keys().is_some_and(|(names, writes)| writes && names.contains(&&watched.key));
@@ -370,7 +391,11 @@ impl State {
                     Op::Copy(..) | Op::Move(..) | Op::SetManyNew(_) | Op::DeleteIf(..) => reply == int(1),
                     Op::SetRange(_, _, part) => !part.is_empty() && !reply.starts_with('-'),
                     Op::SetIf(..) => reply == OK,
-                    Op::Delete(_) | Op::Expire(_) => had,
+                    Op::Delete(_) => had,
+                    Op::RenameNew(..) | Op::Time(..) => reply == int(1),
+                    Op::Text(key, op) => op.has_changed(&before, key, &reply),
+                    Op::Bits(key, op) => op.has_changed(&before, key),
+                    Op::BitsInto(..) => !reply.starts_with('-') && (had || reply != int(0)),
                     Op::Hash(_, op) => op.has_changed(&reply),
                     Op::Members(_, op) => op.has_changed(&reply, had),
                     Op::MoveMember(..) | Op::Scores(..) => {
@@ -391,10 +416,16 @@ impl State {
         reply
     }
 
-    /// One page of a scan: where it goes on, `Some(None)` at its end; `None` if it has lost a key.
-    fn turn_page(&mut self, frame: &Frame) -> Option<Option<String>> {
+    /// One page of a scan of keys of a kind, or of all: where it goes on, `Some(None)` at its end; `None` if it has lost a key,
+    /// or has shown one of another kind.
+    fn turn_page(&mut self, frame: &Frame, kind: Option<&str>) -> Option<Option<String>> {
         let [cursor, shown] = frame.items() else { return None };
-        let names = || self.keys.keys().cloned().collect();
+        let is_meant = |held: &Held| kind.is_none_or(|kind| kind == keys::kind(held));
+        if shown.items().iter().any(|key| self.keys.get(key.text()).is_some_and(|held| !is_meant(held))) {
+            return None;
+        }
+        let meant = self.keys.iter().filter(|(_, held)| is_meant(held));
+        let names = || meant.map(|(key, _)| key.clone()).collect();
         let (stayed, found) = self.scan.get_or_insert_with(|| (names(), BTreeSet::new()));
         found.extend(shown.items().iter().map(|key| key.text().to_owned()));
         if cursor.text() != "0" {

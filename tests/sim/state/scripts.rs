@@ -226,8 +226,9 @@ pub(super) fn through_lua(reply: &str) -> String {
         passed += "\r\n";
         rest = after;
         if let Some(len) = line.strip_prefix('$').and_then(|len| len.parse::<usize>().ok()) {
-            passed += &rest[..len + 2];
-            rest = &rest[len + 2..];
+            let end = rest.char_indices().nth(len + 2).map_or(rest.len(), |(at, _)| at);
+            passed += &rest[..end];
+            rest = &rest[end..];
         }
     }
     passed
