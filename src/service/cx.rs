@@ -132,23 +132,10 @@ impl<'a> Cx<'a> {
     /// # Errors
     /// If it is no number, or a number that no database has.
     pub fn database(&self, index: usize) -> Result<u16, Failure> {
-        let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
-        self.database_or(index, NOT_INTEGER, Failure::text(text))
-    }
-
-    /// As [`Cx::database`], with the errors for an argument that is no number, and for one that is too large.
-    ///
-    /// # Errors
-    /// If it is no number, or a number that no database has.
-    pub fn database_or(
-        &self,
-        index: usize,
-        not_integer: Failure,
-        too_large: Failure,
-    ) -> Result<u16, Failure> {
-        let number = self.int(index).map_err(|_| not_integer)?;
+        let number = self.int(index)?;
         if i32::try_from(number).is_err() {
-            return Err(too_large);
+            let text = "ERR value is out of range, value must between -2147483648 and 2147483647";
+            return Err(Failure::text(text));
         }
         let db = u16::try_from(number).ok().filter(|db| *db < self.world.config.databases);
         db.ok_or(Failure::text("ERR DB index is out of range"))

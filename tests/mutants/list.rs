@@ -899,4 +899,34 @@ pub const MUTANTS: &[Mutant] = &[
         "let Some(before) = before else { return };",
         "let Some(before) = before.and(None) else { return };",
     ),
+    mutant(
+        "BITCOUNT counts a bit behind the last one",
+        "src/service/commands/bits.rs",
+        "    0x7f >> (last % 8)\n",
+        "    0x3f >> (last % 8)\n",
+    ),
+    mutant(
+        "GETEX PERSIST does not persist",
+        "src/service/commands/strings.rs",
+        "            store.expire(key, None);\n",
+        "",
+    ),
+    mutant(
+        "RENAMENX overwrites",
+        "src/service/commands/keys.rs",
+        "    if cx.world.store.contains(cx.arg(1), now_ms) && cx.world.store.contains(cx.arg(2), now_ms) {\n",
+        "    if cx.arg(1) == cx.arg(2) && cx.world.store.contains(cx.arg(1), now_ms) {\n",
+    ),
+    mutant(
+        "SET KEEPTTL keeps no time",
+        "src/service/commands/strings.rs",
+        "        When::Word => Expiry::Keep,\n",
+        "        When::Word => Expiry::Never,\n",
+    ),
+    mutant(
+        "SCAN knows no TYPE",
+        "src/service/commands/scan.rs",
+        "cx.world.store.scan(cursor, filter.count, filter.kind,",
+        "cx.world.store.scan(cursor, filter.count, None,",
+    ),
 ];

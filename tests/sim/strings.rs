@@ -146,9 +146,11 @@ impl TextOp {
         match self {
             TextOp::Set(set) => set.apply(keys, key, text, is_other),
             TextOp::GetAnd(life) => {
-                let refusal = life.refusal("GETEX").filter(|_| keys.contains_key(key));
-                if is_other || refusal.is_some() {
-                    return refusal.unwrap_or_else(|| WRONG_KIND.into());
+                if is_other {
+                    return WRONG_KIND.into();
+                }
+                if let Some(refusal) = life.refusal("GETEX").filter(|_| text.is_some()) {
+                    return refusal;
                 }
                 if *life == Life::Word {
                     keys.set_end(key, None);

@@ -86,8 +86,9 @@ pub const TALKS: &[Talk] = &[
             ),
             (
                 "a",
-                "SWAPDB x 1\nSWAPDB 1 x\nSWAPDB 0 16",
-                "-ERR invalid first DB index -ERR invalid second DB index -ERR DB index is out of range",
+                "SWAPDB x 1\nSWAPDB 1 x\nSWAPDB 16 x\nSWAPDB 0 16",
+                "-ERR invalid first DB index -ERR invalid second DB index -ERR invalid second DB index \
+                 -ERR DB index is out of range",
             ),
         ],
     ),

@@ -8,6 +8,7 @@ use rand::{RngExt, SeedableRng};
 use redis::Connection;
 
 use crate::commands::start_redis;
+use crate::differ::{self, Pair, Servers, Words, quoted, seed, words};
 use crate::harness::{Daemon, have, request};
 use crate::strings::reply;
 
@@ -208,16 +209,13 @@ fn random_restores_are_answered_as_a_redis_server_answers_them() {
     if !have("redis-server", "--version") {
         return;
     }
-    let daemon = Daemon::start(&[]);
-    let (_redis, mut theirs, _) = start_redis(&[]);
-    let mut ours = daemon.connect();
+    let mut servers = Servers::start(2);
     let mut payloads = Vec::new();
     for line in ["SET k text", "RPUSH l a b 1", "SADD s 1 2", "HSET h f v g w", "XADD x 1-1 f v"] {
-        let words: Vec<Vec<u8>> = line.split(' ').map(|word| word.as_bytes().to_vec()).collect();
-        reply(&mut theirs, &words);
-        let key: Vec<u8> = words[1].clone();
-        theirs.send(request(&[b"DUMP", &key]));
-        payloads.push(theirs.bulk());
+        let words = words(line);
+        reply(&mut servers.redis, &words);
+        servers.redis.send(request(&[b"DUMP", &words[1]]));
+        payloads.push(servers.redis.bulk());
     }
     let mut damaged = payloads[0].clone();
     damaged[2] ^= 1;
@@ -226,38 +224,53 @@ fn random_restores_are_answered_as_a_redis_server_answers_them() {
     let version_at = newer.len() - 10;
     newer[version_at] = 99;
     payloads.extend([damaged, newer, payloads[1][..8].to_vec(), Vec::new(), b"\x63\x0a\0".to_vec()]);
-    theirs.ask("FLUSHALL\r\n", "+OK\r\n");
-    let mut rng =
-        StdRng::seed_from_u64(std::env::var("SEED").map_or(1, |text| text.parse().expect("a number")));
-    for nth in 0..20_000 {
-        let line = *LINES.choose(&mut rng).unwrap();
-        let mut words: Vec<Vec<u8>> = Vec::new();
-        for word in line.split(' ') {
-            match word {
-                "K" => words.push(vec![b"abc"[rng.random_range(0..3)]]),
-                "T" => words.push(TIMES.choose(&mut rng).unwrap().as_bytes().to_vec()),
-                "P" => words.push(payloads.choose(&mut rng).unwrap().clone()),
-                "O" => words.extend(
-                    OPTIONS.choose(&mut rng).unwrap().split(' ').map(|word| word.as_bytes().to_vec()),
-                ),
-                _ => words.push(word.as_bytes().to_vec()),
+    let seed = seed();
+    let mut rng = StdRng::seed_from_u64(seed);
+    let next = |_: &Restores| {
+        loop {
+            let words = restore(&mut rng, &payloads);
+            // A key that lives for a millisecond may be gone on one side only.
+            let is_brief = words[0] == b"RESTORE" && words.get(2).is_some_and(|ttl| ttl == b"1");
+            if !is_brief || words.contains(&b"ABSTTL".to_vec()) {
+                return words;
             }
         }
-        // A key that lives for a millisecond may be gone on one side only.
-        if words[0] == b"RESTORE"
-            && words.get(2).is_some_and(|ttl| ttl == b"1")
-            && !words.contains(&b"ABSTTL".to_vec())
-        {
-            continue;
+    };
+    differ::compare(&mut Restores(servers), &format!("SEED={seed}"), 20_000, next);
+}
+
+/// A random command about restored keys.
+fn restore(rng: &mut StdRng, payloads: &[Vec<u8>]) -> Words {
+    let line = *LINES.choose(rng).unwrap();
+    let mut all: Words = Vec::new();
+    for word in line.split(' ') {
+        match word {
+            "K" => all.push(vec![b"abc"[rng.random_range(0..3)]]),
+            "T" => all.push(TIMES.choose(rng).unwrap().as_bytes().to_vec()),
+            "P" => all.push(payloads.choose(rng).unwrap().clone()),
+            "O" => all.extend(words(OPTIONS.choose(rng).unwrap())),
+            _ => all.push(word.as_bytes().to_vec()),
         }
-        let (ours, theirs) = (reply(&mut ours, &words), reply(&mut theirs, &words));
-        let shown: Vec<String> = words.iter().map(|word| word.escape_ascii().to_string()).collect();
-        assert_eq!(
-            ours.escape_ascii().to_string(),
-            theirs.escape_ascii().to_string(),
-            "{nth}: {}",
-            shown.join(" ")
-        );
+    }
+    all
+}
+
+/// The two servers, which restore keys.
+struct Restores(Servers);
+
+impl Pair for Restores {
+    type Command = Words;
+
+    fn begin(&mut self) {
+        self.0.begin(&[]);
+    }
+
+    fn ask(&mut self, words: &Words) -> [Vec<u8>; 2] {
+        self.0.ask(words)
+    }
+
+    fn shown(words: &Words) -> String {
+        quoted(words)
     }
 }
 

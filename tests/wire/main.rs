@@ -7,6 +7,7 @@ mod clients;
 mod commands;
 mod connections;
 mod databases;
+mod differ;
 mod drain;
 mod dump;
 mod dump_streams;

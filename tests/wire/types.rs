@@ -5,9 +5,8 @@ use rand::rngs::StdRng;
 use rand::seq::IndexedRandom;
 use rand::{RngExt, SeedableRng};
 
-use crate::commands::start_redis;
-use crate::harness::{Daemon, Wire, have};
-use crate::strings::reply;
+use crate::differ::{self, Pair, Servers, Words, quoted, seed};
+use crate::harness::have;
 
 /// What the words of a line of a grammar stand for. A word with bars is one of several; a part in brackets may be left
 /// out; `W*n` is `n` words. `MANY` is one of many words, `RANDOM` a number that is hardly ever the same.
@@ -609,50 +608,44 @@ fn sorted(words: &[Vec<u8>], reply: Vec<u8>) -> Vec<Vec<u8>> {
     lines
 }
 
+/// The two servers, asked about values of these kinds.
+struct Types(Servers);
+
+impl Pair for Types {
+    type Command = Words;
+
+    fn begin(&mut self) {
+        self.0.begin(&["SET text v", "SET str v"]);
+    }
+
+    fn ask(&mut self, words: &Words) -> [Vec<u8>; 2] {
+        for words in preparations(words) {
+            let replies = self.0.ask(&words);
+            if replies[0] != replies[1] {
+                return replies;
+            }
+        }
+        self.0.ask(words).map(|reply| masked(words, sorted(words, reply)).join(&b'\n'))
+    }
+
+    fn shown(words: &Words) -> String {
+        quoted(words)
+    }
+}
+
 /// Sends the same random commands to Tidegate and to a redis-server, and compares the replies.
 fn compare(grammar: &[&str], protocol: u8, commands: usize) {
     if !have("redis-server", "--version") {
         return;
     }
-    let daemon = Daemon::start(&[]);
-    let (_redis, mut theirs, _) = start_redis(&[]);
-    let mut ours = daemon.connect();
-    let hello = |wire: &mut Wire| {
-        if protocol == 3 {
-            reply(wire, &[b"HELLO".to_vec(), b"3".to_vec()]);
-        }
-        wire.ask("SET text v\r\nSET str v\r\n", "+OK\r\n+OK\r\n");
-    };
-    hello(&mut ours);
-    hello(&mut theirs);
-    let seed = std::env::var("SEED").map_or(1, |text| text.parse().expect("a number"));
+    let seed = seed();
     let mut dice = Dice(StdRng::seed_from_u64(seed));
-    let mut past: Vec<Vec<Vec<u8>>> = Vec::new();
-    for nth in 0..commands {
+    let next = |_: &Types| {
         let line = *grammar.choose(&mut dice.0).expect("there are some");
-        let words = dice.request(line);
-        past.push(words.clone());
-        for words in preparations(&words) {
-            let replies = [&mut ours, &mut theirs].map(|wire| reply(wire, &words));
-            assert_eq!(replies[0], replies[1], "{words:?}");
-        }
-        let of_ours = masked(&words, sorted(&words, reply(&mut ours, &words))).join(&b'\n');
-        let of_redis = masked(&words, sorted(&words, reply(&mut theirs, &words))).join(&b'\n');
-        if of_ours != of_redis {
-            let shown = |words: &Vec<Vec<u8>>| {
-                let words: Vec<String> =
-                    words.iter().map(|word| format!("\"{}\"", word.escape_ascii())).collect();
-                words.join(" ")
-            };
-            let last: Vec<String> = past.iter().rev().take(8).rev().map(shown).collect();
-            panic!(
-                "SEED={seed}, RESP{protocol}, command {nth}:\n{}\n  ours  {}\n  redis {}",
-                last.join("\n"),
-                of_ours.escape_ascii(),
-                of_redis.escape_ascii()
-            );
-        }
-    }
+        dice.request(line)
+    };
+    let title = format!("SEED={seed}, RESP{protocol}");
+    differ::compare(&mut Types(Servers::start(protocol)), &title, commands, next);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 use crate::commands::start_redis;
-use crate::harness::{Daemon, Wire, have, request, within};
+use crate::differ::{self, Pair, Words, quoted, seed};
+use crate::harness::{Daemon, Guard, Wire, have, request, within};
 use crate::talks::frame;
 use crate::types::Dice;
 
@@ -207,7 +208,7 @@ struct Crowd {
 impl Crowd {
     fn new(mut connect: impl FnMut() -> Wire) -> Crowd {
         let mut control = connect();
-        control.ask("SET text v\r\n", "+OK\r\n");
+        control.ask("FLUSHALL\r\nSET text v\r\n", "+OK\r\n+OK\r\n");
         let mut clients: Vec<Wire> = (0..5).map(|_| connect()).collect();
         let ids = clients.iter_mut().map(|wire| {
             wire.send("CLIENT ID\r\n");
@@ -251,23 +252,60 @@ fn random_clients_that_wait_are_served_as_a_redis_server_serves_them() {
         return;
     }
     let daemon = Daemon::start(&[]);
-    let (_redis, _, port) = start_redis(&[]);
-    let mut ours = Crowd::new(|| daemon.connect());
-    let mut theirs = Crowd::new(|| Wire::new(std::net::TcpStream::connect(("127.0.0.1", port)).unwrap()));
-    let seed = std::env::var("SEED").map_or(1, |text| text.parse().expect("a number"));
+    let (redis, _, port) = start_redis(&[]);
+    let mut crowds = Crowds { daemon, _redis: redis, port, crowds: None };
+    let seed = seed();
     let mut dice = Dice(StdRng::seed_from_u64(seed));
-    let mut past = Vec::new();
-    for nth in 0..STEPS {
-        let idle: Vec<usize> = (0..ours.clients.len()).filter(|who| !ours.waiting.contains(who)).collect();
+    let next = |crowds: &Crowds| {
+        let idle = crowds.idle();
         let line = GRAMMAR[dice.0.random_range(0..GRAMMAR.len())];
         // One client is always free to push.
         let line = if idle.len() == 1 && line.starts_with('B') { "RPUSH K M" } else { line };
-        let who = idle[dice.0.random_range(0..idle.len())];
-        let words = dice.request(line);
-        past.push(format!("{who}: {}", words.join(&b' ').escape_ascii()));
-        let (of_ours, of_redis) = (ours.step(who, &words), theirs.step(who, &words));
-        let last = past[past.len().saturating_sub(12)..].join("\n");
-        assert_eq!(of_ours, of_redis, "SEED={seed}, step {nth}:\n{last}");
+        (idle[dice.0.random_range(0..idle.len())], dice.request(line))
+    };
+    differ::compare(&mut crowds, &format!("SEED={seed}"), STEPS, next);
+}
+
+/// The clients of both servers, which may wait.
+struct Crowds {
+    daemon: Daemon,
+    _redis: Guard,
+    port: u16,
+    /// None before the beginning.
+    crowds: Option<[Crowd; 2]>,
+}
+
+impl Crowds {
+    /// The clients that do not wait.
+    fn idle(&self) -> Vec<usize> {
+        let [ours, _] = self.crowds.as_ref().expect("it has begun");
+        (0..ours.clients.len()).filter(|who| !ours.waiting.contains(who)).collect()
+    }
+}
+
+impl Pair for Crowds {
+    /// Which client sends what.
+    type Command = (usize, Words);
+
+    fn begin(&mut self) {
+        // Those who still wait leave, and wake nobody.
+        self.crowds = None;
+        let theirs = || Wire::new(std::net::TcpStream::connect(("127.0.0.1", self.port)).unwrap());
+        self.crowds = Some([Crowd::new(|| self.daemon.connect()), Crowd::new(theirs)]);
+    }
+
+    fn ask(&mut self, (who, words): &(usize, Words)) -> [Vec<u8>; 2] {
+        let idle = self.idle();
+        // With fewer commands than there were, it may wait now, or be the one that is to be free.
+        if !idle.contains(who) || idle.len() == 1 && words[0].starts_with(b"B") {
+            return Default::default();
+        }
+        let crowds = self.crowds.as_mut().expect("it has begun");
+        crowds.each_mut().map(|crowd| format!("{:?}", crowd.step(*who, words)).into_bytes())
+    }
+
+    fn shown((who, words): &(usize, Words)) -> String {
+        format!("client {who}: {}", quoted(words))
     }
 }
 

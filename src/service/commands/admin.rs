@@ -51,9 +51,12 @@ fn check_how(cx: &Cx<'_>) -> Outcome {
 
 /// `SWAPDB index index`: swaps two databases.
 pub fn swapdb(cx: &mut Cx<'_>) -> Outcome {
-    let (first, second) = ("ERR invalid first DB index", "ERR invalid second DB index");
-    let one = cx.database_or(1, Failure::text(first), Failure::text(first))?;
-    let other = cx.database_or(2, Failure::text(second), Failure::text(second))?;
+    // Redis reads both numbers before it looks whether there are such databases.
+    for (index, text) in [(1, "ERR invalid first DB index"), (2, "ERR invalid second DB index")] {
+        let number = cx.int(index).ok().filter(|number| i32::try_from(*number).is_ok());
+        number.ok_or(Failure::text(text))?;
+    }
+    let (one, other) = (cx.database(1)?, cx.database(2)?);
     cx.reply.assure();
     cx.world.store.swap_databases(one, other)?;
     cx.reply.ok();

@@ -186,9 +186,10 @@ pub fn getex(cx: &mut Cx<'_>) -> Outcome {
     while at < cx.args.len() {
         at = when.option(cx, at, "PERSIST")? + 1;
     }
-    // Redis looks up the key before it checks the time. So a wrong time is no error if there is no key.
-    let before = cx.world.store.expiry(key, cx.world.now.unix_ms);
-    let (exists, expires) = (before.is_some(), before.flatten().is_some());
+    // Redis looks up the key before it checks the time. So a wrong time is no error if there is no key, and the error of a key
+    // of another kind comes first.
+    let exists = cx.world.store.get(key, cx.world.now.unix_ms)?.is_some();
+    let expires = cx.world.store.expiry(key, cx.world.now.unix_ms).flatten().is_some();
     let expires_ms = match when {
         When::At { unit, index } if exists => match unit.expiry(cx, index)? {
             Expiry::At(ms) => Some(ms),

@@ -12,6 +12,7 @@ use std::rc::Rc;
 
 use rand::RngExt;
 use tidegate::base::{Moment, Reason, fault, memory};
+use tidegate::reactor::conn::Phase;
 use tidegate::reactor::net::{Edge, Patience};
 use tidegate::script::{drop_engine, drop_functions};
 use tidegate::server::{Exit, Server};
@@ -358,6 +359,20 @@ impl<const HONEST: bool> Run<HONEST> {
         self.hear(name, events);
     }
 
+    /// While a drain lasts, the server looks whether a client that it could part with has just sent something. Such a look is
+    /// not the last one, if the client is still served then.
+    fn forget_early_looks(&mut self) {
+        if !matches!(self.server.stage(), Stage::Draining { .. }) {
+            return;
+        }
+        for pipe in &mut self.world.borrow_mut().pipes {
+            let conn = pipe.slot.and_then(|slot| self.server.reactor().conn(slot));
+            if conn.is_some_and(|conn| conn.phase == Phase::Open) {
+                pipe.last_look = None;
+            }
+        }
+    }
+
     fn tick(&mut self) {
         let armed = fault::armed();
         let before = self.server.config().clone();
@@ -383,6 +398,7 @@ impl<const HONEST: bool> Run<HONEST> {
             // The server is going to read from everybody once more.
             self.clients.iter_mut().for_each(|client| client.stuck.0 = 0);
         }
+        self.forget_early_looks();
         self.check_last_read(closes);
         self.check_pause(&paused);
         self.check_waits();
