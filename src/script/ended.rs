@@ -35,7 +35,7 @@ pub struct Fault {
 pub struct Errors {
     /// True if there is any.
     pub are_any: bool,
-    /// The beginnings of those that were not counted yet: at most [`ERRORS_TOLD_MAX`] of them.
+    /// The beginnings of those that were not counted yet: at most a hundred of them.
     pub uncounted: Vec<Vec<u8>>,
 }
 

@@ -29,7 +29,7 @@ impl Watch {
         Watch { look: now.plus_ms(DRAIN_LOOK_MS), progress: now.plus_ms(DRAIN_PROGRESS_MS), drain: None }
     }
 
-    /// When there is something to look at; `None` if the log alone has something to say, later.
+    /// When it looks next. Before the drain only the log has something to say.
     pub(super) fn deadline(&self) -> Moment {
         if self.drain.is_some() { self.look } else { self.progress }
     }
@@ -99,7 +99,9 @@ impl<N: Net> Server<N> {
                 "shutting down: newcomers are still let in for {} ms",
                 until.since(now).as_millis()
             ),
-            Stage::Draining { deadline } => self.begin_drain(deadline),
+            Stage::Draining { deadline } if before.admits() => self.begin_drain(deadline),
+            // `SHUTDOWN NOW` has moved the deadline of a drain.
+            Stage::Draining { .. } => {}
             Stage::Closing { .. } => self.begin_closing(),
             Stage::Stopped => {}
         }
