@@ -267,11 +267,6 @@ impl<const HONEST: bool> Net for SimNet<HONEST> {
     fn stop_listening(&mut self) {
         let mut world = self.0.borrow_mut();
         world.story.tell(|| "  hear    stops listening".to_owned());
-        world.listening = false;
-        let waiting: Vec<usize> = world.backlogs.iter_mut().flat_map(|waiting| waiting.drain(..)).collect();
-        for pipe in waiting {
-            let pipe = &mut world.pipes[pipe];
-            (pipe.closed, pipe.server_reset, pipe.never_served) = (true, true, true);
-        }
+        world.close_listeners();
     }
 }

@@ -233,6 +233,16 @@ impl World {
         Some(self.pipes.len() - 1)
     }
 
+    /// The kernel closes the listeners, and resets the connections that nobody has accepted.
+    pub fn close_listeners(&mut self) {
+        self.listening = false;
+        let waiting: Vec<usize> = self.backlogs.iter_mut().flat_map(|waiting| waiting.drain(..)).collect();
+        for pipe in waiting {
+            let pipe = &mut self.pipes[pipe];
+            (pipe.closed, pipe.server_reset, pipe.never_served) = (true, true, true);
+        }
+    }
+
     /// A client sends; returns how much the kernel took.
     pub fn send(&mut self, number: usize, bytes: &[u8]) -> usize {
         let urgent = self.roll(|faults| faults.urgent, "urgent data");

@@ -109,6 +109,10 @@ impl<const HONEST: bool> Run<HONEST> {
     pub(super) fn reckon(&mut self) {
         assert_eq!(self.server.reactor().live(), 0, "something survived the exit");
         let exit = self.exit.expect("the run ends with the server");
+        if self.world.borrow().listening {
+            // A lame duck that is asked to stop at once leaves its listeners to the end of the process.
+            self.world.borrow_mut().close_listeners();
+        }
         self.count(if exit == Exit::Clean { "exit clean" } else { "exit cut" });
         let closes = self.server.stats().closes;
         let ended = |reason: Reason| closes[reason.index()] > 0;
