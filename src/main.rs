@@ -14,7 +14,6 @@ use tidegate::logging;
 use tidegate::process::{self, PidFile};
 use tidegate::reactor::os::{OsNet, descriptors_allowed, provide_descriptors};
 use tidegate::server::{Exit, Server};
-use tidegate::stage::Stage;
 
 /// Every client got all its replies.
 const EXIT_CLEAN: u8 = 0;
@@ -91,7 +90,8 @@ fn serve(mut server: Server<OsNet>) -> Result<Exit, String> {
     let mut is_stopping = false;
     loop {
         let exit = server.tick().map_err(|error| format!("waiting for events failed: {error}"))?;
-        if !is_stopping && server.stage() != Stage::Serving {
+        // A lame duck may go on serving, so the service manager does not hear of it.
+        if !is_stopping && !server.stage().admits() {
             is_stopping = true;
             process::tell_stopping(server.config());
         }

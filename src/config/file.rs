@@ -5,7 +5,6 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::os::unix::fs::FileTypeExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,17 +76,14 @@ pub fn read_text(text: &[u8], path: &Path, folder: &Path) -> Result<Vec<Setting>
     Ok(reader.settings)
 }
 
-/// Checks that `path` is a file that can be read again: a pipe cannot, and would stop the server.
+/// Checks that `path` is a regular file, which can be read again and replaced. A pipe would stop the server, and `/dev/null`
+/// must stay what it is.
 ///
 /// # Errors
 /// If it cannot.
 pub fn check_kind(path: &Path) -> Result<(), String> {
-    let kind = std::fs::metadata(path).map_err(|error| error.to_string())?.file_type();
-    if kind.is_fifo() {
-        Err(format!("'{}' is a pipe, which cannot be read again", path.display()))
-    } else {
-        Ok(())
-    }
+    let metadata = std::fs::metadata(path).map_err(|error| error.to_string())?;
+    if metadata.is_file() { Ok(()) } else { Err(format!("'{}' is no regular file", path.display())) }
 }
 
 /// All bytes of `from`, if they are not more than `bytes_max`.
@@ -183,6 +179,13 @@ mod tests {
 
     fn line(number: usize, name: &str, words: &[&str]) -> Line {
         Line { number, name: name.to_owned(), words: words.iter().map(|word| (*word).to_owned()).collect() }
+    }
+
+    #[test]
+    fn only_a_regular_file_is_replaced_or_read_again() {
+        assert!(check_kind(Path::new("/dev/null")).is_err());
+        assert!(check_kind(Path::new("/")).is_err());
+        assert!(check_kind(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml"))).is_ok());
     }
 
     #[test]

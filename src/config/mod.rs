@@ -143,6 +143,11 @@ pub const EVICTION_DELAYED_BYTES: usize = 64 << 10;
 /// Most keys that are evicted before one command if the tick has added more than that, besides one for each
 /// [`EVICTED_BYTES_MIN`] of its request.
 pub const EVICTIONS_PER_COMMAND: usize = 16;
+/// If the memory is above the limit by more than this part of it (an eighth), or if as much waits to be freed, a command that
+/// adds to it first evicts up to [`EVICTIONS_WHEN_FAR`] keys, and frees what is more.
+pub const EXCESS_PART_MAX: usize = 8;
+/// Most keys that are evicted before one command then. They take some milliseconds.
+pub const EVICTIONS_WHEN_FAR: usize = 5_000;
 /// Each key that is evicted gives back at least about this many bytes.
 pub const EVICTED_BYTES_MIN: usize = 64;
 /// Most keys that are evicted in a tick beyond what commands need for themselves. They take about a millisecond.

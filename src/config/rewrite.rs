@@ -32,15 +32,16 @@ impl Sources {
             text.and_then(|file| file::take(file, file::FILE_BYTES_MAX)).map_err(|why| failed(&why))?;
         let settings = file::read_text(&text, path, &self.folder).map_err(|why| failed(&why))?;
         let fresh = rewritten(&text, path, &settings, &wanted).map_err(|why| failed(&why))?;
-        let again = file::read_text(&fresh, path, &self.folder).and_then(|settings| config_of(&settings));
-        let again = again.map_err(|why| failed(&why))?;
+        let again = file::read_text(&fresh, path, &self.folder).map_err(|why| failed(&why))?;
+        // With the environment and the command line they must make sense, too, or the next start would fail.
+        let said = self.read_with(&again).map_err(|why| failed(&why))?.config;
+        let again = config_of(&again).map_err(|why| failed(&why))?;
         if let Some(opt) = OPTIONS.iter().find(|opt| (opt.get)(&again) != (opt.get)(&wanted)) {
             return Err(failed(&format!("{} would not come back from the file", opt.name)));
         }
         if fresh != text {
             replace(path, &fresh).map_err(|error| failed(&error))?;
         }
-        let said = self.read()?.config;
         self.remember(said);
         Ok(())
     }
@@ -183,7 +184,11 @@ fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     fresh.as_file().set_permissions(fs::metadata(&path)?.permissions())?;
     fresh.as_file().sync_all()?;
     fresh.persist(&path)?;
-    File::open(folder)?.sync_all()
+    // The file is replaced by now. Without this the old one may come back after a crash of the machine.
+    if let Err(error) = File::open(folder).and_then(|folder| folder.sync_all()) {
+        log::warn!("the folder of the configuration file could not be synced: {error}");
+    }
+    Ok(())
 }
 
 #[cfg(test)]

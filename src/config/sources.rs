@@ -85,8 +85,15 @@ impl Sources {
     /// # Errors
     /// One line that says which setting is wrong, where it is, and why; or which settings contradict each other.
     pub fn read(&self) -> Result<Reading, String> {
+        self.read_with(&self.file_settings()?)
+    }
+
+    /// What the sources say if these are the settings of the file.
+    ///
+    /// # Errors
+    /// As [`Sources::read`].
+    pub(super) fn read_with(&self, file: &[Setting]) -> Result<Reading, String> {
         let mut reading = Reading::default();
-        let file = self.file_settings()?;
         for setting in file.iter().chain(&self.environment).chain(&self.arguments) {
             reading.take(setting)?;
         }

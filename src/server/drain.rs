@@ -93,6 +93,7 @@ impl<N: Net> Server<N> {
         match stage {
             Stage::Serving => {
                 self.watch = None;
+                self.service.world.stats.present.bytes_left = 0;
                 log::info!("the shutdown is aborted: serving as before");
             }
             Stage::LameDuck { until } => log::info!(
@@ -168,8 +169,13 @@ impl<N: Net> Server<N> {
         if let Stage::Draining { deadline } = self.stage {
             let surplus = self.reactor.serving().saturating_sub(watch.allowed(now, deadline));
             let sessions = &self.service.world.sessions;
-            let untold = |slot| sessions.get(slot).is_some_and(|session| session.moves == Moves::Untold);
-            self.reactor.part_with_idle(surplus, now, untold);
+            // A client in a transaction is not idle, although it is silent. One that was told to move leaves by itself.
+            let may_go = |slot| {
+                sessions
+                    .get(slot)
+                    .is_some_and(|session| session.moves == Moves::Untold && !session.has_extras())
+            };
+            self.reactor.part_with_idle(surplus, now, may_go);
             self.dismiss();
         }
         if now >= watch.progress {

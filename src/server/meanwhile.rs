@@ -160,13 +160,14 @@ impl<N: Net> Wires for Meanwhile<'_, N> {
         let aside = world.put_asked_aside();
         self.hear_others(me, aside.world, now);
         drop(aside);
-        self.stage = self.stage.ripen(now, patience(&world.config));
         if before.admits() && !self.stage.admits() {
             // Newcomers must not wait for the script only to be refused then.
             self.reactor.stop_admitting(now, &world.config, &mut world.stats, self.newcomers);
             welcome(self.newcomers, world, now);
         }
-        if self.stage.is_over(now) {
+        // A lame duck stays one until the script has ended, because `SHUTDOWN ABORT` may still be heard. But the script does
+        // not outlive the deadline of the drain that follows.
+        if self.stage.ripen(now, patience(&world.config)).is_over(now) {
             world.end_script();
         }
     }

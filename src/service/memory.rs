@@ -5,8 +5,8 @@ use super::cx::Failure;
 use super::world::World;
 use crate::base::{ConnId, Moment, outliving_bytes};
 use crate::config::{
-    EVICTED_BYTES_MIN, EVICTION_DELAYED_BYTES, EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EvictionPolicy,
-    MaxMemory, Part, RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
+    EVICTED_BYTES_MIN, EVICTION_DELAYED_BYTES, EVICTIONS_PER_COMMAND, EVICTIONS_PER_TICK, EVICTIONS_WHEN_FAR,
+    EXCESS_PART_MAX, EvictionPolicy, MaxMemory, Part, RESIDENT_LOOK_PAUSE_MS, WASTE_PART_MAX,
 };
 use crate::resp::Args;
 use crate::script::{engine_memory, functions_memory};
@@ -108,12 +108,19 @@ impl World {
     #[cold]
     pub fn make_room(&mut self, by: ConnId, args: Args<'_>) -> Result<(), Failure> {
         self.memory.stuck = false;
+        let most = self.config.maxmemory.bytes / EXCESS_PART_MAX;
+        // What was removed does not count, because it is freed soon. But commands may remove more than ticks free.
+        while self.store.has_leftovers() && self.store.waiting_bytes() > most {
+            self.store.reclaim(1);
+        }
         self.evict(EVICTIONS_PER_TICK.saturating_sub(self.memory.evicted), 0);
         self.memory.owed = self.memory.owed.min(self.excess());
         // What this tick has added is given back at once, and there is room for what the command itself may add.
         let own = args.held_in();
         let excess = (self.memory.owed + EVICTION_DELAYED_BYTES).saturating_sub(own);
         self.evict(EVICTIONS_PER_COMMAND + own / EVICTED_BYTES_MIN, excess);
+        // Some commands add much more than their requests say, such as `SETRANGE` far behind the end.
+        self.evict(EVICTIONS_WHEN_FAR, most);
         self.tell_effects(Some(by));
         if self.memory.stuck {
             return Err(Failure::text("OOM command not allowed when used memory > 'maxmemory'."));

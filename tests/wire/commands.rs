@@ -315,14 +315,14 @@ fn a_redis_server_says_the_same() {
 }
 
 /// A client of a redis-server and one of the daemon, with their servers.
-struct Both {
-    theirs: redis::Connection,
-    ours: redis::Connection,
+pub struct Both {
+    pub theirs: redis::Connection,
+    pub ours: redis::Connection,
     _servers: (Guard, Daemon),
 }
 
 impl Both {
-    fn start() -> Both {
+    pub fn start() -> Both {
         let (redis, _, port) = start_redis(&[]);
         let client = redis::Client::open(format!("redis://127.0.0.1:{port}/")).unwrap();
         let daemon = Daemon::start(&[]);

@@ -377,3 +377,34 @@ fn client_libraries_walk_over_to_the_announced_server_with_no_failed_command() {
         assert!(out.status.success() && done > 0, "{program}: {}", String::from_utf8_lossy(&out.stderr));
     }
 }
+
+#[test]
+fn a_shutdown_that_is_aborted_behind_a_long_script_leaves_a_server_that_lets_newcomers_in() {
+    let options =
+        ["--lame-duck-seconds", "200ms", "--shutdown-timeout", "3600", "--script-time-limit", "900"];
+    let daemon = Daemon::start(&options);
+    let (mut wire, mut other) = (daemon.connect(), daemon.connect());
+    other.ask("PING\r\n", "+PONG\r\n");
+    // The script ends when the time of the lame duck is over.
+    daemon.signal("TERM");
+    within("the end to begin", || (other.info("drain_state") == "lame_duck").then_some(()));
+    wire.send("EVAL 'while true do end' 0\r\nSHUTDOWN ABORT\r\n");
+    assert!(wire.line().contains("the script ran for"));
+    wire.expect("+OK\r\n");
+    assert_eq!(daemon.connect().info("drain_state"), "serving");
+}
+
+#[test]
+fn a_client_that_goes_back_to_resp2_is_not_told_to_move() {
+    let daemon = Daemon::start(&["--shutdown-timeout", "20"]);
+    let (mut wire, mut busy) = (daemon.connect(), daemon.connect());
+    wire.send("HELLO 3\r\n");
+    frame(&mut wire);
+    wire.ask("CLIENT MAINT_NOTIFICATIONS ON moving-endpoint-type none\r\n", "+OK\r\n");
+    wire.send("HELLO 2\r\n");
+    frame(&mut wire);
+    busy.ask("PING\r\n", "+PONG\r\n");
+    daemon.signal("TERM");
+    within("the drain to begin", || (busy.info("drain_state") == "draining").then_some(()));
+    wire.ask("PING\r\n", "+PONG\r\n");
+}

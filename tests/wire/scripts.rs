@@ -5,7 +5,7 @@ mod same;
 
 use redis::{Connection, RedisResult, Value, cmd};
 
-use crate::commands::start_redis;
+use crate::commands::Both;
 use crate::harness::{Daemon, have, skipped};
 use crate::talks::{Talk, talk, talk_in, talk_since};
 use same::SAME;
@@ -130,12 +130,10 @@ fn scripts_answer_as_those_of_redis_do() {
     if !have("redis-server", "--version") {
         return skipped("no redis-server to compare scripts with");
     }
-    let daemon = Daemon::start(&[]);
-    let (_guard, _, port) = start_redis(&[]);
-    let theirs = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-    let (mut theirs, mut ours) = (theirs.get_connection().unwrap(), daemon.client(""));
+    let mut both = Both::start();
+    let (theirs, ours) = (&mut both.theirs, &mut both.ours);
     for script in SAME {
-        let (theirs, ours) = (shown(eval(&mut theirs, script)), shown(eval(&mut ours, script)));
+        let (theirs, ours) = (shown(eval(theirs, script)), shown(eval(ours, script)));
         assert_eq!(ours, theirs, "{script}");
     }
 }
@@ -162,10 +160,8 @@ fn errors_of_scripts_are_counted_as_in_redis() {
     if !have("redis-server", "--version") {
         return skipped("no redis-server to compare scripts with");
     }
-    let daemon = Daemon::start(&[]);
-    let (_guard, _, port) = start_redis(&[]);
-    let theirs = redis::Client::open(format!("redis://127.0.0.1:{port}")).unwrap();
-    let (mut theirs, mut ours) = (theirs.get_connection().unwrap(), daemon.client(""));
+    let mut both = Both::start();
+    let (theirs, ours) = (&mut both.theirs, &mut both.ours);
     for script in [
         "return 1",
         "return redis.error_reply('MYERR z')",
@@ -181,7 +177,7 @@ fn errors_of_scripts_are_counted_as_in_redis() {
         "local told = redis.pcall('lpush','x','y') error(told)",
         "local told = redis.pcall('lpush','x','y') return told.ignore_error_stats_update and {err='QQ z'}",
     ] {
-        assert_eq!(errors_counted(&mut ours, script), errors_counted(&mut theirs, script), "{script}");
+        assert_eq!(errors_counted(ours, script), errors_counted(theirs, script), "{script}");
     }
 }
 

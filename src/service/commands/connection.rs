@@ -133,6 +133,9 @@ pub fn hello(cx: &mut Cx<'_>) -> Outcome {
         cx.world.sessions.relabel(cx.me.slot, labels);
     }
     cx.session().proto = proto;
+    if proto == Proto::Resp2 {
+        cx.session().moves = Moves::Untold;
+    }
     Ok(())
 }
 
