@@ -546,9 +546,7 @@ fn a_pipe_is_read_once_and_never_again() {
     writer.join().unwrap();
     assert_eq!(daemon.setting("timeout"), "3");
     daemon.signal("HUP");
-    within("the refusal", || {
-        folder.read("log").contains("is no regular file").then_some(())
-    });
+    within("the refusal", || folder.read("log").contains("is no regular file").then_some(()));
     let mut wire = daemon.connect();
     wire.send("CONFIG REWRITE\r\n");
     assert!(wire.line().contains("is no regular file"));
