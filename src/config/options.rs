@@ -5,8 +5,7 @@
 //! has them.
 
 use super::choices::{
-    AT_MAXCLIENTS, DEBUG_COMMAND, LOGLEVELS, YES_NO, choice_of, parse_choice, set_output_limits,
-    show_output_limits,
+    AT_MAXCLIENTS, DEBUG_COMMAND, LOGLEVELS, YES_NO, parse_choice, set_output_limits, show_output_limits,
 };
 use super::encodings;
 use super::maxmemory::{POLICIES, POLICY_NAMES};
@@ -106,7 +105,17 @@ macro_rules! number {
     };
 }
 
-pub(super) use {bytes, number};
+/// Access to a field that has one of the values of a table.
+macro_rules! choice {
+    ($field:ident, $choices:ident) => {
+        (
+            |c| $crate::config::choices::choice_of(&$choices, c.$field),
+            |c, text| $crate::config::choices::parse_choice(&$choices, text).map(|value| c.$field = value),
+        )
+    };
+}
+
+pub(super) use {bytes, choice, number};
 
 pub(super) type Access = (fn(&Config) -> String, fn(&mut Config, &str) -> Result<(), String>);
 
@@ -170,10 +179,7 @@ const GENERAL: &[Opt] = &[
     live(
         "at-maxclients",
         "reject|wait",
-        (
-            |c| choice_of(&AT_MAXCLIENTS, c.at_maxclients),
-            |c, text| parse_choice(&AT_MAXCLIENTS, text).map(|v| c.at_maxclients = v),
-        ),
+        choice!(at_maxclients, AT_MAXCLIENTS),
         "What the server does with a client beyond maxclients: refuse it, or leave it in the backlog",
     ),
     live(
@@ -315,10 +321,7 @@ const GENERAL: &[Opt] = &[
     live(
         "latency-tracking",
         "yes|no",
-        (
-            |c| choice_of(&YES_NO, c.latency_tracking),
-            |c, text| parse_choice(&YES_NO, text).map(|v| c.latency_tracking = v),
-        ),
+        choice!(latency_tracking, YES_NO),
         "Whether the time of every command is taken, and not only of samples",
     ),
     live(
@@ -347,20 +350,14 @@ const GENERAL: &[Opt] = &[
     live(
         "loglevel",
         "debug|verbose|notice|warning",
-        (
-            |c| choice_of(&LOGLEVELS, c.loglevel),
-            |c, text| parse_choice(&LOGLEVELS, text).map(|v| c.loglevel = v),
-        ),
+        choice!(loglevel, LOGLEVELS),
         "Least severe line that is logged",
     ),
     at_start("logfile", "path", text!(logfile), "Where to log; empty = stderr"),
     at_start(
         "enable-debug-command",
         "no|yes|local",
-        (
-            |c| choice_of(&DEBUG_COMMAND, c.enable_debug_command),
-            |c, text| parse_choice(&DEBUG_COMMAND, text).map(|v| c.enable_debug_command = v),
-        ),
+        choice!(enable_debug_command, DEBUG_COMMAND),
         "Who may use DEBUG",
     ),
 ];

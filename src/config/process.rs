@@ -3,8 +3,8 @@
 use std::net::IpAddr;
 
 use super::Config;
-use super::choices::{YES_NO, choice_of, parse_choice};
-use super::options::{Opt, at_start};
+use super::choices::YES_NO;
+use super::options::{Opt, at_start, choice};
 
 /// Who is told that the server is ready.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,25 +39,19 @@ pub(super) const OPTIONS: &[Opt] = &[
     at_start(
         "protected-mode",
         "yes|no",
-        (
-            |c| choice_of(&YES_NO, c.protected_mode),
-            |c, text| parse_choice(&YES_NO, text).map(|v| c.protected_mode = v),
-        ),
+        choice!(protected_mode, YES_NO),
         "Refuse to start on an address that other hosts can reach, because there is no password",
     ),
     at_start(
         "daemonize",
         "yes|no",
-        (|c| choice_of(&YES_NO, c.daemonize), |c, text| parse_choice(&YES_NO, text).map(|v| c.daemonize = v)),
+        choice!(daemonize, YES_NO),
         "Go to the background once clients can connect",
     ),
     at_start(
         "supervised",
         "no|auto|systemd",
-        (
-            |c| choice_of(&SUPERVISED, c.supervised),
-            |c, text| parse_choice(&SUPERVISED, text).map(|v| c.supervised = v),
-        ),
+        choice!(supervised, SUPERVISED),
         "Tell systemd when clients can connect, and when the server stops",
     ),
     at_start("pidfile", "path", text!(pidfile), "File to write the number of the process to; empty = none"),

@@ -174,7 +174,7 @@ fn quoted(value: &str) -> String {
     text + "\""
 }
 
-/// Replaces the file at `path`: a reader sees the old text or the new one, and so does whoever comes after a crash.
+/// Replaces the file at `path`: a reader sees the old text or the new one, after a crash too.
 fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     // A link stays a link.
     let path = fs::canonicalize(path)?;

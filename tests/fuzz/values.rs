@@ -96,7 +96,7 @@ pub fn lists(data: &[u8]) {
     }
 }
 
-/// A set holds each member once, be it a text or an integer.
+/// A set holds each member once, texts and integers alike.
 pub fn sets(data: &[u8]) {
     let mut store = Store::new(data.len() as u64);
     let mut models = [BTreeSet::<Vec<u8>>::new(), BTreeSet::new()];
